@@ -1,0 +1,35 @@
+"""vtmr: a few clicks become an exact object mask.
+
+    s = vtmr.Session(vtmr.load(), image)     # image: uint8 H x W x 3, RGB
+    s = s.add(vtmr.Click(320, 240))
+    s.mask                                   # bool H x W
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vtmr.images import read_image
+    from vtmr.runtime import load
+    from vtmr.session import Session
+    from vtmr.types import Click, MaskEdit
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Click": "vtmr.types",
+    "MaskEdit": "vtmr.types",
+    "Session": "vtmr.session",
+    "load": "vtmr.runtime",
+    "read_image": "vtmr.images",
+}
+__all__ = ["Click", "MaskEdit", "Session", "__version__", "load", "read_image"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used, so that `import vtmr` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vtmr' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,123 @@
+"""Where pixels and points are: the one home of vtmr's coordinate convention (docs/decisions/0001).
+
+Coordinates are continuous, x to the right, y down. The pixel in row r and column c covers
+[c, c+1) x [r, r+1), its centre is (c + .5, r + .5). Boxes are half-open. Resizing a box to a grid is
+therefore x' = s * (x - x0), for points and for pixels alike ("half-pixel centres").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.errors import InputError
+
+Points = NDArray[np.float64]  # N x 2, (x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A half-open box of whole pixels: columns x0 .. x1-1, rows y0 .. y1-1. Never empty.
+
+    Raises InputError when it holds no pixel.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def __post_init__(self) -> None:
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise InputError(f"The box {(self.x0, self.y0, self.x1, self.y1)} holds no pixel: expected x0 < x1 and y0 < y1.")
+
+    @staticmethod
+    def whole(height: int, width: int) -> Box:
+        """The box of a whole image."""
+        return Box(0, 0, width, height)
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, for indexing an array of the same frame: `image[box.slices]`."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether the point lies in the box."""
+        return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both."""
+        return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+
+    def intersection(self, other: Box) -> Box | None:
+        """The common part, or None when there is none."""
+        x0, y0, x1, y1 = max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1)
+        return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+    def expanded(self, ratio: float, within: Box) -> Box:
+        """Scaled by `ratio` about the centre, rounded to whole pixels, clipped to `within`.
+
+        A box outside `within` becomes the nearest pixel of it, so that the result is never empty.
+        """
+
+        def axis(low: int, high: int, least: int, most: int) -> tuple[int, int]:
+            half, centre = ratio * (high - low) / 2, (low + high) / 2
+            start = min(max(math.floor(centre - half + 0.5), least), most - 1)
+            return start, max(min(math.floor(centre + half + 0.5), most), start + 1)
+
+        (x0, x1), (y0, y1) = axis(self.x0, self.x1, within.x0, within.x1), axis(self.y0, self.y1, within.y0, within.y1)
+        return Box(x0, y0, x1, y1)
+
+    def as_tuple(self) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1)"""
+        return self.x0, self.y0, self.x1, self.y1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A box of the image resampled to a grid of `width` x `height` cells: points both ways.
+
+    "Image" coordinates are those the box is given in, "grid" coordinates run from 0 to width and 0 to height.
+    """
+
+    box: Box
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Grid cells per image pixel, (x, y)."""
+        return self.width / self.box.width, self.height / self.box.height
+
+    def to_grid(self, points: Points) -> Points:
+        """N x 2 image points (x, y) as grid points."""
+        return (np.asarray(points, np.float64) - (self.box.x0, self.box.y0)) * self.scale
+
+    def to_image(self, points: Points) -> Points:
+        """N x 2 grid points (x, y) as image points; the inverse of `to_grid`."""
+        return np.asarray(points, np.float64) / self.scale + (self.box.x0, self.box.y0)
+
+    def box_to_grid(self, box: Box) -> tuple[float, float, float, float]:
+        """A box of the image as (x0, y0, x1, y1) in grid units, fractional."""
+        (x0, y0), (x1, y1) = self.to_grid(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
+        return float(x0), float(y0), float(x1), float(y1)
+
+    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Image x of every grid column's centre and image y of every grid row's centre."""
+        sx, sy = self.scale
+        return (np.arange(self.width) + 0.5) / sx + self.box.x0, (np.arange(self.height) + 0.5) / sy + self.box.y0

@@ -1,0 +1,81 @@
+"""What can be said of binary masks alone: boxes, components, overlap, run lengths, click discs.
+
+A mask is a bool array H x W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box, Points
+
+Mask = NDArray[np.bool_]
+
+
+def bounding_box(mask: Mask) -> Box | None:
+    """The smallest box around the mask's pixels, or None when it is empty."""
+    x, y, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
+    return Box(x, y, x + width, y + height) if width and height else None
+
+
+def component_at(mask: Mask, row: int, col: int) -> Mask:
+    """The 8-connected component of `mask` that holds the pixel; empty where the pixel is off."""
+    if not mask[row, col]:
+        return np.zeros_like(mask)
+    _, labels = cv2.connectedComponents(np.ascontiguousarray(mask).view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return np.asarray(labels == labels[row, col])
+
+
+def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
+    """Intersection over union over the pixels that aren't ignored; 1 when both are empty [facts.md §D.2]."""
+    if ignore_mask is not None:
+        mask, gt_mask = mask & ~ignore_mask, gt_mask & ~ignore_mask
+    union = np.count_nonzero(mask | gt_mask)
+    return float(np.count_nonzero(mask & gt_mask) / union) if union else 1.0
+
+
+def disc_maps(points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int) -> NDArray[np.float32]:
+    """Binary discs around the clicks, positive ones first: float32 2 x height x width [facts.md §A.1].
+
+    `points` are N x 2 grid points (x, y) in the house's coordinates; the half pixel to the networks' index
+    coordinates is taken off here, and only here (facts.md §L.3). A pixel is on where the squared distance to
+    the nearest click of that sign is at most radius².
+    """
+    maps = np.zeros((2, height, width), np.float32)
+    for (x, y), sign in zip(np.asarray(points, np.float64).reshape(-1, 2) - 0.5, positive, strict=True):
+        rows = np.arange(max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1))
+        cols = np.arange(max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1))
+        if rows.size and cols.size:
+            inside = (rows[:, None] - y) ** 2 + (cols[None, :] - x) ** 2 <= radius**2
+            patch = maps[0 if sign else 1, rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+            np.maximum(patch, inside, out=patch)
+    return maps
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """A mask in COCO's compressed run-length form (column-major, pycocotools): small, exact, hashable."""
+
+    height: int
+    width: int
+    counts: bytes
+
+    @staticmethod
+    def encode(mask: Mask) -> RunLengths:
+        """Of a bool mask H x W."""
+        counts = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"]
+        return RunLengths(mask.shape[0], mask.shape[1], counts)
+
+    def decode(self) -> Mask:
+        """The bool mask H x W. Raises InputError when the counts don't fill it."""
+        try:
+            mask = coco_mask.decode({"size": [self.height, self.width], "counts": self.counts})
+        except (ValueError, TypeError) as error:
+            raise InputError(f"The run lengths don't describe a {self.width}x{self.height} mask: {error}.") from error
+        return np.ascontiguousarray(mask).astype(bool)

@@ -1,0 +1,122 @@
+"""The records and protocols that cross rooms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.errors import InputError
+from vtmr.masks import Mask, RunLengths
+from vtmr.spec import ModelSpec
+
+Image = NDArray[np.uint8]  # H x W x 3, RGB
+FloatMap = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A point that belongs to the object (positive) or not, in continuous image coordinates (x right, y down).
+
+    Raises InputError when a coordinate isn't finite.
+    """
+
+    x: float
+    y: float
+    positive: bool = True
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.x) and math.isfinite(self.y)):
+            raise InputError(f"A click at ({self.x}, {self.y}) is nowhere: expected two finite numbers of pixels.")
+
+    @property
+    def pixel(self) -> tuple[int, int]:
+        """(row, col) of the pixel that the click lies in."""
+        return math.floor(self.y), math.floor(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskEdit:
+    """A mask set by the user (imported, brushed, filled): from here on it is the initial mask."""
+
+    runs: RunLengths
+
+    @staticmethod
+    def of(mask: Mask) -> MaskEdit:
+        """From a bool mask H x W."""
+        return MaskEdit(RunLengths.encode(mask))
+
+
+Event = Click | MaskEdit
+
+
+def active_clicks(events: Sequence[Event]) -> tuple[Click, ...]:
+    """The clicks since the last edit: those that a predictor sees (an edit is a new beginning)."""
+    start = max((i + 1 for i, event in enumerate(events) if isinstance(event, MaskEdit)), default=0)
+    return tuple(event for event in events[start:] if isinstance(event, Click))
+
+
+class Prediction(Protocol):
+    """A predictor's answer, kept in the history: small at any image size; the mask is rendered on demand."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes this record keeps alive beyond what earlier ones do; under 1 MB."""
+        ...
+
+    def render(self) -> Mask:
+        """A fresh bool mask H x W."""
+        ...
+
+
+class Predictor(Protocol):
+    """Whatever turns clicks into masks: `Segmenter`, classical methods, adapters of other tools."""
+
+    @property
+    def name(self) -> str: ...
+
+    def prepare(self, image: Image) -> Any:
+        """What is worth computing once per image (a pyramid, an embedding); opaque to the caller."""
+        ...
+
+    def predict(self, scene: Any, events: Sequence[Event], previous: Any = None, mask: Mask | None = None) -> Prediction:
+        """One prediction for all events so far.
+
+        scene: what `prepare` returned. previous: this predictor's answer before the newest clicks, None at the
+        start and after a MaskEdit. mask: what the user saw before the newest clicks (after edits and progressive
+        merge), bool H x W, None at the start.
+        """
+        ...
+
+
+class Network(Protocol):
+    """The two forward passes, on numpy arrays. S is `spec.input_size`; grids are S x S, x right, y down."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+        """Logits S x S and features (opaque) of the target crop.
+
+        image: uint8 S x S x 3; prev_mask: probability S x S; clicks: in grid coordinates of the same crop.
+        """
+        ...
+
+    def refine(
+        self,
+        patch: Image,
+        clicks: Sequence[Click],
+        coarse_logits: FloatMap,
+        features: Any,
+        box: tuple[float, float, float, float],
+    ) -> FloatMap:
+        """Logits S x S of the focus crop.
+
+        patch: uint8 S x S x 3 cut from the image; clicks: in the patch's grid; coarse_logits and features: as `coarse`
+        returned them; box: the focus crop (x0, y0, x1, y1) in the coarse grid.
+        """
+        ...
