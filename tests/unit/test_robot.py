@@ -12,10 +12,8 @@ from vtmr.errors import InputError
 from vtmr.robot import next_click
 from vtmr.types import Click
 
-Squares = np.ndarray
 
-
-def brute_force_squares(region: np.ndarray, clicked: list[Click]) -> Squares:
+def brute_force_squares(region: np.ndarray, clicked: list[Click]) -> np.ndarray:
     """Squared distance of every region pixel to the nearest pixel outside it (the border's ring included)."""
     padded = np.pad(region, 1)
     zeros = np.argwhere(~padded)
