@@ -1,0 +1,169 @@
+"""The commands and their flags. Each imports what it needs when it runs, so that none pays for another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import vtmr
+
+DEFAULT_MODEL = "lite0"
+
+app = typer.Typer(
+    name="vtmr",
+    help="Clicks become exact object masks.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Model = Annotated[str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the network; default: by the machine.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vtmr {vtmr.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Clicks become exact object masks."""
+
+
+@app.command()
+def segment(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")],
+    click: Annotated[
+        list[str] | None,
+        typer.Option("--click", metavar="X,Y[,-]", help="Pixels, x right, y down; - for background. Repeat it."),
+    ] = None,
+    initial_mask: Annotated[
+        Path | None, typer.Option("--initial-mask", metavar="M.png", help="A mask to correct, of the photo's size.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="MASK.png", help="The mask, 0 and 255. Default: IMAGE's name.mask.png."),
+    ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option("--overlay", metavar="O.png", help="The photo with mask and clicks drawn on it.")
+    ] = None,
+    as_json: AsJson = False,
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Turn clicks on a photo into a mask."""
+    from vtmr.cli import predictors
+    from vtmr.cli import segment as run
+
+    clicks = run.parse_clicks(click or [])
+    outputs = run.choose_outputs(image, output, overlay, quiet=as_json)
+    pixels, start_mask = run.read_inputs(image, initial_mask)
+    predictor = predictors.load(model).predictor
+    mask, seconds = run.final_mask(predictor, pixels, clicks, start_mask)
+    written = run.write_outputs(outputs, pixels, mask, clicks)
+    if as_json:
+        print(json.dumps(run.as_record(predictor.name, clicks, mask, seconds)))
+        return
+    print(run.in_words(predictor.name, mask, seconds))
+    for path in written:
+        print(path)
+
+
+@app.command()
+def latency(
+    model: Model = DEFAULT_MODEL,
+    threads: Threads = None,
+    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Size the photo is rescaled to.")] = "640x480",
+    as_json: AsJson = False,
+) -> None:
+    """Time twenty clicks on a real photo on this machine."""
+    from vtmr.cli.latency import measure, parse_size
+
+    measured = measure(model, parse_size(size), threads)
+    print(json.dumps(measured.as_record()) if as_json else measured.in_words())
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the bundled models and how good they are."""
+    from vtmr.cli.model_table import as_text, records
+
+    print(json.dumps(records()) if as_json else as_text(records()))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the pictures.")] = Path("vtmr-demo"),
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Click through the bundled photos and draw what happens."""
+    from vtmr.cli import predictors
+    from vtmr.cli.demo import bundled_photos, show
+
+    for shown in show(predictors.load(model).predictor, bundled_photos(), out):
+        milliseconds = ", ".join(f"{value:.0f}" for value in shown.click_ms)
+        print(f"{shown.photo.title}: {len(shown.click_ms)} clicks, {milliseconds} ms")
+        print(f"  {shown.overlay_path.resolve()}\n  {shown.strip_path.resolve()}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Bundled model, .onnx file, or with --device a .safetensors checkpoint.")
+    ] = DEFAULT_MODEL,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N objects a set.")] = None,
+    threads: Threads = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
+    ] = None,
+) -> None:
+    """Let the robot user click through data sets and report the figures."""
+    from vtmr.cli.evaluate import evaluate_model
+
+    evaluate_model(data, model, out, limit=limit, threads=threads, device=device)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")],
+) -> None:
+    """Make a model file that runs without torch from a training checkpoint. Needs the extra [train]."""
+    from vtmr.cli.failures import needs_extra
+
+    with needs_extra("train"):
+        from vtmr.models.export import export_checkpoint
+
+        spec = export_checkpoint(checkpoint, output)
+    print(f"{output}: {spec.model}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="The whole configuration of the run.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for checkpoints, log and plots.")],
+    init: Annotated[
+        Path | None, typer.Option("--init", metavar="W", help="Weights to start from: .safetensors or .onnx.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that DIR holds.")] = False,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe. Repeat it."),
+    ] = None,
+) -> None:
+    """Train a network by a recipe. Needs the extra [train]."""
+    from vtmr.cli.train import train_recipe
+
+    train_recipe(recipe, out, init=init, resume=resume, overrides=override or [])

@@ -1,0 +1,87 @@
+"""`main`: runs one command; every way it can end becomes an exit code and at most one sentence on stderr.
+
+0 done; 2 something the user can put right (a VtmrError, wrong usage, a file that can't be written); 130 Ctrl-C;
+141 the reader of our output went away; 1 a defect of vtmr, with the traceback in a log file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import typer
+
+from vtmr.cli.commands import app
+from vtmr.cli.failures import Interrupted
+from vtmr.errors import VtmrError
+
+DONE, DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line (default: the process's) and returns the exit code; nothing is raised."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except VtmrError as error:
+        return _end(WRONG_INPUT, str(error))
+    except typer.TyperException as error:
+        return _end(WRONG_INPUT, f"{error.format_message().rstrip('.')}. See `vtmr --help`.")
+    except Interrupted as interrupt:
+        return _end(INTERRUPTED, str(interrupt))
+    except (KeyboardInterrupt, typer.Abort):
+        return _end(INTERRUPTED, "Interrupted; nothing half-written is left.")
+    except BrokenPipeError:
+        return _closed_pipe()
+    except OSError as error:
+        return _end(WRONG_INPUT, _about_file(error))
+    except Exception:
+        return _end(DEFECT, _report(arguments))
+    return _end(code, "Interrupted; nothing half-written is left.") if code == INTERRUPTED else code
+
+
+def _run(arguments: list[str]) -> int:
+    """The command's exit code; errors pass through, except that typer itself turns Ctrl-C into 130 and EPIPE into 1."""
+    try:
+        # Without arguments typer would raise an empty usage error after printing the help.
+        code = app(args=arguments or ["--help"], prog_name="vtmr", standalone_mode=False)
+    except SystemExit as closed:
+        raise BrokenPipeError from closed
+    return code if isinstance(code, int) else DONE
+
+
+def _end(code: int, sentence: str) -> int:
+    """Prints the sentence on one line of stderr and returns the code."""
+    print(f"vtmr: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def _closed_pipe() -> int:
+    """Points stdout at nothing, so that the interpreter's last flush doesn't complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return CLOSED_PIPE
+
+
+def _about_file(error: OSError) -> str:
+    """What the operating system refused, with the file where it is known: a full disk, a missing permission."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}." if error.filename else f"The operating system refused: {reason}."
+
+
+def _report(arguments: list[str]) -> str:
+    """Writes the current traceback into a log file; the sentence that says where."""
+    text = f"{datetime.now(UTC).isoformat()} vtmr {' '.join(arguments)}\n{traceback.format_exc()}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="vtmr-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:  # fmt: skip
+            log.write(text)
+    except OSError:
+        print(text, file=sys.stderr)
+        return "An unexpected error, which is a defect of vtmr: the traceback is above, please report it."
+    return f"An unexpected error, which is a defect of vtmr: please report it with the log file {log.name}."

@@ -1,0 +1,162 @@
+"""`vtmr latency`: how long a click takes on this machine, on one real photo at a chosen size.
+
+The photo is cut so that the object covers about a quarter of it, rescaled to the size, and clicked twenty times
+by the robot user. Timed is what an annotator waits for: from `Session.add` to the mask array.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vtmr.cli import predictors
+from vtmr.errors import ConfigError, InputError
+from vtmr.geometry import Box
+from vtmr.images import read_image, read_mask
+from vtmr.masks import Mask
+from vtmr.robot import next_click
+from vtmr.session import Session
+from vtmr.types import Click, Image, Predictor
+
+CLICKS = 20
+MAX_PIXELS = 150_000_000
+_ASSETS = Path(str(files("vtmr"))) / "assets"
+_PHOTO, _OBJECT = _ASSETS / "photos" / "coffee.jpg", _ASSETS / "latency" / "coffee-cup.png"
+_CROP = Box(18, 0, 565, 365)  # of the photo; the cup covers 25 % of it
+_GOLDEN_RATIO = 0.6180339887498949
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One measurement; `first_ms` is click 1, the percentiles and the maximum are over clicks 2 to 20.
+
+    cold_start_s: from the start of a fresh process until the model can be clicked with. peak_rss_mb: the largest
+    resident memory of this process so far, None where the system doesn't tell.
+    """
+
+    model: str
+    size: str
+    threads: int | None
+    first_ms: float
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+    cold_start_s: float
+    peak_rss_mb: float | None
+
+    def as_record(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+    def in_words(self) -> str:
+        """Lines for a terminal."""
+        memory = "unknown" if self.peak_rss_mb is None else f"{self.peak_rss_mb:.0f} MB"
+        return (
+            f"{self.model} at {self.size}, threads: {self.threads}\n"
+            f"click 1             {self.first_ms:8.1f} ms\n"
+            f"clicks 2-{CLICKS}, median {self.p50_ms:8.1f} ms   p95 {self.p95_ms:.1f} ms   max {self.max_ms:.1f} ms\n"
+            f"cold start          {self.cold_start_s:8.2f} s    peak memory {memory}"
+        )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`WxH` as (width, height). Raises InputError for anything else, and for sizes outside 32x32 .. 150 megapixels."""
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise InputError(f"The size {text!r} can't be read: expected WIDTHxHEIGHT in pixels, for example 640x480.")
+    size = int(width), int(height)
+    if min(size) < 32 or size[0] * size[1] > MAX_PIXELS:
+        raise InputError(f"The size {text!r} can't be timed: expected at least 32x32 and at most 150 megapixels.")
+    return size
+
+
+def measure(model: str, size: tuple[int, int], threads: int | None) -> Latency:
+    """Loads the model (twice: in a fresh process for the cold start, and here) and times the clicks.
+
+    Raises CheckpointError for a model that can't be loaded.
+    """
+    loaded = predictors.load(model, threads=threads)
+    seconds = time_clicks(loaded.predictor, *scene(*size))
+    later_ms = np.array(seconds[1:]) * 1000
+    return Latency(
+        model=loaded.predictor.name,
+        size=f"{size[0]}x{size[1]}",
+        threads=loaded.threads,
+        first_ms=round(seconds[0] * 1000, 2),
+        p50_ms=round(float(np.percentile(later_ms, 50)), 2),
+        p95_ms=round(float(np.percentile(later_ms, 95)), 2),
+        max_ms=round(float(later_ms.max()), 2),
+        cold_start_s=round(cold_start(model), 3),
+        peak_rss_mb=peak_rss_mb(),
+    )
+
+
+def scene(width: int, height: int) -> tuple[Image, Mask]:
+    """The bundled photo and its object at the size: uint8 H x W x 3 and bool H x W, the object about a quarter."""
+    image = read_image(_PHOTO)
+    gt_mask = read_mask(_OBJECT, image.shape[:2])
+    scaled = cv2.resize(image[_CROP.slices], (width, height), interpolation=cv2.INTER_LINEAR)
+    scaled_mask = cv2.resize(gt_mask[_CROP.slices].view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(scaled, np.uint8), scaled_mask.astype(bool)
+
+
+def time_clicks(predictor: Predictor, image: Image, gt_mask: Mask) -> list[float]:
+    """Seconds of each of the clicks, from `Session.add` to the mask array; the robot's own time is left out."""
+    session = Session(predictor, image)
+    clicks: list[Click] = []
+    seconds = []
+    mask: Mask = np.zeros(gt_mask.shape, bool)
+    while len(clicks) < CLICKS:
+        click = next_click(mask, gt_mask, None, clicks) or spare_click(gt_mask, clicks)
+        clicks.append(click)
+        start = time.perf_counter()
+        session = session.add(click)
+        mask = session.mask
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def spare_click(gt_mask: Mask, clicks: Sequence[Click]) -> Click:
+    """A positive click for when the robot finds no error left: the same each time, spread over the object.
+
+    The n-th click takes the object's pixel at the share n times the golden ratio (modulo 1) of the row-major list.
+    """
+    pixels = np.flatnonzero(gt_mask)
+    row, col = divmod(int(pixels[int(len(clicks) * _GOLDEN_RATIO % 1 * len(pixels))]), gt_mask.shape[1])
+    return Click(col + 0.5, row + 0.5, positive=True)
+
+
+def cold_start(model: str) -> float:
+    """Seconds from the start of a fresh Python process until the model is loaded there."""
+    program = "import sys, vtmr; vtmr.load(sys.argv[1]); print('ready', flush=True)"
+    start = time.perf_counter()
+    with subprocess.Popen([sys.executable, "-c", program, model], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        seconds = time.perf_counter() - start
+    if ready.strip() != b"ready":
+        raise ConfigError(f"{sys.executable} could not load the model {model} in a process of its own.")
+    return seconds
+
+
+def peak_rss_mb() -> float | None:
+    """The largest resident memory of this process so far, in MB (10^6 bytes); None where the system doesn't tell."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would also count a parent process before exec
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return round(int(lines["VmHWM"].split()[0]) * 1024 / 1e6, 1)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)

@@ -1,0 +1,163 @@
+"""`vtmr segment`: clicks on one image, one after the other as in the annotator, and the mask that they make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vtmr.drawing import overlay
+from vtmr.errors import InputError
+from vtmr.images import read_image, read_mask, write_png
+from vtmr.masks import Mask, RunLengths
+from vtmr.session import Session
+from vtmr.types import Click, Image, Predictor
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one click brought: the mask, bool H x W, and the seconds from the click to the mask array."""
+
+    mask: Mask
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The files to write; None is left out."""
+
+    mask_path: Path | None
+    overlay_path: Path | None
+
+
+def parse_click(text: str) -> Click:
+    """`X,Y`, `X,Y,+` or `X,Y,-`, in pixels of the image: the flag's value as a Click.
+
+    Raises InputError for anything else, with the text.
+    """
+    unreadable = InputError(
+        f"The click {text!r} can't be read: expected X,Y or X,Y,- in pixels, for example 320,240 or 15.5,80,-."
+    )
+    parts = [part.strip() for part in text.split(",")]
+    sign = parts.pop() if len(parts) == 3 else "+"
+    if sign not in ("+", "-"):
+        raise unreadable
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError as error:
+        raise unreadable from error
+    return Click(x, y, positive=sign == "+")
+
+
+def parse_clicks(texts: Sequence[str]) -> list[Click]:
+    """All --click values in order.
+
+    Raises InputError when there are none, when one can't be read, and when two lie in the same pixel: the second
+    would say nothing new, or the opposite of the first.
+    """
+    if not texts:
+        raise InputError("There is no click: expected at least one --click X,Y on the object.")
+    clicks: dict[tuple[int, int], tuple[str, Click]] = {}
+    for text in texts:
+        click = parse_click(text)
+        if click.pixel in clicks:
+            raise InputError(
+                f"The click {text!r} lies in the same pixel as the click {clicks[click.pixel][0]!r}: "
+                "expected one click a pixel, remove one of them."
+            )
+        clicks[click.pixel] = text, click
+    return [click for _, click in clicks.values()]
+
+
+def choose_outputs(image_path: Path, mask_path: Path | None, overlay_path: Path | None, quiet: bool) -> Outputs:
+    """Where results go: as asked, or into `<image>.mask.png` beside the image when nothing was asked.
+
+    quiet: the caller prints the mask (--json), so that no file is needed. Raises InputError for a name that isn't
+    .png, for a folder that doesn't exist, for one name twice, and for the image itself.
+    """
+    if mask_path is None and overlay_path is None and not quiet:
+        mask_path = image_path.with_name(f"{image_path.stem}.mask.png")
+    taken = {image_path.resolve(): "the image"}
+    for path, what in ((mask_path, "the mask"), (overlay_path, "the overlay")):
+        if path is None:
+            continue
+        if path.suffix.lower() != ".png":
+            raise InputError(f"{what.capitalize()} can't be written to {path}: expected a name that ends in .png.")
+        if not path.parent.is_dir():
+            raise InputError(f"{what.capitalize()} can't be written to {path}: the folder {path.parent} doesn't exist.")
+        if path.resolve() in taken:
+            raise InputError(f"{path} would hold both {taken[path.resolve()]} and {what}: expected different names.")
+        taken[path.resolve()] = what
+    return Outputs(mask_path, overlay_path)
+
+
+def each_click(
+    predictor: Predictor, image: Image, clicks: Sequence[Click], initial_mask: Mask | None = None
+) -> Iterator[Answer]:
+    """Adds the clicks one by one and yields each answer.
+
+    Raises InputError for a click outside the image or an initial mask of another size.
+    """
+    session = Session(predictor, image, initial_mask=initial_mask)
+    for click in clicks:
+        start = time.perf_counter()
+        session = session.add(click)
+        mask = session.mask
+        yield Answer(mask, time.perf_counter() - start)
+
+
+def final_mask(
+    predictor: Predictor, image: Image, clicks: Sequence[Click], initial_mask: Mask | None = None
+) -> tuple[Mask, list[float]]:
+    """The mask after the last click and the seconds of every click; raises as `each_click`."""
+    seconds = []
+    for answer in each_click(predictor, image, clicks, initial_mask):
+        mask = answer.mask
+        seconds.append(answer.seconds)
+    return mask, seconds
+
+
+def read_inputs(image_path: Path, initial_mask_path: Path | None) -> tuple[Image, Mask | None]:
+    """The image and the mask to start from. Raises InputError when either can't be read or the sizes differ."""
+    image = read_image(image_path)
+    return image, None if initial_mask_path is None else read_mask(initial_mask_path, image.shape[:2])
+
+
+def write_outputs(outputs: Outputs, image: Image, mask: Mask, clicks: Sequence[Click]) -> list[Path]:
+    """Writes what was asked for, each file whole or not at all; the paths written."""
+    if outputs.mask_path is not None:
+        write_png(outputs.mask_path, mask)
+    if outputs.overlay_path is not None:
+        write_png(outputs.overlay_path, draw(image, mask, clicks))
+    return [path for path in (outputs.mask_path, outputs.overlay_path) if path is not None]
+
+
+def draw(image: Image, mask: Mask, clicks: Sequence[Click]) -> Image:
+    """The overlay of a mask and its clicks, H x W x 3."""
+    points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
+    return overlay(image, mask, points, np.array([click.positive for click in clicks], bool))
+
+
+def as_record(model: str, clicks: Sequence[Click], mask: Mask, seconds: Sequence[float]) -> dict[str, Any]:
+    """What --json prints: the mask as COCO run lengths (column-major), its area, and the seconds of each click."""
+    height, width = mask.shape
+    return {
+        "model": model,
+        "width": width,
+        "height": height,
+        "clicks": [{"x": click.x, "y": click.y, "positive": click.positive} for click in clicks],
+        "seconds": [round(value, 6) for value in seconds],
+        "area": int(np.count_nonzero(mask)),
+        "mask": {"size": [height, width], "counts": RunLengths.encode(mask).counts.decode("ascii")},
+    }
+
+
+def in_words(model: str, mask: Mask, seconds: Sequence[float]) -> str:
+    """One line on the result for a terminal."""
+    area = int(np.count_nonzero(mask))
+    clicks = f"{len(seconds)} click{'s' * (len(seconds) > 1)}"
+    return f"{model}: {clicks}, {1000 * sum(seconds):.0f} ms, {area} pixels ({area / mask.size:.1%} of the image)"
