@@ -1,0 +1,28 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from vtmr.errors import InputError
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Replaces `path` by a file with these bytes, flushed to the disk; what was there stays until then.
+
+    Raises InputError when the folder is missing, read-only or full; nothing half-written is left.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror or error}. Choose another place.") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""One .onnx file that holds a whole model: how it is laid out, and reading it without any ONNX package.
+
+The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch parameters are. Its
+metadata holds the rest: the ModelSpec as JSON, the refiner's ONNX graph as base64, the integer counters that no graph
+uses (BatchNorm's), and a SHA-256 over both graphs. So one file runs, starts training, and can be checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vtmr.errors import CheckpointError
+from vtmr.spec import ModelSpec
+
+COARSE_INPUTS = ("image", "maps")
+COARSE_OUTPUTS = ("logits", "features")
+REFINE_INPUTS = ("patch", "discs", "coarse_logits", "features", "boxes")
+REFINE_OUTPUTS = ("logits",)
+
+SPEC_KEY = "vtmr.spec"
+REFINE_KEY = "vtmr.refine"
+COUNTERS_KEY = "vtmr.counters"
+DIGEST_KEY = "vtmr.sha256"
+
+MANIFEST = "manifest.json"  # beside bundled model files: {name: {file, sha256, bytes, figures}}
+
+# Field numbers of onnx.proto3, as far as they lead to tensors: message -> {field: message of its value}.
+_CHILDREN: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+_IR_VERSION, _GRAPH, _METADATA = 1, 7, 14
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_REFUSED_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models."""
+
+    spec: ModelSpec
+    coarse: bytes
+    refine: bytes
+    counters: Mapping[str, int]
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The base-128 number at `at`, and the position behind it."""
+    value = shift = 0
+    while shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise ValueError("a number is longer than 64 bits")
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """(field number, value) of one protobuf message; numbers for varints, views for everything else.
+
+    Raises ValueError or IndexError when it isn't one.
+    """
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield number, value
+            continue
+        if wire == 2:
+            length, at = _varint(data, at)
+        elif wire in (1, 5):
+            length = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire} doesn't occur in ONNX")
+        if number == 0 or at + length > len(data):
+            raise ValueError("a field runs past the end")
+        yield number, data[at : at + length]
+        at += length
+
+
+def _keeps_data_elsewhere(data: memoryview, message: str = "model", depth: int = 0) -> bool:
+    """Whether any tensor in the message, at whatever depth, keeps its values in another file."""
+    if depth > _REFUSED_DEPTH:
+        raise ValueError("graphs are nested too deeply")
+    children = _CHILDREN[message]
+    for number, value in _fields(data):
+        if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+            return True
+        if (
+            number in children
+            and isinstance(value, memoryview)
+            and _keeps_data_elsewhere(value, children[number], depth + 1)
+        ):
+            return True
+    return False
+
+
+def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, str]]:
+    """The serialised graph and the metadata of an ONNX model that is complete in itself. Raises CheckpointError."""
+    graph: memoryview | None = None
+    versioned = False
+    metadata: dict[str, str] = {}
+    try:
+        for number, value in _fields(memoryview(model)):
+            if number == _IR_VERSION:
+                versioned = True
+            elif number == _GRAPH and isinstance(value, memoryview):
+                graph = value
+            elif number == _METADATA and isinstance(value, memoryview):
+                entry = {key: bytes(text).decode() for key, text in _fields(value) if isinstance(text, memoryview)}
+                metadata[entry.get(1, "")] = entry.get(2, "")
+        if graph is None or not versioned:
+            raise ValueError("no graph in it")
+        elsewhere = _keeps_data_elsewhere(memoryview(model))
+    except (ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"{name} is not a complete ONNX model ({error}): expected a file written by `vtmr export`."
+        ) from error
+    if elsewhere:
+        raise CheckpointError(
+            f"{name} keeps tensors in other files (ONNX external data), which is refused: expected one file "
+            "written by `vtmr export`."
+        )
+    return graph, metadata
+
+
+def _digest(graph: memoryview, refine: bytes) -> str:
+    """SHA-256 (hex) over the serialised graphs; metadata stays apart, since the digest is part of it."""
+    total = hashlib.sha256(graph)
+    total.update(refine)
+    return total.hexdigest()
+
+
+def metadata_of(spec: ModelSpec, coarse: bytes, refine: bytes, counters: Mapping[str, int]) -> dict[str, str]:
+    """What has to be added to the coarse model's metadata to make it a model file."""
+    return {
+        SPEC_KEY: spec.to_json(),
+        REFINE_KEY: base64.b64encode(refine).decode(),
+        COUNTERS_KEY: json.dumps(dict(counters)),
+        DIGEST_KEY: _digest(_graph_and_metadata(coarse, "The coarse graph")[0], refine),
+    }
+
+
+def parse(data: bytes, name: str) -> ModelFile:
+    """The parts of the model file with these bytes; `name` is what errors call it.
+
+    Raises CheckpointError when it is empty, truncated, damaged, foreign, of another format, or refers to other files.
+    """
+    if not data:
+        raise CheckpointError(f"{name} is empty (0 bytes): copy or export the model again.")
+    graph, metadata = _graph_and_metadata(data, name)
+    missing = [key for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY, DIGEST_KEY) if key not in metadata]
+    if missing:
+        raise CheckpointError(
+            f"{name} is an ONNX model but not one of vtmr's (no {missing[0]!r} in its metadata): "
+            "expected a file written by `vtmr export`."
+        )
+    spec = _named(metadata[SPEC_KEY], name)
+    try:
+        refine = base64.b64decode(metadata[REFINE_KEY], validate=True)
+        counters = {str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()}
+    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{name} has damaged metadata ({error}): copy or export the model again.") from error
+    _graph_and_metadata(refine, f"The refiner in {name}")
+    found, expected = _digest(graph, refine), metadata[DIGEST_KEY]
+    if found != expected:
+        raise CheckpointError(
+            f"{name} is damaged: its graphs have SHA-256 {found[:12]}…, expected {expected[:12]}…. "
+            "Copy or export the model again."
+        )
+    return ModelFile(spec, data, refine, counters)
+
+
+def _named(text: str, name: str) -> ModelSpec:
+    """The spec, its errors naming the file."""
+    try:
+        return ModelSpec.from_json(text)
+    except CheckpointError as error:
+        raise CheckpointError(f"{name}: {error}") from error

@@ -1,0 +1,119 @@
+"""From a training checkpoint to the one file that the runtime loads (see `vtmr.modelfile`)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor
+
+from vtmr import modelfile
+from vtmr.atomic import write_atomically
+from vtmr.errors import CheckpointError
+from vtmr.models.lite0 import Lite0
+from vtmr.models.restore import restore
+from vtmr.spec import ModelSpec
+
+OPSET = 17
+
+
+def export_checkpoint(checkpoint: str | Path, out: str | Path) -> ModelSpec:
+    """Writes the .onnx of a .safetensors checkpoint of training; returns its spec.
+
+    Raises CheckpointError when the checkpoint isn't one of ours or doesn't fit its network, InputError when `out` can't
+    be written.
+    """
+    network, spec = restore(checkpoint)
+    write_atomically(out, model_bytes(network, spec))
+    return spec
+
+
+def release(checkpoint: str | Path, name: str, figures: Mapping[str, Any], folder: Path) -> ModelSpec:
+    """Exports the checkpoint as `folder`/NAME.onnx and enters it, with its figures, in the manifest there.
+
+    `folder` is the package's assets/models. Raises like `export_checkpoint`.
+    """
+    out = folder / f"{name}.onnx"
+    spec = export_checkpoint(checkpoint, out)
+    data = out.read_bytes()
+    manifest = folder / modelfile.MANIFEST
+    entries = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
+    entries[name] = {
+        "file": out.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": dict(figures),
+    }  # fmt: skip
+    write_atomically(manifest, (json.dumps(entries, indent=2) + "\n").encode())
+    return spec
+
+
+def model_bytes(network: Lite0, spec: ModelSpec) -> bytes:
+    """The model file's bytes: both graphs un-folded, every parameter and buffer under its own name.
+
+    The network itself is left as it is. Raises CheckpointError when a weight would get lost on the way.
+    """
+    size = spec.input_size
+    frozen = copy.deepcopy(network).cpu().float().eval()
+    with torch.no_grad():
+        image, maps = torch.zeros(1, 3, size, size), torch.zeros(1, 3, size, size)
+        logits, features = frozen.coarse(image, maps)
+        box = torch.tensor([[0.0, 0.0, size, size]])
+        coarse = _graph(frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS)
+        inputs = (image, maps[:, :2], logits, features, box)
+        refine = _graph(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
+    counters = _check_complete(frozen.state_dict(), (coarse, refine))
+    embedded = refine.SerializeToString(deterministic=True)
+    onnx.helper.set_model_props(
+        coarse, modelfile.metadata_of(spec, coarse.SerializeToString(deterministic=True), embedded, counters)
+    )
+    data: bytes = coarse.SerializeToString(deterministic=True)
+    return data
+
+
+def _graph(
+    network: Lite0, method: str, inputs: tuple[Tensor, ...], input_names: tuple[str, ...], output_names: tuple[str, ...]
+) -> onnx.ModelProto:
+    """The ONNX model of one method of the network; outputs beyond `output_names` are left out.
+
+    torch's tracing exporter, since it needs no package but onnx and names initialisers as parameters are named. It
+    merges initialisers of equal value in a network whose `training` is off (two zero biases become one, and a name is
+    lost), hence the flag on the outermost module, whose children decide how layers behave.
+    """
+    run = getattr(network, method)
+    network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
+    network.training = True
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
+        path = Path(folder, "graph.onnx")
+        torch.onnx.export(
+            network, inputs, path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False, opset_version=OPSET, input_names=input_names, output_names=output_names,
+        )  # fmt: skip
+        model = onnx.load_model(path)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _check_complete(state: dict[str, Tensor], graphs: tuple[onnx.ModelProto, ...]) -> dict[str, int]:
+    """The integer counters of `state`, which graphs don't hold; everything else must be an initialiser, bit for bit."""
+    counters = {name: int(value) for name, value in state.items() if not value.is_floating_point() and value.ndim == 0}
+    written = {tensor.name: tensor for model in graphs for tensor in model.graph.initializer}
+    for name, value in state.items():
+        if name in counters:
+            continue
+        if name not in written:
+            raise CheckpointError(
+                f"The weight {name!r} would get lost in the export: neither pass of the network uses it."
+            )
+        if onnx.numpy_helper.to_array(written[name]).tobytes() != value.numpy().tobytes():
+            raise CheckpointError(f"The weight {name!r} would be changed by the export.")
+    strange = sorted(written.keys() - state.keys())
+    if strange:
+        raise CheckpointError(f"The exported graphs hold initialisers that are no weights: {', '.join(strange)}.")
+    return counters

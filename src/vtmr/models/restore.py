@@ -1,0 +1,26 @@
+"""A network with the weights of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vtmr.errors import CheckpointError, ConfigError
+from vtmr.models import build
+from vtmr.models.lite0 import Lite0
+from vtmr.models.weights import read_weights
+from vtmr.spec import ModelSpec
+
+
+def restore(path: str | Path) -> tuple[Lite0, ModelSpec]:
+    """The network in a .safetensors checkpoint or an exported .onnx, on the CPU, and its spec.
+
+    Raises CheckpointError when the file isn't sound or its weights don't fit the network that its spec names.
+    """
+    state, spec = read_weights(path)
+    try:
+        network = build(spec.model)
+        network.load_state_dict(state, strict=True)
+    except (ConfigError, RuntimeError) as error:
+        first_lines = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"The weights in {path} don't fit the network {spec.model!r}: {first_lines}") from error
+    return network, spec

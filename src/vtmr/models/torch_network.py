@@ -1,0 +1,80 @@
+"""The two forward passes on torch, on any of its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vtmr.errors import ConfigError
+from vtmr.inputs import click_maps, coarse_maps, normalise
+from vtmr.models.lite0 import Lite0
+from vtmr.models.restore import restore
+from vtmr.spec import ModelSpec
+from vtmr.types import Click, FloatMap, Image
+
+
+class TorchNetwork:
+    """A `Network` on a torch module, which it moves to `device` and switches to evaluation.
+
+    Raises ConfigError when torch has no such device.
+    """
+
+    def __init__(self, module: Lite0, spec: ModelSpec, device: str = "cpu") -> None:
+        try:
+            self._device = torch.device(device)
+            self._module = module.to(self._device).eval()
+        except (RuntimeError, AssertionError) as error:
+            first_line = str(error).splitlines()[0]
+            raise ConfigError(f"torch has no device {device!r} here: {first_line}. Try cpu.") from error
+        self._spec = spec
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    @torch.no_grad()
+    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+        """See `Network.coarse`; the features are a tensor on the device."""
+        logits, features = self._module.coarse(
+            self._tensor(normalise(image, self._spec.coarse_normalisation)),
+            self._tensor(coarse_maps(prev_mask, clicks, self._spec)),
+        )
+        return _numpy(logits), features
+
+    @torch.no_grad()
+    def refine(
+        self,
+        patch: Image,
+        clicks: Sequence[Click],
+        coarse_logits: FloatMap,
+        features: Any,
+        box: tuple[float, float, float, float],
+    ) -> FloatMap:
+        """See `Network.refine`."""
+        logits, _ = self._module.refine(
+            self._tensor(normalise(patch, self._spec.refine_normalisation)),
+            self._tensor(click_maps(clicks, self._spec)),
+            self._tensor(np.ascontiguousarray(coarse_logits, np.float32)[None, None]),
+            features,
+            torch.tensor([box], dtype=torch.float32, device=self._device),
+        )
+        return _numpy(logits)
+
+    def _tensor(self, array: FloatMap) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def load_torch_network(path: str | Path, device: str = "cpu") -> TorchNetwork:
+    """The network in a .safetensors checkpoint or an exported .onnx. Raises CheckpointError, ConfigError."""
+    module, spec = restore(path)
+    return TorchNetwork(module, spec, device)
+
+
+def _numpy(logits: Tensor) -> FloatMap:
+    array: FloatMap = logits[0, 0].cpu().numpy()
+    return array

@@ -1,0 +1,8 @@
+"""Networks without torch: ONNX Runtime, and the weights that come with the package."""
+
+from __future__ import annotations
+
+from vtmr.runtime.bundle import BundledModel, bundled_models, load_network
+from vtmr.runtime.onnx_network import OnnxNetwork
+
+__all__ = ["BundledModel", "OnnxNetwork", "bundled_models", "load_network"]

@@ -1,0 +1,93 @@
+"""The models that come with the package, and opening one by its name or path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from vtmr import modelfile
+from vtmr.errors import CheckpointError
+from vtmr.runtime.onnx_network import OnnxNetwork
+
+MODELS = Path(__file__).parents[1] / "assets" / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class BundledModel:
+    """One entry of the manifest: what file a name stands for, what it must be, how good it is."""
+
+    name: str
+    path: Path
+    sha256: str
+    bytes: int
+    figures: Mapping[str, Any]
+
+
+def bundled_models(folder: Path = MODELS) -> list[BundledModel]:
+    """The models in the package, the manifest's order. Raises CheckpointError when the manifest can't be read."""
+    path = folder / modelfile.MANIFEST
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+        return [
+            BundledModel(name, folder / entry["file"], entry["sha256"], entry["bytes"], entry["figures"])
+            for name, entry in entries.items()
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"The list of bundled models {path} can't be read ({error!r}): install vtmr again."
+        ) from error
+
+
+def load_network(
+    name_or_path: str | Path = "lite0", *, threads: int | None = None, folder: Path = MODELS
+) -> OnnxNetwork:
+    """The network of that bundled name, or in that .onnx file written by `vtmr export`.
+
+    threads: ONNX Runtime's threads, see `default_threads`. Raises CheckpointError for anything but a sound
+    model.
+    """
+    bundled = {model.name: model for model in bundled_models(folder)}
+    if name_or_path in bundled:
+        return _load_bundled(bundled[str(name_or_path)], threads)
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        raise CheckpointError(
+            f"{path} is a training checkpoint, which needs torch: "
+            f"write a model file with `vtmr export {path} -o {path.with_suffix('.onnx')}` and load that."
+        )
+    if not path.is_file():
+        raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
+    return _network(_read(path), str(path), threads)
+
+
+def _load_bundled(model: BundledModel, threads: int | None) -> OnnxNetwork:
+    data = _read(model.path)
+    found = hashlib.sha256(data).hexdigest()
+    if found != model.sha256:
+        raise CheckpointError(
+            f"The bundled model {model.name} ({model.path}) is damaged: {len(data)} bytes with SHA-256 {found[:12]}…, "
+            f"expected {model.bytes} bytes with {model.sha256[:12]}…. Install vtmr again."
+        )
+    return _network(data, f"The bundled model {model.name}", threads)
+
+
+def _network(data: bytes, name: str, threads: int | None) -> OnnxNetwork:
+    return OnnxNetwork(modelfile.parse(data, name), name, threads=threads)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"The model file {path} can't be read: {error.strerror or error}.") from error
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no model {name!r}, neither bundled ({', '.join(known) or 'none'}) nor as a file.{hint}"

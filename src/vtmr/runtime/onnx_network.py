@@ -1,0 +1,123 @@
+"""The two forward passes on ONNX Runtime's CPU provider."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from vtmr.errors import CheckpointError, ConfigError
+from vtmr.inputs import click_maps, coarse_maps, normalise
+from vtmr.modelfile import COARSE_INPUTS, COARSE_OUTPUTS, REFINE_INPUTS, REFINE_OUTPUTS, ModelFile
+from vtmr.spec import ModelSpec
+from vtmr.types import Click, FloatMap, Image
+
+MOST_THREADS = 4  # a guess: no more than two cores could be measured
+_ERRORS_ONLY = 3
+_Tensors = dict[str, tuple[list[Any], str]]  # name -> shape, type
+
+
+def default_threads() -> int:
+    """One per core that this process may use, at most MOST_THREADS.
+
+    Measured with lite0 on two cores: two threads take 56 % of one's time in both passes, with bit-identical results.
+    The rule is fixed rather than timed at every start, which would delay the first click and vary with the load.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_THREADS, usable)
+
+
+class OnnxNetwork:
+    """A `Network` on ONNX Runtime.
+
+    One instance may be used from any thread, by one thread at a time: a worker owns it (ONNX Runtime itself would
+    allow more, but the calls would then compete for the same cores). Raises CheckpointError when the graphs contradict
+    the spec, ConfigError when `threads` is below 1.
+    """
+
+    def __init__(self, model: ModelFile, name: str, *, threads: int | None = None) -> None:
+        self.threads = default_threads() if threads is None else threads
+        if self.threads < 1:
+            raise ConfigError(f"threads is {self.threads}: expected at least 1.")
+        self._spec = model.spec
+        self._coarse = _session(model.coarse, self.threads, name)
+        self._refine = _session(model.refine, self.threads, f"The refiner in {name}")
+        _check_graphs(self._coarse, self._refine, model.spec, name)
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+        """See `Network.coarse`; the features are float32 1 x E x S/4 x S/4."""
+        feeds = (normalise(image, self._spec.coarse_normalisation), coarse_maps(prev_mask, clicks, self._spec))
+        logits, features = self._coarse.run(COARSE_OUTPUTS, dict(zip(COARSE_INPUTS, feeds, strict=True)))
+        return logits[0, 0], features
+
+    def refine(
+        self,
+        patch: Image,
+        clicks: Sequence[Click],
+        coarse_logits: FloatMap,
+        features: Any,
+        box: tuple[float, float, float, float],
+    ) -> FloatMap:
+        """See `Network.refine`."""
+        feeds = (
+            normalise(patch, self._spec.refine_normalisation),
+            click_maps(clicks, self._spec),
+            np.ascontiguousarray(coarse_logits, np.float32)[None, None],
+            features,
+            np.array([box], np.float32),
+        )
+        (logits,) = self._refine.run(REFINE_OUTPUTS, dict(zip(REFINE_INPUTS, feeds, strict=True)))
+        refined: FloatMap = logits[0, 0]
+        return refined
+
+
+def _session(graph: bytes, threads: int, name: str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    # A spinning worker burns a core between clicks, and slows down whoever shares the machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+        first_line = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{name} holds a graph that ONNX Runtime {ort.__version__} can't run: {first_line}"
+        ) from error
+
+
+def _check_graphs(coarse: ort.InferenceSession, refine: ort.InferenceSession, spec: ModelSpec, name: str) -> None:
+    """Raises CheckpointError when inputs or outputs aren't those that the spec implies."""
+    size = spec.input_size
+    full, quarter = [size, size], [size // 4, size // 4]
+    features = next((list(output.shape) for output in coarse.get_outputs() if output.name == "features"), [])
+    width = features[1] if len(features) == 4 else "?"
+    shapes: dict[str, list[Any]] = {
+        "image": [1, 3, *full], "maps": [1, 3, *full], "patch": [1, 3, *full], "discs": [1, 2, *full],
+        "coarse_logits": [1, 1, *full], "features": [1, width, *quarter], "boxes": [1, 4], "logits": [1, 1, *full],
+    }  # fmt: skip
+    for graph, nodes, names in (
+        ("coarse", coarse.get_inputs(), COARSE_INPUTS),
+        ("coarse", coarse.get_outputs(), COARSE_OUTPUTS),
+        ("refine", refine.get_inputs(), REFINE_INPUTS),
+        ("refine", refine.get_outputs(), REFINE_OUTPUTS),
+    ):
+        found: _Tensors = {node.name: (list(node.shape), node.type) for node in nodes}
+        expected: _Tensors = {key: (shapes[key], "tensor(float)") for key in names}
+        if found != expected:
+            raise CheckpointError(
+                f"{name} contradicts its spec: the {graph} graph has {_described(found)}, but input_size {size} "
+                f"needs {_described(expected)}. Export the model again."
+            )
+
+
+def _described(tensors: _Tensors) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, (shape, _) in tensors.items())
