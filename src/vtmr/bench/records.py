@@ -1,0 +1,115 @@
+"""One JSON line per click, and how a file of them is read again after any end of its writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from vtmr.atomic import write_atomically
+from vtmr.errors import DataError
+
+RECORDS = "records.jsonl"
+Key = tuple[str, str, str, str]  # data set, source within it, image, object
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one click did.
+
+    dataset, source, image, object: as the sample names them. k: the click's number, from 1. x, y: where, in pixels
+    (x right, y down). iou, biou: of the mask after it. seconds: from `Session.add` to the mask array. last: whether
+    the object's run ended with it, so that a run cut off by an interruption is told from a finished one.
+    """
+
+    dataset: str
+    source: str
+    image: str
+    object: str
+    k: int
+    x: float
+    y: float
+    positive: bool
+    iou: float
+    biou: float
+    seconds: float
+    last: bool
+
+    @property
+    def key(self) -> Key:
+        """What names the object within a run."""
+        return self.dataset, self.source, self.image, self.object
+
+    def to_line(self) -> str:
+        """One line of JSON, with its line end."""
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_line(line: str) -> Record:
+        """The inverse of `to_line`. Raises ValueError for anything else."""
+        values: Any = json.loads(line)
+        if not isinstance(values, dict) or set(values) != set(_TYPES):
+            raise ValueError(f"expected an object with the keys {', '.join(_TYPES)}")
+        for name, kind in _TYPES.items():
+            if type(values[name]) is not kind:
+                raise ValueError(f"{name} is {values[name]!r}, expected {kind.__name__}")
+        return Record(**values)
+
+
+_TYPES = {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All finished objects' records of a run's folder, in the order of the file.
+
+    The writer appends an object's clicks at its end, so an interruption can leave at most the last object unfinished
+    and the last line cut: both are left out here. Raises DataError where the file is missing or damaged elsewhere.
+    """
+    path = folder / RECORDS
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(
+            f"{path} can't be read ({error.strerror}): expected the records of a vtmr evaluate run."
+        ) from error
+    lines.pop()  # empty after a complete line, else the cut one
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(Record.from_line(line.decode()))
+        except ValueError as error:
+            raise DataError(
+                f"{path}, line {number} is damaged ({error}): remove that object's lines, or use a new folder."
+            ) from error
+    return _finished(records, path)
+
+
+def _finished(records: list[Record], path: Path) -> list[Record]:
+    """The records without a last, unfinished object. Raises DataError when clicks are missing, doubled or mixed."""
+    runs: dict[Key, list[Record]] = {}
+    open_key: Key | None = None
+    for number, record in enumerate(records, start=1):
+        run = runs.setdefault(record.key, [])
+        if record.k != len(run) + 1 or (run and run[-1].last) or open_key not in (None, record.key):
+            raise DataError(
+                f"{path}, line {number} is click {record.k} of {'/'.join(record.key)} out of order: "
+                "remove that object's lines, or use a new folder."
+            )
+        run.append(record)
+        open_key = None if record.last else record.key
+    if open_key is not None:
+        del runs[open_key]
+    return [record for run in runs.values() for record in run]
+
+
+def replace_records(folder: Path, records: Iterable[Record]) -> None:
+    """Writes a run's records anew, whole or not at all. Raises InputError."""
+    write_atomically(folder / RECORDS, "".join(record.to_line() for record in records).encode())
+
+
+def append_records(folder: Path, records: Iterable[Record]) -> None:
+    """Appends one object's records in one go."""
+    with (folder / RECORDS).open("a", encoding="utf-8") as stream:
+        stream.write("".join(record.to_line() for record in records))

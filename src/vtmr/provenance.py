@@ -1,0 +1,49 @@
+"""What a figure was made with: the commit, the versions and the processor, for runs and records."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import vtmr
+
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
+
+
+def commit() -> str:
+    """The commit of the source tree that this package runs from, ending in -dirty when files differ from it.
+
+    Empty for an installed copy without a repository, or where git isn't at hand.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # a repository further up belongs to something else
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide a mask's last bit: vtmr's and its numeric libraries'; "" for one that is absent."""
+    return {"vtmr": vtmr.__version__} | {name: _version(name) for name in LIBRARIES}
+
+
+def processor() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

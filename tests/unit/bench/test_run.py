@@ -1,0 +1,253 @@
+"""The click loop, with predictors whose clicks and IoUs are known by construction, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from players import Player, blank, columns, oracle, sample
+from vtmr.bench import ModelInfo, Protocol, Record, evaluate, play, read_records, run_benchmark
+from vtmr.data import EvalSample
+from vtmr.errors import ConfigError, DataError, InputError
+from vtmr.masks import Mask
+
+PROTOCOL = Protocol()
+
+
+def ious(records: list[Record]) -> list[float]:
+    return [record.iou for record in records]
+
+
+def test_an_oracle_needs_one_click() -> None:
+    (record,) = play(sample(), oracle(), PROTOCOL)
+    assert (record.iou, record.biou, record.k, record.positive, record.last) == (1.0, 1.0, 1, True, True)
+    assert (record.x, record.y) == (14.5, 19.5)  # the first of the rectangle's 10 px deep pixels: 5 + 9, 10 + 9
+
+
+def test_a_blank_predictor_takes_all_clicks_at_different_pixels() -> None:
+    records = play(sample(), blank(), PROTOCOL)
+    assert [record.k for record in records] == list(range(1, 21))
+    assert ious(records) == [0.0] * 20
+    assert len({(record.x, record.y) for record in records}) == 20
+    assert [record.last for record in records] == [False] * 19 + [True]
+
+
+@pytest.mark.parametrize(
+    ("shares", "clicks"),
+    [
+        ([0.92] * 20, 5),  # reached at once, but no object stops before click 5
+        ([0.5, 0.92, 0.5, 0.5, 0.5, 0.5], 5),  # reached once is reached
+        ([0.5] * 6 + [0.86, 0.88, 0.9], 9),  # all targets, not just the first
+        ([0.5, 0.7, 1.0], 3),  # no error pixel is left to click
+    ],
+)
+def test_when_an_object_stops(shares: list[float], clicks: int) -> None:
+    assert ious(play(sample(), columns(*shares), PROTOCOL)) == shares[:clicks]
+
+
+def test_seconds_are_the_predictors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that only the predictor moves: 2 s a click."""
+    now = [0.0]
+    monkeypatch.setattr("vtmr.bench.run.time.perf_counter", lambda: now[0])
+
+    def answer(gt_mask: Mask, n: int) -> Mask:
+        now[0] += 2.0
+        return np.zeros_like(gt_mask)
+
+    def load() -> tuple[object, ...]:
+        now[0] += 50.0
+        return sample().load()
+
+    records = play(replace(sample(), load=load), Player(answer), PROTOCOL)
+    assert [record.seconds for record in records] == [2.0] * 20
+
+
+def test_ignored_pixels_are_no_errors() -> None:
+    gt_mask, ignore = np.zeros((20, 30), bool), np.zeros((20, 30), bool)
+    gt_mask[5:15, 5:25], ignore[5:15, 15:25] = True, True
+    half = Player(lambda gt_mask, n: gt_mask & ~ignore)
+    (record,) = play(sample(gt_mask=gt_mask, ignore=ignore), half, PROTOCOL)
+    assert (record.iou, record.biou) == (1.0, 1.0)
+
+
+def of_other_size() -> EvalSample:
+    image, gt_mask, _ = sample().load()
+    return replace(sample(), load=lambda: (image, gt_mask[:, :-1], None))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (of_other_size(), r"mask of pairs/pairs/0/0 is \(40, 59\), its image \(40, 60\)"),
+        (sample(gt_mask=np.zeros((8, 8), bool)), "pairs/pairs/0/0 has no pixel that counts"),
+        (sample(gt_mask=np.eye(8, dtype=bool), ignore=np.eye(8, dtype=bool)), "has no pixel that counts"),
+        (sample(ignore=np.zeros((9, 9), bool)), r"ignore mask of pairs/pairs/0/0 is \(9, 9\)"),
+    ],
+)
+def test_an_unusable_sample_is_named(bad: EvalSample, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        evaluate([sample("a"), bad], oracle(), PROTOCOL, tmp_path / "out")
+    assert [record.image for record in read_records(tmp_path / "out")] == ["a"]
+
+
+def without_times(records: list[Record]) -> list[Record]:
+    return [replace(record, seconds=0.0) for record in records]
+
+
+SAMPLES = [sample(name) for name in "abc"]
+SHARES = [0.3, 0.5, 0.8, 0.86, 0.88, 0.9]  # six clicks an object
+
+
+@pytest.mark.parametrize("clicks", [1, 6, 7, 12, 17])
+def test_an_interrupted_run_continues_and_equals_a_whole_one(clicks: int, tmp_path: Path) -> None:
+    whole = evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path / "whole")
+    player = columns(*SHARES)
+    ask, player.answer = player.answer, lambda gt_mask, n: interrupt_after(gt_mask, n)
+
+    def interrupt_after(gt_mask: Mask, n: int) -> Mask:
+        if player.asked > clicks:
+            raise KeyboardInterrupt
+        return ask(gt_mask, n)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(SAMPLES, player, PROTOCOL, tmp_path / "cut")
+    again = columns(*SHARES)
+    assert without_times(evaluate(SAMPLES, again, PROTOCOL, tmp_path / "cut")) == without_times(whole)
+    assert again.asked == 18 - clicks // 6 * 6
+    run = json.loads((tmp_path / "cut" / "run.json").read_text())
+    assert len(run["sittings"]) == 2
+
+
+@pytest.mark.parametrize("missing_bytes", [1, 5, 150, 400])
+def test_a_cut_file_loses_only_the_last_object(missing_bytes: int, tmp_path: Path) -> None:
+    whole = evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-missing_bytes])
+    assert read_records(tmp_path) == whole[:12]
+    again = columns(*SHARES)
+    assert without_times(evaluate(SAMPLES, again, PROTOCOL, tmp_path)) == without_times(whole)
+    assert again.asked == 6
+
+
+def swap(lines: list[str]) -> list[str]:
+    return [lines[1], lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda lines: [lines[0], lines[1][:40] + "\n", *lines[2:]], "line 2 is damaged"),
+        (lambda lines: [lines[0].replace('"k": 1', '"k": "1"'), *lines[1:]], "line 1 is damaged .k is '1'"),
+        (lambda lines: ["[]\n", *lines[1:]], "line 1 is damaged"),
+        (swap, "line 1 is click 2 of pairs/pairs/a/0 out of order"),
+        (lambda lines: [*lines, lines[0]], "line 19 is click 1"),
+        (lambda lines: lines[:3] + lines[6:], "line 4 is click 1 of pairs/pairs/b/0 out of order"),
+    ],
+)
+def test_records_damaged_elsewhere_are_refused(
+    damage: Callable[[list[str]], list[str]], message: str, tmp_path: Path
+) -> None:
+    evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)
+    path = tmp_path / "records.jsonl"
+    damaged = "".join(damage(path.read_text().splitlines(keepends=True)))
+    path.write_text(damaged)
+    with pytest.raises(DataError, match=message):
+        evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)
+    assert path.read_text() == damaged
+
+
+MODEL = ModelInfo("m", "12ab", 0.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "model", "samples", "message"),
+    [
+        (Protocol(max_clicks=10), MODEL, SAMPLES, "protocol.max_clicks = 20, this one has 10"),
+        (PROTOCOL, replace(MODEL, sha256="34cd"), SAMPLES, 'model.sha256 = "12ab"'),
+        (PROTOCOL, replace(MODEL, threads=1), SAMPLES, "model.threads = 2"),
+        (PROTOCOL, MODEL, SAMPLES[:2], "datasets.pairs.objects = 3, this one has 2"),
+        (PROTOCOL, MODEL, [*SAMPLES[:2], sample("d")], "datasets.pairs.names_sha256"),
+        (PROTOCOL, MODEL, [*SAMPLES, sample("d", dataset="grabcut")], "datasets.grabcut = null"),
+    ],
+)
+def test_changed_settings_are_refused_in_the_same_folder(
+    protocol: Protocol, model: ModelInfo, samples: list[EvalSample], message: str, tmp_path: Path
+) -> None:
+    evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path, model=MODEL)
+    before = (tmp_path / "records.jsonl").read_bytes(), (tmp_path / "run.json").read_bytes()
+    with pytest.raises(ConfigError, match=message):
+        evaluate(samples, oracle(), protocol, tmp_path, model=model)
+    assert ((tmp_path / "records.jsonl").read_bytes(), (tmp_path / "run.json").read_bytes()) == before
+
+
+def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
+    evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path, model=MODEL)
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["settings"]["protocol"]["max_clicks"] == 20
+    assert run["settings"]["model"] == {"name": "m", "sha256": "12ab", "threshold": 0.5, "threads": 2}
+    assert run["settings"]["datasets"]["pairs"]["objects"] == 3
+    assert run["settings"]["versions"]["numpy"] == np.__version__
+    assert set(run["sittings"][0]) == {"started", "commit", "python", "system", "cpu", "cores"}
+
+
+def test_damaged_or_missing_run_files_are_refused(tmp_path: Path) -> None:
+    evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path)
+    for damaged in ("", "{", "[]", '{"settings": {}}'):
+        (tmp_path / "run.json").write_text(damaged)
+        with pytest.raises(DataError, match=r"run\.json is damaged"):
+            evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(ConfigError, match=r"no run\.json"):
+        evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path)
+
+
+def test_a_folder_that_cant_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out", Path("/proc/vtmr")):
+        with pytest.raises(InputError, match="can't be made"):
+            evaluate(SAMPLES, oracle(), PROTOCOL, out)
+
+
+def test_objects_with_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="pairs/pairs/a/0 occurs 2 times"):
+        evaluate([*SAMPLES, sample("a")], oracle(), PROTOCOL, tmp_path)
+
+
+def test_a_predictor_with_another_size_is_refused() -> None:
+    with pytest.raises(InputError):
+        play(sample(), Player(lambda gt_mask, n: gt_mask[1:]), PROTOCOL)
+
+
+def write_pairs(root: Path) -> None:
+    """Two pictures that show their own mask, as a `pairs` folder."""
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+        for name in ("one", "two"):
+            cv2.imwrite(str(root / folder / f"{name}.png"), sample().load()[0])
+
+
+def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data")
+    console = Console(file=StringIO(), width=160)
+    data = [("pairs", tmp_path / "data")]
+    summary = run_benchmark(data, oracle(), MODEL, tmp_path / "out", console=console)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
+    assert summary["pairs"]["n"] == 2
+    assert summary["pairs"]["NoC@90"] == 1.0
+    printed = console.file.getvalue()
+    assert "NoC@90" in printed
+    assert "at most 20 clicks" in printed
+    assert run_benchmark(data, blank(), MODEL, tmp_path / "out", console=console) == summary  # nothing to play
+    assert run_benchmark(data, oracle(), MODEL, tmp_path / "one", 1, console=console)["pairs"]["n"] == 1
+    with pytest.raises(ConfigError, match="pairs, pairs"):
+        run_benchmark(data * 2, oracle(), MODEL, tmp_path / "out", console=console)
+    with pytest.raises(ConfigError, match="none"):
+        run_benchmark([], oracle(), MODEL, tmp_path / "out", console=console)
