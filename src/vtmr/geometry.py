@@ -83,6 +83,17 @@ class Box:
         (x0, x1), (y0, y1) = axis(self.x0, self.x1, within.x0, within.x1), axis(self.y0, self.y1, within.y0, within.y1)
         return Box(x0, y0, x1, y1)
 
+    def grown(self, least: int, within: Box) -> Box:
+        """At least `least` pixels wide and high, as far as `within` has them; moved inside `within` if need be."""
+
+        def axis(low: int, high: int, first: int, last: int) -> tuple[int, int]:
+            size = min(max(high - low, least), last - first)
+            start = min(max(low - (size - (high - low)) // 2, first), last - size)
+            return start, start + size
+
+        (x0, x1), (y0, y1) = axis(self.x0, self.x1, within.x0, within.x1), axis(self.y0, self.y1, within.y0, within.y1)
+        return Box(x0, y0, x1, y1)
+
     def as_tuple(self) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1)"""
         return self.x0, self.y0, self.x1, self.y1
@@ -116,6 +127,11 @@ class Frame:
         """A box of the image as (x0, y0, x1, y1) in grid units, fractional."""
         (x0, y0), (x1, y1) = self.to_grid(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
         return float(x0), float(y0), float(x1), float(y1)
+
+    def box_to_image(self, box: Box) -> Box:
+        """A box of grid cells as the image pixels it touches: the inverse of `box_to_grid`, rounded outwards."""
+        (x0, y0), (x1, y1) = np.rint(self.to_image(np.array([(box.x0, box.y0), (box.x1, box.y1)])) * 4096) / 4096
+        return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
 
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x of every grid column's centre and image y of every grid row's centre."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
+from vtmr.geometry import Box
 from vtmr.masks import Mask, RunLengths
 from vtmr.spec import ModelSpec
 
@@ -37,6 +38,14 @@ class Click:
     def pixel(self) -> tuple[int, int]:
         """(row, col) of the pixel that the click lies in."""
         return math.floor(self.y), math.floor(self.x)
+
+    def require_inside(self, height: int, width: int) -> None:
+        """Raises InputError when the click lies outside a height x width image."""
+        if not (0 <= self.x < width and 0 <= self.y < height):
+            raise InputError(
+                f"The click at ({self.x:g}, {self.y:g}) lies outside the image of {width}x{height} pixels: "
+                f"expected 0 <= x < {width} and 0 <= y < {height}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +92,20 @@ class Predictor(Protocol):
         """What is worth computing once per image (a pyramid, an embedding); opaque to the caller."""
         ...
 
-    def predict(self, scene: Any, events: Sequence[Event], previous: Any = None, mask: Mask | None = None) -> Prediction:
+    def predict(
+        self,
+        scene: Any,
+        events: Sequence[Event],
+        previous: Any = None,
+        mask: Mask | None = None,
+        region: Box | None = None,
+    ) -> Prediction:
         """One prediction for all events so far.
 
         scene: what `prepare` returned. previous: this predictor's answer before the newest clicks, None at the
         start and after a MaskEdit. mask: what the user saw before the newest clicks (after edits and progressive
-        merge), bool H x W, None at the start.
+        merge), bool H x W, None at the start. region: the part of the image that the caller looks at, a hint for
+        clicks without a mask; a predictor may ignore it.
         """
         ...
 

@@ -1,0 +1,131 @@
+"""Where to look: the target crop around the object and the focus crop around what the newest click changed.
+
+`target_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the official
+FocalClick code to the pixel, oddities included, for imported weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from vtmr.geometry import Box, Frame
+from vtmr.masks import Mask, bounding_box, component_at
+from vtmr.types import Click
+
+MIN_SIDE_PX = 10
+SQUARE_RATIO = 0.2  # half-side of the square around a click, of the object's longer side
+OFFICIAL_MIN_AREA_PX = 10
+
+
+def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box) -> Box:
+    """The box around the mask and the positive clicks, `ratio` times as large, at least 10 px a side where there are.
+
+    mask: bool H x W of the image; clicks: in image coordinates. An empty mask gives `fallback`.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return fallback
+    for click in clicks:
+        if click.positive:
+            box = box.union(_pixel_box(click))
+    image = Box.whole(*mask.shape)
+    return box.expanded(ratio, image).grown(MIN_SIDE_PX, image)
+
+
+def focus_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame, ratio: float) -> Box:
+    """The box around what the click changed, `ratio` times as large, in image pixels and inside `frame.box`.
+
+    new_mask, prev_mask: bool, on the frame's grid; click: in image coordinates. Nothing there before: around the new
+    mask. Otherwise around the 8-connected component of the difference at the click; where the click changed nothing
+    or the component is less than a third as high or as wide as the object, a square around the click. An empty new
+    mask gives the whole frame.
+    """
+    new_box = bounding_box(new_mask)
+    if new_box is None:
+        return frame.box
+    changed = _changed_box(new_mask, prev_mask, click, frame) if prev_mask.any() else new_box
+    if changed is None or changed.height < new_box.height / 3 or changed.width < new_box.width / 3:
+        box = _square(click, SQUARE_RATIO * max(new_box.width / frame.scale[0], new_box.height / frame.scale[1]))
+    else:
+        box = frame.box_to_image(changed)
+    return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
+
+
+def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) -> Box | None:
+    """The box of the difference's component at the click, in grid cells; None where the click's cell didn't change."""
+    if not frame.box.contains(click.x, click.y):
+        return None
+    x, y = frame.to_grid(np.array([(click.x, click.y)]))[0]
+    row, col = min(int(y), frame.height - 1), min(int(x), frame.width - 1)
+    return bounding_box(component_at(new_mask ^ prev_mask, row, col))
+
+
+def _square(click: Click, half: float) -> Box:
+    """Whole pixels nearest to the square of that half-side around the click, at least the click's own."""
+    x0, y0 = math.floor(click.x - half + 0.5), math.floor(click.y - half + 0.5)
+    x1, y1 = math.floor(click.x + half + 0.5), math.floor(click.y + half + 0.5)
+    return Box(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+
+
+def _pixel_box(click: Click) -> Box:
+    row, col = click.pixel
+    return Box(col, row, col + 1, row + 1)
+
+
+def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float) -> Box:
+    """FocalClick's target crop. The official bounds are inclusive (20, 230, ...); the Box ends one after them.
+
+    mask: bool H x W, the previous probability > .49; clicks: in image coordinates. An empty mask gives the whole image.
+    """
+    height, width = mask.shape
+    box = bounding_box(mask)
+    if box is None:
+        return Box.whole(height, width)
+    for click in clicks:
+        if click.positive:
+            box = box.union(_pixel_box(click))
+
+    def axis(low: int, high: int, size: int) -> tuple[int, int]:
+        centre, length = (low + high - 1) / 2, max(ratio * (high - low), MIN_SIDE_PX)
+        return max(round(centre - length / 2), 0), min(round(centre + length / 2), size - 1) + 1
+
+    (x0, x1), (y0, y1) = axis(box.x0, box.x1, width), axis(box.y0, box.y1, height)
+    return Box(x0, y0, x1, y1)
+
+
+def focalclick_focus_box(new_mask: Mask, prev_mask: Mask, click: Click, target: Box, ratio: float) -> Box:
+    """FocalClick's focus crop; its bounds (79, 219, ...) are used as slices, so they are the Box's own.
+
+    new_mask, prev_mask: bool H x W of the image; click: in image coordinates; target: the target crop. A click that
+    changed nothing gets the component of what stayed the same, usually nearly the whole image. Where the official code
+    fails on an empty box (a click far outside the target crop), this gives the nearest pixel of the target crop.
+    """
+    row, col = click.pixel
+    object_bounds = _official_bounds(new_mask)
+    bounds: tuple[float, float, float, float] = object_bounds
+    if prev_mask.any():
+        difference = new_mask ^ prev_mask
+        bounds = _official_bounds(component_at(difference if difference[row, col] else ~difference, row, col))
+        height, width = object_bounds[1] - object_bounds[0], object_bounds[3] - object_bounds[2]
+        if bounds[1] - bounds[0] < height / 3 or bounds[3] - bounds[2] < width / 3:
+            half = SQUARE_RATIO * max(height, width)
+            bounds = row - half, row + half, col - half, col + half
+
+    def axis(low: float, high: float, first: int, last: int) -> tuple[int, int]:
+        centre, length = (low + high) / 2, ratio * (high - low + 1)
+        start = min(max(int(centre - length / 2), first), last - 1)
+        return start, max(min(int(centre + length / 2), last), start + 1)
+
+    (y0, y1), (x0, x1) = axis(*bounds[:2], target.y0, target.y1), axis(*bounds[2:], target.x0, target.x1)
+    return Box(x0, y0, x1, y1)
+
+
+def _official_bounds(mask: Mask) -> tuple[int, int, int, int]:
+    """First and last row, first and last column; 0, H, 0, W for fewer than ten pixels."""
+    box = bounding_box(mask) if np.count_nonzero(mask) >= OFFICIAL_MIN_AREA_PX else None
+    if box is None:
+        return 0, mask.shape[0], 0, mask.shape[1]
+    return box.y0, box.y1 - 1, box.x0, box.x1 - 1

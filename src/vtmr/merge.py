@@ -1,0 +1,68 @@
+"""Progressive merge: on a mask that the user brought, a click changes only what it touches [facts.md §B.8]."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vtmr.geometry import Box
+from vtmr.masks import Mask, bounding_box, component_at
+from vtmr.types import Click
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Which pixels a merge flipped: a box and its bits, compressed. box: None when it flipped none."""
+
+    box: Box | None
+    packed: bytes
+
+    @staticmethod
+    def of(flipped: Mask, within: Box) -> Patch:
+        """From a bool mask over the box `within` of the image."""
+        box = bounding_box(flipped)
+        if box is None:
+            return NO_PATCH
+        packed = zlib.compress(np.packbits(flipped[box.slices]).tobytes(), 1)
+        return Patch(Box(within.x0 + box.x0, within.y0 + box.y0, within.x0 + box.x1, within.y0 + box.y1), packed)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.packed)
+
+    def flip(self, mask: Mask) -> None:
+        """Flips those pixels of `mask` (bool H x W), in place: does the merge, and undoes it."""
+        if self.box is not None:
+            bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+            area = mask[self.box.slices]
+            area ^= np.unpackbits(bits, count=self.box.area).reshape(area.shape).view(np.bool_)
+
+
+NO_PATCH = Patch(None, b"")
+
+
+def merge(before: Mask, predicted: Mask, clicks: Sequence[Click]) -> tuple[Mask, Patch]:
+    """The mask after the clicks, and what it flipped. before, predicted: bool H x W; clicks: the new ones, inside.
+
+    R is the 8-connected component of before XOR predicted at a click. Where the click's pixel was on, R's pixels that
+    were on go; where it was off, R's pixels that were off come. A click whose pixel didn't change changes nothing.
+    Every pixel outside the components stays bit-identical.
+    """
+    after = before.copy()
+    difference = before ^ predicted
+    box = bounding_box(difference)
+    if box is None:
+        return after, NO_PATCH
+    changed, was_on = difference[box.slices], before[box.slices]
+    flipped = np.zeros_like(changed)
+    for click in clicks:
+        row, col = click.pixel
+        if difference[row, col]:
+            component = component_at(changed, row - box.y0, col - box.x0)
+            component &= was_on == before[row, col]
+            flipped |= component
+    after[box.slices] ^= flipped
+    return after, Patch.of(flipped, box)

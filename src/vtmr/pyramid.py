@@ -1,0 +1,109 @@
+"""Cutting boxes out of an image and resizing them to the network's grid, at a cost that doesn't grow with the image.
+
+Half-pixel centres everywhere: grid cell i of n covers [i, i+1) * box.width / n of the box.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.geometry import Box, Frame
+
+Pixels = NDArray[np.uint8]
+FloatMap = NDArray[np.float32]
+
+
+class Pyramid:
+    """An image and its halvings, built when first asked for; together they take a third more than the image.
+
+    A pixel of level n is the average of 2^n x 2^n pixels of the image; where the size is odd, the last row or column
+    is repeated, so that every level's scale is exactly 2^-n.
+    """
+
+    def __init__(self, image: Pixels) -> None:
+        """image: uint8 H x W x 3; kept, not copied."""
+        self.image = image
+        self._levels: dict[int, Pixels] = {0: image}
+
+    @property
+    def height(self) -> int:
+        return int(self.image.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.image.shape[1])
+
+    def level(self, n: int) -> Pixels:
+        """uint8 ceil(H / 2^n) x ceil(W / 2^n) x 3."""
+        if n not in self._levels:
+            finer = self.level(n - 1)
+            height, width = finer.shape[:2]
+            if height % 2 or width % 2:
+                finer = np.asarray(
+                    cv2.copyMakeBorder(finer, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
+                )
+            size = ((width + 1) // 2, (height + 1) // 2)
+            self._levels.setdefault(n, np.asarray(cv2.resize(finer, size, interpolation=cv2.INTER_AREA), np.uint8))
+        return self._levels[n]
+
+
+def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
+    """The box of the image as uint8 size x size x 3; the aspect ratio isn't kept.
+
+    box: inside the image. Plain bilinear (`cv2.resize(image[box.slices], (size, size))`) while the box's smaller
+    shrink is below 2 and the larger below 4; for larger boxes bilinear on the level of the pyramid that leaves the
+    smaller shrink in [1, 2). Training and inference both cut with this function.
+    """
+    pyramid = image if isinstance(image, Pyramid) else Pyramid(image)
+    n = max(int(min(box.width, box.height) / size), 1).bit_length() - 1
+    step = 1 << n
+    covered = Box(box.x0 // step, box.y0 // step, -(-box.x1 // step), -(-box.y1 // step))
+    patch = _shrink_longer(pyramid.level(n)[covered.slices], size)
+    if n == 0:
+        return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+    xs, ys = Frame(box, size, size).centres()
+    scale_x, scale_y = patch.shape[1] / covered.width, patch.shape[0] / covered.height
+    sampled = sample_bilinear(patch, (ys / step - covered.y0) * scale_y - 0.5, (xs / step - covered.x0) * scale_x - 0.5)
+    sampled += 0.5
+    return sampled.astype(np.uint8)
+
+
+def _shrink_longer(patch: Pixels, size: int) -> Pixels:
+    """Averages along an axis that is still four or more times too long, as long thin boxes have it."""
+    height, width = patch.shape[:2]
+    height_kept, width_kept = (-(-n // (1 << max(int(n / size).bit_length() - 2, 0))) for n in (height, width))
+    if (height_kept, width_kept) == (height, width):
+        return patch
+    return np.asarray(cv2.resize(patch, (width_kept, height_kept), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def sample_bilinear(array: NDArray[Any], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatMap:
+    """Values of an array h x w (x channels) on the grid rows x cols, bilinear: float32 len(rows) x len(cols) (x ch).
+
+    rows, cols: fractional indices (0 is the centre of the first pixel), held inside the array.
+    """
+    row, next_row, row_weight = _neighbours(rows, array.shape[0])
+    col, next_col, col_weight = _neighbours(cols, array.shape[1])
+    channels = (1,) * (array.ndim - 2)
+    upper, lower = array[row].astype(np.float32), array[next_row].astype(np.float32)
+    lower -= upper
+    lower *= row_weight.reshape(-1, 1, *channels)
+    lower += upper
+    left, right = np.take(lower, col, axis=1), np.take(lower, next_col, axis=1)
+    right -= left
+    right *= col_weight.reshape(1, -1, *channels)
+    right += left
+    return right
+
+
+def _neighbours(
+    positions: NDArray[np.float64], length: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """The two indices around each position and the weight of the second."""
+    held = np.clip(positions, 0, length - 1)
+    first = held.astype(np.intp)
+    return first, np.minimum(first + 1, length - 1), (held - first).astype(np.float32)

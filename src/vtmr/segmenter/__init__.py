@@ -1,0 +1,8 @@
+"""One click's inference: target crop -> coarse -> focus crop -> refine -> mask."""
+
+from __future__ import annotations
+
+from vtmr.segmenter.inference import Segmenter
+from vtmr.segmenter.layers import LayeredPrediction, LogitLayer
+
+__all__ = ["LayeredPrediction", "LogitLayer", "Segmenter"]

@@ -1,0 +1,112 @@
+"""The pipeline of one click [facts.md §B, §L.1]: numpy and OpenCV only, no float array of the image's size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vtmr.errors import InputError
+from vtmr.focus import focus_box, target_box
+from vtmr.geometry import Box, Frame
+from vtmr.masks import Mask
+from vtmr.pyramid import Pyramid, crop_resized
+from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, visible
+from vtmr.types import Click, Event, FloatMap, Image, Network, active_clicks
+
+
+class Segmenter:
+    """A Predictor around a Network: target crop, coarse pass, focus crop, refining pass, layered answer."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.spec = network.spec
+
+    @property
+    def name(self) -> str:
+        return self.spec.model
+
+    def prepare(self, image: Image) -> Pyramid:
+        """The image with its halvings, which are built as crops need them. image: uint8 H x W x 3, RGB."""
+        return Pyramid(image)
+
+    def predict(
+        self,
+        scene: Pyramid,
+        events: Sequence[Event],
+        previous: LayeredPrediction | None = None,
+        mask: Mask | None = None,
+        region: Box | None = None,
+    ) -> LayeredPrediction:
+        """See `Predictor.predict`; the target crop of clicks without a mask is `region`, else the whole image.
+
+        Raises InputError without a click, and for a click outside the image.
+        """
+        clicks = require_clicks(events, scene)
+        spec, whole = self.spec, Box.whole(scene.height, scene.width)
+        outlook = (region.intersection(whole) or whole).grown(1, whole) if region else whole
+        target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
+        frame = Frame(target, spec.input_size, spec.input_size)
+        threshold_logit = math.log(spec.threshold / (1 - spec.threshold))
+
+        prev_prob = previous_probability(previous, mask, frame)
+        image = crop_resized(scene, target, spec.input_size)
+        coarse_logits, features = self.network.coarse(image, prev_prob, clicks_on(frame, clicks))
+
+        fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
+        new_mask, prev_mask = coarse_logits > threshold_logit, prev_prob > spec.threshold
+        focus = focus_box(new_mask, prev_mask, fresh[0], frame, spec.focus_ratio)
+        for click in fresh[1:]:
+            focus = focus.union(focus_box(new_mask, prev_mask, click, frame, spec.focus_ratio))
+
+        refined = LogitLayer.of(focus, self._refine(scene, focus, frame, clicks, coarse_logits, features))
+        frozen = previous is not None and len(clicks) >= spec.freeze_from_click
+        base = previous.layers if previous is not None and frozen else (LogitLayer.of(target, coarse_logits),)
+        layers = visible((*base, refined))
+        added = [layer for layer in layers if layer is refined or not frozen]
+        nbytes = sum(layer.logits.nbytes for layer in added)
+        return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), nbytes)
+
+    def _refine(
+        self, scene: Pyramid, focus: Box, frame: Frame, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any
+    ) -> FloatMap:
+        """Refined logits S x S of the focus crop, whose patch is cut from the image at full resolution."""
+        size = self.spec.input_size
+        patch = crop_resized(scene, focus, size)
+        patch_clicks = clicks_on(Frame(focus, size, size), clicks)
+        return self.network.refine(patch, patch_clicks, coarse_logits, features, frame.box_to_grid(focus))
+
+
+def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]:
+    """The active clicks. Raises InputError when there is none or one lies outside the image."""
+    clicks = active_clicks(events)
+    if not clicks:
+        raise InputError("There is no click to predict from: expected at least one after the last mask edit.")
+    for click in clicks:
+        click.require_inside(scene.height, scene.width)
+    return clicks
+
+
+def clicks_on(frame: Frame, clicks: Sequence[Click]) -> list[Click]:
+    """The clicks in the frame's grid coordinates; those outside its box too, as their discs may reach in."""
+    points = frame.to_grid(np.array([(click.x, click.y) for click in clicks]))
+    return [Click(float(x), float(y), click.positive) for (x, y), click in zip(points, clicks, strict=True)]
+
+
+def previous_probability(previous: LayeredPrediction | None, mask: Mask | None, frame: Frame) -> FloatMap:
+    """What the network is told of the last answer: probability float32 on the frame's grid.
+
+    The previous prediction's logits, bilinear at the cells' centres; without one, the share of each cell that `mask`
+    (bool H x W) covers; without either, zeros.
+    """
+    if previous is not None:
+        half = previous.logits_on(frame) * np.float32(0.5)
+        return np.asarray(np.tanh(half, out=half) * np.float32(0.5) + np.float32(0.5), np.float32)
+    if mask is not None:
+        covered = mask[frame.box.slices].view(np.uint8) * np.uint8(255)
+        shrunk = cv2.resize(covered, (frame.width, frame.height), interpolation=cv2.INTER_AREA)
+        return np.asarray(shrunk, np.float32) / np.float32(255)
+    return np.zeros((frame.height, frame.width), np.float32)

@@ -1,0 +1,229 @@
+"""One object's history of clicks and edits: immutable, small at any image size, replayable.
+
+    session = Session(predictor, image).add(Click(320, 240))
+    session.mask                                             # bool H x W
+    session = session.add(Click(400, 250, positive=False)).undo()
+
+A step is what one `add` brought: its events, the predictor's compact answer and, on an edited or imported mask, the
+few pixels that changed. Masks are rebuilt from that; only a session whose mask was asked for holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.masks import Mask
+from vtmr.merge import Patch, merge
+from vtmr.types import Click, Event, Image, MaskEdit, Prediction, Predictor, active_clicks
+
+_LARGEST_PATCH = 1 << 18  # bytes: with a prediction's layers a click stays under 1 MB, whatever the masks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """What one `add` brought. prediction: None when it ended with an edit.
+
+    patch: what the merge flipped; None without a merge, or where keeping it would cost more than merging again.
+    """
+
+    events: tuple[Event, ...]
+    prediction: Prediction | None
+    patch: Patch | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subject:
+    """What doesn't change from click to click."""
+
+    predictor: Predictor
+    scene: Any
+    height: int
+    width: int
+    region: Box | None
+    initial: tuple[_Step, ...]
+
+
+class Session:
+    """An object's mask as it stands after some events; every change gives a new Session.
+
+    Until a MaskEdit the mask is the predictor's. On an edit (or `initial_mask`) clicks are merged progressively: only
+    the connected component of the difference that holds the click changes, every other pixel stays as it is.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        image: Image,
+        *,
+        initial_mask: Mask | None = None,
+        region: Box | None = None,
+    ) -> None:
+        """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the caller looks at.
+
+        Raises InputError for an image or a mask of another type or size.
+        """
+        height, width = _require_image(image)
+        initial: tuple[_Step, ...] = ()
+        if initial_mask is not None:
+            initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),)
+        self._subject = _Subject(predictor, predictor.prepare(image), height, width, region, initial)
+        self._steps = initial
+        self._undone: tuple[_Step, ...] = ()
+        self._mask: Mask | None = None
+
+    def _at(self, steps: tuple[_Step, ...], undone: tuple[_Step, ...] = (), mask: Mask | None = None) -> Session:
+        """A session on the same subject."""
+        other = object.__new__(Session)
+        other._subject, other._steps, other._undone, other._mask = self._subject, steps, undone, mask
+        return other
+
+    def add(self, *events: Event) -> Session:
+        """With further events. Clicks added together are answered by one prediction; what was undone is dropped.
+
+        Raises InputError without events, for a click outside the image and for an edit of another size.
+        """
+        subject = self._subject
+        if not events:
+            raise InputError("Nothing to add: expected at least one Click or MaskEdit.")
+        for event in events:
+            _require_event(event, subject.height, subject.width)
+        edit = _last_edit(events)
+        before = _frozen(edit.runs.decode()) if edit else self.mask if self._steps else None
+        clicks = active_clicks(events)
+        if not clicks:
+            return self._at((*self._steps, _Step(events, None, None)), mask=before)
+        previous = None if edit or not self._steps else self._steps[-1].prediction
+        history = (*self.events, *events)
+        prediction = subject.predictor.predict(subject.scene, history, previous, before, subject.region)
+        if before is None or not any(isinstance(event, MaskEdit) for event in history):
+            return self._at((*self._steps, _Step(events, prediction, None)))
+        after, patch = merge(before, prediction.render(), clicks)
+        kept = patch if patch.nbytes <= _LARGEST_PATCH else None
+        return self._at((*self._steps, _Step(events, prediction, kept)), mask=_frozen(after))
+
+    def undo(self) -> Session:
+        """Without the last step; at the start, the session itself."""
+        if not self.can_undo:
+            return self
+        return self._at(self._steps[:-1], (self._steps[-1], *self._undone), self._flipped(self._steps[-1]))
+
+    def redo(self) -> Session:
+        """With the step that was undone last; the session itself when there is none."""
+        if not self.can_redo:
+            return self
+        return self._at((*self._steps, self._undone[0]), self._undone[1:], self._flipped(self._undone[0]))
+
+    def reset(self) -> Session:
+        """As it was made: no clicks, only the initial mask if there was one; nothing to redo. Shares the image."""
+        return self._at(self._subject.initial)
+
+    @property
+    def mask(self) -> Mask:
+        """bool H x W, read-only; empty before the first event."""
+        if self._mask is None:
+            self._mask = _frozen(self._render())
+        return self._mask
+
+    def _render(self) -> Mask:
+        """The mask after the last step: the predictor's, or the last edit with every later step's merge."""
+        start = max((i for i, step in enumerate(self._steps) if _last_edit(step.events)), default=None)
+        if start is None:
+            last = self._steps[-1].prediction if self._steps else None
+            return last.render() if last else np.zeros((self._subject.height, self._subject.width), np.bool_)
+        edit = _last_edit(self._steps[start].events)
+        mask = edit.runs.decode() if edit else np.zeros((self._subject.height, self._subject.width), np.bool_)
+        for step in self._steps[start:]:
+            if step.patch is not None:
+                step.patch.flip(mask)
+            elif step.prediction is not None:
+                mask, _ = merge(mask, step.prediction.render(), active_clicks(step.events))
+        return mask
+
+    def _flipped(self, step: _Step) -> Mask | None:
+        """This session's mask before or after a merged step that is undone or redone, where that is cheap to tell."""
+        if self._mask is None or step.patch is None or _last_edit(step.events):
+            return None
+        mask = self._mask.copy()
+        step.patch.flip(mask)
+        return _frozen(mask)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events up to here, in order."""
+        return tuple(event for step in self._steps for event in step.events)
+
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        """The clicks since the last edit: those the predictor sees."""
+        return active_clicks(self.events)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo; the initial mask is none."""
+        return len(self._steps) > len(self._subject.initial)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone)
+
+    @property
+    def history_nbytes(self) -> int:
+        """Bytes that the history keeps: predictions, changed pixels and edits, what was undone included."""
+        return sum(_nbytes(step) for step in (*self._steps, *self._undone))
+
+
+def _nbytes(step: _Step) -> int:
+    edits = sum(len(event.runs.counts) for event in step.events if isinstance(event, MaskEdit))
+    return edits + (step.prediction.nbytes if step.prediction else 0) + (step.patch.nbytes if step.patch else 0)
+
+
+def _last_edit(events: Sequence[Event]) -> MaskEdit | None:
+    return next((event for event in reversed(events) if isinstance(event, MaskEdit)), None)
+
+
+def _frozen(mask: Mask) -> Mask:
+    mask.flags.writeable = False
+    return mask
+
+
+def _require_image(image: Image) -> tuple[int, int]:
+    """Height and width."""
+    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise InputError(
+            f"The image is {type(image).__name__} of shape {shape} and type {dtype}: expected an RGB array "
+            "height x width x 3 of uint8; vtmr.read_image makes one from a file."
+        )
+    if 0 in image.shape:
+        raise InputError(f"The image has {image.shape[1]}x{image.shape[0]} pixels: expected at least one.")
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def _require_mask(mask: Mask, height: int, width: int) -> Mask:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        raise InputError(
+            f"The initial mask is {type(mask).__name__} of type {getattr(mask, 'dtype', None)}: "
+            "expected a bool array; compare a grey one with a threshold first, like mask > 127."
+        )
+    if mask.shape != (height, width):
+        raise InputError(
+            f"The initial mask has shape {mask.shape}: expected ({height}, {width}), the image's height and width."
+        )
+    return mask
+
+
+def _require_event(event: Event, height: int, width: int) -> None:
+    if isinstance(event, Click):
+        event.require_inside(height, width)
+    elif not isinstance(event, MaskEdit):
+        raise InputError(f"{event!r} is no event: expected a Click or a MaskEdit.")
+    elif (event.runs.height, event.runs.width) != (height, width):
+        raise InputError(
+            f"The mask edit is {event.runs.width}x{event.runs.height} pixels: expected {width}x{height}, as the image."
+        )
