@@ -1,8 +1,8 @@
 """vtmr: a few clicks become an exact object mask.
 
-    s = vtmr.Session(vtmr.load(), image)     # image: uint8 H x W x 3, RGB
-    s = s.add(vtmr.Click(320, 240))
-    s.mask                                   # bool H x W
+s = vtmr.Session(vtmr.load(), image)     # image: uint8 H x W x 3, RGB
+s = s.add(vtmr.Click(320, 240))
+s.mask                                   # bool H x W
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.x1 <= self.x0 or self.y1 <= self.y0:
-            raise InputError(f"The box {(self.x0, self.y0, self.x1, self.y1)} holds no pixel: expected x0 < x1 and y0 < y1.")
+            raise InputError(f"The box {(self.x0, self.y0, self.x1, self.y1)} is empty: expected x0 < x1 and y0 < y1.")
 
     @staticmethod
     def whole(height: int, width: int) -> Box:
@@ -136,4 +136,5 @@ class Frame:
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x of every grid column's centre and image y of every grid row's centre."""
         sx, sy = self.scale
-        return (np.arange(self.width) + 0.5) / sx + self.box.x0, (np.arange(self.height) + 0.5) / sy + self.box.y0
+        cols, rows = np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64)
+        return (cols + 0.5) / sx + self.box.x0, (rows + 0.5) / sy + self.box.y0

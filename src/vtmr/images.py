@@ -150,12 +150,7 @@ def _as_rgb(path: str | Path, image: pillow.Image) -> NDArray[np.uint8]:
     if image.has_transparency_data:
         white = pillow.new("RGBA", image.size, "white")
         image = pillow.alpha_composite(white, image.convert("RGBA"))
-    if image.mode != "RGB":
-        try:
-            image = image.convert("RGB")
-        except ValueError as error:
-            raise InputError(f"{path} has the colour mode {image.mode}: expected RGB, grey or CMYK.") from error
-    return _as_array(image)
+    return _as_array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _as_array(image: pillow.Image) -> NDArray[np.uint8]:

@@ -40,7 +40,9 @@ def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
     return float(np.count_nonzero(mask & gt_mask) / union) if union else 1.0
 
 
-def disc_maps(points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int) -> NDArray[np.float32]:
+def disc_maps(
+    points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int
+) -> NDArray[np.float32]:
     """Binary discs around the clicks, positive ones first: float32 2 x height x width [facts.md §A.1].
 
     `points` are N x 2 grid points (x, y) in the house's coordinates; the half pixel to the networks' index

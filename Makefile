@@ -1,0 +1,41 @@
+# Set-up happens by itself, once, in .venv; a second run of any target starts its work at once.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast proof clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1                /p' $(MAKEFILE_LIST)
+
+demo: .venv/.installed-base  ## clicks on bundled photos become masks: overlays and strips in out/demo
+	$(BIN)/vtmr demo --out out/demo
+
+test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -m "not proof"
+
+fast: .venv/.installed-all  ## the fast tests alone
+	$(BIN)/python -m pytest
+
+proof: .venv/.installed-all  ## soak tests, by hand: they take long
+	$(BIN)/python -m pytest -m proof -s
+
+clean:  ## removes what the other targets made
+	rm -rf .venv build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+# The base install has no torch: whoever only uses vtmr waits for less.
+.venv/.installed-base: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	touch $@
+
+.venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[train,bench,dev]'
+	touch $@ .venv/.installed-base
