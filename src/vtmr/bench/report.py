@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +20,7 @@ from vtmr.errors import DataError
 from vtmr.metrics import fails, mean_interval, noc, value_at_click
 
 SUMMARY = "summary.json"
+INTERVALS_FROM_WIDTH = 115  # columns of a terminal
 Summary = dict[str, dict[str, Any]]
 
 
@@ -86,7 +89,7 @@ def table_cells(summary: Summary, protocol: Protocol) -> tuple[list[str], list[l
         *((f"IoU@{k}", 3) for k in protocol.report_at),
         (f"BIoU@{click}", 3),
     ]
-    header = ["data", "n", *(name for name, _ in figures), "ms/click p50", "p95"]
+    header = ["data", "n", *(name for name, _ in figures), "p50 ms", "p95 ms"]
     rows = []
     for name, row in summary.items():
         cells = [name, str(row["n"])]
@@ -106,14 +109,18 @@ def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> st
 
 
 def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console: Console) -> None:
-    """Prints the table for a terminal, each interval under its figure, and the protocol under the table."""
+    """Prints the table for a terminal: intervals under the figures where there is room, sources indented."""
     header, rows = table_cells(summary, protocol)
-    table = Table(title=_describe(model), caption=f"{protocol}", caption_justify="left", title_justify="left")
+    roomy = console.width >= INTERVALS_FROM_WIDTH
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left")
-    for cells in rows:
-        table.add_row(*(cell.replace(" [", "\n[") for cell in cells))
-    console.print(table, markup=False)
+        table.add_column(name, justify="right" if i else "left", overflow="fold")
+    for name, *cells in rows:
+        table.add_row(
+            re.sub("^.*/", "  ", name),
+            *(cell.replace(" [", "\n[") if roomy else cell.partition(" [")[0] for cell in cells),
+        )
+    console.print(_describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
 
 
 def _describe(model: ModelInfo) -> str:

@@ -72,11 +72,18 @@ def test_tables_show_figures_intervals_and_rules() -> None:
     assert "| d | 1 | 20.00 [20.00, 20.00] | 20.00 [20.00, 20.00] | 0 [0, 0] | 0.500 [0.500, 0.500] |" in text
     assert text.startswith("lite0 (sha256 0123456789ab, threshold 0.5, 2 threads)")
     assert "stops at IoU 0.85/0.9, never before click 5" in text
-    console = Console(file=StringIO(), width=140)
-    print_table(summary, PROTOCOL, model, console)
+
+
+@pytest.mark.parametrize(("width", "intervals"), [(80, False), (140, True)])
+def test_the_table_fits_its_terminal(width: int, intervals: bool) -> None:
+    records = run_of("a", [0.5] * 19 + [0.95], "grabcut", "validation") + run_of("a", [1.0], "duts", "validation")
+    console = Console(file=StringIO(), width=width)
+    print_table(summarise(records, PROTOCOL), PROTOCOL, ModelInfo("lite0"), console)
     printed = console.file.getvalue()
-    assert "[20.00, 20.00]" in printed
-    assert "NoF@90" in printed
+    assert max(len(line) for line in printed.splitlines()) <= width
+    for whole in ("NoC@85", "NoF@90", "BIoU@5", "p95 ms", "validation ", "  grabcut ", "10.50", "0.750"):
+        assert whole in printed
+    assert ("[20.00, 20.00]" in printed) is intervals
 
 
 def test_no_records_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -11,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from players import Player, blank, columns, oracle, sample
 from rich.console import Console
 
-from players import Player, blank, columns, oracle, sample
 from vtmr.bench import ModelInfo, Protocol, Record, evaluate, play, read_records, run_benchmark
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError, DataError, InputError
@@ -251,3 +252,16 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
         run_benchmark(data * 2, oracle(), MODEL, tmp_path / "out", console=console)
     with pytest.raises(ConfigError, match="none"):
         run_benchmark([], oracle(), MODEL, tmp_path / "out", console=console)
+
+
+@pytest.mark.proof
+def test_the_harness_takes_150_clicks_a_second() -> None:
+    """Issue 4's bound at 480x320 on one core, with answers that stay ragged for all 20 clicks."""
+    gt_mask = cv2.ellipse(np.zeros((320, 480), np.uint8), (240, 160), (150, 100), 20, 0, 360, 1, -1) > 0
+    noise = np.random.default_rng(0).standard_normal((20, 320, 480))
+    answers = [gt_mask ^ (cv2.GaussianBlur(field, (0, 0), 12) > 0.06) for field in noise]
+    ragged = Player(lambda gt_mask, n: answers[n - 1])
+    start = time.perf_counter()
+    clicks = sum(len(play(sample(gt_mask=gt_mask), ragged, Protocol(targets=(1.0,)))) for _ in range(10))
+    assert clicks == 200
+    assert clicks / (time.perf_counter() - start) >= 150
