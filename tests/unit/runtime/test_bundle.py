@@ -1,0 +1,174 @@
+"""Finding, checking and opening model files; the faults are made here from a sound file."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import onnx
+import pytest
+import tiny
+from onnx import TensorProto, helper
+
+from vtmr import modelfile
+from vtmr.errors import CheckpointError
+from vtmr.runtime import bundled_models, load_network
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tiny.bundle(tmp_path)
+    return tmp_path
+
+
+def test_a_bundled_name_and_a_path_give_the_same_network(folder: Path) -> None:
+    assert load_network("tiny", folder=folder).spec == tiny.SPEC
+    assert load_network(folder / "tiny.onnx", folder=folder).spec == tiny.SPEC
+    assert load_network(str(folder / "tiny.onnx")).spec == tiny.SPEC
+
+
+def test_the_list_of_models_says_what_the_manifest_says(folder: Path) -> None:
+    (model,) = bundled_models(folder)
+    assert (model.name, model.path, model.figures) == ("tiny", folder / "tiny.onnx", {"iou": 0.5})
+    assert model.bytes == model.path.stat().st_size
+
+
+def test_the_packages_own_models_are_sound() -> None:
+    for model in bundled_models():
+        assert load_network(model.name).spec.training_data, f"{model.name} doesn't say what it was trained on"
+        assert model.bytes == model.path.stat().st_size
+
+
+def test_a_changed_byte_in_a_bundled_file_is_found(folder: Path) -> None:
+    path = folder / "tiny.onnx"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"The bundled model tiny .* is damaged: .* Install vtmr again"):
+        load_network("tiny", folder=folder)
+
+
+def test_a_missing_bundled_file_or_manifest_is_named(folder: Path) -> None:
+    (folder / "tiny.onnx").unlink()
+    with pytest.raises(CheckpointError, match=r"tiny\.onnx can't be read: No such file"):
+        load_network("tiny", folder=folder)
+    for text in ("not JSON", "[]", '{"tiny": {"file": "tiny.onnx"}}'):
+        (folder / "manifest.json").write_text(text)
+        with pytest.raises(CheckpointError, match=r"manifest\.json can't be read"):
+            bundled_models(folder)
+
+
+def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no model 'tny', neither bundled \(tiny\) .* Did you mean 'tiny'\?"):
+        load_network("tny", folder=folder)
+    with pytest.raises(CheckpointError, match=r"no model .*nowhere\.onnx"):
+        load_network(folder / "nowhere.onnx", folder=folder)
+    with pytest.raises(CheckpointError, match="no model"):
+        load_network(folder, folder=folder)
+
+
+def test_a_training_checkpoint_gets_the_command_to_use(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match=rf"vtmr export {path} -o {tmp_path}/run\.onnx"):
+        load_network(path)
+
+
+def damaged(change: str) -> bytes:
+    """A model file with one fault."""
+    data = tiny.model_bytes()
+    if change == "flipped weight":
+        at = data.index(tiny.COLOURS.tobytes())
+        return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    if change == "flipped refiner":
+        model = modelfile.parse(data, "sound")
+        changed = model.refine.replace(b"\x00\x00\x20\x41", b"\x00\x00\x21\x41")  # a weight of 10 made 10.0625
+        assert changed != model.refine
+        return tiny.with_metadata(data, refine=modelfile.metadata_of(tiny.SPEC, data, changed, {})["vtmr.refine"])
+    return {
+        "empty": b"",
+        "text": b"These are no weights, only words in a file.\n" * 40,
+        "truncated": data[: len(data) // 2],
+        "one byte short": data[:-1],
+        "foreign": tiny.coarse_model().SerializeToString(),
+        "no refiner": tiny.with_metadata(data, refine=None),
+        "refiner of junk": tiny.with_metadata(data, refine="QUJD"),
+        "refiner not base64": tiny.with_metadata(data, refine="ü"),
+        "spec not JSON": tiny.with_metadata(data, spec="{"),
+        "unknown spec key": tiny.with_spec(data, discradius=3),
+        "format 2": tiny.with_spec(data, format=2),
+        "counters not JSON": tiny.with_metadata(data, counters="[]"),
+    }[change]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("empty", r"is empty \(0 bytes\)"),
+        ("text", "is not a complete ONNX model"),
+        ("truncated", "is not a complete ONNX model"),
+        ("one byte short", "is not a complete ONNX model"),
+        ("foreign", r"is an ONNX model but not one of vtmr's \(no 'vtmr.spec' in its metadata\)"),
+        ("no refiner", r"no 'vtmr.refine' in its metadata"),
+        ("refiner of junk", "The refiner in .* is not a complete ONNX model"),
+        ("refiner not base64", "has damaged metadata"),
+        ("spec not JSON", "spec can't be read"),
+        ("unknown spec key", "unknown key 'discradius'. Did you mean 'disc_radius'"),
+        ("format 2", "has format 2; this version reads format 1"),
+        ("counters not JSON", "has damaged metadata"),
+        ("flipped weight", "is damaged: its graphs have SHA-256"),
+        ("flipped refiner", "is damaged: its graphs have SHA-256"),
+    ],
+)
+def test_a_file_that_is_no_sound_model_is_refused(tmp_path: Path, change: str, complaint: str) -> None:
+    path = tmp_path / "some.onnx"
+    path.write_bytes(damaged(change))
+    with pytest.raises(CheckpointError, match=complaint) as caught:
+        load_network(path)
+    assert "some.onnx" in str(caught.value)
+
+
+def test_every_truncation_is_refused() -> None:
+    data = tiny.model_bytes()
+    for length in range(len(data)):
+        with pytest.raises(CheckpointError):
+            modelfile.parse(data[:length], "cut")
+
+
+def external_file(folder: Path) -> bytes:
+    """A coarse graph whose weights are really kept in another file."""
+    onnx.save_model(
+        tiny.coarse_model(), folder / "e.onnx", save_as_external_data=True, location="e.data", size_threshold=0
+    )
+    assert (folder / "e.data").stat().st_size == tiny.COLOURS.nbytes
+    return (folder / "e.onnx").read_bytes()
+
+
+def test_external_data_is_refused_even_where_it_could_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where a relative path would be found
+    path = tmp_path / "model.onnx"
+    coarse = onnx.load_model_from_string(external_file(tmp_path))
+    sound = {p.key: p.value for p in onnx.load_model_from_string(tiny.model_bytes()).metadata_props}
+    helper.set_model_props(coarse, sound)
+    path.write_bytes(coarse.SerializeToString())
+    with pytest.raises(CheckpointError, match=r"model.onnx keeps tensors in other files .* refused"):
+        load_network(path)
+
+
+def test_external_data_in_the_refiner_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    refine = onnx.load_model_from_string(external_file(tmp_path))
+    data = tiny.model_bytes()
+    encoded = base64.b64encode(refine.SerializeToString()).decode()
+    path.write_bytes(tiny.with_metadata(data, refine=encoded))
+    with pytest.raises(CheckpointError, match=r"The refiner in .*model.onnx keeps tensors in other files"):
+        load_network(path)
+
+
+def test_external_data_in_a_nested_constant_is_refused() -> None:
+    tensor = TensorProto(name="c", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    inner = helper.make_graph([helper.make_node("Constant", [], ["c"], value=tensor)], "inner", [], [])
+    coarse = tiny.coarse_model()
+    coarse.graph.node.append(helper.make_node("If", ["maps"], ["c"], then_branch=inner, else_branch=inner))
+    with pytest.raises(CheckpointError, match="keeps tensors in other files"):
+        modelfile.parse(coarse.SerializeToString(), "nested")

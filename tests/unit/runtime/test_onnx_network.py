@@ -1,0 +1,88 @@
+"""OnnxNetwork against answers worked out by hand from the tiny graphs (see tiny.py)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+
+from vtmr import modelfile
+from vtmr.errors import CheckpointError, ConfigError
+from vtmr.runtime import OnnxNetwork
+from vtmr.runtime.onnx_network import MOST_THREADS, default_threads
+from vtmr.types import Click
+
+CLICKS = [Click(8.5, 4.5), Click(20.5, 25.5, positive=False)]
+
+
+def network(data: bytes | None = None, **options: int) -> OnnxNetwork:
+    return OnnxNetwork(modelfile.parse(data or tiny.model_bytes(), "tiny.onnx"), "tiny.onnx", **options)
+
+
+def image(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (tiny.SIZE, tiny.SIZE, 3), np.uint8)
+
+
+def test_coarse_normalises_and_stacks_the_maps_in_order() -> None:
+    pixels, prev_mask = image(), np.random.default_rng(1).random((tiny.SIZE, tiny.SIZE), np.float32)
+    logits, _ = network().coarse(pixels, prev_mask, CLICKS)
+    red, green, blue = (pixels[..., c].astype(np.float64) for c in range(3))
+    expected = (red - 10) / 2 + 2 * (green - 20) / 4 + 3 * (blue - 30) / 5 + 10 * prev_mask
+    rows, cols = np.mgrid[: tiny.SIZE, : tiny.SIZE]
+    expected += 100 * ((rows - 4) ** 2 + (cols - 8) ** 2 <= 9) + 1000 * ((rows - 25) ** 2 + (cols - 20) ** 2 <= 9)
+    assert logits.shape == (tiny.SIZE, tiny.SIZE)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, rtol=1e-6, atol=1e-3)
+
+
+def test_refine_takes_the_patch_unnormalised_and_the_coarse_pass_along() -> None:
+    patch = image(2)
+    coarse_logits = np.random.default_rng(3).standard_normal((tiny.SIZE, tiny.SIZE)).astype(np.float32)
+    own = network()
+    _, features = own.coarse(image(), np.ones((tiny.SIZE, tiny.SIZE), np.float32), [])
+    logits = own.refine(patch, [CLICKS[0]], coarse_logits, features, (1.0, 2.0, 3.5, 4.0))
+    rows, cols = np.mgrid[: tiny.SIZE, : tiny.SIZE]
+    disc = 10 * ((rows - 4) ** 2 + (cols - 8) ** 2 <= 9)
+    # features: prev_mask 1, both discs empty, so their mean is 1/3; the box sums to 10.5; the patch is scaled to [0, 1]
+    np.testing.assert_allclose(logits, coarse_logits + patch[..., 0] / 255 + disc + 1 / 3 + 10.5, rtol=1e-5, atol=1e-4)
+
+
+def test_no_clicks_and_a_strided_image_work() -> None:
+    wide = np.repeat(image(), 2, axis=1)
+    empty = np.zeros((tiny.SIZE, tiny.SIZE), np.float32)
+    logits, _ = network().coarse(wide[:, ::2], empty, [])
+    expected, _ = network().coarse(image(), empty, [])
+    np.testing.assert_array_equal(logits, expected)
+
+
+def test_threads_are_chosen_or_given() -> None:
+    assert network().threads == default_threads() <= MOST_THREADS
+    assert network(threads=1).threads == 1
+    assert default_threads() == min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    with pytest.raises(ConfigError, match="threads is 0: expected at least 1"):
+        network(threads=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (lambda: tiny.with_spec(tiny.model_bytes(), input_size=64), "input_size 64 needs image 1x3x64x64"),
+        (lambda: tiny.model_bytes(refine=tiny.refine_model(64)), "the refine graph has patch 1x3x64x64"),
+        (lambda: tiny.model_bytes(refine=tiny.coarse_model()), "the refine graph has image 1x3x32x32"),
+        (lambda: tiny.model_bytes(replace(tiny.SPEC, input_size=256)), "needs image 1x3x256x256"),
+    ],
+)
+def test_graphs_that_contradict_the_spec_are_refused(data, complaint: str) -> None:
+    with pytest.raises(CheckpointError, match=rf"tiny.onnx contradicts its spec: .*{complaint}"):
+        network(data())
+
+
+def test_a_graph_that_onnx_runtime_does_not_know_is_refused_in_one_sentence() -> None:
+    coarse = tiny.coarse_model()
+    coarse.graph.node[1].op_type = "Convolve"
+    with pytest.raises(CheckpointError, match=r"tiny.onnx holds a graph that ONNX Runtime .* can't run") as caught:
+        network(tiny.model_bytes(coarse=coarse))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,39 @@
+"""Whole or not at all, on real files; the full disk is played by an fsync that fails as it does there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from vtmr.atomic import write_atomically
+from vtmr.errors import InputError
+
+
+def test_the_file_is_written_or_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "f.bin"
+    for data in (b"first, and longer", b"second"):
+        write_atomically(path, data)
+        assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f.bin"
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"f\.bin can't be written: No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone/f\.bin can't be written: No such file or directory"):
+        write_atomically(tmp_path / "gone" / "f.bin", b"")
