@@ -21,8 +21,19 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _count(text: str) -> int:
+    """A flag's whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise typer.BadParameter(f"{text!r} was given, expected a whole number from 1")
+    return int(text)
+
+
 Model = Annotated[str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the network; default: by the machine.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", parser=_count, help="Threads of the network; default: by the machine."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -123,7 +134,9 @@ def evaluate(
     model: Annotated[
         str, typer.Option("--model", help="Bundled model, .onnx file, or with --device a .safetensors checkpoint.")
     ] = DEFAULT_MODEL,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N objects a set.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")
+    ] = None,
     threads: Threads = None,
     device: Annotated[
         str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")

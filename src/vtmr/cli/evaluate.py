@@ -29,8 +29,6 @@ def evaluate_model(
     Raises InputError for data that can't be found or named twice, DataError for damaged data, CheckpointError for a
     model that can't be loaded, ConfigError when `out` holds a run with other settings.
     """
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit is {limit}: expected at least 1.")
     sets = [parse_data(text) for text in data]
     if len({name for name, _ in sets}) < len(sets):
         raise InputError(f"A data set is named twice in {', '.join(data)}: expected each name once.")

@@ -1,0 +1,46 @@
+"""The command line run in-process, with the colour network of tests/fakes.py in place of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import ColourNetwork, shapes_image
+from PIL import Image
+from running import Command, Result
+
+from vtmr.cli import main
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `vtmr` with the arguments, which may be paths or numbers."""
+
+    def run(*arguments: object) -> Result:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+class ThreadedColourNetwork(ColourNetwork):
+    """As the runtime's network, it says how many threads it has."""
+
+    threads = 1
+
+
+@pytest.fixture
+def colour_network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
+    """Every --model is the colour network."""
+    network = ThreadedColourNetwork()
+    monkeypatch.setattr("vtmr.cli.predictors.load_network", lambda name, threads=None: network)
+    return network
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """shapes.png, 160 x 120: a red ellipse about (56, 54) and a blue rectangle about (124, 66) on green."""
+    path = tmp_path / "shapes.png"
+    Image.fromarray(shapes_image()).save(path)
+    return path

@@ -1,0 +1,180 @@
+"""`vtmr models`, `demo`, `evaluate`, `export` and `train`: what they hand on, what they refuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from running import Command
+
+from vtmr.runtime import BundledModel
+
+
+@pytest.fixture
+def two_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [
+        BundledModel("lite0", Path("lite0.onnx"), "ab" * 32, 15_000_000, {"GrabCut NoC@90": 1.9}),
+        BundledModel("lite0-old", Path("old.onnx"), "cd" * 32, 9_900_000, {"GrabCut NoC@85": 2.5}),
+    ]
+    monkeypatch.setattr("vtmr.cli.model_table.bundled_models", lambda: models)
+
+
+@pytest.mark.usefixtures("two_models")
+def test_models_are_a_table_with_a_dash_for_an_unknown_figure(command: Command) -> None:
+    lines = [line.split("  ") for line in command("models").out.splitlines()]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert cells == [
+        ["name", "MB", "GrabCut NoC@90", "GrabCut NoC@85"],
+        ["lite0", "15.0", "1.9", "–"],
+        ["lite0-old", "9.9", "–", "2.5"],
+    ]
+
+
+@pytest.mark.usefixtures("two_models")
+def test_models_as_json(command: Command) -> None:
+    records = json.loads(command("models", "--json").out)
+    assert [record["name"] for record in records] == ["lite0", "lite0-old"]
+    assert records[0]["figures"] == {"GrabCut NoC@90": 1.9}
+
+
+@pytest.fixture
+def one_photo(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo's folder with the shapes alone."""
+    entries = [{"file": photo.name, "title": "Shapes", "clicks": [[56, 54, True], [124, 66, False]]}]
+    (photo.parent / "photos.json").write_text(json.dumps(entries))
+    monkeypatch.setattr("vtmr.cli.demo.PHOTOS", photo.parent)
+    return photo
+
+
+@pytest.mark.usefixtures("colour_network", "one_photo")
+def test_the_demo_draws_an_overlay_and_a_strip_and_says_where(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "pictures"
+    result = command("demo", "--out", out)
+    assert result.code == 0, result.err
+    title, overlay_path, strip_path = (line.strip() for line in result.out.splitlines())
+    assert title.startswith("Shapes: 2 clicks, ")
+    assert title.endswith(" ms")
+    assert (overlay_path, strip_path) == (str(out / "shapes.overlay.png"), str(out / "shapes.clicks.png"))
+    with Image.open(overlay_path) as image:
+        assert image.size == (160, 120)
+    with Image.open(strip_path) as image:
+        assert image.width == 3 * (320 + 12)  # the photo and two clicks
+
+
+@pytest.mark.usefixtures("colour_network", "one_photo")
+def test_the_demo_refuses_a_file_as_folder(command: Command, photo: Path) -> None:
+    command("demo", "--out", photo).assert_refused("shapes.png", "folder")
+
+
+@pytest.mark.usefixtures("colour_network")
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        (["--data", "grabcut"], ("'grabcut'", "NAME=PATH")),
+        (["--data", "=x"], ("'=x'", "NAME=PATH")),
+        (["--data", "grabcut=nowhere"], ("nowhere", "doesn't exist")),
+        (["--data", "grabcut=.", "--data", "grabcut=."], ("named twice",)),
+        (["--data", "grabcut=.", "--limit", "0"], ("--limit", "'0'")),
+    ],
+)
+def test_evaluate_refuses_data_it_cannot_read(
+    command: Command, tmp_path: Path, flags: list[str], fragments: tuple[str, ...]
+) -> None:
+    command("evaluate", *flags, "--out", tmp_path / "out").assert_refused(*fragments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def benchmark_call(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arguments that the benchmark is called with."""
+    calls: list[Any] = []
+    monkeypatch.setattr("vtmr.cli.evaluate.run_benchmark", lambda *arguments: calls.extend(arguments))
+    return calls
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_evaluate_hands_data_model_and_limit_to_the_benchmark(
+    command: Command, tmp_path: Path, benchmark_call: list[Any]
+) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    flags = ("--data", f"grabcut={tmp_path}", "--data", "pairs=.", "--model", model, "--limit", 3)
+    result = command("evaluate", *flags, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    data, predictor, info, out, limit, _ = benchmark_call
+    assert data == [("grabcut", tmp_path), ("pairs", Path())]
+    assert predictor.name == info.name == "colour"
+    # printf weights | sha256sum
+    assert info.sha256 == "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
+    assert (info.threshold, info.threads, out, limit) == (0.5, 1, tmp_path / "out", 3)
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vtmr.cli.evaluate.run_benchmark", interrupt)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    result = command("evaluate", "--data", f"grabcut={tmp_path}", "--model", model, "--out", "o")
+    assert result.code == 130
+    assert "run the same command again" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fragments"),
+    [
+        ("none.onnx", None, ("none.onnx",)),
+        ("empty.onnx", b"", ("empty.onnx", "empty")),
+        ("text.onnx", b"no weights at all", ("text.onnx", "vtmr export")),
+        ("w.safetensors", b"x", ("w.safetensors", "vtmr export")),
+    ],
+)
+def test_files_that_are_no_model(
+    command: Command, photo: Path, tmp_path: Path, name: str, content: bytes | None, fragments: tuple[str, ...]
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    command("segment", photo, "--click", "5,5", "--model", tmp_path / name).assert_refused(*fragments)
+    assert not (tmp_path / "shapes.mask.png").exists()
+
+
+def test_a_device_asks_for_a_file(command: Command, tmp_path: Path) -> None:
+    flags = ("--data", f"grabcut={tmp_path}", "--model", "no.safetensors", "--device", "cpu", "--out", tmp_path / "o")
+    command("evaluate", *flags).assert_refused("no.safetensors")
+
+
+def test_train_refuses_a_recipe_that_is_not_there(command: Command, tmp_path: Path) -> None:
+    command("train", tmp_path / "no.toml", "--out", tmp_path / "run").assert_refused("no.toml", "TOML")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "command_line", [["train", "r.toml", "--out", "run"], ["export", "w.safetensors", "-o", "w.onnx"]]
+)
+def test_without_torch_train_and_export_name_the_extra(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: list[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("vtmr.train", "vtmr.models", "vtmr.losses"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.toml").write_text("")
+    (tmp_path / "w.safetensors").write_bytes(b"")
+    command(*command_line).assert_refused('pip install "vtmr[train]"')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.toml", "w.safetensors"]
+
+
+def test_export_refuses_what_is_no_checkpoint(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "w.safetensors").write_bytes(b"no weights")
+    command("export", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx").assert_refused("w.safetensors")
+    assert not (tmp_path / "w.onnx").exists()
