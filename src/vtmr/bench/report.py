@@ -20,6 +20,7 @@ from vtmr.errors import DataError
 from vtmr.metrics import fails, mean_interval, noc, value_at_click
 
 SUMMARY = "summary.json"
+TABLE = "table.md"
 INTERVALS_FROM_WIDTH = 115  # columns of a terminal
 Summary = dict[str, dict[str, Any]]
 
@@ -75,9 +76,10 @@ def _figures(records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
     }
 
 
-def write_summary(folder: Path, summary: Summary) -> None:
-    """Writes summary.json into the run's folder, whole or not at all. Raises InputError."""
+def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: ModelInfo) -> None:
+    """Writes summary.json and table.md into the run's folder, each whole or not at all. Raises InputError."""
     write_atomically(folder / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(folder / TABLE, markdown_table(summary, protocol, model).encode())
 
 
 def table_cells(summary: Summary, protocol: Protocol) -> tuple[list[str], list[list[str]]]:

@@ -36,8 +36,8 @@ def run_benchmark(
 ) -> dict[str, Any]:
     """Evaluates a predictor on data sets, given as (name, path), and returns what summary.json then holds.
 
-    limit: only the first so many objects of each. Writes records.jsonl, run.json and summary.json into `out`,
-    continues an interrupted run there, prints the table. Raises ConfigError, DataError and InputError.
+    limit: only the first so many objects of each. Writes records.jsonl, run.json, summary.json and table.md into
+    `out`, continues an interrupted run there, prints the table. Raises ConfigError, DataError and InputError.
     """
     protocol, console = protocol or Protocol(), console or Console()
     counts = Counter(name for name, _ in data)
@@ -46,7 +46,7 @@ def run_benchmark(
     samples = [sample for name, path in data for sample in open_benchmark(name, path, limit)]
     records = evaluate(samples, predictor, protocol, out, model=model, console=console)
     summary = summarise(records, protocol)
-    write_summary(out, summary)
+    write_summary(out, summary, protocol, model)
     print_table(summary, protocol, model, console)
     return summary
 

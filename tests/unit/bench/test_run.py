@@ -241,6 +241,7 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     data = [("pairs", tmp_path / "data")]
     summary = run_benchmark(data, oracle(), MODEL, tmp_path / "out", console=console)
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
+    assert "| pairs | 2 | 1.00 [1.00, 1.00] |" in (tmp_path / "out" / "table.md").read_text()
     assert summary["pairs"]["n"] == 2
     assert summary["pairs"]["NoC@90"] == 1.0
     printed = console.file.getvalue()
