@@ -69,6 +69,19 @@ class Box:
         x0, y0, x1, y1 = max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1)
         return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
+    def minus(self, other: Box) -> tuple[Box, ...]:
+        """What `other` leaves of it, as up to four boxes without overlap: above and below in full width, left, right."""
+        hole = self.intersection(other)
+        if hole is None:
+            return (self,)
+        sides = (
+            (self.x0, self.y0, self.x1, hole.y0),
+            (self.x0, hole.y1, self.x1, self.y1),
+            (self.x0, hole.y0, hole.x0, hole.y1),
+            (hole.x1, hole.y0, self.x1, hole.y1),
+        )
+        return tuple(Box(*side) for side in sides if side[0] < side[2] and side[1] < side[3])
+
     def expanded(self, ratio: float, within: Box) -> Box:
         """Scaled by `ratio` about the centre, rounded to whole pixels, clipped to `within`.
 

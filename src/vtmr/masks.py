@@ -20,8 +20,12 @@ Mask = NDArray[np.bool_]
 
 def bounding_box(mask: Mask) -> Box | None:
     """The smallest box around the mask's pixels, or None when it is empty."""
-    x, y, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
-    return Box(x, y, x + width, y + height) if width and height else None
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return None
+    first, last = int(rows[0]), int(rows[-1])
+    cols = np.flatnonzero(mask[first : last + 1].any(axis=0))
+    return Box(int(cols[0]), first, int(cols[-1]) + 1, last + 1)
 
 
 def component_at(mask: Mask, row: int, col: int) -> Mask:

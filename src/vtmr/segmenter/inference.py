@@ -14,7 +14,7 @@ from vtmr.focus import focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
-from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, visible
+from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, overlaid
 from vtmr.types import Click, Event, FloatMap, Image, Network, active_clicks
 
 
@@ -65,10 +65,9 @@ class Segmenter:
         refined = LogitLayer.of(focus, self._refine(scene, focus, frame, clicks, coarse_logits, features))
         frozen = previous is not None and len(clicks) >= spec.freeze_from_click
         base = previous.layers if previous is not None and frozen else (LogitLayer.of(target, coarse_logits),)
-        layers = visible((*base, refined))
-        added = [layer for layer in layers if layer is refined or not frozen]
-        nbytes = sum(layer.logits.nbytes for layer in added)
-        return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), nbytes)
+        added = refined.logits.nbytes + (0 if frozen else base[0].logits.nbytes)
+        layers = overlaid(base, refined)
+        return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), added)
 
     def _refine(
         self, scene: Pyramid, focus: Box, frame: Frame, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any

@@ -6,7 +6,7 @@ overlap the last one counts alone. So a prediction takes the same few hundred ki
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,87 +19,108 @@ from vtmr.types import FloatMap
 
 _LARGEST_LOGIT = 30_000.0  # float16 ends at 65504, and differences of two logits must stay finite
 _STRIP_PIXELS = 1 << 19  # upsampled at a time, so that no float array of the image's size exists
-_PIXELS_PER_SPAN = 64  # filling a run of pixels by itself pays from about this length on
+_PIXELS_PER_SPAN = 128  # filling a run of pixels by itself pays from about this length on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogitLayer:
-    """Logits over a box of the image: float16 S x S, one per cell of the box's S x S grid."""
+    """Logits over a box of the image: float16 S x S, one per cell of the box's S x S grid.
+
+    parts: the boxes, without overlap, in which no later layer hides it.
+    """
 
     box: Box
     logits: NDArray[np.float16]
+    parts: tuple[Box, ...]
 
     @staticmethod
     def of(box: Box, logits: FloatMap) -> LogitLayer:
         """From float32 logits S x S."""
-        return LogitLayer(box, np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(np.float16))
+        return LogitLayer(box, np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(np.float16), (box,))
 
     def sample_into(self, grid: FloatMap, frame: Frame) -> None:
-        """Overwrites those cells of `grid` (logits, on the frame) whose centres lie in the box."""
+        """Overwrites those cells of `grid` (logits, on the frame) whose centres lie where this layer shows."""
         xs, ys = frame.centres()
-        own = Frame(self.box, self.logits.shape[1], self.logits.shape[0])
-        cols, rows = (
-            slice(*np.searchsorted(xs, (self.box.x0, self.box.x1))),
-            slice(*np.searchsorted(ys, (self.box.y0, self.box.y1))),
-        )
-        if cols.start < cols.stop and rows.start < rows.stop:
-            scale_x, scale_y = own.scale
-            grid[rows, cols] = sample_bilinear(
-                self.logits, (ys[rows] - self.box.y0) * scale_y - 0.5, (xs[cols] - self.box.x0) * scale_x - 0.5
-            )
+        scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
+        for part in self.parts:
+            x0, x1 = np.searchsorted(xs, (part.x0, part.x1))
+            y0, y1 = np.searchsorted(ys, (part.y0, part.y1))
+            if x0 < x1 and y0 < y1:
+                rows, cols = (ys[y0:y1] - self.box.y0) * scale_y - 0.5, (xs[x0:x1] - self.box.x0) * scale_x - 0.5
+                grid[y0:y1, x0:x1] = sample_bilinear(self.logits, rows, cols)
 
     def paint(self, mask: Mask, threshold_logit: float) -> None:
-        """Overwrites the box's pixels of `mask` (bool H x W of the image): logit > threshold at the pixel's centre."""
-        patch = mask[self.box.slices]
+        """Turns on the pixels of `mask` (bool H x W, off) where the layer shows and exceeds the threshold.
+
+        What it paints at a pixel depends on the layer alone, not on its parts: so a frozen pixel stays as it is.
+        """
         # Rows first: every row of the box is then a line of straight segments between the grid's columns.
         size = (self.logits.shape[1], self.box.height)
         lines = np.asarray(cv2.resize(self.logits.astype(np.float32), size), np.float32)
         above = lines > threshold_logit
         turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
         if self.box.area < _PIXELS_PER_SPAN * (turns.size + self.box.height):
-            _paint_pixels(patch, lines, threshold_logit)
+            for part in self.parts:
+                _paint_pixels(mask, self.box, part, lines, threshold_logit)
         else:
-            _paint_spans(patch, lines, above, turns, threshold_logit)
+            rows, firsts, ends = _spans(self.box, lines, above, turns, threshold_logit)
+            for part in self.parts:
+                _paint_spans(mask, part, rows, firsts, ends)
 
 
-def _paint_pixels(patch: Mask, lines: FloatMap, threshold_logit: float) -> None:
-    """Interpolates along the rows at every pixel. patch: bool h x w; lines: logits h x S."""
-    height, width = patch.shape
-    step = max(1, _STRIP_PIXELS // width)
-    for row in range(0, height, step):
-        strip = cv2.resize(lines[row : row + step], (width, min(step, height - row)))
-        np.greater(strip, threshold_logit, out=patch[row : row + step])
+def _paint_pixels(mask: Mask, box: Box, part: Box, lines: FloatMap, threshold_logit: float) -> None:
+    """Interpolates along the box's rows at every pixel, and keeps the part. lines: logits box.height x S."""
+    step = max(1, _STRIP_PIXELS // box.width)
+    columns = slice(part.x0 - box.x0, part.x1 - box.x0)
+    for row in range(part.y0, part.y1, step):
+        end = min(row + step, part.y1)
+        strip = cv2.resize(lines[row - box.y0 : end - box.y0], (box.width, end - row))
+        np.greater(strip[:, columns], threshold_logit, out=mask[row:end, part.x0 : part.x1])
 
 
-def _paint_spans(patch: Mask, lines: FloatMap, above: Mask, turns: NDArray[np.intp], threshold_logit: float) -> None:
-    """The same from the places where a row crosses the threshold: cost of the outline, not of the area.
+def _spans(
+    box: Box, lines: FloatMap, above: Mask, turns: NDArray[np.intp], threshold_logit: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The same as runs of pixels, from where each row crosses the threshold: row, first column, column after the last.
 
-    above: lines > threshold; turns: flat indices, h x (S-1), of the cells after which it changes.
+    In image pixels, ordered by row. above: lines > threshold; turns: flat indices into height x (S - 1), the cells
+    after which `above` changes.
     """
-    height, width = patch.shape
     size = lines.shape[1]
     rows, cells = np.divmod(turns, size - 1)
     left, right = lines[rows, cells].astype(np.float64), lines[rows, cells + 1].astype(np.float64)
-    crossings = (cells + (threshold_logit - left) / (right - left) + 0.5) * (width / size) - 0.5  # in pixel indices
+    crossings = (cells + (threshold_logit - left) / (right - left) + 0.5) * (box.width / size) - 0.5  # pixel indices
     rising = above[rows, cells + 1]
-    starts = np.floor(crossings[rising]).astype(np.int64) + 1
-    ends = np.ceil(crossings[~rising]).astype(np.int64)
-    every_row = np.arange(height)
-    open_left, open_right = every_row[above[:, 0]], every_row[above[:, -1]]
-    # In flat indices the starts and the ends of the spans alternate, row by row, so sorting pairs them.
-    first = np.sort(np.concatenate([open_left * width, rows[rising] * width + starts]))
-    last = np.sort(np.concatenate([(open_right + 1) * width, rows[~rising] * width + ends]))
-    patch[:] = False
-    span_rows = first // width
-    for row, start, end in zip(
-        span_rows.tolist(), (first - span_rows * width).tolist(), (last - span_rows * width).tolist(), strict=True
-    ):
-        patch[row, start:end] = True
+    # Starts and ends alternate along a row, so that sorting both by (row, column) pairs them.
+    starts = rows[rising] * box.width + np.floor(crossings[rising]).astype(np.int64) + 1
+    ends = rows[~rising] * box.width + np.ceil(crossings[~rising]).astype(np.int64)
+    starts = np.sort(np.concatenate([np.flatnonzero(above[:, 0]) * box.width, starts]))
+    ends = np.sort(np.concatenate([(np.flatnonzero(above[:, -1]) + 1) * box.width, ends]))
+    span_rows = np.minimum(starts // box.width, (ends - 1) // box.width)
+    offset = span_rows * box.width - box.x0
+    return span_rows + box.y0, starts - offset, ends - offset
+
+
+def _paint_spans(
+    mask: Mask, part: Box, rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> None:
+    """Fills what of the spans lies in the part."""
+    chosen = slice(*np.searchsorted(rows, (part.y0, part.y1)))
+    start_of_row = rows[chosen] * mask.shape[1]
+    begin = start_of_row + np.maximum(firsts[chosen], part.x0)
+    end = start_of_row + np.minimum(ends[chosen], part.x1)
+    filled = begin < end
+    flat = mask.reshape(-1)
+    for first, last in zip(begin[filled].tolist(), end[filled].tolist(), strict=True):
+        flat[first:last] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayeredPrediction:
-    """The segmenter's answer: layers painted in order onto an empty image. nbytes: of the layers this answer added."""
+    """The segmenter's answer: layers laid in order onto an empty image.
+
+    clicks: how many it answers; nbytes: of the layers that it added to the previous answer's.
+    """
 
     height: int
     width: int
@@ -123,10 +144,8 @@ class LayeredPrediction:
         return grid
 
 
-def visible(layers: tuple[LogitLayer, ...]) -> tuple[LogitLayer, ...]:
-    """Without the layers that a later one covers wholly."""
-    return tuple(
-        layer
-        for i, layer in enumerate(layers)
-        if not any(later.box.intersection(layer.box) == layer.box for later in layers[i + 1 :])
-    )
+def overlaid(layers: tuple[LogitLayer, ...], newest: LogitLayer) -> tuple[LogitLayer, ...]:
+    """The layers with `newest` on top; those that it leaves nothing of are dropped."""
+    parts = [tuple(rest for part in layer.parts for rest in part.minus(newest.box)) for layer in layers]
+    kept = (replace(layer, parts=shown) for layer, shown in zip(layers, parts, strict=True) if shown)
+    return (*kept, newest)
