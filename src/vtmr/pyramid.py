@@ -89,7 +89,7 @@ def sample_bilinear(array: NDArray[Any], rows: NDArray[np.float64], cols: NDArra
     row, next_row, row_weight = _neighbours(rows, array.shape[0])
     col, next_col, col_weight = _neighbours(cols, array.shape[1])
     channels = (1,) * (array.ndim - 2)
-    upper, lower = array[row].astype(np.float32), array[next_row].astype(np.float32)
+    upper, lower = array[row], array[next_row].astype(np.float32, copy=False)
     lower -= upper
     lower *= row_weight.reshape(-1, 1, *channels)
     lower += upper

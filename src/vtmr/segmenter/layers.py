@@ -17,26 +17,25 @@ from vtmr.masks import Mask
 from vtmr.pyramid import sample_bilinear
 from vtmr.types import FloatMap
 
-_LARGEST_LOGIT = 30_000.0  # float16 ends at 65504, and differences of two logits must stay finite
 _STRIP_PIXELS = 1 << 19  # upsampled at a time, so that no float array of the image's size exists
 _PIXELS_PER_SPAN = 128  # filling a run of pixels by itself pays from about this length on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogitLayer:
-    """Logits over a box of the image: float16 S x S, one per cell of the box's S x S grid.
+    """Logits over a box of the image: float32 S x S, one per cell of the box's S x S grid.
 
     parts: the boxes, without overlap, in which no later layer hides it.
     """
 
     box: Box
-    logits: NDArray[np.float16]
+    logits: FloatMap
     parts: tuple[Box, ...]
 
     @staticmethod
     def of(box: Box, logits: FloatMap) -> LogitLayer:
-        """From float32 logits S x S."""
-        return LogitLayer(box, np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT).astype(np.float16), (box,))
+        """All of it in view."""
+        return LogitLayer(box, logits, (box,))
 
     def sample_into(self, grid: FloatMap, frame: Frame) -> None:
         """Overwrites those cells of `grid` (logits, on the frame) whose centres lie where this layer shows."""
@@ -56,7 +55,7 @@ class LogitLayer:
         """
         # Rows first: every row of the box is then a line of straight segments between the grid's columns.
         size = (self.logits.shape[1], self.box.height)
-        lines = np.asarray(cv2.resize(self.logits.astype(np.float32), size), np.float32)
+        lines = np.asarray(cv2.resize(self.logits, size), np.float32)
         above = lines > threshold_logit
         turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
         if self.box.area < _PIXELS_PER_SPAN * (turns.size + self.box.height):
