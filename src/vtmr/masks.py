@@ -80,8 +80,30 @@ class RunLengths:
 
     def decode(self) -> Mask:
         """The bool mask H x W. Raises InputError when the counts don't fill it."""
+        if _pixels_in(self.counts) != self.height * self.width:  # pycocotools would fill up with zeros
+            raise InputError(f"The run lengths don't fill a {self.width}x{self.height} mask.")
         try:
             mask = coco_mask.decode({"size": [self.height, self.width], "counts": self.counts})
         except (ValueError, TypeError) as error:
             raise InputError(f"The run lengths don't describe a {self.width}x{self.height} mask: {error}.") from error
         return np.ascontiguousarray(mask).astype(bool)
+
+
+def _pixels_in(counts: bytes) -> int:
+    """How many pixels compressed run lengths cover, on and off.
+
+    The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says that more follow, bit
+    4 of the last is the sign; from the fourth run on, a number is the difference to the run before the last.
+    """
+    digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    last = (digits & 0x20) == 0
+    if not digits.size or not last[-1] or digits.min() < 0:
+        return 0
+    starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    place = np.arange(digits.size) - np.repeat(starts, np.diff([*starts, digits.size]))
+    values = (digits & 0x1F) << (5 * np.minimum(place, 12))
+    values[last] -= np.where(digits[last] & 0x10, 32 << (5 * np.minimum(place[last], 11)), 0)
+    runs = np.add.reduceat(values, starts)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return int(runs.sum()) if runs.min() >= 0 else 0
