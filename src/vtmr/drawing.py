@@ -88,7 +88,7 @@ def draw_clicks(image: Image, points: Points, positive: NDArray[np.bool_]) -> Im
     return drawn
 
 
-def strip(panels: Sequence[Panel], *, panel_width: int = 320, columns: int = 4) -> Image:
+def strip(panels: Sequence[Panel], *, panel_width: int = 480, columns: int = 3) -> Image:
     """The panels as a sheet, row by row, each scaled to `panel_width` pixels with its caption below.
 
     All images must have the same shape, or InputError is raised; so it is for no panels at all.

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from fakes import shapes_image
 from PIL import Image
 from running import Command
 
+from vtmr.cli.train import validation
+from vtmr.data import EvalSample
 from vtmr.runtime import BundledModel
+from vtmr.segmenter import Segmenter
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def test_the_demo_draws_an_overlay_and_a_strip_and_says_where(command: Command, 
     with Image.open(overlay_path) as image:
         assert image.size == (160, 120)
     with Image.open(strip_path) as image:
-        assert image.width == 3 * (320 + 12)  # the photo and two clicks
+        assert image.width == 3 * (480 + 12)  # the photo and two clicks
 
 
 @pytest.mark.usefixtures("colour_network", "one_photo")
@@ -152,7 +158,7 @@ def test_a_device_asks_for_a_file(command: Command, tmp_path: Path) -> None:
 
 
 def test_train_refuses_a_recipe_that_is_not_there(command: Command, tmp_path: Path) -> None:
-    command("train", tmp_path / "no.toml", "--out", tmp_path / "run").assert_refused("no.toml", "TOML")
+    command("train", tmp_path / "no.toml", "--out", tmp_path / "run").assert_refused("no.toml", "No such file")
     assert not (tmp_path / "run").exists()
 
 
@@ -178,3 +184,53 @@ def test_export_refuses_what_is_no_checkpoint(command: Command, tmp_path: Path) 
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     command("export", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx").assert_refused("w.safetensors")
     assert not (tmp_path / "w.onnx").exists()
+
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "lite0-cpu.toml"
+
+
+def test_train_hands_everything_on(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr("vtmr.train.run", lambda *positional, **named: calls.append((positional, named)))
+    flags = ("--init", "w.onnx", "--resume", "--set", "steps=5", "--set", "optimiser.lr=1e-3")
+    result = command("train", RECIPE, "--out", tmp_path / "run", *flags)
+    assert result.code == 0, result.err
+    ((positional, named),) = calls
+    assert positional == (RECIPE, tmp_path / "run")
+    assert callable(named.pop("validate"))
+    assert named == {"init": Path("w.onnx"), "resume": True, "overrides": ["steps=5", "optimiser.lr=1e-3"]}
+
+
+def test_ctrl_c_in_train_names_resume(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vtmr.train.run", interrupt)
+    result = command("train", RECIPE, "--out", tmp_path / "run")
+    assert result.code == 130
+    assert "--resume" in result.err
+
+
+def test_an_unknown_recipe_key_is_refused_with_the_nearest(command: Command, tmp_path: Path) -> None:
+    command("train", RECIPE, "--out", tmp_path / "run", "--set", "stepps=5").assert_refused("'stepps'", "'steps'")
+    assert not (tmp_path / "run").exists()
+
+
+def test_validation_during_training_is_the_benchmark_on_the_runs_weights(
+    tmp_path: Path, colour_network: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The colour network finds the ellipse with its first click: NoC 1 for both targets."""
+    asked: list[Any] = []
+    network = Segmenter(colour_network)  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        "vtmr.cli.predictors.load",
+        lambda model, device=None: asked.append((model, device)) or SimpleNamespace(predictor=network),
+    )
+    rows, cols = np.mgrid[:120, :160]
+    ellipse = ((rows - 54) / 36) ** 2 + ((cols - 56) / 32) ** 2 < 1
+    sample = EvalSample("validation", "shapes", "0", "drawn", lambda: (shapes_image(), ellipse, None))
+    monkeypatch.setattr("vtmr.cli.train.open_benchmark", lambda name, root: asked.append((name, root)) or [sample])
+    figures = validation(tmp_path / "data")(tmp_path / "run")
+    assert asked == [(str(tmp_path / "run" / "weights.safetensors"), "cpu"), ("validation", tmp_path / "data")]
+    assert figures["validation NoC@85"] == figures["validation NoC@90"] == 1
+    assert 0.9 < figures["validation IoU@1"] <= 1

@@ -1,23 +1,41 @@
-"""`vtmr train`: from flags to one training run."""
+"""`vtmr train`: from flags to one training run, which the benchmark's own code validates as it goes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from vtmr.bench import Protocol, evaluate, summarise
+from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra, resumable
-from vtmr.errors import InputError
+from vtmr.data import open_benchmark
+
+FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 
 
-def train_recipe(recipe: Path, out: Path, *, init: Path | None, resume: bool, overrides: Sequence[str]) -> None:
+def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: bool, overrides: Sequence[str]) -> None:
     """Trains by the recipe, into `out`.
 
-    Raises InputError for a recipe that isn't there, ConfigError for unknown keys or a missing torch, DataError for
-    missing data, CheckpointError for weights that don't fit.
+    Raises ConfigError for a recipe that can't be read, unknown keys or a missing torch, DataError for missing data,
+    CheckpointError for weights that don't fit.
     """
-    if not recipe.is_file():
-        raise InputError(f"There is no recipe {recipe}: expected a TOML file, see the folder recipes.")
     with needs_extra("train"):
-        from vtmr.train import run
+        from vtmr.train import load_recipe, run
+    root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root
     with resumable(f"Interrupted; {out} holds the state of the run: add --resume to the same command to go on."):
-        run(recipe, out, init=init, resume=resume, overrides=list(overrides), validate=None)
+        run(recipe_path, out, init=init, resume=resume, overrides=overrides, validate=validation(root))
+
+
+def validation(root: Path) -> Callable[[Path], dict[str, float]]:
+    """What a run calls with its folder to judge its weights on the frozen validation objects under `root`."""
+
+    def validate(run_folder: Path) -> dict[str, float]:
+        predictor = predictors.load(str(run_folder / "weights.safetensors"), device="cpu").predictor
+        protocol = Protocol()
+        with TemporaryDirectory() as records_folder:
+            records = evaluate(open_benchmark("validation", root), predictor, protocol, Path(records_folder))
+        row = summarise(records, protocol)["validation"]
+        return {f"validation {name}": float(row[name]) for name in FIGURES}
+
+    return validate
