@@ -21,14 +21,13 @@ import numpy as np
 from vtmr.cli import predictors
 from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box
-from vtmr.images import read_image, read_mask
+from vtmr.images import MAX_PIXELS, read_image, read_mask
 from vtmr.masks import Mask
 from vtmr.robot import next_click
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 
 CLICKS = 20
-MAX_PIXELS = 150_000_000
 _ASSETS = Path(str(files("vtmr"))) / "assets"
 _PHOTO, _OBJECT = _ASSETS / "photos" / "coffee.jpg", _ASSETS / "latency" / "coffee-cup.png"
 _CROP = Box(18, 0, 565, 365)  # of the photo; the cup covers 25 % of it
