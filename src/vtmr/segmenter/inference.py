@@ -47,7 +47,7 @@ class Segmenter:
         """
         clicks = require_clicks(events, scene)
         spec, whole = self.spec, Box.whole(scene.height, scene.width)
-        outlook = (region.intersection(whole) or whole).grown(1, whole) if region else whole
+        outlook = (region.intersection(whole) if region else None) or whole
         target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
         frame = Frame(target, spec.input_size, spec.input_size)
         threshold_logit = math.log(spec.threshold / (1 - spec.threshold))

@@ -6,6 +6,7 @@ overlap the last one counts alone. So a prediction takes the same few hundred ki
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,6 +20,17 @@ from vtmr.types import FloatMap
 
 _STRIP_PIXELS = 1 << 19  # upsampled at a time, so that no float array of the image's size exists
 _PIXELS_PER_SPAN = 128  # filling a run of pixels by itself pays from about this length on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Runs of pixels, none empty, as indices into the flattened image: `first` up to but without `end`."""
+
+    first: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+
+NO_SPANS = Spans(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,18 +52,23 @@ class LogitLayer:
     def sample_into(self, grid: FloatMap, frame: Frame) -> None:
         """Overwrites those cells of `grid` (logits, on the frame) whose centres lie where this layer shows."""
         xs, ys = frame.centres()
-        scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
-        for part in self.parts:
-            x0, x1 = np.searchsorted(xs, (part.x0, part.x1))
-            y0, y1 = np.searchsorted(ys, (part.y0, part.y1))
-            if x0 < x1 and y0 < y1:
-                rows, cols = (ys[y0:y1] - self.box.y0) * scale_y - 0.5, (xs[x0:x1] - self.box.x0) * scale_x - 0.5
-                grid[y0:y1, x0:x1] = sample_bilinear(self.logits, rows, cols)
+        cells = [
+            (*np.searchsorted(ys, (part.y0, part.y1)), *np.searchsorted(xs, (part.x0, part.x1))) for part in self.parts
+        ]
+        top, left = (min(cell[i] for cell in cells) for i in (0, 2))
+        bottom, right = (max(cell[i] for cell in cells) for i in (1, 3))
+        if top < bottom and left < right:
+            scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
+            rows, cols = (ys[top:bottom] - self.box.y0) * scale_y - 0.5, (xs[left:right] - self.box.x0) * scale_x - 0.5
+            sampled = sample_bilinear(self.logits, rows, cols)
+            for y0, y1, x0, x1 in cells:
+                grid[y0:y1, x0:x1] = sampled[y0 - top : y1 - top, x0 - left : x1 - left]
 
-    def paint(self, mask: Mask, threshold_logit: float) -> None:
-        """Turns on the pixels of `mask` (bool H x W, off) where the layer shows and exceeds the threshold.
+    def paint(self, mask: Mask, threshold_logit: float) -> Spans:
+        """The pixels where the layer shows and exceeds the threshold: turned on in `mask`, or returned as spans.
 
-        What it paints at a pixel depends on the layer alone, not on its parts: so a frozen pixel stays as it is.
+        mask: bool H x W, off where the layer shows. What a pixel becomes depends on the layer alone, not on its
+        parts: so a frozen pixel stays as it is.
         """
         # Rows first: every row of the box is then a line of straight segments between the grid's columns.
         size = (self.logits.shape[1], self.box.height)
@@ -59,25 +76,28 @@ class LogitLayer:
         above = lines > threshold_logit
         turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
         if self.box.area < _PIXELS_PER_SPAN * (turns.size + self.box.height):
-            for part in self.parts:
-                _paint_pixels(mask, self.box, part, lines, threshold_logit)
-        else:
-            rows, firsts, ends = _spans(self.box, lines, above, turns, threshold_logit)
-            for part in self.parts:
-                _paint_spans(mask, part, rows, firsts, ends)
+            _paint_pixels(mask, self.box, self.parts, lines, threshold_logit)
+            return NO_SPANS
+        rows, firsts, ends = _crossings(self.box, lines, above, turns, threshold_logit)
+        clipped = [_clip(rows, firsts, ends, part, mask.shape[1]) for part in self.parts]
+        return Spans(np.concatenate([c.first for c in clipped]), np.concatenate([c.end for c in clipped]))
 
 
-def _paint_pixels(mask: Mask, box: Box, part: Box, lines: FloatMap, threshold_logit: float) -> None:
-    """Interpolates along the box's rows at every pixel, and keeps the part. lines: logits box.height x S."""
+def _paint_pixels(mask: Mask, box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit: float) -> None:
+    """Interpolates along the box's rows at every pixel, and keeps the parts. lines: logits box.height x S."""
+    first, last = min(part.y0 for part in parts), max(part.y1 for part in parts)
     step = max(1, _STRIP_PIXELS // box.width)
-    columns = slice(part.x0 - box.x0, part.x1 - box.x0)
-    for row in range(part.y0, part.y1, step):
-        end = min(row + step, part.y1)
-        strip = cv2.resize(lines[row - box.y0 : end - box.y0], (box.width, end - row))
-        np.greater(strip[:, columns], threshold_logit, out=mask[row:end, part.x0 : part.x1])
+    for row in range(first, last, step):
+        strip = Box(box.x0, row, box.x1, min(row + step, last))
+        logits = np.asarray(
+            cv2.resize(lines[row - box.y0 : strip.y1 - box.y0], (strip.width, strip.height)), np.float32
+        )
+        for shown in filter(None, map(strip.intersection, parts)):
+            patch = logits[shown.y0 - row : shown.y1 - row, shown.x0 - box.x0 : shown.x1 - box.x0]
+            np.greater(patch, threshold_logit, out=mask[shown.slices])
 
 
-def _spans(
+def _crossings(
     box: Box, lines: FloatMap, above: Mask, turns: NDArray[np.intp], threshold_logit: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The same as runs of pixels, from where each row crosses the threshold: row, first column, column after the last.
@@ -100,18 +120,26 @@ def _spans(
     return span_rows + box.y0, starts - offset, ends - offset
 
 
-def _paint_spans(
-    mask: Mask, part: Box, rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> None:
-    """Fills what of the spans lies in the part."""
+def _clip(rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.int64], part: Box, width: int) -> Spans:
+    """What of the spans lies in the part, flattened for an image of that width."""
     chosen = slice(*np.searchsorted(rows, (part.y0, part.y1)))
-    start_of_row = rows[chosen] * mask.shape[1]
-    begin = start_of_row + np.maximum(firsts[chosen], part.x0)
+    start_of_row = rows[chosen] * width
+    first = start_of_row + np.maximum(firsts[chosen], part.x0)
     end = start_of_row + np.minimum(ends[chosen], part.x1)
-    filled = begin < end
-    flat = mask.reshape(-1)
-    for first, last in zip(begin[filled].tolist(), end[filled].tolist(), strict=True):
-        flat[first:last] = True
+    filled = first < end
+    return Spans(first[filled], end[filled])
+
+
+def _fill(mask: Mask, spans: Sequence[Spans]) -> None:
+    """Turns the spans on. mask: bool H x W, contiguous. Spans that touch are joined: filling costs by the span."""
+    first, end = np.sort(np.concatenate([s.first for s in spans])), np.sort(np.concatenate([s.end for s in spans]))
+    if not first.size:
+        return
+    gaps = first[1:] != end[:-1]
+    first, end = first[np.r_[True, gaps]], end[np.r_[gaps, True]]
+    pixels, ones = mask.view(np.uint8).reshape(-1).data, np.ones(int((end - first).max()), np.uint8).data
+    for start, stop in zip(first.tolist(), end.tolist(), strict=True):
+        pixels[start:stop] = ones[: stop - start]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,8 +159,7 @@ class LayeredPrediction:
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
         mask = np.zeros((self.height, self.width), np.bool_)
-        for layer in self.layers:
-            layer.paint(mask, self.threshold_logit)
+        _fill(mask, [layer.paint(mask, self.threshold_logit) for layer in self.layers])
         return mask
 
     def logits_on(self, frame: Frame) -> FloatMap:
