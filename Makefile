@@ -1,7 +1,7 @@
 # Set-up happens by itself, once, in .venv; a second run of any target starts its work at once.
 PYTHON ?= python3.11
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast proof clean
@@ -33,9 +33,11 @@ $(BIN)/python:
 
 # The base install has no torch: whoever only uses vtmr waits for less.
 .venv/.installed-base: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing vtmr into .venv: once, about half a minute."
 	$(INSTALL) -e .
 	touch $@
 
 .venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
 	$(INSTALL) -e '.[train,bench,dev]'
 	touch $@ .venv/.installed-base

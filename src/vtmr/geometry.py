@@ -70,7 +70,7 @@ class Box:
         return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def minus(self, other: Box) -> tuple[Box, ...]:
-        """What `other` leaves of it, as up to four boxes without overlap: above and below in full width, left, right."""
+        """What `other` leaves of it, as up to four disjoint boxes: above and below in full width, left, right."""
         hole = self.intersection(other)
         if hole is None:
             return (self,)
