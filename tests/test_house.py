@@ -11,6 +11,7 @@ import zipfile
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,24 @@ def test_the_readme_shows_commands_at_all() -> None:
     lines = code_of(ROOT / "README.md")
     assert any(line.startswith("vtmr segment") for line in lines)
     assert any(line.startswith("make demo") for line in lines)
+
+
+def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word for word, on a photo, with the colour network in place of the bundled weights."""
+    from fakes import ColourNetwork
+
+    from vtmr.segmenter import Segmenter
+
+    shutil.copy(SOURCE / "assets" / "photos" / "rocket.jpg", tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vtmr, "load", lambda: Segmenter(ColourNetwork()), raising=False)
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["image"].shape == (427, 640, 3)
+    assert names["s"].mask.shape == (427, 640)
+    assert names["s"].mask[240, 320]
+    assert not names["s"].mask[250, 400]
 
 
 def test_every_command_and_flag_is_documented() -> None:
