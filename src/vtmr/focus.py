@@ -64,10 +64,9 @@ def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) ->
 
 
 def _square(click: Click, half: float) -> Box:
-    """Whole pixels nearest to the square of that half-side around the click, at least the click's own."""
-    x0, y0 = math.floor(click.x - half + 0.5), math.floor(click.y - half + 0.5)
-    x1, y1 = math.floor(click.x + half + 0.5), math.floor(click.y + half + 0.5)
-    return Box(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+    """The whole pixels that the square of that half-side around the click touches."""
+    x0, y0 = math.floor(click.x - half), math.floor(click.y - half)
+    return Box(x0, y0, max(math.ceil(click.x + half), x0 + 1), max(math.ceil(click.y + half), y0 + 1))
 
 
 def _pixel_box(click: Click) -> Box:

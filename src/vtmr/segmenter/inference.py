@@ -14,8 +14,10 @@ from vtmr.focus import focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
+from vtmr.segmenter import focalclick
+from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, overlaid
-from vtmr.types import Click, Event, FloatMap, Image, Network, active_clicks
+from vtmr.types import Click, Event, FloatMap, Image, MaskEdit, Network, active_clicks
 
 
 class Segmenter:
@@ -37,15 +39,31 @@ class Segmenter:
         self,
         scene: Pyramid,
         events: Sequence[Event],
-        previous: LayeredPrediction | None = None,
+        previous: LayeredPrediction | FocalClickPrediction | None = None,
         mask: Mask | None = None,
         region: Box | None = None,
-    ) -> LayeredPrediction:
+    ) -> LayeredPrediction | FocalClickPrediction:
         """See `Predictor.predict`; the target crop of clicks without a mask is `region`, else the whole image.
 
         Raises InputError without a click, and for a click outside the image.
         """
         clicks = require_clicks(events, scene)
+        if self.spec.pipeline == "focalclick":
+            official = previous if isinstance(previous, FocalClickPrediction) else None
+            merged = any(isinstance(event, MaskEdit) for event in events)
+            return focalclick.predict(self.network, scene, clicks, official, mask, merged)
+        layered = previous if isinstance(previous, LayeredPrediction) else None
+        return self._predict(scene, clicks, layered, mask, region)
+
+    def _predict(
+        self,
+        scene: Pyramid,
+        clicks: tuple[Click, ...],
+        previous: LayeredPrediction | None,
+        mask: Mask | None,
+        region: Box | None,
+    ) -> LayeredPrediction:
+        """The house's own pipeline."""
         spec, whole = self.spec, Box.whole(scene.height, scene.width)
         outlook = (region.intersection(whole) if region else None) or whole
         target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
@@ -102,8 +120,7 @@ def previous_probability(previous: LayeredPrediction | None, mask: Mask | None, 
     (bool H x W) covers; without either, zeros.
     """
     if previous is not None:
-        half = previous.logits_on(frame) * np.float32(0.5)
-        return np.asarray(np.tanh(half, out=half) * np.float32(0.5) + np.float32(0.5), np.float32)
+        return sigmoid(previous.logits_on(frame))
     if mask is not None:
         covered = mask[frame.box.slices].view(np.uint8) * np.uint8(255)
         shrunk = cv2.resize(covered, (frame.width, frame.height), interpolation=cv2.INTER_AREA)

@@ -10,6 +10,7 @@ few pixels that changed. Masks are rebuilt from that; only a session whose mask 
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.merge import Patch, merge
+from vtmr.provenance import processor, versions
+from vtmr.session.eventlog import EventLog
 from vtmr.types import Click, Event, Image, MaskEdit, Prediction, Predictor, active_clicks
 
 _LARGEST_PATCH = 1 << 18  # bytes: with a prediction's layers a click stays under 1 MB, whatever the masks
@@ -176,6 +179,37 @@ class Session:
     def history_nbytes(self) -> int:
         """Bytes that the history keeps: predictions, changed pixels and edits, what was undone included."""
         return sum(_nbytes(step) for step in (*self._steps, *self._undone))
+
+    def to_json(self) -> str:
+        """The events up to here with the model's name and all versions, for `replay`; without what was undone."""
+        subject = self._subject
+        initial = _last_edit(subject.initial[0].events) if subject.initial else None
+        steps = tuple(step.events for step in self._steps[len(subject.initial) :])
+        made_with = versions() | {"platform": platform.platform(), "processor": processor()}
+        log = EventLog(subject.predictor.name, made_with, subject.height, subject.width, subject.region, initial, steps)
+        return log.to_json()
+
+
+def replay(predictor: Predictor, image: Image, saved: str) -> Session:
+    """The session that `Session.to_json` wrote: the same mask bit for bit, given the same model, versions and machine.
+
+    `EventLog.from_json(saved)` tells which those were. Raises InputError for text that isn't a saved session, or
+    one of an image of another size.
+    """
+    log = EventLog.from_json(saved)
+    height, width = _require_image(image)
+    if (log.height, log.width) != (height, width):
+        raise InputError(
+            f"The saved session is of an image of {log.width}x{log.height} pixels, this one has {width}x{height}: "
+            "expected the image it was made on."
+        )
+    if log.initial is not None:
+        _require_event(log.initial, height, width)
+    initial_mask = log.initial.runs.decode() if log.initial else None
+    session = Session(predictor, image, initial_mask=initial_mask, region=log.region)
+    for events in log.steps:
+        session = session.add(*events)
+    return session
 
 
 def _nbytes(step: _Step) -> int:

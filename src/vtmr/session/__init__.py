@@ -1,0 +1,8 @@
+"""One object's history of clicks and edits: immutable, small at any image size, replayable."""
+
+from __future__ import annotations
+
+from vtmr.session.eventlog import EventLog
+from vtmr.session.history import Session, replay
+
+__all__ = ["EventLog", "Session", "replay"]

@@ -1,0 +1,92 @@
+"""A session's events as JSON text, and back: what is needed to get the same mask again, bit for bit.
+
+{"format": 1, "model": name, "versions": {...}, "width": W, "height": H, "region": [x0, y0, x1, y1] or null,
+ "initial_mask": run lengths or null, "steps": [[event, ...], ...]}, an event being {"click": [x, y, positive]} or
+{"mask": run lengths}, run lengths COCO's {"size": [H, W], "counts": text}. Events of one step were given together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.masks import RunLengths
+from vtmr.types import Click, Event, MaskEdit
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """What a saved session says. `steps` doesn't hold the initial mask; `model` and `versions` are for the reader."""
+
+    model: str
+    versions: Mapping[str, str]
+    height: int
+    width: int
+    region: Box | None
+    initial: MaskEdit | None
+    steps: tuple[tuple[Event, ...], ...]
+
+    def to_json(self) -> str:
+        """As one JSON object."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "model": self.model,
+                "versions": dict(self.versions),
+                "width": self.width,
+                "height": self.height,
+                "region": self.region.as_tuple() if self.region else None,
+                "initial_mask": _runs_to_json(self.initial.runs) if self.initial else None,
+                "steps": [[_event_to_json(event) for event in step] for step in self.steps],
+            }
+        )
+
+    @staticmethod
+    def from_json(text: str) -> EventLog:
+        """The inverse of `to_json`. Raises InputError for anything else."""
+        try:
+            saved = json.loads(text)
+            if saved["format"] != FORMAT:
+                raise InputError(f"The saved session has format {saved['format']!r}: this version reads {FORMAT}.")
+            return EventLog(
+                str(saved["model"]),
+                {str(name): str(version) for name, version in saved["versions"].items()},
+                int(saved["height"]),
+                int(saved["width"]),
+                Box(*(int(bound) for bound in saved["region"])) if saved["region"] else None,
+                MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
+                tuple(tuple(_event_from_json(event) for event in step) for step in saved["steps"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(f"The saved session can't be read ({reason}): expected what to_json wrote.") from error
+
+
+def _event_to_json(event: Event) -> dict[str, Any]:
+    if isinstance(event, Click):
+        return {"click": [event.x, event.y, event.positive]}
+    return {"mask": _runs_to_json(event.runs)}
+
+
+def _event_from_json(saved: Mapping[str, Any]) -> Event:
+    if "click" in saved:
+        x, y, positive = saved["click"]
+        if not isinstance(positive, bool):
+            raise TypeError(f"a click's sign is {positive!r}, not true or false")
+        return Click(float(x), float(y), positive)
+    return MaskEdit(_runs_from_json(saved["mask"]))
+
+
+def _runs_to_json(runs: RunLengths) -> dict[str, Any]:
+    return {"size": [runs.height, runs.width], "counts": runs.counts.decode("ascii")}
+
+
+def _runs_from_json(saved: Mapping[str, Any]) -> RunLengths:
+    height, width = saved["size"]
+    return RunLengths(int(height), int(width), saved["counts"].encode("ascii"))

@@ -1,0 +1,76 @@
+"""Expected boxes are worked out by hand in each test; the official ones are in tests/golden/test_boxes.py."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vtmr.focus import focalclick_target_box, focus_box, target_box
+from vtmr.geometry import Box, Frame
+from vtmr.masks import Mask
+from vtmr.types import Click
+
+WHOLE = Box(0, 0, 400, 300)
+FRAME = Frame(WHOLE, 400, 300)
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int) -> Mask:
+    mask = np.zeros((300, 400), np.bool_)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def test_the_target_is_the_mask_and_the_positive_clicks_times_the_ratio() -> None:
+    clicks = [Click(199.5, 50.5), Click(390, 290, positive=False)]
+    # rows 50..150, columns 100..200; half of 1.4 x 100 is 70 about (150, 100)
+    assert target_box(rectangle(100, 80, 180, 150), clicks, 1.4, Box(0, 0, 9, 9)) == Box(80, 30, 220, 170)
+
+
+def test_an_empty_mask_gives_the_fallback() -> None:
+    region = Box(10, 20, 110, 90)
+    assert target_box(rectangle(0, 0, 0, 0), [Click(5, 5)], 1.4, region) == region
+
+
+def test_a_tiny_target_grows_to_ten_pixels_inside_the_image() -> None:
+    assert target_box(rectangle(0, 150, 1, 151), [], 1.4, WHOLE) == Box(0, 146, 10, 156)
+    thin = np.ones((3, 50), np.bool_)
+    assert target_box(thin, [], 1.4, Box(0, 0, 50, 3)) == Box(0, 0, 50, 3)
+
+
+def test_focus_on_the_component_at_the_click_not_on_the_largest() -> None:
+    # The click adds 50 x 60 to an object of 150 x 100; elsewhere 95 x 90 pixels disappear.
+    prev = rectangle(100, 100, 200, 200) | rectangle(0, 210, 95, 300)
+    new = rectangle(100, 100, 200, 200) | rectangle(200, 100, 250, 160)
+    assert focus_box(new, prev, Click(220.5, 120.5), FRAME, 1.0) == Box(200, 100, 250, 160)
+
+
+def test_focus_on_the_whole_frame_when_the_object_is_gone() -> None:
+    frame = Frame(Box(50, 60, 250, 160), 64, 64)
+    on = np.ones((64, 64), np.bool_)
+    assert focus_box(~on, on, Click(100, 100, positive=False), frame, 1.4) == frame.box
+
+
+def test_a_click_that_changed_nothing_gets_a_square_of_image_pixels() -> None:
+    # A frame with pixels twice as high as wide: the object is 40 x 80 image pixels, the half-side .2 x 80 = 16.
+    frame = Frame(Box(0, 0, 200, 400), 200, 200)
+    mask = np.zeros((200, 200), np.bool_)
+    mask[20:60, 50:90] = True
+    assert focus_box(mask, mask, Click(100, 200), frame, 1.0) == Box(84, 184, 116, 216)
+
+
+def test_a_click_outside_the_frame_stays_in_it() -> None:
+    frame = Frame(Box(100, 100, 200, 200), 100, 100)
+    mask = np.ones((100, 100), np.bool_)
+    box = focus_box(mask, mask, Click(20, 150, positive=False), frame, 1.4)
+    assert frame.box.intersection(box) == box
+
+
+def test_nothing_there_before_means_the_new_object_on_the_grid() -> None:
+    # 4 image pixels a cell: cells 10..20 x 30..50 of a frame at (40, 80).
+    frame = Frame(Box(40, 80, 440, 480), 100, 100)
+    new = np.zeros((100, 100), np.bool_)
+    new[30:50, 10:20] = True
+    assert focus_box(new, np.zeros_like(new), Click(90, 250), frame, 1.0) == Box(80, 200, 120, 280)
+
+
+def test_the_official_target_ignores_an_empty_mask() -> None:
+    assert focalclick_target_box(rectangle(0, 0, 0, 0), [Click(5, 5)], 1.4) == WHOLE
