@@ -1,0 +1,16 @@
+"""Dataset readers: sources of images with objects, and the benchmarks' samples."""
+
+from vtmr.data.benchmarks import OPENERS, EvalSample, open_benchmark, validation_list
+from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems
+
+__all__ = [
+    "OPENERS",
+    "CocoSource",
+    "EvalSample",
+    "LabelSource",
+    "PairSource",
+    "Source",
+    "listed_stems",
+    "open_benchmark",
+    "validation_list",
+]

@@ -1,0 +1,84 @@
+"""The refiner: repairs the coarse logits inside the focus crop from full-resolution pixels [focalclick2022; facts.md §A.4]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WIDTH = 32
+
+
+def roi_align(maps: Tensor, boxes: Tensor, size: int, spatial_scale: float = 1.0) -> Tensor:
+    """Crops B x C x H x W maps to B x C x size x size by one bilinear sample per bin (facts.md §L.5).
+
+    boxes: B x 4 as (x0, y0, x1, y1), one per map, in units of 1/spatial_scale cells. Equal to torchvision's
+    `roi_align(aligned=True)` with adaptive sampling while the grid is at least as fine as the box. Written as two
+    products with hat-function matrices, which every exporter and every BLAS understands.
+    """
+
+    def weights(low: Tensor, high: Tensor, length: int) -> Tensor:
+        steps = (torch.arange(size, dtype=maps.dtype, device=maps.device) + 0.5) / size
+        index = (low[:, None] + (high - low)[:, None] * steps) * spatial_scale - 0.5
+        index = index.clamp(0, length - 1)
+        knots = torch.arange(length, dtype=maps.dtype, device=maps.device)
+        return F.relu(1 - (index[:, :, None] - knots).abs())  # B x size x length
+
+    rows = weights(boxes[:, 1], boxes[:, 3], maps.shape[2])
+    cols = weights(boxes[:, 0], boxes[:, 2], maps.shape[3])
+    return torch.matmul(torch.matmul(rows[:, None], maps), cols[:, None].transpose(2, 3))
+
+
+class ConvUnit(nn.Sequential):
+    """Convolution with bias, BatchNorm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2), nn.BatchNorm2d(outputs), nn.ReLU()
+        )
+
+
+class SeparableUnit(nn.Sequential):
+    """Depthwise 3x3 and 1x1 convolutions with bias, BatchNorm, ReLU: FocalClick's "X" unit."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
+            nn.Conv2d(channels, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        )
+
+
+class Refiner(nn.Module):
+    """Detail and edge logits of a focus crop, the detail trusted where the edge is likely.
+
+    features: channels of the coarse network's feature map at a quarter of the resolution.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.image = nn.Sequential(ConvUnit(6, WIDTH, 3, stride=2), SeparableUnit(WIDTH), SeparableUnit(WIDTH))
+        self.context = ConvUnit(features, WIDTH, 1)
+        self.fusion = nn.Sequential(SeparableUnit(WIDTH), SeparableUnit(WIDTH))
+        self.detail = nn.Conv2d(WIDTH, 1, 3, padding=1)
+        self.edge = nn.Conv2d(WIDTH, 1, 3, padding=1)
+
+    def forward(
+        self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, features: Tensor, boxes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Refined logits and edge logits, both B x 1 x S x S.
+
+        patch: B x 3 x S x S in [0, 1]; discs: B x 2 x S x S; coarse_logits: B x 1 x S x S and features:
+        B x E x S/4 x S/4 of the target crop; boxes: B x 4, the focus crop in the target crop's grid of S cells.
+        """
+        size = coarse_logits.shape[3]
+        coarse = roi_align(coarse_logits, boxes, patch.shape[3])
+        context = roi_align(features, boxes, features.shape[3], features.shape[3] / size)
+        image = self.image(torch.cat([patch, discs, torch.sigmoid(coarse)], dim=1))
+        context = F.interpolate(self.context(context), size=image.shape[2:], mode="bilinear", align_corners=True)
+        fused = self.fusion(image + context)
+        detail = F.interpolate(self.detail(fused), size=patch.shape[2:], mode="bilinear", align_corners=True)
+        edge = F.interpolate(self.edge(fused), size=patch.shape[2:], mode="bilinear", align_corners=True)
+        trust = torch.sigmoid(edge)
+        return detail * trust + coarse * (1 - trust), edge

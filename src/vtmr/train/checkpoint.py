@@ -1,0 +1,122 @@
+"""What a run leaves on disk: `weights.safetensors` to use and `state.safetensors` to resume from, both atomic.
+
+No pickle anywhere: the optimiser's moments are tensors under names, everything else is JSON in the header.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from vtmr.atomic import write_atomically
+from vtmr.errors import CheckpointError, ConfigError
+from vtmr.models.lite0 import Lite0
+from vtmr.spec import ModelSpec, Run
+from vtmr.train.optimiser import MovingAverage
+from vtmr.train.recipe import Recipe, as_values
+
+WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+# What may change between the parts of one run, because no sample and no gradient depends on it.
+FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts."""
+
+    step: int
+    cpu_seconds: float
+    seconds: float
+    started: str
+    commit: str
+    initialised_from: str
+
+
+def comparable(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without what may change on resuming."""
+    values = as_values(recipe)
+    values["data"] = {k: v for k, v in values["data"].items() if k not in ("root", "workers")}
+    values = {k: v for k, v in values.items() if k not in FREE_KEYS}
+    plain: dict[str, Any] = json.loads(json.dumps(values))
+    return plain
+
+
+def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> tuple[Run, ...]:
+    """The ancestors' runs and this one."""
+    run = Run(
+        recipe=recipe.name,
+        commit=progress.commit,
+        started=progress.started,
+        steps=progress.step,
+        samples=progress.step * recipe.batch,
+        cpu_seconds=round(progress.cpu_seconds, 1),
+        initialised_from=progress.initialised_from,
+    )
+    return (*ancestors, run)
+
+
+def save_checkpoint(
+    out: Path, recipe: Recipe, network: Lite0, adam: torch.optim.Adam, average: MovingAverage, spec: ModelSpec,
+    progress: Progress,
+) -> None:  # fmt: skip
+    """Writes both files. `spec` holds the ancestors' lineage only. Raises InputError when the disk is full."""
+    names = {id(p): name for name, p in network.named_parameters()}
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.tensors().items()}
+    for parameter, moments in adam.state.items():
+        tensors |= {f"adam.{key}.{names[id(parameter)]}": moments[key] for key in MOMENTS}
+    header = {
+        "progress": json.dumps(asdict(progress)),
+        "recipe": json.dumps(comparable(recipe)),
+        "spec": spec.to_json(),
+    }
+    finished = replace(spec, lineage=lineage(recipe, progress, spec.lineage))
+    write_atomically(out / STATE, save({k: v.contiguous() for k, v in tensors.items()}, header))
+    weights = {name: value.contiguous() for name, value in average.tensors().items()}
+    write_atomically(out / WEIGHTS, save(weights, {"spec": finished.to_json(), "recipe": json.dumps(as_values(recipe))}))
+
+
+def restore_checkpoint(
+    out: Path, recipe: Recipe, network: Lite0, adam: torch.optim.Adam, average: MovingAverage
+) -> tuple[Progress, ModelSpec]:
+    """Brings everything back to where `save_checkpoint` left it. Raises CheckpointError or ConfigError."""
+    path = out / STATE
+    if not path.is_file():
+        raise CheckpointError(f"{path} doesn't exist: there is nothing to resume; leave out --resume to start.")
+    try:
+        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+        progress = Progress(**json.loads(header["progress"]))
+        saved_recipe = json.loads(header["recipe"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or not a training state: {error}. Start again or use --init.") from error
+    changed = sorted(k for k, v in comparable(recipe).items() if saved_recipe.get(k) != v)
+    if changed:
+        raise ConfigError(
+            f"The recipe differs from the one that {path} was made with, in {', '.join(changed)}: "
+            "resume with the same recipe, or start a new run from its weights with --init."
+        )
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "adam": {}}
+    for key, value in tensors.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = value
+    network.load_state_dict(parts["network"])
+    for name, value in average.tensors().items():
+        value.copy_(parts["average"][name])
+    for name, parameter in network.named_parameters():
+        if f"exp_avg.{name}" in parts["adam"]:
+            moments = {key: parts["adam"][f"{key}.{name}"] for key in MOMENTS}
+            adam.state[parameter] = {  # in the parameter's own memory layout
+                key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
+                for key, value in moments.items()
+            }
+    return progress, ModelSpec.from_json(header["spec"])

@@ -1,0 +1,76 @@
+"""Simulated users of the trainer: clicks to start with and clicks where the prediction is wrong [facts.md §C.4-C.5]."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.masks import Mask
+from vtmr.types import Click
+
+Rng = np.random.Generator
+MAX_CLICKS = 24
+DECAY = 0.8
+CENTRE_SHARE = 1.7
+NEGATIVE_SOURCES = (0.1, 0.4, 0.5)  # background, other objects, border
+PREV_THRESHOLD = 0.49
+
+
+def distance_inside(mask: Mask, precise: bool) -> NDArray[np.float32]:
+    """Distance of each pixel of the mask to its outside, image borders counted as outside."""
+    padded = np.pad(mask.view(np.uint8), 1)
+    size = cv2.DIST_MASK_PRECISE if precise else cv2.DIST_MASK_5
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, size)[1:-1, 1:-1], np.float32)
+
+
+def random_pixel(mask: Mask, rng: Rng, positive: bool) -> Click:
+    """A click on the centre of a uniformly drawn pixel of a non-empty mask."""
+    pixels = np.flatnonzero(mask)
+    row, col = divmod(int(pixels[rng.integers(len(pixels))]), mask.shape[1])
+    return Click(col + 0.5, row + 0.5, positive)
+
+
+def draw_count(rng: Rng, least: int, most: int) -> int:
+    """least + k with P(k) proportional to DECAY^k, at most `most`."""
+    weights = DECAY ** np.arange(most - least + 1)
+    return least + int(rng.choice(len(weights), p=weights / weights.sum()))
+
+
+def initial_clicks(gt_mask: Mask, others: Mask, rng: Rng, single: bool = False) -> list[Click]:
+    """The clicks a training sample starts with: the first near the object's centre, then more of both signs.
+
+    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one centred click only.
+    """
+    distance = distance_inside(gt_mask, precise=True)
+    clicks = [random_pixel(distance > distance.max() / CENTRE_SHARE, rng, positive=True)]
+    if single:
+        return clicks
+    core = cv2.erode(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3).astype(bool)
+    inside = core if core.sum() > 10 and rng.random() < 0.9 else gt_mask
+    clicks += [random_pixel(inside, rng, positive=True) for _ in range(draw_count(rng, 1, MAX_CLICKS) - 1)]
+    negatives = draw_count(rng, 0, MAX_CLICKS)
+    if negatives:
+        reach = math.ceil(0.1 * math.sqrt(gt_mask.sum()))
+        near = cv2.dilate(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach).astype(bool)
+        places = (~gt_mask, others & ~gt_mask, near & ~gt_mask)
+        for place in rng.choice(len(places), size=negatives, p=NEGATIVE_SOURCES):
+            if places[place].any():
+                clicks.append(random_pixel(places[place], rng, positive=False))
+    return clicks
+
+
+def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng) -> Click | None:
+    """A click in the larger of the two errors, drawn from its inner half; None where there is no error.
+
+    prob: float32 H x W of the present prediction.
+    """
+    mask = prob > PREV_THRESHOLD
+    missed = distance_inside(gt_mask & ~mask, precise=False)
+    extra = distance_inside(~gt_mask & mask, precise=False)
+    positive = bool(missed.max() > extra.max())
+    distance = missed if positive else extra
+    deepest = distance.max()
+    return random_pixel(distance > deepest / 2, rng, positive) if deepest > 0 else None

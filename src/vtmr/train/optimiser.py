@@ -1,0 +1,73 @@
+"""Adam with two learning-rate groups, warm-up and cosine, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vtmr.errors import ConfigError
+from vtmr.models.lite0 import Lite0
+from vtmr.train.recipe import OptimiserRecipe
+
+
+def freeze(network: Lite0, names: tuple[str, ...]) -> None:
+    """Takes the named parts out of training. Raises ConfigError for a part that doesn't exist."""
+    for name in names:
+        try:
+            part = network.get_submodule(name)
+        except AttributeError as error:
+            raise ConfigError(f"optimiser.frozen names {name!r}, which the network doesn't have.") from error
+        part.requires_grad_(False)
+
+
+def build_adam(network: Lite0, recipe: OptimiserRecipe) -> torch.optim.Adam:
+    """Groups "new" (factor 1) and "encoder"; each group keeps its factor for `set_learning_rate`."""
+    encoder = {id(p) for p in network.encoder.parameters()}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) not in encoder], "factor": 1.0},
+        {"params": [p for p in trained if id(p) in encoder], "factor": recipe.encoder_factor},
+    ]
+    return torch.optim.Adam([g for g in groups if g["params"]], lr=recipe.lr)
+
+
+def learning_rate(recipe: OptimiserRecipe, step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine from lr to final_factor * lr at the last step."""
+    if step < recipe.warmup_steps:
+        return recipe.lr * (step + 1) / recipe.warmup_steps
+    progress = (step - recipe.warmup_steps) / max(1, steps - 1 - recipe.warmup_steps)
+    floor = recipe.final_factor
+    return recipe.lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+
+
+def set_learning_rate(adam: torch.optim.Adam, rate: float) -> None:
+    """Applies the rate times each group's factor."""
+    for group in adam.param_groups:
+        group["lr"] = rate * group["factor"]
+
+
+class MovingAverage:
+    """Exponential moving average of a network's floating-point state; a decay of 0 means the plain weights."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """After step `step` (from 0): early steps use a shorter average, so that the start is forgotten."""
+        decay = min(self.decay, (step + 1) / (step + 10))
+        averaged, current = [], []
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                averaged.append(self.state[name])
+                current.append(value)
+            else:
+                self.state[name].copy_(value)
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The averaged state under the network's names."""
+        return self.state

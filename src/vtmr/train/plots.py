@@ -1,0 +1,33 @@
+"""The loss curve of a run as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+PARTS = ("coarse", "refined", "edge")
+
+
+def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
+    """Draws each part's loss against samples, raw and smoothed, to a PNG. rows: as in log.jsonl, at least one."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    samples = np.array([row["samples"] for row in rows])
+    for part in PARTS:
+        values = np.array([row[part] for row in rows])
+        (line,) = axes.plot(samples, values, alpha=0.25, linewidth=0.8)
+        window = max(1, len(values) // 30)
+        smooth = np.convolve(values, np.ones(window) / window, mode="valid")
+        axes.plot(samples[window - 1 :], smooth, color=line.get_color(), label=part)
+    axes.set(xlabel="samples", ylabel="normalised focal loss", title="Training loss (mean of each log interval)")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out, dpi=120)
+    plt.close(figure)

@@ -1,0 +1,216 @@
+"""Recipes: complete, checked TOML files that say all there is to say about a training run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from vtmr.data import OPENERS
+from vtmr.errors import ConfigError
+from vtmr.spec import require_keys
+
+PRECISIONS = ("float32", "bfloat16")
+INIT_CLICKS = ("multi", "single", "mixed")
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ConfigError with the message unless the condition holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWeight:
+    """One data set: `reader` names the layout, `path` is relative to the recipe's data root."""
+
+    reader: str
+    path: str
+    weight: float
+    terms: str = ""  # of the data; they become the weights' terms
+    cut_outs: bool = False  # whether its objects may be pasted into other images
+
+    def __post_init__(self) -> None:
+        require(self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}.")
+        require(self.weight >= 0, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    """Where samples come from. Weights are relative shares; paste_weight is the share of composed images."""
+
+    root: str
+    sources: tuple[SourceWeight, ...]
+    paste_weight: float = 0.0
+    min_object_px: int = 250
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        require(sum(s.weight for s in self.sources) > 0, "data.sources has no positive weight: expected at least one.")
+        require(self.paste_weight >= 0, f"data.paste_weight is {self.paste_weight}: expected 0 or more.")
+        require(
+            not self.paste_weight or any(s.cut_outs for s in self.sources),
+            "data.paste_weight is set but no source has cut_outs = true.",
+        )
+        require(self.workers >= 0, f"data.workers is {self.workers}: expected 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentRecipe:
+    """How a source image becomes a training crop. The three shares are relative."""
+
+    whole_share: float = 0.15
+    scaled_share: float = 0.25
+    object_share: float = 0.6
+    scale: tuple[float, float] = (0.75, 1.40)
+    object_ratio: tuple[float, float] = (1.1, 3.0)
+    flip: float = 0.5
+    colour: float = 0.75
+
+    def __post_init__(self) -> None:
+        require(
+            min(self.whole_share, self.scaled_share, self.object_share) >= 0
+            and self.whole_share + self.scaled_share + self.object_share > 0,
+            "augment: the shares of whole, scaled and object crops must be 0 or more and not all 0.",
+        )
+        for name, (low, high) in (("scale", self.scale), ("object_ratio", self.object_ratio)):
+            require(0 < low <= high, f"augment.{name} is ({low}, {high}): expected 0 < low <= high.")
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRecipe:
+    """Simulated interaction: the clicks to start with and the largest number of further steps.
+
+    init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed" (half of each).
+    """
+
+    init_clicks: str = "multi"
+    max_steps: int = 3
+
+    def __post_init__(self) -> None:
+        require(
+            self.init_clicks in INIT_CLICKS,
+            f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",
+        )
+        require(self.max_steps >= 0, f"clicks.max_steps is {self.max_steps}: expected 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserRecipe:
+    """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine."""
+
+    lr: float
+    encoder_factor: float = 0.1
+    warmup_steps: int = 100
+    final_factor: float = 0.02
+    ema: float = 0.999
+    clip_norm: float = 0.0
+    frozen: tuple[str, ...] = ()
+    encoder_batch_norm: str = "eval"
+
+    def __post_init__(self) -> None:
+        require(self.lr > 0, f"optimiser.lr is {self.lr}: expected a positive number.")
+        require(0 <= self.ema < 1, f"optimiser.ema is {self.ema}: expected 0 (off) to below 1.")
+        require(
+            self.encoder_batch_norm in ("eval", "train"),
+            f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or 'train'.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner."""
+
+    name: str
+    model: str
+    steps: int
+    data: DataRecipe
+    optimiser: OptimiserRecipe
+    batch: int = 16
+    seed: int = 0
+    threads: int = 2
+    no_grad_precision: str = "float32"
+    refiner_share: float = 1.0
+    checkpoint_minutes: float = 10.0
+    validate_minutes: float = 0.0
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    clicks: ClickRecipe = field(default_factory=ClickRecipe)
+
+    def __post_init__(self) -> None:
+        require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
+        require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
+        require(0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1.")
+        require(
+            self.no_grad_precision in PRECISIONS,
+            f"no_grad_precision is {self.no_grad_precision!r}: expected one of {', '.join(PRECISIONS)}.",
+        )
+
+    @property
+    def refined(self) -> int:
+        """Samples of each batch that train the refiner."""
+        return round(self.refiner_share * self.batch)
+
+
+def from_values(record: Any, values: Any, where: str) -> Any:
+    """Builds a nested dataclass from plain TOML values, refusing unknown and missing keys and wrong types."""
+    require(isinstance(values, dict), f"{where} is {values!r}: expected a table.")
+    require_keys(values, record, where)
+    hints = get_type_hints(record)
+    arguments = {}
+    for key, value in values.items():
+        hint, place = hints[key], f"{where}.{key}"
+        if is_dataclass(hint):
+            arguments[key] = from_values(hint, value, place)
+        elif hint == tuple[SourceWeight, ...]:
+            require(isinstance(value, list), f"{place} is {value!r}: expected an array of tables.")
+            arguments[key] = tuple(from_values(SourceWeight, item, f"{place}[{i}]") for i, item in enumerate(value))
+        elif hint in (tuple[float, float], tuple[str, ...]):
+            kind = str if hint == tuple[str, ...] else (int, float)
+            good = isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
+            require(good and (hint != tuple[float, float] or len(value) == 2), f"{place} is {value!r}: expected {hint}.")
+            arguments[key] = tuple(value)
+        else:
+            accepted = (int, float) if hint is float else hint
+            wrong = not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)
+            require(not wrong, f"{place} is {value!r}: expected {getattr(hint, '__name__', hint)}.")
+            arguments[key] = value
+    return record(**arguments)
+
+
+def parse_override(text: str) -> tuple[list[str], Any]:
+    """`a.b=value` as path and TOML value; a bare word is a string. Raises ConfigError."""
+    key, separator, value = text.partition("=")
+    require(bool(separator and key.strip()), f"--set {text!r}: expected key=value, such as optimiser.lr=1e-3.")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return key.strip().split("."), parsed
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and applies `key=value` overrides. Raises ConfigError with the nearest known key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The recipe {path} can't be read: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The recipe {path} is not valid TOML: {error}.") from error
+    for text in overrides:
+        names, value = parse_override(text)
+        table = values
+        for name in names[:-1]:
+            table = table.setdefault(name, {})
+            require(isinstance(table, dict), f"--set {text!r}: {name!r} is not a table of the recipe.")
+        table[names[-1]] = value
+    recipe: Recipe = from_values(Recipe, values, "recipe")
+    return recipe
+
+
+def as_values(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, for comparison and for storing with a checkpoint."""
+    return asdict(recipe)
+
+

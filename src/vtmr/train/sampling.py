@@ -1,0 +1,268 @@
+"""From sources to training samples: which object, which crop, which colours. All randomness comes from one generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vtmr.data import OPENERS, LabelSource, PairSource, Source, listed_stems
+from vtmr.errors import DataError
+from vtmr.geometry import Box, Frame
+from vtmr.masks import Mask, bounding_box
+from vtmr.train.clicks import Rng, initial_clicks
+from vtmr.train.compose import CutOut, composed
+from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
+from vtmr.train.refiner_targets import draw_focus_box, edge_band
+from vtmr.types import Click, Image
+
+ATTEMPTS = 20
+MAX_AREA_SHARE = 0.9
+SINGLE_COMPONENT_SHARE = 0.3
+CUT_OUT_MIN_AREA = 1500
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample of side S: everything but the later clicks, which depend on the network.
+
+    image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
+    the image's grid; clicks: initial ones in that grid.
+    """
+
+    image: Image
+    gt_mask: Mask
+    patch: Image
+    patch_gt: Mask
+    patch_edge: Mask
+    focus: tuple[float, float, float, float]
+    clicks: tuple[Click, ...]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image with one target; `others` are pixels known to belong to other objects."""
+
+    image: Image
+    target: Mask
+    others: Mask
+
+
+@dataclass(frozen=True)
+class TrainingSource:
+    """An opened source with the stems that may be trained on."""
+
+    source: Source
+    stems: tuple[str, ...]
+    weight: float
+    cut_outs: bool
+
+    @staticmethod
+    def open(entry: SourceWeight, root: Path) -> TrainingSource:
+        """Leaves out the stems of val.txt and report.txt. Raises DataError when none is left."""
+        folder = root / entry.path
+        source = OPENERS[entry.reader](Path(entry.path).name, folder)
+        held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt")
+        stems = tuple(stem for stem in source.stems if stem not in held_out)
+        if not stems:
+            raise DataError(f"{folder} has no image left to train on: all {len(source.stems)} are held out.")
+        return TrainingSource(source, stems, entry.weight, entry.cut_outs)
+
+
+class Sampler:
+    """Draws training samples: `draw(rng)` is a pure function of the generator's state."""
+
+    def __init__(self, recipe: Recipe, root: Path, size: int) -> None:
+        self.recipe = recipe
+        self.size = size
+        self.sources = [TrainingSource.open(entry, root) for entry in recipe.data.sources]
+        weights = np.array([*(s.weight for s in self.sources), recipe.data.paste_weight])
+        self.shares = weights / weights.sum()
+        self.donors = [s for s in self.sources if s.cut_outs]
+        counts = np.array([len(s.stems) for s in self.donors], np.float64) ** 0.5
+        self.donor_shares = counts / counts.sum() if len(counts) else counts
+
+    def draw(self, rng: Rng) -> Sample:
+        """One sample. Raises DataError when ATTEMPTS draws give no usable object."""
+        for _ in range(ATTEMPTS):
+            choice = int(rng.choice(len(self.shares), p=self.shares))
+            labelled = self.compose(rng) if choice == len(self.sources) else self.pick(self.sources[choice], rng)
+            sample = self.crop(labelled, rng) if labelled is not None else None
+            if sample is not None:
+                return sample
+        raise DataError(
+            f"{ATTEMPTS} draws in a row gave no object of {self.recipe.data.min_object_px} px or more: "
+            "check the data sets or lower data.min_object_px."
+        )
+
+    def pick(self, entry: TrainingSource, rng: Rng) -> Labelled | None:
+        """A random object of a random image of the source; None when the image has no object."""
+        stem = entry.stems[rng.integers(len(entry.stems))]
+        ids = entry.source.object_ids(stem)
+        if not ids:
+            return None
+        chosen = str(ids[rng.integers(len(ids))])
+        target = entry.source.mask(stem, chosen)
+        others = np.zeros_like(target)
+        if isinstance(entry.source, LabelSource):
+            others, target = vary_part(entry.source, stem, ids, target, rng)
+        elif isinstance(entry.source, PairSource):
+            target = single_component(target, rng) if rng.random() < SINGLE_COMPONENT_SHARE else target
+        else:
+            near = rng.permutation([i for i in ids if i != chosen])[:4]
+            for other in near:
+                others |= entry.source.mask(stem, str(other))
+        return Labelled(entry.source.image(stem), target, others & ~target)
+
+    def compose(self, rng: Rng) -> Labelled | None:
+        """A random image with one to three pasted cut-outs, one of which is the target."""
+        background = self.sources[int(rng.integers(len(self.sources)))]
+        canvas = background.source.image(background.stems[rng.integers(len(background.stems))])
+        cut_outs = []
+        for _ in range(int(rng.integers(1, 4))):
+            donor = self.donors[int(rng.choice(len(self.donors), p=self.donor_shares))]
+            stem = donor.stems[rng.integers(len(donor.stems))]
+            ids = donor.source.object_ids(stem)
+            if ids:
+                mask = donor.source.mask(stem, str(ids[rng.integers(len(ids))]))
+                box = bounding_box(mask)
+                if box is not None and mask.sum() >= CUT_OUT_MIN_AREA:
+                    cut_outs.append(CutOut(donor.source.image(stem)[box.slices], mask[box.slices]))
+        if not cut_outs:
+            return None
+        image, masks = composed(canvas, cut_outs, rng)
+        wanted = int(rng.integers(len(masks)))
+        others = np.any([mask for i, mask in enumerate(masks) if i != wanted] or [np.zeros_like(masks[0])], axis=0)
+        return Labelled(image, masks[wanted], others)
+
+    def crop(self, labelled: Labelled, rng: Rng) -> Sample | None:
+        """Colours, flip and crop; None when the object's part in the crop is too small or too large."""
+        if not labelled.target.any():
+            return None
+        augment, size = self.recipe.augment, self.size
+        labelled = flipped(labelled) if rng.random() < augment.flip else labelled
+        labelled = Labelled(jittered(labelled.image, augment.colour, rng), labelled.target, labelled.others)
+        labelled, box = draw_crop(labelled, augment, size, rng)
+        gt_mask = resample_mask(labelled.target, box, size)
+        if not self.recipe.data.min_object_px <= gt_mask.sum() <= MAX_AREA_SHARE * gt_mask.size:
+            return None
+        frame = Frame(box, size, size)
+        focus = frame.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
+        low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
+        focus_box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
+        patch_gt = resample_mask(labelled.target, focus_box, size)
+        init_clicks = self.recipe.clicks.init_clicks
+        single = init_clicks == "single" or (init_clicks == "mixed" and rng.random() < 0.5)
+        return Sample(
+            image=resample(labelled.image, box, size),
+            gt_mask=gt_mask,
+            patch=resample(labelled.image, focus_box, size),
+            patch_gt=patch_gt,
+            patch_edge=edge_band(patch_gt),
+            focus=frame.box_to_grid(focus_box),
+            clicks=tuple(initial_clicks(gt_mask, resample_mask(labelled.others, box, size), rng, single)),
+        )
+
+
+def resample(image: Image, box: Box, size: int) -> Image:
+    """The box of an image on a size x size grid, bilinear with half-pixel centres, as inference cuts it."""
+    return np.asarray(cv2.resize(image[box.slices], (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
+    """The box of a mask on a size x size grid, by majority."""
+    full = mask[box.slices].astype(np.uint8) * 255
+    return np.asarray(cv2.resize(full, (size, size), interpolation=cv2.INTER_LINEAR) > 127)
+
+
+def flipped(labelled: Labelled) -> Labelled:
+    """Mirrored left to right."""
+    return Labelled(*(np.ascontiguousarray(a[:, ::-1]) for a in (labelled.image, labelled.target, labelled.others)))
+
+
+def jittered(image: Image, share: float, rng: Rng) -> Image:
+    """Brightness +-.25, contrast -.15 to +.4 and RGB shift +-10, each in that share of images [facts.md §C.3]."""
+    gain, offset = 1.0, np.zeros(3)
+    if rng.random() < share:
+        gain = 1 + rng.uniform(-0.15, 0.40)
+        offset = offset + 255 * rng.uniform(-0.25, 0.25)
+    if rng.random() < share:
+        offset = offset + rng.uniform(-10, 10, 3)
+    if gain == 1 and not offset.any():
+        return image
+    table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table.reshape(1, 256, 3)), np.uint8)
+
+
+def single_component(mask: Mask, rng: Rng) -> Mask:
+    """One of the components that make up at least a tenth of the mask."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= 0.1 * mask.sum()]
+    return np.asarray(labels == large[int(rng.integers(len(large)))]) if large else mask
+
+
+def vary_part(source: LabelSource, stem: str, ids: Sequence[str], target: Mask, rng: Rng) -> tuple[Mask, Mask]:
+    """(others, target) of a label map: a single component, a union of labels, or the label itself."""
+    chance = rng.random()
+    everything = np.zeros_like(target)
+    if chance < 0.4:
+        target = single_component(target, rng)
+    elif chance < 0.6:
+        for extra in rng.permutation(list(ids))[: int(rng.integers(1, max(2, len(ids))))]:
+            target = target | source.mask(stem, str(extra))
+    for other in rng.permutation(list(ids))[:4]:
+        everything |= source.mask(stem, str(other))
+    return everything & ~target, target
+
+
+def draw_crop(labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng) -> tuple[Labelled, Box]:
+    """A crop of one of three kinds and the image it lies in (padded with zeros where the crop sticks out).
+
+    Whole image, as inference sees it at click 1; RITM's resize by .75-1.4 with pad or crop; the object's box times
+    1.1-3, moved about, as inference sees it from click 2 on.
+    """
+    height, width = labelled.target.shape
+    whole = Box.whole(height, width)
+    shares = np.array([augment.whole_share, augment.scaled_share, augment.object_share])
+    kind = int(rng.choice(3, p=shares / shares.sum()))
+    if kind == 0:
+        return labelled, whole
+    if kind == 1:
+        factor = rng.uniform(*augment.scale)
+        return windowed(labelled, round(width / factor), round(height / factor), rng)
+    target = bounding_box(labelled.target) or whole
+    ratio = np.exp(rng.uniform(*np.log(augment.object_ratio), size=2) * 0.3 + 0.7 * rng.uniform(*np.log(augment.object_ratio)))
+    slack = (ratio - 1) * (target.width, target.height) / 2
+    shift = rng.uniform(-0.7, 0.7, 2) * slack
+    moved = Box(
+        round(target.x0 - slack[0] + shift[0]),
+        round(target.y0 - slack[1] + shift[1]),
+        round(target.x1 + slack[0] + shift[0]),
+        round(target.y1 + slack[1] + shift[1]),
+    )
+    return labelled, grown(moved, min(32, size), whole)
+
+
+def grown(box: Box, least: int, whole: Box) -> Box:
+    """At least `least` pixels wide and high, clipped to the image."""
+    extra_x, extra_y = max(0, least - box.width), max(0, least - box.height)
+    box = Box(box.x0 - extra_x // 2, box.y0 - extra_y // 2, box.x1 + (extra_x + 1) // 2, box.y1 + (extra_y + 1) // 2)
+    return box.intersection(whole) or whole
+
+
+def windowed(labelled: Labelled, width: int, height: int, rng: Rng) -> tuple[Labelled, Box]:
+    """A window of that size: placed at random inside the image, or around it with zero padding."""
+    rows, cols = labelled.target.shape
+    pad_x, pad_y = max(0, width - cols), max(0, height - rows)
+    if pad_x or pad_y:
+        left, top = int(rng.integers(pad_x + 1)), int(rng.integers(pad_y + 1))
+        room = ((top, pad_y - top), (left, pad_x - left))
+        labelled = Labelled(
+            np.pad(labelled.image, (*room, (0, 0))), np.pad(labelled.target, room), np.pad(labelled.others, room)
+        )
+        rows, cols = labelled.target.shape
+    x0, y0 = int(rng.integers(cols - width + 1)), int(rng.integers(rows - height + 1))
+    return labelled, Box(x0, y0, x0 + width, y0 + height)
