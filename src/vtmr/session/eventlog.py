@@ -70,7 +70,7 @@ class EventLog:
 
 def _event_to_json(event: Event) -> dict[str, Any]:
     if isinstance(event, Click):
-        return {"click": [event.x, event.y, event.positive]}
+        return {"click": [float(event.x), float(event.y), bool(event.positive)]}
     return {"mask": _runs_to_json(event.runs)}
 
 

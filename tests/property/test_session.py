@@ -1,0 +1,68 @@
+"""Whatever the clicks and edits: undo takes back exactly what add did, redo brings it back, a replay is identical."""
+
+from __future__ import annotations
+
+import numpy as np
+from fakes import ColourNetwork, shapes_image
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtmr.geometry import Box
+from vtmr.segmenter import Segmenter
+from vtmr.session import Session, replay
+from vtmr.types import Click, Event, MaskEdit
+
+IMAGE = shapes_image(48, 64)
+SEGMENTER = Segmenter(ColourNetwork(input_size=32, freeze_from_click=3))
+
+clicks = st.builds(Click, st.floats(0, 63.9), st.floats(0, 47.9), st.booleans())
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> MaskEdit:
+    mask = np.zeros((48, 64), np.bool_)
+    for _ in range(draw(st.integers(0, 3))):
+        x, y = draw(st.integers(0, 60)), draw(st.integers(0, 44))
+        mask[Box(x, y, draw(st.integers(x + 1, 64)), draw(st.integers(y + 1, 48))).slices] ^= True
+    return MaskEdit.of(mask)
+
+
+steps = st.lists(st.lists(clicks | edits(), min_size=1, max_size=3), min_size=1, max_size=6)
+
+
+@given(steps)
+def test_undo_takes_back_add_and_redo_brings_it_back(groups: list[list[Event]]) -> None:
+    session = Session(SEGMENTER, IMAGE)
+    masks = [session.mask.copy()]
+    for group in groups:
+        session = session.add(*group)
+        masks.append(session.mask.copy())
+    end = session
+    for mask in reversed(masks[:-1]):
+        session = session.undo()
+        assert np.array_equal(session.mask, mask)
+    assert not session.can_undo
+    for mask in masks[1:]:
+        session = session.redo()
+        assert np.array_equal(session.mask, mask)
+    assert session.events == end.events
+
+
+@given(steps, edits())
+def test_a_replay_is_identical_and_rebuilds_from_the_history_alone(groups: list[list[Event]], edit: MaskEdit) -> None:
+    session = Session(SEGMENTER, IMAGE, initial_mask=edit.runs.decode())
+    for group in groups:
+        session = session.add(*group)
+    assert np.array_equal(replay(SEGMENTER, IMAGE, session.to_json()).mask, session.mask)
+    # undo and redo of a session that never showed a mask rebuild everything from the initial mask on
+    assert np.array_equal(session.undo().redo().mask, session.mask)
+
+
+@given(edits(), clicks)
+def test_on_a_brought_mask_a_click_changes_one_component_in_one_direction(edit: MaskEdit, click: Click) -> None:
+    initial = edit.runs.decode()
+    mask = Session(SEGMENTER, IMAGE, initial_mask=initial).add(click).mask
+    changed = mask ^ initial
+    if changed.any():
+        assert changed[click.pixel]
+        assert (mask[changed] == ~initial[click.pixel]).all()
