@@ -145,20 +145,16 @@ def test_merging_adds_only_the_clicked_component() -> None:
 
 
 def test_merging_removes_only_the_clicked_component() -> None:
-    predicted = grid(
-        "......",
-        "......",
-        "....##",
-        "......",
-    )
-    merged = painted(INITIAL, predicted & False).add(Click(0.5, 0.5, positive=False)).mask
-    assert np.array_equal(merged, predicted)
+    nothing = np.zeros_like(INITIAL)
+    merged = painted(INITIAL, nothing).add(Click(0.5, 0.5, positive=False)).mask
+    expected = INITIAL.copy()
+    expected[:2, :2] = False
+    assert np.array_equal(merged, expected)
 
 
 def test_a_click_that_changes_nothing_leaves_every_pixel() -> None:
-    unchanged = painted(INITIAL, ~INITIAL & False | INITIAL).add(Click(3.5, 3.5))
-    assert np.array_equal(unchanged.mask, INITIAL)
-    predicted = ~INITIAL
+    assert np.array_equal(painted(INITIAL, INITIAL).add(Click(3.5, 3.5)).mask, INITIAL)
+    predicted = ~INITIAL  # everything changes but the clicked pixel: the official code would take what didn't change
     predicted[0, 0] = True
     assert np.array_equal(painted(INITIAL, predicted).add(Click(0.5, 0.5)).mask, INITIAL)
 
@@ -246,9 +242,9 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
         (lambda saved: saved.replace('"format": 1', '"format": 9'), "format 9"),
         (lambda saved: saved.replace('"steps"', '"stops"'), "steps"),
         (lambda saved: saved.replace("true", "1"), "sign is 1"),
-        (lambda saved: saved.replace("56", "NaN"), "nowhere"),
+        (lambda saved: saved.replace("[56.0", "[NaN"), "nowhere"),
         (lambda saved: saved.replace('"width": 160', '"width": 161'), "161x120"),
-        (lambda saved: saved.replace("56", "5600"), "outside"),
+        (lambda saved: saved.replace("[56.0", "[5600"), "outside"),
         (lambda saved: json.dumps(json.loads(saved) | {"steps": [[{"mask": {"size": [1], "counts": ""}}]]}), "read"),
         (lambda saved: json.dumps(json.loads(saved) | {"region": [5, 5, 5, 9]}), "empty"),
     ],
