@@ -60,3 +60,39 @@ def test_expanded_by_at_least_one_holds_the_box(box: Box, ratio: float) -> None:
     assert box.expanded(ratio, Box(-10_000, -10_000, 10_000, 10_000)).union(box) == box.expanded(
         ratio, Box(-10_000, -10_000, 10_000, 10_000)
     )
+
+
+@given(boxes(limit=30), boxes(limit=30))
+def test_minus_leaves_every_pixel_outside_the_other_once(box: Box, other: Box) -> None:
+    count = np.zeros((60, 60), int)
+    for rest in box.minus(other):
+        count[rest.slices] += 1
+    expected = np.zeros((60, 60), int)
+    expected[box.slices] = 1
+    expected[other.slices] = 0
+    assert np.array_equal(count, expected)
+
+
+@given(boxes(limit=100), st.integers(1, 50), boxes(limit=100))
+def test_grown_is_large_enough_and_within(box: Box, least: int, within: Box) -> None:
+    grown = box.grown(least, within)
+    assert within.intersection(grown) == grown
+    assert grown.width >= min(least, within.width)
+    assert grown.height >= min(least, within.height)
+    if within.union(box) == within:
+        assert grown.union(box) == grown
+
+
+@given(boxes(limit=500), sizes, sizes, st.data())
+def test_a_grid_box_touches_the_pixels_of_its_corners(box: Box, width: int, height: int, data: st.DataObject) -> None:
+    frame = Frame(box, width, height)
+    x0, y0 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    cells = Box(x0, y0, data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height)))
+    pixels = frame.box_to_image(cells)
+    assert box.union(pixels) == box
+    low_x, low_y, high_x, high_y = frame.box_to_grid(pixels)
+    pixel_x, pixel_y = frame.scale
+    assert x0 - pixel_x < low_x <= x0 + 1e-6
+    assert y0 - pixel_y < low_y <= y0 + 1e-6
+    assert cells.x1 - 1e-6 <= high_x < cells.x1 + pixel_x
+    assert cells.y1 - 1e-6 <= high_y < cells.y1 + pixel_y
