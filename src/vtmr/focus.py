@@ -20,17 +20,14 @@ SQUARE_RATIO = 0.2  # half-side of the square around a click, of the object's lo
 OFFICIAL_MIN_AREA_PX = 10
 
 
-def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box, within: Box | None = None) -> Box:
+def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box) -> Box:
     """The box around the mask and the positive clicks, `ratio` times as large, at least 10 px a side where there are.
 
-    mask: bool H x W of the image; clicks: in image coordinates. An empty mask gives `fallback`. within: where all of
-    the mask is known to lie, which saves looking elsewhere.
+    mask: bool H x W of the image; clicks: in image coordinates. An empty mask gives `fallback`.
     """
-    searched = within or Box.whole(*mask.shape)
-    box = bounding_box(mask[searched.slices])
+    box = bounding_box(mask)
     if box is None:
         return fallback
-    box = Box(box.x0 + searched.x0, box.y0 + searched.y0, box.x1 + searched.x0, box.y1 + searched.y0)
     for click in clicks:
         if click.positive:
             box = box.union(_pixel_box(click))

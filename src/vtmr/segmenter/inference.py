@@ -48,12 +48,12 @@ class Segmenter:
         Raises InputError without a click, and for a click outside the image.
         """
         clicks = require_clicks(events, scene)
-        merged = any(isinstance(event, MaskEdit) for event in events)
         if self.spec.pipeline == "focalclick":
             official = previous if isinstance(previous, FocalClickPrediction) else None
+            merged = any(isinstance(event, MaskEdit) for event in events)
             return focalclick.predict(self.network, scene, clicks, official, mask, merged)
         layered = previous if isinstance(previous, LayeredPrediction) else None
-        return self._predict(scene, clicks, layered, mask, region, merged)
+        return self._predict(scene, clicks, layered, mask, region)
 
     def _predict(
         self,
@@ -62,13 +62,11 @@ class Segmenter:
         previous: LayeredPrediction | None,
         mask: Mask | None,
         region: Box | None,
-        merged: bool,
     ) -> LayeredPrediction:
-        """The house's own pipeline. merged: whether an edit has part in `mask`, or it is all `previous`'s."""
+        """The house's own pipeline."""
         spec, whole = self.spec, Box.whole(scene.height, scene.width)
         outlook = (region.intersection(whole) if region else None) or whole
-        within = previous.extent if previous is not None and not merged else None
-        target = target_box(mask, clicks, spec.target_ratio, outlook, within) if mask is not None else outlook
+        target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
         frame = Frame(target, spec.input_size, spec.input_size)
         threshold_logit = math.log(spec.threshold / (1 - spec.threshold))
 

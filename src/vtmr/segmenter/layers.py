@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import cv2
 import numpy as np
@@ -156,11 +155,6 @@ class LayeredPrediction:
     threshold_logit: float
     clicks: int
     nbytes: int
-
-    @property
-    def extent(self) -> Box:
-        """The box around all layers: beyond it the mask is off."""
-        return reduce(Box.union, (layer.box for layer in self.layers))
 
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
