@@ -174,7 +174,9 @@ class CocoSource:
         missing = sorted(annotations.keys() - images.keys())
         if missing:
             raise DataError(f"{path} names {len(missing)} image(s) that {root / 'images'} lacks, first {missing[0]!r}.")
-        return CocoSource(name, {stem: images[stem] for stem in images if stem in annotations}, sizes, dict(annotations))
+        return CocoSource(
+            name, {stem: images[stem] for stem in images if stem in annotations}, sizes, dict(annotations)
+        )
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -198,4 +200,6 @@ class CocoSource:
                 runs = segmentation
             return np.ascontiguousarray(coco_mask.decode(runs)).astype(bool)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"{self.name}: annotation {object_id} of {stem!r} has no readable mask: {error}.") from error
+            raise DataError(
+                f"{self.name}: annotation {object_id} of {stem!r} has no readable mask: {error}."
+            ) from error

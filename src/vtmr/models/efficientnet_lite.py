@@ -81,7 +81,7 @@ class InvertedResidual(nn.Module):
         self.project = nn.Sequential(SameConv(hidden, outputs, 1), batch_norm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
 
 

@@ -29,7 +29,7 @@ def step_rng(seed: int, step: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples. Images uint8 B x 3 x S x S; masks bool B x 1 x S x S; focus float32 B x 4; cpu_seconds: what making it cost."""
+    """B samples. Images uint8 B x 3 x S x S, masks bool B x 1 x S x S, focus float32 B x 4; cpu_seconds: its cost."""
 
     image: Tensor
     gt: Tensor
@@ -89,8 +89,7 @@ def batches(recipe: Recipe, root: Path, size: int, first: int) -> Iterator[Batch
     """The batches of steps first, first + 1, …, made by worker processes ahead of time."""
 
     def single_threaded(_: int) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the loop decides when to end
-            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop decides when to end
         cv2.setNumThreads(0)
         torch.set_num_threads(1)
 

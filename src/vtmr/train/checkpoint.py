@@ -81,7 +81,9 @@ def save_checkpoint(
     finished = replace(spec, lineage=lineage(recipe, progress, spec.lineage))
     write_atomically(out / STATE, save({k: v.contiguous() for k, v in tensors.items()}, header))
     weights = {name: value.contiguous() for name, value in average.tensors().items()}
-    write_atomically(out / WEIGHTS, save(weights, {"spec": finished.to_json(), "recipe": json.dumps(as_values(recipe))}))
+    write_atomically(
+        out / WEIGHTS, save(weights, {"spec": finished.to_json(), "recipe": json.dumps(as_values(recipe))})
+    )
 
 
 def restore_checkpoint(
@@ -98,7 +100,9 @@ def restore_checkpoint(
         progress = Progress(**json.loads(header["progress"]))
         saved_recipe = json.loads(header["recipe"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged or not a training state: {error}. Start again or use --init.") from error
+        raise CheckpointError(
+            f"{path} is damaged or not a training state: {error}. Start again or use --init."
+        ) from error
     changed = sorted(k for k, v in comparable(recipe).items() if saved_recipe.get(k) != v)
     if changed:
         raise ConfigError(

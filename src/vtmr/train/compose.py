@@ -1,4 +1,4 @@
-"""Copy-paste: cut-outs of objects on other images, so that clicks alone tell what is meant [facts.md, weights' notes]."""
+"""Copy-paste: cut-outs of objects on other images, so that only the clicks tell which one is meant."""
 
 from __future__ import annotations
 

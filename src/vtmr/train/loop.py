@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from torch import Tensor
 
 from vtmr.errors import CheckpointError, ConfigError, InputError
@@ -31,7 +32,7 @@ from vtmr.train.plots import plot_losses
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import Losses, TrainingStep
 
-LOG, CURVE = "log.jsonl", "loss.png"
+LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
 LOG_STEPS = 20
 
 Validate = Callable[[Path], dict[str, float]]
@@ -50,7 +51,7 @@ def run(
 
     init: weights to start from (.safetensors or an exported .onnx); without, the encoder starts from ImageNet.
     resume: goes on from out/state.safetensors; the result equals that of an uninterrupted run.
-    validate: called with the weights' path every `validate_minutes`; its figures go into the log.
+    validate: called with the folder every `validate_minutes`; its figures are appended to validation.jsonl.
     Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the state is saved; ConfigError, DataError, CheckpointError,
     InputError for what is wrong with the recipe, the data, the weights or the disk.
     """
@@ -59,13 +60,14 @@ def run(
         raise ConfigError("--resume and --init contradict each other: resuming takes everything from the run's state.")
     if not resume and (out / STATE).exists():
         raise ConfigError(f"{out} already holds a run: add --resume to continue it, or name another folder.")
+    keep_freed_memory()
+    torch.set_num_threads(recipe.threads)
+    training = Training(recipe, recipe_path.parent / recipe.data.root, out, init, resume, validate)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {out} can't be made: {error.strerror or error}.") from error
-    keep_freed_memory()
-    torch.set_num_threads(recipe.threads)
-    Training(recipe, recipe_path.parent / recipe.data.root, out, init, resume, validate).run()
+    training.run()
 
 
 def initial_network(recipe: Recipe, init: Path | None) -> tuple[Lite0, ModelSpec]:
@@ -114,7 +116,7 @@ class Training:
     def __init__(
         self, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool, validate: Validate | None
     ) -> None:
-        self.recipe, self.root, self.out, self.validate = recipe, root, out, validate
+        self.recipe, self.out, self.validate = recipe, out, validate
         self.network, spec = initial_network(recipe, init)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.spec = with_terms(spec, recipe)
@@ -127,6 +129,7 @@ class Training:
         )  # fmt: skip
         if resume:
             self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
+        self.data = batches(recipe, root, self.spec.input_size, self.progress.step)
         self.rows = read_log(out / LOG, self.progress.step) if resume else []
 
     def run(self) -> None:
@@ -138,8 +141,7 @@ class Training:
         workers = 0.0
         with stop_requests() as stop, self.bar() as bar:
             task = bar.add_task("", total=self.recipe.steps, completed=first.step, note="")
-            data = batches(self.recipe, self.root, self.spec.input_size, first.step)
-            for step, batch in enumerate(data, start=first.step):
+            for step, batch in enumerate(self.data, start=first.step):
                 window.append(self.update(step_losses(batch, step), step))
                 workers += batch.cpu_seconds if self.recipe.data.workers else 0.0
                 now = time.monotonic()
@@ -153,11 +155,12 @@ class Training:
                 if len(window) == LOG_STEPS or last:
                     bar.update(task, completed=step + 1, note=self.log(window))
                     window = []
-                if last or now - saved > 60 * self.recipe.checkpoint_minutes:
+                score = self.validate is not None and now - validated > 60 * self.recipe.validate_minutes > 0
+                if last or score or now - saved > 60 * self.recipe.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
-                if self.validate and now - validated > 60 * self.recipe.validate_minutes > 0:
-                    self.rows[-1] |= self.validate(self.out)
+                if score:
+                    self.score()
                     validated = time.monotonic()
                 if stop.is_set():
                     raise KeyboardInterrupt
@@ -196,10 +199,16 @@ class Training:
 
     def save(self) -> None:
         """The checkpoint and the loss curve."""
-        save_checkpoint(
-            self.out, self.recipe, self.network, self.adam, self.average, self.spec, self.progress
-        )
-        plot_losses(self.rows, self.out / CURVE)
+        save_checkpoint(self.out, self.recipe, self.network, self.adam, self.average, self.spec, self.progress)
+        if self.rows:
+            plot_losses(self.rows, self.out / CURVE)
+
+    def score(self) -> None:
+        """The figures of the weights just saved."""
+        if self.validate is not None:
+            row = {"step": self.progress.step, **self.validate(self.out)}
+            with (self.out / SCORES).open("a") as file:
+                file.write(json.dumps(row) + "\n")
 
     def bar(self) -> Bar:
         """The progress bar: steps, losses, samples per second, time left."""

@@ -33,7 +33,9 @@ class SourceWeight:
     cut_outs: bool = False  # whether its objects may be pasted into other images
 
     def __post_init__(self) -> None:
-        require(self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}.")
+        require(
+            self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}."
+        )
         require(self.weight >= 0, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
 
 
@@ -169,7 +171,9 @@ def from_values(record: Any, values: Any, where: str) -> Any:
         elif hint in (tuple[float, float], tuple[str, ...]):
             kind = str if hint == tuple[str, ...] else (int, float)
             good = isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
-            require(good and (hint != tuple[float, float] or len(value) == 2), f"{place} is {value!r}: expected {hint}.")
+            require(
+                good and (hint != tuple[float, float] or len(value) == 2), f"{place} is {value!r}: expected {hint}."
+            )
             arguments[key] = tuple(value)
         else:
             accepted = (int, float) if hint is float else hint
@@ -212,5 +216,3 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def as_values(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, for comparison and for storing with a checkpoint."""
     return asdict(recipe)
-
-

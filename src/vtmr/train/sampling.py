@@ -1,4 +1,4 @@
-"""From sources to training samples: which object, which crop, which colours. All randomness comes from one generator."""
+"""From sources to training samples: which object, which crop, which colours, all drawn from one generator."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vtmr.data import OPENERS, LabelSource, PairSource, Source, listed_stems
 from vtmr.errors import DataError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
+from vtmr.pyramid import crop_resized
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
@@ -157,19 +158,14 @@ class Sampler:
         init_clicks = self.recipe.clicks.init_clicks
         single = init_clicks == "single" or (init_clicks == "mixed" and rng.random() < 0.5)
         return Sample(
-            image=resample(labelled.image, box, size),
+            image=crop_resized(labelled.image, box, size),
             gt_mask=gt_mask,
-            patch=resample(labelled.image, focus_box, size),
+            patch=crop_resized(labelled.image, focus_box, size),
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=frame.box_to_grid(focus_box),
             clicks=tuple(initial_clicks(gt_mask, resample_mask(labelled.others, box, size), rng, single)),
         )
-
-
-def resample(image: Image, box: Box, size: int) -> Image:
-    """The box of an image on a size x size grid, bilinear with half-pixel centres, as inference cuts it."""
-    return np.asarray(cv2.resize(image[box.slices], (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
@@ -180,7 +176,11 @@ def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
 
 def flipped(labelled: Labelled) -> Labelled:
     """Mirrored left to right."""
-    return Labelled(*(np.ascontiguousarray(a[:, ::-1]) for a in (labelled.image, labelled.target, labelled.others)))
+    return Labelled(
+        np.ascontiguousarray(labelled.image[:, ::-1]),
+        np.ascontiguousarray(labelled.target[:, ::-1]),
+        np.ascontiguousarray(labelled.others[:, ::-1]),
+    )
 
 
 def jittered(image: Image, share: float, rng: Rng) -> Image:
@@ -234,8 +234,9 @@ def draw_crop(labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng) -
         factor = rng.uniform(*augment.scale)
         return windowed(labelled, round(width / factor), round(height / factor), rng)
     target = bounding_box(labelled.target) or whole
-    ratio = np.exp(rng.uniform(*np.log(augment.object_ratio), size=2) * 0.3 + 0.7 * rng.uniform(*np.log(augment.object_ratio)))
-    slack = (ratio - 1) * (target.width, target.height) / 2
+    low, high = np.log(augment.object_ratio)
+    ratio = np.exp(0.7 * rng.uniform(low, high) + 0.3 * rng.uniform(low, high, size=2))  # nearly the same both ways
+    slack = (ratio - 1) * np.array([target.width, target.height]) / 2
     shift = rng.uniform(-0.7, 0.7, 2) * slack
     moved = Box(
         round(target.x0 - slack[0] + shift[0]),
