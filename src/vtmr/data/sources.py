@@ -43,7 +43,7 @@ class Source(Protocol):
 
 
 def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
-    """The files of a folder by stem, sorted; suffixes are compared without case. Raises DataError when there are none."""
+    """The files of a folder by stem, sorted; the case of suffixes is ignored. Raises DataError when there are none."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: check the data set's path.")
     wanted = {suffix.lower() for suffix in suffixes}
@@ -123,7 +123,7 @@ class LabelSource:
 
     @staticmethod
     def open(name: str, root: Path) -> LabelSource:
-        """Several label maps per image (`STEM_K.png`) appear as stems `STEM_K`. Raises DataError when one has no image."""
+        """Several label maps of an image (`STEM_K.png`) are stems `STEM_K`. Raises DataError when one has no image."""
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         labels = files_by_stem(root / "labels", (".png",))
         matched = {stem: images.get(stem) or images.get(stem.rpartition("_")[0]) for stem in labels}

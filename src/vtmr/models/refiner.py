@@ -1,4 +1,4 @@
-"""The refiner: repairs the coarse logits in the focus crop from full-resolution pixels [focalclick2022; facts.md §A.4]."""
+"""The refiner: repairs the coarse logits in the focus crop from full-resolution pixels [focalclick2022; facts §A.4]."""
 
 from __future__ import annotations
 
