@@ -21,7 +21,7 @@ from torch import Tensor
 from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.models import build
 from vtmr.models.lite0 import Lite0
-from vtmr.models.weights import read_weights
+from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import ModelSpec
 from vtmr.train.batches import batches
@@ -72,20 +72,15 @@ def run(
 
 def initial_network(recipe: Recipe, init: Path | None) -> tuple[Lite0, ModelSpec]:
     """The network to start from and its spec (with the ancestors' lineage). Raises CheckpointError."""
-    torch.manual_seed(recipe.seed)
-    network = build(recipe.model)
-    spec = network.spec
     if init is None:
+        torch.manual_seed(recipe.seed)
+        network = build(recipe.model)
         network.load_imagenet()
-        return network, spec
-    weights, found = read_weights(init)
-    if found.model != recipe.model:
-        raise CheckpointError(f"{init} holds a {found.model!r}: the recipe wants {recipe.model!r}.")
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{init} doesn't fit the network {recipe.model!r}: {error}.") from error
-    return network, replace(spec, lineage=found.lineage, training_data=found.training_data, terms=found.terms)
+        return network, network.spec
+    network, spec = restore(init)
+    if spec.model != recipe.model:
+        raise CheckpointError(f"{init} holds a {spec.model!r}: the recipe wants {recipe.model!r}.")
+    return network, spec
 
 
 def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
