@@ -83,6 +83,20 @@ def read_mask(path: str | Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
         return np.asarray(values.any(axis=2))
 
 
+def read_values(path: str | Path, *, indices: bool = False) -> NDArray[np.uint8]:
+    """A grey image, such as a label map or a mask of several values, as uint8 H x W; colour becomes grey.
+
+    indices: of a palette image, take the indices and not the colours' grey. One bit becomes 0 and 255. Raises
+    InputError for a file that isn't there, is damaged, isn't an image or holds more than 8 bits a pixel.
+    """
+    with _opened(path) as image:
+        _decode(path, image)
+        if image.mode.startswith(("I", "F")):
+            raise InputError(f"{path} holds more than 8 bits a pixel ({image.mode}): expected an 8-bit mask.")
+        plain = image.mode == "L" or (indices and image.mode == "P")
+        return np.array(image if plain else image.convert("L"), np.uint8)
+
+
 def write_png(path: str | Path, array: NDArray[np.uint8] | NDArray[np.bool_]) -> None:
     """Writes a bool mask H x W (as 0 and 255) or a uint8 image, H x W or H x W x 3 (RGB), as PNG.
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as pillow
 
 from vtmr.errors import InputError
-from vtmr.images import read_image, read_mask, write_png
+from vtmr.images import read_image, read_mask, read_values, write_png
 
 HEIGHT, WIDTH = 30, 40
 GREY = np.linspace(0, 255, HEIGHT * WIDTH).astype(np.uint8).reshape(HEIGHT, WIDTH)
@@ -346,3 +346,14 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, monke
     with pytest.raises(InputError, match="No space left"):
         write_png(path, RGB)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_values_are_grey_or_a_palettes_indices(tmp_path: Path) -> None:
+    values = np.array([[0, 1, 2]], np.uint8)
+    picture = pillow.fromarray(values)
+    picture.putpalette([0, 0, 0, 255, 255, 255, 128, 128, 128])
+    picture.save(tmp_path / "palette.png")
+    assert read_values(tmp_path / "palette.png").tolist() == [[0, 255, 128]]
+    assert read_values(tmp_path / "palette.png", indices=True).tolist() == [[0, 1, 2]]
+    pillow.fromarray(values > 0).save(tmp_path / "bit.png")
+    assert read_values(tmp_path / "bit.png", indices=True).tolist() == [[0, 255, 255]]

@@ -1,7 +1,7 @@
 """Dataset readers: sources of images with objects, and the benchmarks' samples."""
 
 from vtmr.data.benchmarks import OPENERS, EvalSample, open_benchmark, validation_list
-from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems
+from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems, read_object
 
 __all__ = [
     "OPENERS",
@@ -12,5 +12,6 @@ __all__ = [
     "Source",
     "listed_stems",
     "open_benchmark",
+    "read_object",
     "validation_list",
 ]

@@ -18,7 +18,10 @@ from vtmr.data.sources import (
     Source,
     files_by_stem,
     read_data_image,
-    read_labels,
+    read_data_values,
+    read_object,
+    read_stems,
+    require_same_size,
 )
 from vtmr.errors import DataError
 from vtmr.masks import Mask
@@ -47,9 +50,7 @@ class EvalSample:
 
 def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSample:
     """The sample for one object of a source."""
-    return EvalSample(
-        dataset, stem, object_id, source.name, lambda: (source.image(stem), source.mask(stem, object_id), None)
-    )
+    return EvalSample(dataset, stem, object_id, source.name, lambda: (*read_object(source, stem, object_id), None))
 
 
 def open_grabcut(root: Path) -> list[EvalSample]:
@@ -62,8 +63,9 @@ def open_grabcut(root: Path) -> list[EvalSample]:
             raise DataError(f"{root / 'boundary_GT'} lacks the mask of {images[stem].name}.")
 
         def load() -> tuple[Image, Mask, Mask | None]:
-            labels = read_labels(masks[stem])
-            return read_data_image(images[stem]), labels > 128, labels == 128
+            image, labels = read_data_image(images[stem]), read_data_values(masks[stem])
+            require_same_size(image, labels, f"grabcut/{stem}")
+            return image, labels > 128, labels == 128
 
         return EvalSample("grabcut", stem, "0", "grabcut", load)
 
@@ -77,9 +79,12 @@ def open_pairs(root: Path) -> list[EvalSample]:
 
 
 def open_report(root: Path) -> list[EvalSample]:
-    """The 1,000 objects of `duts/report.txt`: for figures in reports, never to choose by. `root` holds `duts`."""
+    """The 1,000 objects of `duts/report.txt`: for figures in reports, never to choose by. `root` holds `duts`.
+
+    Raises DataError when the list is missing.
+    """
     source = PairSource.open("duts", root / "duts")
-    stems = (root / "duts" / "report.txt").read_text().split()
+    stems = read_stems(root / "duts" / "report.txt")
     return [of_source("report", source, stem, "0") for stem in stems]
 
 

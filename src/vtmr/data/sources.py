@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from vtmr.errors import DataError, InputError
-from vtmr.images import read_image
-from vtmr.masks import Mask
+from vtmr.images import read_image, read_values
+from vtmr.masks import Mask, RunLengths
 from vtmr.types import Image
+
+Value = TypeVar("Value")
 
 
 class Source(Protocol):
@@ -38,8 +39,30 @@ class Source(Protocol):
         ...
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        """bool H x W of one object. Raises DataError when it is missing, unreadable or of another size."""
+        """bool H x W of one object. Raises DataError when it is missing or unreadable."""
         ...
+
+
+def read_object(source: Source, stem: str, object_id: str) -> tuple[Image, Mask]:
+    """An image and one object's mask. Raises DataError when one is missing or unreadable or their sizes differ."""
+    image, mask = source.image(stem), source.mask(stem, object_id)
+    require_same_size(image, mask, f"{source.name}/{stem}")
+    return image, mask
+
+
+def require_same_size(image: Image, mask: NDArray[Any], name: str) -> None:
+    """Raises DataError when a mask or label map isn't as large as its image."""
+    (height, width), (rows, cols) = image.shape[:2], mask.shape
+    if (height, width) != (rows, cols):
+        raise DataError(f"The mask of {name} is {cols}x{rows}, its image {width}x{height}: expected one size. Mend it.")
+
+
+def entry(entries: Mapping[str, Value], key: str, where: str) -> Value:
+    """What the data set `where` has under that name. Raises DataError when it has nothing."""
+    try:
+        return entries[key]
+    except KeyError as error:
+        raise DataError(f"{where} has no {key!r}: the data set is incomplete or another one.") from error
 
 
 def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
@@ -54,8 +77,18 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
 
 
 def listed_stems(path: Path) -> frozenset[str]:
-    """The stems of a list file such as val.txt; empty when there is no such file."""
-    return frozenset(path.read_text().split()) if path.is_file() else frozenset()
+    """The stems of a list file such as val.txt, one a line; empty when there is no such file."""
+    return frozenset(read_stems(path)) if path.is_file() else frozenset()
+
+
+def read_stems(path: Path) -> list[str]:
+    """The stems of a list file, one a line, in its order. Raises DataError when it can't be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"The list {path} can't be read: {reason}. Check the data set's path.") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 IMAGE_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
@@ -69,16 +102,12 @@ def read_data_image(path: Path) -> Image:
         raise DataError(str(error)) from error
 
 
-def read_labels(path: Path) -> NDArray[np.uint8]:
-    """An 8-bit single-channel PNG or BMP as uint8 H x W. Raises DataError."""
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None:
-        raise DataError(f"{path} is missing or not a readable mask image.")
-    if labels.ndim == 3:
-        labels = labels[:, :, 0]
-    if labels.dtype != np.uint8:
-        raise DataError(f"{path} has {labels.dtype} pixels: expected an 8-bit mask.")
-    return np.asarray(labels, np.uint8)
+def read_data_values(path: Path, *, indices: bool = False) -> NDArray[np.uint8]:
+    """`read_values`, with failures as DataError."""
+    try:
+        return read_values(path, indices=indices)
+    except InputError as error:
+        raise DataError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -104,13 +133,13 @@ class PairSource:
         return tuple(self.images)
 
     def image(self, stem: str) -> Image:
-        return read_data_image(self.images[stem])
+        return read_data_image(entry(self.images, stem, self.name))
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
         return ("0",)
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        return read_labels(self.masks[stem]) > 127
+        return read_data_values(entry(self.masks, stem, self.name)) > 127
 
 
 @dataclass(frozen=True)
@@ -137,13 +166,17 @@ class LabelSource:
         return tuple(self.labels)
 
     def image(self, stem: str) -> Image:
-        return read_data_image(self.images[stem])
+        return read_data_image(entry(self.images, stem, self.name))
+
+    def values(self, stem: str) -> NDArray[np.uint8]:
+        """The label map, uint8 H x W."""
+        return read_data_values(entry(self.labels, stem, self.name), indices=True)
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
-        return tuple(str(label) for label in np.unique(read_labels(self.labels[stem])) if label)
+        return tuple(str(label) for label in np.unique(self.values(stem)) if label)
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        return np.asarray(read_labels(self.labels[stem]) == int(object_id))
+        return np.asarray(self.values(stem) == int(object_id))
 
 
 @dataclass(frozen=True)
@@ -183,23 +216,32 @@ class CocoSource:
         return tuple(self.images)
 
     def image(self, stem: str) -> Image:
-        return read_data_image(self.images[stem])
+        return read_data_image(entry(self.images, stem, self.name))
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
-        return tuple(self.annotations[stem])
+        return tuple(entry(self.annotations, stem, self.name))
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        height, width = self.sizes[stem]
-        segmentation = self.annotations[stem][object_id]["segmentation"]
+        annotation = entry(entry(self.annotations, stem, self.name), object_id, f"{self.name}/{stem}")
         try:
-            if isinstance(segmentation, list):
-                runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-            elif isinstance(segmentation["counts"], list):
-                runs = coco_mask.frPyObjects(segmentation, height, width)
-            else:
-                runs = segmentation
-            return np.ascontiguousarray(coco_mask.decode(runs)).astype(bool)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(
-                f"{self.name}: annotation {object_id} of {stem!r} has no readable mask: {error}."
-            ) from error
+            return coco_runs(annotation["segmentation"], *self.sizes[stem]).decode()
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            name = f"{self.name}: annotation {object_id} of {stem!r}"
+            raise DataError(f"{name} has no readable mask: {str(error).rstrip('.')}.") from error
+
+
+def coco_runs(segmentation: Any, height: int, width: int) -> RunLengths:
+    """COCO's three forms of a mask: polygons, run lengths as a list, run lengths as text.
+
+    Raises TypeError, ValueError or KeyError for anything else.
+    """
+    if isinstance(segmentation, list):
+        if not segmentation or any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
+            raise ValueError("expected polygons of three points or more")
+        runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        runs = coco_mask.frPyObjects(segmentation, height, width)
+    else:
+        runs = segmentation
+    counts, (rows, cols) = runs["counts"], runs["size"]
+    return RunLengths(int(rows), int(cols), counts.encode() if isinstance(counts, str) else counts)
