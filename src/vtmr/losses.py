@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 TINY = 1e-12
 
@@ -28,3 +29,27 @@ def normalised_focal_loss(logits: Tensor, labels: Tensor, alpha: float = 0.5, ga
     balance = torch.where(labels > 0.5, alpha, 1 - alpha)
     pixel = -balance * scale[:, None, None, None] * focal * torch.log((confidence + TINY).clamp(max=1)) * valid
     return pixel.sum(dim=(1, 2, 3)) / (count + TINY)
+
+
+def matching_loss(
+    logits: Tensor, reference: Tensor, confidence: float = 0.9, two_sided: bool = False, by_count: bool = False
+) -> Tensor:
+    """Cross-entropy to the probabilities of another prediction where that one is sure [vtmr2024, eq. 1].
+
+    logits, reference: B x 1 x H x W, both logits. Returns B losses. The reference is a constant: gradients flow through
+    `logits` alone. Sure means a probability above `confidence`, or also one below 1 - confidence when `two_sided`. The
+    mean is over all pixels, or over the sure ones when `by_count` (0 where there are none). The least value possible is
+    the reference's own entropy, not 0.
+
+    >>> logits, reference = torch.zeros(1, 1, 1, 4), torch.tensor([[[[-9.0, 0.0, 2.0, 9.0]]]])
+    >>> round(matching_loss(logits, reference).item(), 4)  # log 2 at the last pixel of four
+    0.1733
+    """
+    target = torch.sigmoid(reference.detach())
+    sure = target > confidence
+    if two_sided:
+        sure = sure | (target < 1 - confidence)
+    pixel = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * sure
+    if by_count:
+        return pixel.sum(dim=(1, 2, 3)) / sure.sum(dim=(1, 2, 3)).clamp(min=1)
+    return pixel.mean(dim=(1, 2, 3))
