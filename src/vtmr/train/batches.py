@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vtmr.errors import VtmrError
 from vtmr.masks import Mask, disc_maps
 from vtmr.train.recipe import Recipe
 from vtmr.train.sampling import Sample, Sampler
@@ -42,8 +43,11 @@ class Batch:
     cpu_seconds: float
 
 
-class Steps(Dataset[Batch]):
-    """Item i is the whole batch of step first + i."""
+class Steps(Dataset[Batch | VtmrError]):
+    """Item i is the whole batch of step first + i, or the error that kept it from being made.
+
+    A raised error would leave a worker process as text with the worker's traceback in it.
+    """
 
     def __init__(self, recipe: Recipe, root: Path, size: int, first: int) -> None:
         self.sampler = Sampler(recipe, root, size)
@@ -53,9 +57,16 @@ class Steps(Dataset[Batch]):
     def __len__(self) -> int:
         return self.recipe.steps - self.first
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Batch | VtmrError:
+        try:
+            return self.make(self.first + index)
+        except VtmrError as error:
+            return error
+
+    def make(self, step: int) -> Batch:
+        """The batch of a step. Raises DataError."""
         started = time.thread_time()
-        number = (self.first + index) * self.recipe.batch
+        number = step * self.recipe.batch
         samples = [
             self.sampler.draw(np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, number + i)))
             for i in range(self.recipe.batch)
@@ -86,14 +97,17 @@ def collate(samples: Sequence[Sample], started: float) -> Batch:
 
 
 def batches(recipe: Recipe, root: Path, size: int, first: int) -> Iterator[Batch]:
-    """The batches of steps first, first + 1, …, made by worker processes ahead of time."""
+    """The batches of steps first, first + 1, …, made by worker processes ahead of time.
+
+    Raises DataError, at once or from the iterator.
+    """
 
     def single_threaded(_: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop decides when to end
         cv2.setNumThreads(0)
         torch.set_num_threads(1)
 
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | VtmrError] = DataLoader(
         Steps(recipe, root, size, first),
         batch_size=None,
         shuffle=False,
@@ -101,7 +115,14 @@ def batches(recipe: Recipe, root: Path, size: int, first: int) -> Iterator[Batch
         worker_init_fn=single_threaded,
         prefetch_factor=4 if recipe.data.workers else None,
     )
-    return iter(loader)
+    return map(sound, iter(loader))
+
+
+def sound(item: Batch | VtmrError) -> Batch:
+    """A batch as it is; an error is raised."""
+    if isinstance(item, VtmrError):
+        raise item
+    return item
 
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from vtmr.masks import Mask
 from vtmr.types import Image
 
-SIDE_SHARE = (0.15, 0.60)  # of the image's side, for the cut-out's longer side
+SIDE_SHARE = (0.15, 0.60)  # of the image's sides, as the geometric mean of both directions
 BLUR_SIGMA_PX = 0.8
 
 
@@ -34,7 +34,7 @@ def composed(canvas: Image, cut_outs: Sequence[CutOut], rng: np.random.Generator
     for cut_out in cut_outs:
         rows, cols = cut_out.mask.shape
         share = rng.uniform(*SIDE_SHARE)
-        factor = share * min(height / rows, width / cols) ** 0.5 * max(height / rows, width / cols) ** 0.5
+        factor = share * (height / rows * width / cols) ** 0.5
         factor = min(factor, 0.9 * height / rows, 0.9 * width / cols, 1.5)
         new_rows, new_cols = max(4, round(rows * factor)), max(4, round(cols * factor))
         shape = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vtmr.atomic import write_atomically
+
 PARTS = ("coarse", "refined", "edge")
 
 
 def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
-    """Draws each part's loss against samples, raw and smoothed, to a PNG. rows: as in log.jsonl, at least one."""
+    """Draws each part's loss against samples, raw and smoothed, to a PNG. rows: as in log.jsonl, at least one.
+
+    Raises InputError when it can't be written; what was there stays then.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -29,5 +35,7 @@ def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(out, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
     plt.close(figure)
+    write_atomically(out, picture.getvalue())

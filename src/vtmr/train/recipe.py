@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -36,7 +37,7 @@ class SourceWeight:
         require(
             self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}."
         )
-        require(self.weight >= 0, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
+        require(0 <= self.weight < math.inf, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class DataRecipe:
 
     def __post_init__(self) -> None:
         require(sum(s.weight for s in self.sources) > 0, "data.sources has no positive weight: expected at least one.")
-        require(self.paste_weight >= 0, f"data.paste_weight is {self.paste_weight}: expected 0 or more.")
+        require(0 <= self.paste_weight < math.inf, f"data.paste_weight is {self.paste_weight}: expected 0 or more.")
+        require(self.min_object_px > 0, f"data.min_object_px is {self.min_object_px}: expected at least 1.")
         require(
             not self.paste_weight or any(s.cut_outs for s in self.sources),
             "data.paste_weight is set but no source has cut_outs = true.",
@@ -78,7 +80,9 @@ class AugmentRecipe:
             "augment: the shares of whole, scaled and object crops must be 0 or more and not all 0.",
         )
         for name, (low, high) in (("scale", self.scale), ("object_ratio", self.object_ratio)):
-            require(0 < low <= high, f"augment.{name} is ({low}, {high}): expected 0 < low <= high.")
+            require(0 < low <= high < math.inf, f"augment.{name} is ({low}, {high}): expected 0 < low <= high.")
+        for name, share in (("flip", self.flip), ("colour", self.colour)):
+            require(0 <= share <= 1, f"augment.{name} is {share}: expected 0 to 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,10 @@ class OptimiserRecipe:
     encoder_batch_norm: str = "eval"
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, f"optimiser.lr is {self.lr}: expected a positive number.")
+        require(0 < self.lr < math.inf, f"optimiser.lr is {self.lr}: expected a positive number.")
+        for name in ("encoder_factor", "warmup_steps", "final_factor", "clip_norm"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"optimiser.{name} is {value}: expected 0 or more.")
         require(0 <= self.ema < 1, f"optimiser.ema is {self.ema}: expected 0 (off) to below 1.")
         require(
             self.encoder_batch_norm in ("eval", "train"),
@@ -143,6 +150,8 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
         require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
+        require(self.threads > 0, f"threads is {self.threads}: expected at least 1.")
+        require(self.seed >= 0, f"seed is {self.seed}: expected 0 or more.")
         require(0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1.")
         require(
             self.no_grad_precision in PRECISIONS,

@@ -41,7 +41,7 @@ def draw_focus_box(gt_mask: Mask, rng: np.random.Generator) -> GridBox:
         x = (x0 + x1) / 2 + rng.uniform(-0.3, 0.3) * box_width
         y = (y0 + y1) / 2 + rng.uniform(-0.3, 0.3) * box_height
     else:
-        box_width, box_height = width / rng.uniform(1.5, 3.9), height / rng.uniform(1.5, 3.9)
+        box_width, box_height = (max(side / rng.uniform(1.5, 3.9), MIN_SIDE) for side in (width, height))
         border = cv2.dilate(gt_mask.view(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~gt_mask
         rows, cols = np.nonzero(border if border.any() else gt_mask)
         pick = rng.integers(len(rows))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vtmr.data import OPENERS, LabelSource, PairSource, Source, listed_stems
+from vtmr.data import OPENERS, LabelSource, PairSource, Source, listed_stems, read_object
 from vtmr.errors import DataError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
@@ -106,7 +106,7 @@ class Sampler:
         if not ids:
             return None
         chosen = str(ids[rng.integers(len(ids))])
-        target = entry.source.mask(stem, chosen)
+        image, target = read_object(entry.source, stem, chosen)
         others = np.zeros_like(target)
         if isinstance(entry.source, LabelSource):
             others, target = vary_part(entry.source, stem, ids, target, rng)
@@ -116,7 +116,7 @@ class Sampler:
             near = rng.permutation([i for i in ids if i != chosen])[:4]
             for other in near:
                 others |= entry.source.mask(stem, str(other))
-        return Labelled(entry.source.image(stem), target, others & ~target)
+        return Labelled(image, target, others & ~target)
 
     def compose(self, rng: Rng) -> Labelled | None:
         """A random image with one to three pasted cut-outs, one of which is the target."""
@@ -128,10 +128,10 @@ class Sampler:
             stem = donor.stems[rng.integers(len(donor.stems))]
             ids = donor.source.object_ids(stem)
             if ids:
-                mask = donor.source.mask(stem, str(ids[rng.integers(len(ids))]))
+                image, mask = read_object(donor.source, stem, str(ids[rng.integers(len(ids))]))
                 box = bounding_box(mask)
                 if box is not None and mask.sum() >= CUT_OUT_MIN_AREA:
-                    cut_outs.append(CutOut(donor.source.image(stem)[box.slices], mask[box.slices]))
+                    cut_outs.append(CutOut(image[box.slices], mask[box.slices]))
         if not cut_outs:
             return None
         image, masks = composed(canvas, cut_outs, rng)

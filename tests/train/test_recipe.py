@@ -1,0 +1,136 @@
+"""Recipes: what is read, what is refused and how the refusal reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from shapes import RECIPE
+
+from vtmr.errors import ConfigError
+from vtmr.train.recipe import Recipe, load_recipe, parse_override
+
+
+def load(tmp_path: Path, text: str = RECIPE, overrides: tuple[str, ...] = ()) -> Recipe:
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    return load_recipe(path, overrides)
+
+
+def test_values_and_defaults(tmp_path: Path) -> None:
+    recipe = load(tmp_path)
+    assert (recipe.name, recipe.steps, recipe.batch, recipe.refined) == ("tiny", 4, 2, 2)
+    assert recipe.data.sources[0].reader == "duts"
+    assert recipe.data.sources[0].weight == 1
+    assert recipe.augment.scale == (0.75, 1.40)  # facts.md §C.3
+    assert recipe.optimiser.encoder_batch_norm == "eval"
+
+
+def test_overrides(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path,
+        overrides=(
+            "optimiser.lr=5e-4", "steps=9", "name=other name", "augment.scale=[0.5, 2]", 'clicks.init_clicks="single"',
+            "optimiser.frozen=['encoder.stem']", "steps = 10",
+        ),
+    )  # fmt: skip
+    assert recipe.optimiser.lr == 5e-4
+    assert recipe.steps == 10  # the last one counts
+    assert recipe.name == "other name"
+    assert recipe.augment.scale == (0.5, 2)
+    assert recipe.clicks.init_clicks == "single"
+    assert recipe.optimiser.frozen == ("encoder.stem",)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("step=3", r"recipe has the unknown key 'step'\. Did you mean 'steps'\?"),
+        ("optimiser.learning_rate=3", r"recipe\.optimiser has the unknown key 'learning_rate'"),
+        ("optimizer.lr=3", r"unknown key 'optimizer'\. Did you mean 'optimiser'\?"),
+        ("data.min_object_pix=3", "Did you mean 'min_object_px'"),
+        ("steps.x=3", "'steps' is not a table"),
+        ("steps", r"--set 'steps': expected key=value"),
+        ("=3", r"--set '=3': expected key=value"),
+        ("steps=0", r"steps is 0: expected at least 1"),
+        ("steps=2.5", r"recipe\.steps is 2\.5: expected int"),
+        ("steps=true", r"recipe\.steps is True: expected int"),
+        ("batch=many", r"recipe\.batch is 'many': expected int"),
+        ("batch=-1", "batch is -1"),
+        ("threads=0", "threads is 0"),
+        ("seed=-1", "seed is -1"),
+        ("refiner_share=1.5", "refiner_share is 1.5"),
+        ("no_grad_precision=float16", "no_grad_precision is 'float16'.*float32, bfloat16"),
+        ("optimiser=3", r"recipe\.optimiser is 3: expected a table"),
+        ("optimiser.lr=0", "optimiser.lr is 0"),
+        ("optimiser.lr=nan", "optimiser.lr is nan"),
+        ("optimiser.lr=inf", "optimiser.lr is inf"),
+        ("optimiser.ema=1", "optimiser.ema is 1"),
+        ("optimiser.clip_norm=-1", "optimiser.clip_norm is -1"),
+        ("optimiser.warmup_steps=-5", "optimiser.warmup_steps is -5"),
+        ("optimiser.encoder_batch_norm=off", "encoder_batch_norm is 'off'"),
+        ("optimiser.frozen=[1]", "optimiser.frozen is"),
+        ("data.sources=3", r"recipe\.data\.sources is 3: expected an array of tables"),
+        ("data.sources=[]", "no positive weight"),
+        ("data.sources=[{reader='duts', path='a', weight=0}]", "no positive weight"),
+        ("data.sources=[{reader='duts', path='a', weight=-1}]", "source 'a' has weight -1"),
+        ("data.sources=[{reader='dust', path='a', weight=1}]", "reader 'dust' is unknown.*duts"),
+        ("data.sources=[{reader='duts', path='a'}]", r"recipe\.data\.sources\[0\] lacks the key 'weight'"),
+        ("data.sources=[{reader='duts', path='a', weight=1}]", None),
+        ("data.paste_weight=-1", "data.paste_weight is -1"),
+        ("data.min_object_px=0", "data.min_object_px is 0"),
+        ("data.workers=-1", "data.workers is -1"),
+        ("augment.flip=2", "augment.flip is 2"),
+        ("augment.scale=[1]", r"recipe\.augment\.scale is \[1\]"),
+        ("augment.scale=[2, 1]", r"augment\.scale is \(2, 1\): expected 0 < low <= high"),
+        ("augment.object_ratio=['a', 2]", "augment.object_ratio is"),
+        ("augment={whole_share=0, scaled_share=0, object_share=0}", "not all 0"),
+        ("clicks.init_clicks=double", "clicks.init_clicks is 'double'.*mixed"),
+        ("clicks.max_steps=-1", "clicks.max_steps is -1"),
+    ],
+)
+def test_overrides_are_checked(tmp_path: Path, override: str, message: str | None) -> None:
+    if message is None:
+        load(tmp_path, overrides=(override,))
+        return
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, overrides=(override,))
+
+
+def test_pasting_needs_cut_outs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no source has cut_outs"):
+        load(tmp_path, RECIPE.replace("cut_outs = true", ""), ("data.paste_weight=0.5",))
+
+
+def test_unknown_and_missing_keys_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"recipe\.optimiser has the unknown key 'warm_up_steps'.*'warmup_steps'"):
+        load(tmp_path, RECIPE.replace("warmup_steps", "warm_up_steps"))
+    with pytest.raises(ConfigError, match="recipe lacks the key 'steps'"):
+        load(tmp_path, RECIPE.replace("steps = 4\n", "", 1))
+    with pytest.raises(ConfigError, match="recipe lacks the key 'name'"):
+        load(tmp_path, "")
+
+
+def test_files_that_are_no_recipes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml can't be read: No such file"):
+        load_recipe(tmp_path / "gone.toml")
+    with pytest.raises(ConfigError, match="can't be read: Is a directory"):
+        load_recipe(tmp_path)
+    (tmp_path / "bad.toml").write_bytes(b"steps = [")
+    with pytest.raises(ConfigError, match=r"bad\.toml is not valid TOML"):
+        load_recipe(tmp_path / "bad.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"bad\.toml is not valid TOML"):
+        load_recipe(tmp_path / "bad.toml")
+
+
+def test_the_share_of_refined_samples(tmp_path: Path) -> None:
+    found = [load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refined for share in (0.0, 0.3, 0.5, 1.0)]
+    assert found == [0, 5, 8, 16]
+
+
+def test_overrides_are_toml_or_bare_words() -> None:
+    assert parse_override("a.b=1e-3") == (["a", "b"], 1e-3)
+    assert parse_override("a=x=y") == (["a"], "x=y")
+    assert parse_override("a='3'") == (["a"], "3")
+    assert parse_override("a=") == (["a"], "")
