@@ -98,7 +98,8 @@ def restore_checkpoint(
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
         progress = Progress(**json.loads(header["progress"]))
-        saved_recipe = json.loads(header["recipe"])
+        saved_recipe = dict(json.loads(header["recipe"]))
+        spec = ModelSpec.from_json(header["spec"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} is damaged or not a training state: {error}. Start again or use --init."
@@ -113,14 +114,18 @@ def restore_checkpoint(
     for key, value in tensors.items():
         part, _, name = key.partition(".")
         parts.setdefault(part, {})[name] = value
-    network.load_state_dict(parts["network"])
-    for name, value in average.tensors().items():
-        value.copy_(parts["average"][name])
-    for name, parameter in network.named_parameters():
-        if f"exp_avg.{name}" in parts["adam"]:
-            moments = {key: parts["adam"][f"{key}.{name}"] for key in MOMENTS}
-            adam.state[parameter] = {  # in the parameter's own memory layout
-                key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
-                for key, value in moments.items()
-            }
-    return progress, ModelSpec.from_json(header["spec"])
+    try:
+        network.load_state_dict(parts["network"])
+        for name, value in average.tensors().items():
+            value.copy_(parts["average"][name])
+        for name, parameter in network.named_parameters():
+            if f"exp_avg.{name}" in parts["adam"]:
+                moments = {key: parts["adam"][f"{key}.{name}"] for key in MOMENTS}
+                adam.state[parameter] = {  # in the parameter's own memory layout
+                    key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
+                    for key, value in moments.items()
+                }
+    except (RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} doesn't fit the network {recipe.model!r}: {reason}. Start again.") from error
+    return progress, spec
