@@ -132,7 +132,7 @@ class Training:
         first, before = self.progress, (time.monotonic(), time.process_time())
         step_losses = TrainingStep(self.network, self.recipe)
         saved = validated = time.monotonic()
-        window: list[Tensor] = []
+        window: list[dict[str, Tensor]] = []
         workers = 0.0
         with stop_requests() as stop, self.bar() as bar:
             task = bar.add_task("", total=self.recipe.steps, completed=first.step, note="")
@@ -160,8 +160,8 @@ class Training:
                 if stop.is_set():
                     raise KeyboardInterrupt
 
-    def update(self, losses: Losses, step: int) -> Tensor:
-        """One optimiser step; returns [coarse, refined, edge]. Raises ConfigError when the loss is not finite."""
+    def update(self, losses: Losses, step: int) -> dict[str, Tensor]:
+        """One optimiser step; returns the loss's parts. Raises ConfigError when the loss is not finite."""
         total = losses.total
         if not torch.isfinite(total):
             raise ConfigError(f"The loss is {total.item()} at step {step}: lower optimiser.lr and resume.")
@@ -172,17 +172,17 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
         self.adam.step()
         self.average.update(self.network, step)
-        return torch.stack([losses.coarse, losses.refined, losses.edge]).detach()
+        return losses.parts
 
-    def log(self, window: Sequence[Tensor]) -> str:
+    def log(self, window: Sequence[dict[str, Tensor]]) -> str:
         """Appends the window's means to the log; returns them as a note for the bar."""
-        coarse, refined, edge = torch.stack(list(window)).mean(0).tolist()
+        means = {part: float(torch.stack([row[part] for row in window]).mean()) for part in window[0]}
         progress = self.progress
         earlier = self.rows[-1] if self.rows else {"samples": 0, "seconds": 0.0}
         samples = progress.step * self.recipe.batch
         speed = (samples - earlier["samples"]) / max(1e-9, progress.seconds - earlier["seconds"])
         row = {
-            "step": progress.step, "samples": samples, "coarse": coarse, "refined": refined, "edge": edge,
+            "step": progress.step, "samples": samples, **means,
             "lr": learning_rate(self.recipe.optimiser, progress.step - 1, self.recipe.steps),
             "seconds": round(progress.seconds, 2), "cpu_seconds": round(progress.cpu_seconds, 2),
             "samples_per_s": round(speed, 2),
@@ -190,7 +190,7 @@ class Training:
         self.rows.append(row)
         with (self.out / LOG).open("w" if len(self.rows) == 1 else "a") as file:
             file.write(json.dumps(row) + "\n")
-        return f"coarse {coarse:.3f}  refined {refined:.3f}  edge {edge:.3f}  {speed:.1f} samples/s"
+        return "  ".join([*(f"{part} {mean:.3f}" for part, mean in means.items()), f"{speed:.1f} samples/s"])
 
     def save(self) -> None:
         """The checkpoint and the loss curve."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from vtmr.atomic import write_atomically
 
-PARTS = ("coarse", "refined", "edge")
+PARTS = ("coarse", "refined", "edge", "match")
 
 
 def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
@@ -25,13 +25,13 @@ def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     samples = np.array([row["samples"] for row in rows])
-    for part in PARTS:
+    for part in [part for part in PARTS if part in rows[0]]:
         values = np.array([row[part] for row in rows])
         (line,) = axes.plot(samples, values, alpha=0.25, linewidth=0.8)
         window = max(1, len(values) // 30)
         smooth = np.convolve(values, np.ones(window) / window, mode="valid")
         axes.plot(samples[window - 1 :], smooth, color=line.get_color(), label=part)
-    axes.set(xlabel="samples", ylabel="normalised focal loss", title="Training loss (mean of each log interval)")
+    axes.set(xlabel="samples", ylabel="loss", title="Training loss (mean of each log interval)")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()

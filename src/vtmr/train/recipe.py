@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
@@ -15,6 +16,8 @@ from vtmr.spec import require_keys
 
 PRECISIONS = ("float32", "bfloat16")
 INIT_CLICKS = ("multi", "single", "mixed")
+MATCH_AVERAGES = ("all", "selected")
+MATCH_LOSSES = ("match", "supervised")
 
 
 def require(condition: bool, message: str) -> None:
@@ -104,6 +107,37 @@ class ClickRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskMatchRecipe:
+    """MaskMatch [vtmr2024, eq. 1-3]; the defaults are the paper's words. A recipe without the table trains without it.
+
+    share: of the steps; the others are plain ones, which alone supervise the answer to a blank mask. weight: of L_mr.
+    alpha: IoU that the first chain's mask must exceed. confidence: which of its pixels count, object pixels alone or
+    background ones too (`two_sided`). average: over "all" pixels or those "selected". loss: "match", or "supervised" by
+    the ground truth (Table 4).
+    """
+
+    share: float = 1.0
+    weight: float = 1.0
+    alpha: float = 0.8
+    confidence: float = 0.9
+    two_sided: bool = False
+    average: str = "all"
+    loss: str = "match"
+
+    def __post_init__(self) -> None:
+        require(0 <= self.share <= 1, f"maskmatch.share is {self.share}: expected 0 (never) to 1 (every step).")
+        require(0 <= self.weight < math.inf, f"maskmatch.weight is {self.weight}: expected 0 or more.")
+        require(0 <= self.alpha < 1, f"maskmatch.alpha is {self.alpha}: expected an IoU from 0 to below 1.")
+        require(
+            0.5 <= self.confidence < 1,
+            f"maskmatch.confidence is {self.confidence}: expected a probability from .5 to below 1.",
+        )
+        for name, known in (("average", MATCH_AVERAGES), ("loss", MATCH_LOSSES)):
+            value = getattr(self, name)
+            require(value in known, f"maskmatch.{name} is {value!r}: expected one of {', '.join(known)}.")
+
+
+@dataclass(frozen=True, slots=True)
 class OptimiserRecipe:
     """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine."""
 
@@ -146,6 +180,7 @@ class Recipe:
     validate_minutes: float = 0.0
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
+    maskmatch: MaskMatchRecipe | None = None
 
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
@@ -172,6 +207,8 @@ def from_values(record: Any, values: Any, where: str) -> Any:
     arguments = {}
     for key, value in values.items():
         hint, place = hints[key], f"{where}.{key}"
+        if isinstance(hint, UnionType):  # an optional table: TOML has no None, so it is there or left out
+            hint = get_args(hint)[0]
         if is_dataclass(hint):
             arguments[key] = from_values(hint, value, place)
         elif hint == tuple[SourceWeight, ...]:

@@ -1,11 +1,9 @@
-"""One training step: the click chain without gradients, then the passes that learn [facts.md §C.5-C.7, VTMR eq. 2]."""
+"""One training step: click chains without gradients, then the passes that learn [facts.md §C.5-C.7, VTMR eq. 1-3]."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,22 +11,38 @@ from vtmr.losses import normalised_focal_loss
 from vtmr.models.lite0 import Lite0
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, step_rng
-from vtmr.train.clicks import corrective_click
-from vtmr.train.recipe import Recipe
+from vtmr.train.chain import Chain
+from vtmr.train.clicks import Rng
+from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
+from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over the batch; the refiner's are over its share of it."""
+    """Means over the batch; the refiner's are over its share of it.
+
+    match: MaskMatch's term, weighted; gate: the share of samples that it counts. Both None where the recipe has none.
+    """
 
     coarse: Tensor
     refined: Tensor
     edge: Tensor
+    match: Tensor | None = None
+    gate: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
-        return self.coarse + self.refined + self.edge
+        total = self.coarse + self.refined + self.edge
+        return total if self.match is None else total + self.match
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """What there is, by name, without gradients."""
+        values = {"coarse": self.coarse, "refined": self.refined, "edge": self.edge}
+        if self.match is not None and self.gate is not None:
+            values |= {"match": self.match, "gate": self.gate}
+        return {name: value.detach() for name, value in values.items()}
 
 
 def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
@@ -60,42 +74,63 @@ class TrainingStep:
         rng = step_rng(self.recipe.seed, step)
         torch.manual_seed(int(rng.integers(2**31)))  # dropout
         image = normalised(batch.image, self.spec.coarse_normalisation)
-        clicks = [list(sample) for sample in batch.clicks]
-        c1, prev_mask = self.chain(image, batch, clicks, rng)
+        matching = self.matching(rng)
+        c1, chain, second = self.chains(image, batch, matching, rng)
         set_training(self.network, self.recipe)
         c1 = c1 if self.early_frozen else self.network.early(image)
-        logits, features = self.network.late(c1, self.maps(prev_mask, clicks))
+        logits, features = self.network.late(c1, chain.maps(self.spec))
         coarse = normalised_focal_loss(logits, batch.gt.float()).mean()
-        refined, edge = self.refiner_losses(batch, clicks, logits, features)
-        return Losses(coarse, refined, edge)
+        refined, edge = self.refiner_losses(batch, chain, logits, features)
+        if self.recipe.maskmatch is None:
+            return Losses(coarse, refined, edge)
+        match = torch.zeros(())
+        if matching is not None and second is not None:
+            picked = second.samples
+            other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
+            match = match_loss(other, logits[picked], batch.gt[picked], matching).sum() / len(logits)
+        gate = torch.tensor((len(second.samples) if second else 0) / len(logits))
+        return Losses(coarse, refined, edge, match, gate)
 
-    def maps(self, prev_mask: Tensor, clicks: Sequence[Sequence[Click]]) -> Tensor:
-        """[prev_mask, positive discs, negative discs], B x 3 x S x S."""
-        discs = click_maps(clicks, self.spec.disc_radius, self.spec.input_size)
-        return torch.cat([prev_mask, discs], dim=1).contiguous(memory_format=torch.channels_last)
+    def matching(self, rng: Rng) -> MaskMatchRecipe | None:
+        """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
+        recipe = self.recipe.maskmatch
+        if recipe is None or recipe.share == 0:
+            return None
+        return recipe if recipe.share == 1 or rng.random() < recipe.share else None
 
     @torch.no_grad()
-    def chain(
-        self, image: Tensor, batch: Batch, clicks: list[list[Click]], rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Features at stride 4 and the previous mask after 0 to max_steps clicks, which are appended to `clicks`."""
+    def chains(
+        self, image: Tensor, batch: Batch, matching: MaskMatchRecipe | None, rng: Rng
+    ) -> tuple[Tensor, Chain, SecondChain | None]:
+        """Features at stride 4, and what the passes that learn are fed: after K further clicks, 0 to max_steps.
+
+        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
+        """
         self.network.eval()
-        prev_mask = torch.zeros(len(clicks), 1, self.spec.input_size, self.spec.input_size)
         low = self.recipe.no_grad_precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
             c1 = self.network.early(image)
-            for _ in range(int(rng.integers(self.recipe.clicks.max_steps + 1))):
-                logits, _ = self.network.late(c1, self.maps(prev_mask, clicks))
-                prev_mask = torch.sigmoid(logits.float())
-                for sample, prob, gt_mask in zip(clicks, prev_mask[:, 0].numpy(), batch.gt_masks, strict=True):
-                    click = corrective_click(prob, gt_mask, rng)
-                    if click is not None:
-                        sample.append(click)
-        return c1.float(), prev_mask
+            chain = Chain.blank(batch.clicks, batch.gt_masks)
+            steps = int(rng.integers(self.recipe.clicks.max_steps + 1))
+            if matching is not None:
+                chain = self.advanced(c1, chain, 1, rng)
+            first_mask = chain.prev_mask
+            chain = self.advanced(c1, chain, steps, rng)
+            second = None
+            if matching is not None:
+                second = second_chain(first_mask, chain, self.spec.threshold, matching, rng)
+            if second is not None:
+                second = replace(second, chain=self.advanced(c1[second.samples], second.chain, steps, rng))
+        return c1.float(), chain, second
 
-    def refiner_losses(
-        self, batch: Batch, clicks: list[list[Click]], logits: Tensor, features: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def advanced(self, c1: Tensor, chain: Chain, steps: int, rng: Rng) -> Chain:
+        """Some passes and clicks further."""
+        for _ in range(steps):
+            logits, _ = self.network.late(c1, chain.maps(self.spec))
+            chain = chain.continued(torch.sigmoid(logits.float()), rng)
+        return chain
+
+    def refiner_losses(self, batch: Batch, chain: Chain, logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """Refined and edge loss on the first `recipe.refined` samples; zeros when there are none."""
         n = self.recipe.refined
         if not n:
@@ -104,7 +139,7 @@ class TrainingStep:
         size = self.spec.input_size
         in_patch = [
             [Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive) for c in sample]
-            for sample, (x0, y0, x1, y1) in zip(clicks[:n], batch.focus[:n].tolist(), strict=True)
+            for sample, (x0, y0, x1, y1) in zip(chain.clicks[:n], batch.focus[:n].tolist(), strict=True)
         ]
         discs = click_maps(in_patch, self.spec.disc_radius, size).contiguous(memory_format=torch.channels_last)
         refined, edge = self.network.refine(patch, discs, logits[:n], features[:n], batch.focus[:n])

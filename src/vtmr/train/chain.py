@@ -1,0 +1,46 @@
+"""A click chain: the simulated user and the network in turns, before the passes that learn [facts.md §C.5]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vtmr.masks import Mask
+from vtmr.spec import ModelSpec
+from vtmr.train.batches import click_maps
+from vtmr.train.clicks import Rng, corrective_click
+from vtmr.types import Click
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where B interactions are.
+
+    prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so far, in the grid's
+    coordinates; gt_masks: bool S x S each.
+    """
+
+    prev_mask: Tensor
+    clicks: tuple[tuple[Click, ...], ...]
+    gt_masks: tuple[Mask, ...]
+
+    @staticmethod
+    def blank(clicks: Sequence[tuple[Click, ...]], gt_masks: Sequence[Mask]) -> Chain:
+        """The start of an interaction without a mask."""
+        return Chain(torch.zeros(len(gt_masks), 1, *gt_masks[0].shape), tuple(clicks), tuple(gt_masks))
+
+    def continued(self, prev_mask: Tensor, rng: Rng) -> Chain:
+        """With a new mask, and one more click on each sample where that mask is wrong."""
+        clicks = []
+        for sample, prob, gt_mask in zip(self.clicks, prev_mask[:, 0].numpy(), self.gt_masks, strict=True):
+            click = corrective_click(prob, gt_mask, rng)
+            clicks.append(sample if click is None else (*sample, click))
+        return Chain(prev_mask, tuple(clicks), self.gt_masks)
+
+    def maps(self, spec: ModelSpec) -> Tensor:
+        """What the network is fed: [prev_mask, positive discs, negative discs], B x 3 x S x S, channels last."""
+        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1])
+        return torch.cat([self.prev_mask, discs], dim=1).contiguous(memory_format=torch.channels_last)

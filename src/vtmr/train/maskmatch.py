@@ -1,0 +1,69 @@
+"""MaskMatch: the same object from two first masks of equal quality must end in the same mask [vtmr2024, eq. 1-3].
+
+The first chain is the trainer's own; the second starts from a perturbed ground truth, and is led only for the samples
+whose loss will count (docs/decisions/0005).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vtmr.losses import matching_loss, normalised_focal_loss
+from vtmr.masks import Mask, iou
+from vtmr.perturb import REACHABLE, perturb_to_iou
+from vtmr.train.chain import Chain
+from vtmr.train.clicks import Rng
+from vtmr.train.recipe import MaskMatchRecipe
+
+MOST_CLAMPED = 0.2  # a perturbation this much better than the first mask is no match for it (facts.md §E.3)
+
+
+@dataclass(frozen=True)
+class SecondChain:
+    """The second chain of the samples (indices of the batch, int64 N) whose gate is open."""
+
+    samples: Tensor
+    chain: Chain
+
+
+def second_chain(
+    first_mask: Tensor, last: Chain, threshold: float, recipe: MaskMatchRecipe, rng: Rng
+) -> SecondChain | None:
+    """The beginning of the second chain: perturbed masks as good as the first ones, and one click; None without any.
+
+    first_mask: M'01, probabilities B x 1 x S x S. last: the first chain at its end, with M01. A sample counts where
+    IoU(M01, G) > alpha and its M'01 isn't far below what a perturbation reaches.
+    """
+    samples, starts = [], []
+    for i, gt_mask in enumerate(last.gt_masks):
+        target = iou(binary(first_mask[i], threshold), gt_mask)
+        good = iou(binary(last.prev_mask[i], threshold), gt_mask) > recipe.alpha
+        if good and target >= REACHABLE[0] - MOST_CLAMPED:
+            samples.append(i)
+            starts.append(perturb_to_iou(gt_mask, target, rng)[0])
+    if not samples:
+        return None
+    chain = Chain.blank([()] * len(samples), [last.gt_masks[i] for i in samples])
+    chain = chain.continued(torch.from_numpy(np.stack(starts))[:, None].float(), rng)
+    return SecondChain(torch.tensor(samples), chain)
+
+
+def binary(prob: Tensor, threshold: float) -> Mask:
+    """1 x S x S probabilities as a bool mask S x S."""
+    return np.asarray(prob[0].numpy() > threshold)
+
+
+def match_loss(logits: Tensor, reference: Tensor, gt: Tensor, recipe: MaskMatchRecipe) -> Tensor:
+    """One loss for each of the N samples of the second chain, weighted.
+
+    logits: O12; reference: O11 of the same samples; gt: bool; all N x 1 x S x S. With `loss = "supervised"` the ground
+    truth takes the place of O11 (the paper's Table 4).
+    """
+    if recipe.loss == "supervised":
+        return recipe.weight * normalised_focal_loss(logits, gt.float())
+    by_count = recipe.average == "selected"
+    return recipe.weight * matching_loss(logits, reference, recipe.confidence, recipe.two_sided, by_count)
