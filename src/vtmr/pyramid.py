@@ -58,27 +58,40 @@ def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
     shrink is below 2 and the larger below 4; for larger boxes bilinear on the level of the pyramid that leaves the
     smaller shrink in [1, 2). Training and inference both cut with this function.
     """
-    pyramid = image if isinstance(image, Pyramid) else Pyramid(image)
-    n = max(int(min(box.width, box.height) / size), 1).bit_length() - 1
-    step = 1 << n
-    covered = Box(box.x0 // step, box.y0 // step, -(-box.x1 // step), -(-box.y1 // step))
-    patch = _shrink_longer(pyramid.level(n)[covered.slices], size)
-    if n == 0:
+    patch, frame = shrunk_patch(image, box, size, size)
+    if min(box.width, box.height) < 2 * size:  # level 0
         return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     xs, ys = Frame(box, size, size).centres()
-    scale_x, scale_y = patch.shape[1] / covered.width, patch.shape[0] / covered.height
-    sampled = sample_bilinear(patch, (ys / step - covered.y0) * scale_y - 0.5, (xs / step - covered.x0) * scale_x - 0.5)
+    (scale_x, scale_y), (x0, y0) = frame.scale, (frame.box.x0, frame.box.y0)
+    sampled = sample_bilinear(patch, (ys - y0) * scale_y - 0.5, (xs - x0) * scale_x - 0.5)
     sampled += 0.5
     return sampled.astype(np.uint8)
 
 
-def _shrink_longer(patch: Pixels, size: int) -> Pixels:
+def shrunk_patch(image: Pixels | Pyramid, box: Box, width: int, height: int) -> tuple[Pixels, Frame]:
+    """The box of the image at the coarsest resolution that a grid of width x height can be sampled from, and its frame.
+
+    uint8 h x w x 3. Both axes are halved alike until the smaller shrink is below 2, then the longer one alone until it
+    is below 4. The frame's box, in image coordinates, is `box` rounded outwards to whole pixels of the pyramid's level.
+    """
+    pyramid = image if isinstance(image, Pyramid) else Pyramid(image)
+    n = max(int(min(box.width / width, box.height / height)), 1).bit_length() - 1
+    step = 1 << n
+    covered = Box(box.x0 // step, box.y0 // step, -(-box.x1 // step), -(-box.y1 // step))
+    patch = _shrink_longer(pyramid.level(n)[covered.slices], width, height)
+    outer = Box(covered.x0 * step, covered.y0 * step, covered.x1 * step, covered.y1 * step)
+    return patch, Frame(outer, patch.shape[1], patch.shape[0])
+
+
+def _shrink_longer(patch: Pixels, width: int, height: int) -> Pixels:
     """Averages along an axis that is still four or more times too long, as long thin boxes have it."""
-    height, width = patch.shape[:2]
-    height_kept, width_kept = (-(-n // (1 << max(int(n / size).bit_length() - 2, 0))) for n in (height, width))
-    if (height_kept, width_kept) == (height, width):
+    kept = tuple(
+        -(-n // (1 << max(int(n / wanted).bit_length() - 2, 0)))
+        for n, wanted in zip(patch.shape[:2], (height, width), strict=True)
+    )
+    if kept == patch.shape[:2]:
         return patch
-    return np.asarray(cv2.resize(patch, (width_kept, height_kept), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(patch, (kept[1], kept[0]), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def sample_bilinear(array: NDArray[Any], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatMap:

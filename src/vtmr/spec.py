@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from difflib import get_close_matches
@@ -11,7 +12,9 @@ from typing import Any, Literal, get_args
 from vtmr.errors import CheckpointError, ConfigError
 
 FORMAT = 1
-Pipeline = Literal["vtmr", "focalclick"]
+Pipeline = Literal["vtmr", "focalclick", "ritm"]
+Schedule = Literal["paper", "eager", "off"]
+Guidance = Literal["both", "mask", "clicks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,65 @@ RAW = Normalisation((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))  # [0, 1], as every 
 
 
 @dataclass(frozen=True, slots=True)
+class ZoomKernel:
+    """How strongly the zoom pulls: a Gaussian over `grid` knots per axis [facts.md §F.4-F.5].
+
+    fwhm: its full width at half maximum, in knot spacings. floor: added to the guidance, whose maximum is 1; the
+    smaller, the more of the grid the object gets. The paper's sigma of 11, read as pixels of a 256 grid, is
+    `ZoomKernel(256, 11 * 2.3548)`. Raises ConfigError for values that no table can be made of.
+    """
+
+    grid: int = 31
+    fwhm: float = 11.0
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.grid <= 1024:
+            raise ConfigError(f"zoom.kernel.grid is {self.grid}: expected 2 to 1024 knots.")
+        if not (self.grid - 1) / 12 <= self.fwhm < math.inf:  # narrower, its tails would underflow
+            least = (self.grid - 1) / 12
+            raise ConfigError(f"zoom.kernel.fwhm is {self.fwhm}: expected at least {least:g}, a twelfth of the grid.")
+        if not 0 <= self.floor < math.inf:
+            raise ConfigError(f"zoom.kernel.floor is {self.floor}: expected 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
 class ZoomSchedule:
-    """When the zoomed pass counts: weight 0 for t < rounds/2, else min(t, rounds)/rounds (facts.md §L.2)."""
+    """At which clicks the zoomed pass counts, how much, and what guides it [VTMR, section 3.3; facts.md §L.2].
+
+    schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager" from click 2 on with
+    `eager_weight`, or growing as min(t, rounds)/rounds where that is None; "off" never. guidance: the fresh mask and
+    the clicks' discs, or one of them. Raises ConfigError for anything else.
+    """
 
     rounds: int = 20
+    schedule: Schedule = "paper"
+    eager_weight: float | None = None
+    guidance: Guidance = "both"
+    kernel: ZoomKernel = field(default_factory=ZoomKernel)
 
     def __post_init__(self) -> None:
         if self.rounds < 2:
             raise ConfigError(f"zoom.rounds is {self.rounds}: expected at least 2 (the paper's T is 20).")
+        for name, value, known in (
+            ("schedule", self.schedule, get_args(Schedule)),
+            ("guidance", self.guidance, get_args(Guidance)),
+        ):
+            if value not in known:
+                raise ConfigError(f"zoom.{name} is {value!r}: expected one of {', '.join(known)}.")
+        if self.eager_weight is not None and not 0 < self.eager_weight <= 1:
+            raise ConfigError(f"zoom.eager_weight is {self.eager_weight}: expected more than 0, at most 1.")
+
+    def weight(self, clicks: int) -> float:
+        """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such pass."""
+        growing = min(clicks, self.rounds) / self.rounds
+        match self.schedule:
+            case "paper":
+                return growing if 2 * clicks >= self.rounds else 0.0
+            case "eager":
+                return (self.eager_weight or growing) if clicks >= 2 else 0.0
+            case "off":
+                return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +114,9 @@ class ModelSpec:
     coarse_normalisation: Normalisation
     refine_normalisation: Normalisation = RAW
     input_size: int = 256
-    disc_radius: float = 5.0
+    disc_radius: float = 5.0  # of the coarse network's clicks
+    refine_disc_radius: float = 5.0
+    refines: bool = True  # whether there is a refining pass
     threshold: float = 0.5
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
@@ -80,8 +136,8 @@ class ModelSpec:
             raise ConfigError(f"input_size is {self.input_size}: expected a positive multiple of 32.")
         if not 0 < self.threshold < 1:
             raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
-        if self.disc_radius <= 0 or self.target_ratio < 1 or self.focus_ratio < 1:
-            raise ConfigError("disc_radius must be positive, target_ratio and focus_ratio at least 1.")
+        if min(self.disc_radius, self.refine_disc_radius) <= 0 or min(self.target_ratio, self.focus_ratio) < 1:
+            raise ConfigError("disc_radius and refine_disc_radius must be positive, the two ratios at least 1.")
         if self.pipeline not in get_args(Pipeline):
             raise ConfigError(f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}.")
 
@@ -99,7 +155,7 @@ class ModelSpec:
             require_keys(values, ModelSpec, "the model's spec")
             for key in ("coarse_normalisation", "refine_normalisation"):
                 values[key] = Normalisation(tuple(values[key]["mean"]), tuple(values[key]["std"]))
-            values["zoom"] = ZoomSchedule(**values["zoom"])
+            values["zoom"] = _zoom_from(values["zoom"])
             values["training_data"] = tuple(values["training_data"])
             values["lineage"] = tuple(Run(**run) for run in values["lineage"])
             return ModelSpec(**values)
@@ -107,6 +163,14 @@ class ModelSpec:
             raise CheckpointError(f"The model's spec can't be read: {error}. Export the model again.") from error
         except ConfigError as error:
             raise CheckpointError(f"The model's spec is not usable: {error}") from error
+
+
+def _zoom_from(values: Mapping[str, Any]) -> ZoomSchedule:
+    """From JSON; what older files don't say takes its default."""
+    require_keys(values, ZoomSchedule, "the model's zoom")
+    kernel = dict(values.get("kernel", {}))
+    require_keys(kernel, ZoomKernel, "the model's zoom.kernel")
+    return ZoomSchedule(**{**values, "kernel": ZoomKernel(**kernel)})
 
 
 def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vtmr.errors import CheckpointError, ConfigError
-from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomSchedule, require_keys
+from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomKernel, ZoomSchedule, require_keys
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 RUN = Run("recipes/lite0-cpu.toml", "abc123", "2024-02-20T10:00:00", 9000, 144000, 10800.0, "imagenet")
@@ -52,9 +53,49 @@ def test_values_that_no_pipeline_could_use(values: dict[str, Any], says: str) ->
         ModelSpec.from_json(changed(**values))
 
 
-def test_the_zoom_needs_two_rounds() -> None:
-    with pytest.raises(ConfigError, match=r"zoom\.rounds is 1"):
-        ZoomSchedule(1)
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"rounds": 1}, r"zoom\.rounds is 1"),
+        ({"schedule": "late"}, r"zoom\.schedule is 'late': expected one of paper, eager, off"),
+        ({"guidance": "edges"}, r"zoom\.guidance is 'edges': expected one of both, mask, clicks"),
+        ({"eager_weight": 0.0}, r"zoom\.eager_weight is 0\.0"),
+        ({"eager_weight": 1.5}, r"zoom\.eager_weight is 1\.5"),
+    ],
+)
+def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        ZoomSchedule(**values)
+    with pytest.raises(CheckpointError, match=says):
+        ModelSpec.from_json(changed(zoom=values))
+
+
+def test_the_papers_weights() -> None:
+    """facts.md §K.9: 0 for clicks 1 to 9, then .5, .55 … 1; §L.2: 1 from there on. §I.1: t = 10 counts already."""
+    zoom = ZoomSchedule()
+    assert [zoom.weight(t) for t in range(1, 10)] == [0.0] * 9
+    assert [zoom.weight(t) for t in range(10, 21)] == pytest.approx(np.arange(0.5, 1.01, 0.05))
+    assert [zoom.weight(t) for t in (21, 40)] == [1.0, 1.0]
+    assert [ZoomSchedule(5).weight(t) for t in range(1, 7)] == pytest.approx([0, 0, 0.6, 0.8, 1, 1])  # T/2 = 2.5
+
+
+def test_other_schedules_weights() -> None:
+    clicks = (1, 2, 10, 20, 40)
+    assert [ZoomSchedule(schedule="off").weight(t) for t in clicks] == [0.0] * 5
+    assert [ZoomSchedule(schedule="eager").weight(t) for t in clicks] == [0.0, 0.1, 0.5, 1.0, 1.0]
+    assert [ZoomSchedule(schedule="eager", eager_weight=0.4).weight(t) for t in clicks] == [0.0, 0.4, 0.4, 0.4, 0.4]
+
+
+def test_files_from_before_the_zoom_take_the_defaults() -> None:
+    assert ModelSpec.from_json(changed(zoom={"rounds": 12})).zoom == ZoomSchedule(12)
+    kernel = ModelSpec.from_json(changed(zoom={"rounds": 20, "kernel": {"floor": 0.25}})).zoom.kernel
+    assert kernel == ZoomKernel(31, 11.0, 0.25)
+
+
+@pytest.mark.parametrize("zoom", [{"round": 3}, {"kernel": {"sigma": 11}}, {"kernel": 3}, {"rounds": "many"}, [1]])
+def test_foreign_zooms_are_refused(zoom: Any) -> None:
+    with pytest.raises(CheckpointError, match="The model's spec"):
+        ModelSpec.from_json(changed(zoom=zoom))
 
 
 def test_a_file_of_another_format_says_so() -> None:
@@ -83,6 +124,6 @@ def test_a_missing_key_is_named() -> None:
 
 
 def test_require_keys_lists_what_it_knows_when_nothing_is_near() -> None:
-    with pytest.raises(ConfigError, match=r"here has the unknown key 'qqq'. Known: rounds\."):
-        require_keys({"qqq": 1}, ZoomSchedule, "here")
-    require_keys({}, ZoomSchedule, "here")  # all its keys have defaults
+    with pytest.raises(ConfigError, match=r"here has the unknown key 'qqq'. Known: grid, fwhm, floor\."):
+        require_keys({"qqq": 1}, ZoomKernel, "here")
+    require_keys({}, ZoomKernel, "here")  # all its keys have defaults
