@@ -1,0 +1,291 @@
+"""Training samples: aligned, clicked on the right side, drawn from the right images, and the same for the same seed.
+
+Images whose red is the column and whose green is the row: a sample's pixels say where they come from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from shapes import RECIPE
+
+from vtmr.errors import DataError
+from vtmr.geometry import Box
+from vtmr.train.recipe import AugmentRecipe, load_recipe
+from vtmr.train.sampling import Labelled, Sampler, draw_crop, flipped, jittered, single_component
+
+HEIGHT, WIDTH, SIZE = 120, 160, 64
+
+
+def gradient() -> np.ndarray:
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[..., 0] = np.arange(WIDTH)
+    image[..., 1] = np.arange(HEIGHT)[:, None]
+    image[..., 2] = 200
+    return image
+
+
+def disc(x: int = 90, y: int = 50, radius: int = 28) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.circle(mask, (x, y), radius, 1, -1)
+    return mask.astype(bool)
+
+
+def write(root: Path, stem: str, image: np.ndarray, labels: np.ndarray, folder: str = "masks") -> None:
+    for name, array in (("images", image), (folder, labels)):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(root / name / f"{stem}.png")
+
+
+def sampler(tmp_path: Path, *overrides: str) -> Sampler:
+    """Of tiny recipe's `data/shapes`, plus overrides."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE)
+    return Sampler(load_recipe(path, overrides), tmp_path / "data", SIZE)
+
+
+PLAIN = ("augment.colour=0", "augment.flip=0")
+KINDS = {
+    "whole": "augment={whole_share=1, scaled_share=0, object_share=0, colour=0}",
+    "scaled": "augment={whole_share=0, scaled_share=1, object_share=0, colour=0}",
+    "object": "augment={whole_share=0, scaled_share=0, object_share=1, colour=0}",
+}
+
+
+def draws(made: Sampler, count: int) -> list[Any]:
+    return [made.draw(np.random.default_rng(seed)) for seed in range(count)]
+
+
+def test_a_sample_is_a_function_of_the_generator(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    write(tmp_path / "data" / "shapes", "b", gradient(), disc(50, 60) * np.uint8(255))
+    made = sampler(tmp_path, "data.paste_weight=1")
+    first = draws(made, 6)
+    made = sampler(tmp_path, "data.paste_weight=1")
+    for seed in reversed(range(6)):  # in another order: no state between draws
+        again = made.draw(np.random.default_rng(seed))
+        assert (again.focus, again.clicks) == (first[seed].focus, first[seed].clicks)
+        for name in ("image", "gt_mask", "patch", "patch_gt", "patch_edge"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(first[seed], name))
+    assert len({sample.clicks for sample in first}) == 6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("flip", [0, 1])
+def test_image_masks_and_patch_show_the_same_place(tmp_path: Path, kind: str, flip: int) -> None:
+    """Red and green say which source point a pixel shows; the object is the disc around (90.5, 50.5) there."""
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    made = sampler(tmp_path, KINDS[kind], f"augment.flip={flip}")
+    for sample in draws(made, 25):
+        for image, mask in ((sample.image, sample.gt_mask), (sample.patch, sample.patch_gt)):
+            shown = image[..., 2] == 200  # padding is black
+            x, y = image[..., 0] + 0.5, image[..., 1] + 0.5
+            distance = np.hypot(x - 90.5, y - 50.5)
+            assert mask[shown & (distance < 26)].all()
+            assert not mask[shown & (distance > 31)].any()
+            assert not mask[image[..., 2] == 0].any()
+            middle = image[SIZE // 2, :, 0][shown[SIZE // 2]].astype(int)
+            if np.ptp(middle) > 3:
+                assert (middle[-1] < middle[0]) == bool(flip)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_patch_is_the_focus_box_of_the_image(tmp_path: Path, kind: str) -> None:
+    """The patch's pixel (i + .5, j + .5)/S of the box shows the source point that the image shows there."""
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    checked = 0
+    for sample in draws(sampler(tmp_path, KINDS[kind], "augment.flip=0"), 25):
+        x0, y0, x1, y1 = sample.focus
+        assert 0 <= x0 < x1 <= SIZE
+        assert 0 <= y0 < y1 <= SIZE
+        steps = (np.arange(SIZE) + 0.5) / SIZE
+        grid_x, grid_y = np.meshgrid(x0 + (x1 - x0) * steps - 0.5, y0 + (y1 - y0) * steps - 0.5)
+        inside = (grid_x > 1) & (grid_x < SIZE - 2) & (grid_y > 1) & (grid_y < SIZE - 2)
+        expected = cv2.remap(
+            sample.image, grid_x.astype(np.float32), grid_y.astype(np.float32), cv2.INTER_LINEAR
+        )  # fmt: skip
+        shown = inside & (sample.patch[..., 2] == 200) & (expected[..., 2] == 200)
+        off = np.abs(sample.patch.astype(int) - expected)[shown]
+        assert off.max() <= 2  # grey levels, which are source pixels: a shift by a grid cell would be 2.5 on average
+        assert off.mean() < 0.6
+        checked += shown.sum()
+    assert checked > 25 * SIZE * SIZE / 2
+
+
+def test_clicks_lie_in_the_image_and_on_the_right_side(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    for sample in draws(sampler(tmp_path, "augment.colour=0"), 40):
+        for click in sample.clicks:
+            click.require_inside(SIZE, SIZE)
+            assert sample.gt_mask[click.pixel] == click.positive
+        assert sample.clicks[0].positive
+
+
+def test_single_multi_and_mixed(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    lengths = {
+        kind: [len(s.clicks) for s in draws(sampler(tmp_path, f"clicks.init_clicks={kind}"), 60)]
+        for kind in ("single", "multi", "mixed")
+    }
+    alone = {kind: lengths[kind].count(1) for kind in lengths}
+    assert alone["single"] == 60
+    assert alone["multi"] < 12  # .2 * .2 by the decay: about 2 or 3
+    assert 20 < alone["mixed"] < 42
+
+
+def test_areas_respect_the_recipes_least_and_nine_tenths(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    for sample in draws(sampler(tmp_path, "data.min_object_px=900"), 30):
+        assert 900 <= sample.gt_mask.sum() <= 0.9 * SIZE * SIZE
+
+
+def test_objects_that_are_too_small_end_in_a_data_error(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc(radius=3) * np.uint8(255))
+    made = sampler(tmp_path, "data.min_object_px=2000", KINDS["whole"])
+    with pytest.raises(DataError, match=r"20 draws in a row gave no object of 2000 px or more: .*data\.min_object_px"):
+        made.draw(np.random.default_rng(0))
+
+
+def test_held_out_images_are_never_drawn(tmp_path: Path) -> None:
+    """Blue tells the images apart."""
+    root = tmp_path / "data" / "shapes"
+    for number in range(6):
+        image = gradient()
+        image[..., 2] = 40 * number + 10
+        write(root, f"my photo {number}", image, disc() * np.uint8(255))
+    (root / "val.txt").write_text("my photo 0\nmy photo 3\n")
+    (root / "report.txt").write_text("my photo 4\n")
+    made = sampler(tmp_path, KINDS["whole"], "data.paste_weight=1")
+    seen = {int(np.median(sample.image[..., 2])) for sample in draws(made, 60)}
+    assert seen == {50, 90, 210}
+    (root / "val.txt").write_text("".join(f"my photo {number}\n" for number in range(6)))
+    with pytest.raises(DataError, match="no image left to train on: all 6 are held out"):
+        sampler(tmp_path)
+
+
+def test_sources_are_drawn_by_weight(tmp_path: Path) -> None:
+    for number, name in enumerate(("x", "y", "z")):
+        image = gradient()
+        image[..., 2] = 60 * number + 60
+        write(tmp_path / "data" / name, "a", image, disc() * np.uint8(255))
+    entries = ", ".join(
+        f"{{reader='duts', path='{name}', weight={w}}}" for name, w in (("x", 3), ("y", 1), ("z", 0))
+    )  # fmt: skip
+    made = sampler(tmp_path, f"data.sources=[{entries}]", KINDS["whole"])
+    seen = [int(np.median(sample.image[..., 2])) for sample in draws(made, 200)]
+    assert seen.count(60) / 200 == pytest.approx(0.75, abs=0.12)
+    assert seen.count(120) == 200 - seen.count(60)
+
+
+def test_label_maps_give_parts_and_unions(tmp_path: Path) -> None:
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels[20:60, 20:60], labels[20:60, 90:130], labels[70:110, 20:130] = 1, 1, 2
+    write(tmp_path / "data" / "parts", "a", gradient(), labels, "labels")
+    made = sampler(tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"])
+    pieces = {"first": (30, 16), "second": (30, 44), "below": (47, 28)}  # a pixel of each in the 64 x 64 grid
+    seen = {tuple(bool(sample.gt_mask[at]) for at in pieces.values()) for sample in draws(made, 120)}
+    assert seen == {
+        tuple(bool(labels[row * HEIGHT // SIZE, col * WIDTH // SIZE] == k) for row, col in pieces.values())
+        for k in (1, 2)
+    } | {(True, False, False), (False, True, False), (True, True, True)}
+
+
+def test_negative_clicks_find_the_other_objects_of_an_image(tmp_path: Path) -> None:
+    """Two in five negative clicks are on others, which cover a fiftieth of the image (none where there are none)."""
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels[10:50, 10:50], labels[90:110, 130:150] = 1, 2
+    write(tmp_path / "data" / "parts", "a", gradient(), labels, "labels")
+    made = sampler(
+        tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"], "augment.flip=0"
+    )  # fmt: skip
+    clicks = [c for s in draws(made, 150) if s.gt_mask[12, 10] for c in s.clicks if not c.positive]
+    on_other = [c for c in clicks if labels[int(c.y * HEIGHT / SIZE), int(c.x * WIDTH / SIZE)] == 2]
+    assert len(on_other) / len(clicks) > 0.25
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc()[:-1] * np.uint8(255))
+    with pytest.raises(DataError, match="mask of shapes/a is 160x119, its image 160x120"):
+        sampler(tmp_path).draw(np.random.default_rng(0))
+    with pytest.raises(DataError, match="mask of shapes/a is 160x119"):
+        draws(sampler(tmp_path, "data.paste_weight=1000"), 1)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data" / "shapes" / "images").mkdir(parents=True)
+    with pytest.raises(DataError, match="shapes/images holds no"):
+        sampler(tmp_path)
+    with pytest.raises(DataError, match="gone/images is not a folder"):
+        sampler(tmp_path, "data.sources=[{reader='duts', path='gone', weight=1}]")
+
+
+class TestParts:
+    def labelled(self) -> Labelled:
+        return Labelled(gradient(), disc(), disc(20, 20, 10))
+
+    def test_flipping_mirrors_all_three(self) -> None:
+        found = flipped(self.labelled())
+        np.testing.assert_array_equal(found.image, gradient()[:, ::-1])
+        np.testing.assert_array_equal(found.target, disc()[:, ::-1])
+        np.testing.assert_array_equal(found.others, disc(20, 20, 10)[:, ::-1])
+
+    def test_colours_stay_in_range(self) -> None:
+        """Gain .85 to 1.4, offset within .25 * 255 + 10, so monotone and bounded; each half in its share of draws."""
+        grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+        untouched = 0
+        for seed in range(200):
+            found = jittered(grey, 0.75, np.random.default_rng(seed)).astype(int)
+            untouched += int((found == grey).all())
+            values = np.arange(256)[None, :, None]
+            assert (found >= np.clip(0.85 * values - 74.75, 0, 255).astype(int) - 1).all()
+            assert (found <= np.clip(1.4 * values + 74.75, 0, 255) + 1).all()
+            assert (np.diff(found, axis=1) >= 0).all()
+        assert untouched / 200 == pytest.approx(0.0625, abs=0.05)
+        assert jittered(grey, 0.0, np.random.default_rng(0)) is grey
+
+    def test_each_component_of_a_tenth_or_more_is_chosen(self) -> None:
+        mask = np.zeros((40, 60), bool)
+        mask[2:12, 2:12] = mask[20:30, 2:12] = True
+        mask[35:37, 50:52] = True  # 4 of 204 pixels
+        found = {single_component(mask, np.random.default_rng(seed)).tobytes() for seed in range(30)}
+        parts = []
+        for rows in (slice(2, 12), slice(20, 30)):
+            part = np.zeros_like(mask)
+            part[rows, 2:12] = True
+            parts.append(part.tobytes())
+        assert found == set(parts)
+
+    @pytest.mark.parametrize("kind", ["whole", "scaled", "object"])
+    def test_crops_lie_in_their_image(self, kind: str) -> None:
+        shares = {f"{name}_share": float(name == kind) for name in ("whole", "scaled", "object")}
+        for seed in range(100):
+            rng = np.random.default_rng(seed)
+            labelled, box = draw_crop(self.labelled(), AugmentRecipe(**shares), SIZE, rng)
+            height, width = labelled.target.shape
+            assert Box.whole(height, width).intersection(box) == box
+            assert labelled.image.shape[:2] == labelled.others.shape == (height, width)
+            if kind == "whole":
+                assert box == Box.whole(HEIGHT, WIDTH)
+            elif kind == "scaled":
+                assert WIDTH / 1.4 - 1 <= box.width <= WIDTH / 0.75 + 1
+                assert box.width / box.height == pytest.approx(WIDTH / HEIGHT, rel=0.02)
+            else:
+                assert box.area <= HEIGHT * WIDTH
+                assert labelled.target[box.slices].any()
+                assert box.width >= 32
+                assert box.height >= 32
+
+    def test_object_crops_are_11_to_3_times_the_object(self) -> None:
+        """In an image with room for all of them."""
+        target = np.zeros((400, 400), bool)
+        target[160:240, 160:240] = True
+        labelled = Labelled(np.zeros((400, 400, 3), np.uint8), target, np.zeros_like(target))
+        augment = AugmentRecipe(whole_share=0, scaled_share=0, object_share=1)
+        widths = [draw_crop(labelled, augment, SIZE, np.random.default_rng(s))[1].width / 80 for s in range(300)]
+        assert 1.08 < min(widths) < 1.3
+        assert 2.5 < max(widths) < 3.02

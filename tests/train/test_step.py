@@ -1,0 +1,219 @@
+"""One training step: what it changes, what it must not, and where gradients go (facts.md §C.5-C.7, §K.10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from shapes import write_recipe
+
+from vtmr.losses import normalised_focal_loss
+from vtmr.models import build
+from vtmr.models.lite0 import Lite0
+from vtmr.train.batches import Batch, batches, click_maps, step_rng
+from vtmr.train.optimiser import freeze
+from vtmr.train.recipe import Recipe, load_recipe
+from vtmr.train.step import TrainingStep, normalised, set_training
+
+EARLY = ("encoder.stem", "encoder.stages.0", "encoder.stages.1")
+
+
+@pytest.fixture
+def network(small: int) -> Any:
+    torch.manual_seed(1)
+    return build("lite0")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    return load_recipe(write_recipe(tmp_path), ("clicks.max_steps=3",))
+
+
+@pytest.fixture
+def batch(recipe: Recipe, tmp_path: Path, small: int) -> Batch:
+    return next(batches(recipe, tmp_path / "data", small, 0))
+
+
+def statistics(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.named_buffers()}
+
+
+def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
+    """The first parts of the names of the buffers that differ."""
+    return {name.split(".")[0] for name, value in network.named_buffers() if not torch.equal(before[name], value)}
+
+
+def test_the_click_chain_leaves_the_statistics_alone(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    network.train()
+    before = statistics(network)
+    step = TrainingStep(network, recipe)
+    image = normalised(batch.image, step.spec.coarse_normalisation)
+    longest = 0
+    for seed in range(4):
+        _, chain, _ = step.chains(image, batch, None, np.random.default_rng(seed))
+        longest = max(longest, len(chain.clicks[0]))
+    assert changed(before, network) == set()
+    assert longest > len(batch.clicks[0])  # there were passes
+
+
+@pytest.mark.parametrize(
+    ("mode", "frozen", "parts"),
+    [
+        ("eval", (), {"interaction", "head", "refiner"}),
+        ("train", (), {"encoder", "interaction", "head", "refiner"}),
+        ("train", ("encoder", "head"), {"interaction", "refiner"}),
+    ],
+)
+def test_whose_statistics_a_step_updates(
+    network: Lite0, recipe: Recipe, batch: Batch, mode: str, frozen: tuple[str, ...], parts: set[str]
+) -> None:
+    recipe = replace(recipe, optimiser=replace(recipe.optimiser, encoder_batch_norm=mode, frozen=frozen))
+    freeze(network, frozen)
+    before = statistics(network)
+    TrainingStep(network, recipe)(batch, 0)
+    assert changed(before, network) == parts
+
+
+def test_gradients_reach_every_part_but_the_frozen_ones(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    freeze(network, EARLY)
+    TrainingStep(network, recipe)(batch, 0).total.backward()
+    for name, parameter in network.named_parameters():
+        if name.startswith(EARLY):
+            assert parameter.grad is None, name
+        else:
+            assert parameter.grad is not None, name
+    for part in (network.interaction, network.head, network.refiner, network.encoder.stages[6]):
+        assert part is not None
+        assert sum(float(p.grad.abs().sum()) for p in part.parameters() if p.grad is not None) > 0
+
+
+def test_a_frozen_beginning_gives_the_same_losses(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    """Its features are reused from the click chain, which changes nothing but the time."""
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    whole = TrainingStep(network, recipe)(batch, 0)
+    network.load_state_dict(state)
+    freeze(network, EARLY)
+    step = TrainingStep(network, replace(recipe, optimiser=replace(recipe.optimiser, frozen=EARLY)))
+    assert step.early_frozen
+    torch.testing.assert_close(step(batch, 0).total, whole.total, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_is_a_function_of_seed_and_number(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    """Dropout and clicks included; statistics are put back in between."""
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    totals = []
+    for number, stream in ((5, 1), (5, 99), (6, 1)):
+        network.load_state_dict(state)
+        torch.manual_seed(stream)
+        totals.append(TrainingStep(network, recipe)(batch, number).total.item())
+    assert totals[0] == totals[1]
+    assert totals[0] != totals[2]
+
+
+def test_the_batch_is_not_changed(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    clicks, image = batch.clicks, batch.image.clone()
+    TrainingStep(network, recipe)(batch, 0)
+    assert batch.clicks == clicks
+    assert torch.equal(batch.image, image)
+
+
+def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
+    network: Lite0, recipe: Recipe, batch: Batch, small: int
+) -> None:
+    """0 to 3 passes, the same number for the whole batch; the previous mask is the last pass's probability."""
+    step = TrainingStep(network, recipe)
+    image = normalised(batch.image, step.spec.coarse_normalisation)
+    seen = set()
+    for seed in range(12):
+        passes = int(np.random.default_rng(seed).integers(4))
+        c1, chain, second = step.chains(image, batch, None, np.random.default_rng(seed))
+        prev_mask = chain.prev_mask
+        assert second is None
+        assert [len(after) - len(before) for after, before in zip(chain.clicks, batch.clicks, strict=True)] == [
+            passes
+        ] * 2
+        assert torch.equal(c1, network.eval().early(image))
+        assert not prev_mask.requires_grad
+        if passes == 0:
+            assert not prev_mask.any()
+        if passes == 1:
+            with torch.no_grad():
+                blank = torch.zeros_like(prev_mask)
+                logits, _ = network.late(c1, torch.cat([blank, click_maps(batch.clicks, 5.0, small)], dim=1))
+            torch.testing.assert_close(prev_mask, torch.sigmoid(logits))
+        seen.add(passes)
+    assert seen == {0, 1, 2, 3}
+
+
+def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    found = []
+    for precision in ("float32", "bfloat16"):
+        step = TrainingStep(network, replace(recipe, no_grad_precision=precision))
+        image = normalised(batch.image, step.spec.coarse_normalisation)
+        found.append(step.chains(image, batch, None, np.random.default_rng(1)))
+    assert found[1][0].dtype == found[1][1].prev_mask.dtype == torch.float32
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=0.1, atol=0.1)
+    assert not torch.equal(found[1][0], found[0][0])  # it was asked for
+
+
+def test_the_refiner_learns_from_its_share_of_the_batch(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    none = TrainingStep(network, replace(recipe, refiner_share=0.0))(batch, 0)
+    assert none.refined.item() == none.edge.item() == 0
+    none.total.backward()
+    assert network.refiner is not None
+    assert all(p.grad is None for p in network.refiner.parameters())
+    half = TrainingStep(network, replace(recipe, refiner_share=0.5))(batch, 0)
+    assert half.refined.item() > 0
+    assert half.edge.item() > 0
+
+
+def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
+    network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The discs given to the refiner lie where the patch shows the clicks; each loss has its own ground truth."""
+    step = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))
+    got: list[tuple[torch.Tensor, ...]] = []
+
+    def spy(*tensors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        got.append(tensors)
+        return tensors[2] * 1.0, tensors[2] * 1.0
+
+    monkeypatch.setattr(network, "refine", spy)
+    losses = step(batch, 0)
+    patch, discs, logits, _, boxes = got[0]
+    torch.testing.assert_close(patch, batch.patch / 255.0)
+    assert torch.equal(boxes, batch.focus)
+    for sample, (x0, y0, x1, y1), disc in zip(batch.clicks, batch.focus.tolist(), discs, strict=True):
+        for click in sample:
+            if x0 + 1 < click.x < x1 - 1 and y0 + 1 < click.y < y1 - 1:
+                col, row = int((click.x - x0) * 64 / (x1 - x0)), int((click.y - y0) * 64 / (y1 - y0))
+                assert disc[0 if click.positive else 1, row, col] == 1
+    torch.testing.assert_close(losses.refined, normalised_focal_loss(logits, batch.patch_gt.float()).mean())
+    torch.testing.assert_close(losses.edge, normalised_focal_loss(logits, batch.patch_edge.float()).mean())
+    torch.testing.assert_close(losses.coarse, normalised_focal_loss(logits, batch.gt.float()).mean())
+    torch.testing.assert_close(losses.total, losses.coarse + losses.refined + losses.edge)
+
+
+def test_modes(network: Lite0, recipe: Recipe) -> None:
+    recipe = replace(recipe, optimiser=replace(recipe.optimiser, frozen=("head.mix",)))
+    network.eval()
+    set_training(network, recipe)
+    assert network.training
+    assert network.head.training
+    assert not network.head.mix.training
+    assert not any(module.training for module in network.encoder.modules())
+
+
+def test_normalisation_is_the_specs(network: Lite0) -> None:
+    image = torch.tensor([0, 255, 51], dtype=torch.uint8).reshape(1, 3, 1, 1)
+    assert normalised(image, network.spec.coarse_normalisation).flatten().tolist() == pytest.approx([-1, 1, -0.6])
+    assert normalised(image, network.spec.refine_normalisation).flatten().tolist() == pytest.approx([0, 1, 0.2])
+
+
+def test_streams_of_steps_differ() -> None:
+    draws = {tuple(step_rng(seed, step).integers(1 << 30, size=2)) for seed in range(5) for step in range(5)}
+    assert len(draws) == 25
