@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from vtmr.errors import DataError, InputError
+from vtmr.formats.coco import coco_runs
 from vtmr.images import read_image, read_values
-from vtmr.masks import Mask, RunLengths
+from vtmr.masks import Mask
 from vtmr.types import Image
 
 Value = TypeVar("Value")
@@ -228,20 +228,3 @@ class CocoSource:
         except (InputError, KeyError, TypeError, ValueError) as error:
             name = f"{self.name}: annotation {object_id} of {stem!r}"
             raise DataError(f"{name} has no readable mask: {str(error).rstrip('.')}.") from error
-
-
-def coco_runs(segmentation: Any, height: int, width: int) -> RunLengths:
-    """COCO's three forms of a mask: polygons, run lengths as a list, run lengths as text.
-
-    Raises TypeError, ValueError or KeyError for anything else.
-    """
-    if isinstance(segmentation, list):
-        if not segmentation or any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
-            raise ValueError("expected polygons of three points or more")
-        runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    elif isinstance(segmentation["counts"], list):
-        runs = coco_mask.frPyObjects(segmentation, height, width)
-    else:
-        runs = segmentation
-    counts, (rows, cols) = runs["counts"], runs["size"]
-    return RunLengths(int(rows), int(cols), counts.encode() if isinstance(counts, str) else counts)

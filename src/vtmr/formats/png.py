@@ -1,0 +1,115 @@
+"""Masks as PNG: one of 0 and 255 per object, or one with a palette for all; and masks beside images, read back."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as pillow
+from PIL import PngImagePlugin
+
+from vtmr.errors import InputError
+from vtmr.formats.records import AnnotatedImage, Annotation, Files, safe_part, stems
+from vtmr.images import read_values
+from vtmr.masks import Mask, RunLengths
+
+_LABELS_KEY = "vtmr:labels"  # of the PNG's text: the label of each index, so that they come back
+_MAX_TEXT = 1 << 20
+_GOLDEN_RATIO = 0.618034
+
+
+def write_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
+    """NAME/001-label.png for every object, numbered from the lowest."""
+    files = Files()
+    for image, stem in zip(images, stems(images, files), strict=True):
+        for number, annotation in enumerate(image.objects, start=1):
+            name = f"{stem}/{number:03d}-{safe_part(annotation.label)}.png"
+            files.content[name] = png_bytes(annotation.runs.decode())
+    return files
+
+
+def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
+    """NAME.mask.png with a palette for every image: index n is object n, the upper object hides the lower.
+
+    Raises InputError for more than 255 objects on one image.
+    """
+    files = Files()
+    for image, stem in zip(images, stems(images, files), strict=True):
+        if len(image.objects) > 255:
+            raise InputError(
+                f"{image.name} has {len(image.objects)} objects: an indexed PNG holds 255, take png or coco."
+            )
+        indices = np.zeros((image.height, image.width), np.uint8)
+        hidden = 0
+        for number, annotation in enumerate(image.objects, start=1):
+            mask = annotation.runs.decode()
+            hidden += int(np.count_nonzero(indices[mask]))
+            indices[mask] = number
+        if hidden:
+            files.warnings.append(f"{image.name}: objects overlap in {hidden} pixels, which only the upper one keeps.")
+        files.content[f"{stem}.mask.png"] = _indexed_bytes(indices, [annotation.label for annotation in image.objects])
+    return files
+
+
+def read_masks(path: str | Path, shape: tuple[int, int], labels: Sequence[str]) -> list[Annotation]:
+    """The objects in a mask file of the image's `shape` (height, width), lowest index first.
+
+    A palette's indices but 0 are objects; a grey image whose largest value is 255 is one object, of the values over
+    127; any other grey image is a label map. Value n takes the label stored in the file, else `labels[n - 1]`, else
+    "object". Raises InputError for a file of another size, a JPEG, or anything that read_values refuses.
+    """
+    stored, palette, size = _header(path)
+    if size != (shape[1], shape[0]):
+        raise InputError(f"The mask {path} is {size[0]}x{size[1]}: expected the image's size {shape[1]}x{shape[0]}.")
+    values = read_values(path, indices=True)
+    present = [int(value) for value in np.flatnonzero(np.bincount(values.reshape(-1), minlength=256)) if value]
+    names = stored or list(labels)
+    if not palette and present and present[-1] == 255:
+        return [_annotation(values > 127, 1, names)]
+    return [_annotation(values == value, value, names) for value in present]
+
+
+def png_bytes(mask: Mask) -> bytes:
+    """A PNG of 0 and 255."""
+    stream = io.BytesIO()
+    pillow.fromarray(mask.astype(np.uint8) * 255).save(stream, "PNG", compress_level=3)
+    return stream.getvalue()
+
+
+def _annotation(mask: Mask, value: int, names: Sequence[str]) -> Annotation:
+    return Annotation(names[value - 1] if value <= len(names) else "object", RunLengths.encode(mask))
+
+
+def _header(path: str | Path) -> tuple[list[str], bool, tuple[int, int]]:
+    """The labels stored in the file, whether it has a palette, and its (width, height)."""
+    try:
+        with pillow.open(path, formats=("PNG", "BMP", "GIF", "TIFF", "WEBP")) as image:
+            text = image.info.get(_LABELS_KEY, "[]")
+            found = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_TEXT else []
+            names = [str(name) for name in found] if isinstance(found, list) else []
+            return names, image.mode == "P", image.size
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"The mask {path} can't be read: {error}.") from error
+
+
+def _indexed_bytes(indices: NDArray[np.uint8], labels: Sequence[str]) -> bytes:
+    image = pillow.fromarray(indices)
+    image.putpalette(_palette())  # makes it a palette image
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(_LABELS_KEY, json.dumps(list(labels)))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", pnginfo=text, compress_level=3)
+    return stream.getvalue()
+
+
+def _palette() -> list[int]:
+    """Black, then 255 colours whose hues lie far apart from one to the next."""
+    colours = [(0.0, 0.0, 0.0)]
+    for number in range(255):
+        colours.append(colorsys.hsv_to_rgb(number * _GOLDEN_RATIO % 1, 0.65 if number % 2 else 0.9, 0.95))
+    return [round(channel * 255) for colour in colours for channel in colour]

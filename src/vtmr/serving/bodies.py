@@ -1,0 +1,133 @@
+"""Bodies of requests: never more than a limit in memory, JSON objects only, fields checked one by one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from vtmr.serving.answers import Refusal
+
+_REQUIRED: Any = object()
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """The body as decoded JSON. Raises Refusal: 415 for another type, 413 beyond `limit` bytes, 400 for nonsense."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(415, "not_json", f"The body is {kind or 'of no type'}: expected Content-Type: application/json.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+    except ClientDisconnect as gone:
+        raise bad_request("The body ended early.") from gone
+    try:
+        return json.loads(b"".join(chunks), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"The body isn't JSON: {error}.") from error
+
+
+def bad_request(message: str) -> Refusal:
+    return Refusal(400, "bad_request", message)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(
+        413, "too_large", f"The body is too large: expected at most {limit / 1e6:g} MB.", None, {"connection": "close"}
+    )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
+class Fields:
+    """The fields of a JSON object, taken one by one; what is left over at the end is refused by name."""
+
+    def __init__(self, record: Any, what: str = "The body") -> None:
+        """Raises Refusal when `record` isn't an object."""
+        if not isinstance(record, dict):
+            raise bad_request(f"{what} is {_kind(record)}: expected an object.")
+        self._left, self._what = dict(record), what
+
+    def take(self, name: str, default: Any = _REQUIRED) -> Any:
+        """The raw value. Raises Refusal when it is missing and has no default."""
+        value = self._left.pop(name, default)
+        if value is _REQUIRED:
+            raise bad_request(f"{self._what} lacks the field {name!r}.")
+        return value
+
+    def number(self, name: str, least: float, most: float, default: Any = _REQUIRED) -> float:
+        """A finite number in [least, most]."""
+        return require_number(self.take(name, default), name, least, most)
+
+    def integer(self, name: str, least: int, most: int, default: Any = _REQUIRED) -> int:
+        """A whole number in [least, most]."""
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise bad_request(f"{name!r} is {shown(value)}: expected a whole number from {least} to {most}.")
+        return value
+
+    def boolean(self, name: str, default: Any = _REQUIRED) -> bool:
+        value = self.take(name, default)
+        if not isinstance(value, bool):
+            raise bad_request(f"{name!r} is {shown(value)}: expected true or false.")
+        return value
+
+    def choice(self, name: str, choices: Iterable[str], default: Any = _REQUIRED) -> str:
+        """One of a few words."""
+        value, choices = self.take(name, default), list(choices)
+        if not isinstance(value, str) or value not in choices:
+            raise bad_request(f"{name!r} is {shown(value)}: expected one of {', '.join(choices)}.")
+        return value
+
+    def text(self, name: str, most: int, default: Any = _REQUIRED) -> str:
+        """Text of 1 to `most` characters, none of them for control."""
+        value = self.take(name, default)
+        if not isinstance(value, str) or not 1 <= len(value.strip()) <= most or not value.strip().isprintable():
+            raise bad_request(f"{name!r} is {shown(value)}: expected 1 to {most} printable characters.")
+        return value.strip()
+
+    def items(self, name: str, least: int, most: int) -> list[Any]:
+        """A list of `least` to `most` values."""
+        value = self.take(name)
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            size = f"{len(value)} of them" if isinstance(value, list) else _kind(value)
+            raise bad_request(f"{name!r} is {size}: expected a list of {least} to {most}.")
+        return value
+
+    def has(self, name: str) -> bool:
+        return name in self._left
+
+    def done(self) -> None:
+        """Raises Refusal when fields are left that nobody asked for."""
+        if self._left:
+            raise bad_request(f"{self._what} has the unknown field {shown(next(iter(self._left)))}.")
+
+
+def require_number(value: Any, name: str, least: float, most: float) -> float:
+    """A finite JSON number in [least, most]. Raises Refusal."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise bad_request(f"{name!r} is {shown(value)}: expected a number from {least:g} to {most:g}.")
+    return float(value) if math.isfinite(value) else least
+
+
+def shown(value: Any) -> str:
+    """A value as an error's sentence shows it: as JSON, at most 60 characters."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "text", bool: "true or false", type(None): "null", dict: "an object"}
+    return kinds.get(type(value), "a number")

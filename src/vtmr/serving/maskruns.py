@@ -1,0 +1,73 @@
+"""Masks on the wire: the bounding box and, inside it, run lengths row by row, zeros first (docs/api.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.masks import Mask, bounding_box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskRuns:
+    """A mask of some image: its bounding box and the run lengths in it, int64. box: None for an empty mask."""
+
+    box: Box | None
+    runs: NDArray[np.int64]
+
+    @staticmethod
+    def encode(mask: Mask) -> MaskRuns:
+        """Of a bool mask H x W."""
+        box = bounding_box(mask)
+        if box is None:
+            return EMPTY
+        flat = mask[box.slices].reshape(-1)
+        turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        starts = np.concatenate([[0], turns]) if not flat[0] else np.concatenate([[0, 0], turns])
+        return MaskRuns(box, np.diff(starts, append=flat.size))
+
+    def decode(self, height: int, width: int) -> Mask:
+        """The bool mask height x width. Raises InputError when the box doesn't lie in it."""
+        mask = np.zeros((height, width), np.bool_)
+        if self.box is not None:
+            if self.box.intersection(Box.whole(height, width)) != self.box:
+                raise InputError(f"The mask's box {self.box.as_tuple()} leaves the image of {width}x{height} pixels.")
+            signs = np.arange(self.runs.size) % 2 == 1
+            mask[self.box.slices] = np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
+        return mask
+
+    @property
+    def area(self) -> int:
+        """Pixels that are on."""
+        return int(self.runs[1::2].sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """{"box", "runs"}"""
+        return {"box": list(self.box.as_tuple()) if self.box else None, "runs": self.runs.tolist()}
+
+    @staticmethod
+    def from_json(record: Any) -> MaskRuns:
+        """The inverse. Raises InputError for anything else, and for runs that don't fill the box."""
+        try:
+            box = Box(*(_whole(bound) for bound in record["box"])) if record["box"] is not None else None
+            runs = np.array([_whole(run) for run in record["runs"]], np.int64)
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(f"The mask can't be read ({reason}): expected box and runs of whole numbers.") from error
+        if (runs < 0).any() or int(runs.sum()) != (box.area if box else 0):
+            raise InputError("The mask's runs don't fill its box: expected whole numbers from 0 that sum to its area.")
+        return MaskRuns(box, runs)
+
+
+EMPTY = MaskRuns(None, np.empty(0, np.int64))
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 1 << 40:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
