@@ -15,6 +15,7 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
 from vtmr.segmenter.layers import overlaid
+from vtmr.spec import ZoomSchedule
 from vtmr.types import Click, FloatMap, Image, MaskEdit
 
 
@@ -153,7 +154,7 @@ def test_the_focus_box_reaches_the_refiner_in_grid_units() -> None:
 
 @pytest.mark.parametrize("freeze_from_click", [2, 11])
 def test_from_the_freezing_click_on_only_the_focus_area_changes(freeze_from_click: int) -> None:
-    segmenter = Segmenter(ColourNetwork(freeze_from_click=freeze_from_click))
+    segmenter = Segmenter(ColourNetwork(freeze_from_click=freeze_from_click), zoom=ZoomSchedule(schedule="off"))
     scene = segmenter.prepare(shapes_image(600, 800))
     rng = np.random.default_rng(3)
     clicks: list[Click] = [Click(280, 270)]

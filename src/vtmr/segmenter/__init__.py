@@ -1,4 +1,4 @@
-"""One click's inference: target crop -> coarse -> focus crop -> refine -> mask."""
+"""One click's inference: target crop -> coarse -> focus crop -> refine -> zoomed pass -> mask."""
 
 from __future__ import annotations
 

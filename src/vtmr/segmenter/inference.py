@@ -16,16 +16,25 @@ from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
 from vtmr.segmenter import focalclick
 from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
-from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, overlaid
+from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
+from vtmr.segmenter.zoomed import blended, zoom_guidance
+from vtmr.spec import ZoomSchedule
 from vtmr.types import Click, Event, FloatMap, Image, MaskEdit, Network, active_clicks
+from vtmr.zoom import Warp, warp_towards
 
 
 class Segmenter:
-    """A Predictor around a Network: target crop, coarse pass, focus crop, refining pass, layered answer."""
+    """A Predictor around a Network: target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, zoom: ZoomSchedule | None = None) -> None:
+        """zoom: in place of the one in the network's spec."""
         self.network = network
         self.spec = network.spec
+        self.zoom = zoom or network.spec.zoom
+
+    def zoom_weight(self, clicks: int) -> float:
+        """The zoomed pass's share of the answer to that many clicks; 0 in a pipeline that knows no zoom."""
+        return self.zoom.weight(clicks) if self.spec.pipeline == "vtmr" else 0.0
 
     @property
     def name(self) -> str:
@@ -83,9 +92,34 @@ class Segmenter:
         refined = LogitLayer.of(focus, self._refine(scene, focus, frame, clicks, coarse_logits, features))
         frozen = previous is not None and len(clicks) >= spec.freeze_from_click
         base = previous.layers if previous is not None and frozen else (LogitLayer.of(target, coarse_logits),)
-        added = refined.logits.nbytes + (0 if frozen else base[0].logits.nbytes)
+        weight = self.zoom_weight(len(clicks))
+        if weight:
+            base, refined = self._with_zoomed(scene, base, refined, frame, clicks, threshold_logit, weight)
+        added = refined.logits.nbytes * (1 if frozen and not weight else 2)
         layers = overlaid(base, refined)
         return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), added)
+
+    def _with_zoomed(
+        self,
+        scene: Pyramid,
+        base: tuple[LogitLayer, ...],
+        refined: LogitLayer,
+        frame: Frame,
+        clicks: Sequence[Click],
+        threshold_logit: float,
+        weight: float,
+    ) -> tuple[tuple[LogitLayer, ...], LogitLayer]:
+        """Base and refined layer with the zoomed pass blended into both, inside the target crop (the frame's box)."""
+        fresh = overlaid(base, refined)
+        fresh_mask = logits_on(fresh, frame) > threshold_logit
+        zoom, radius = self.zoom, self.spec.disc_radius
+        guidance = zoom_guidance(fresh_mask, clicks_on(frame, clicks), radius, zoom.guidance)
+        warp = warp_towards(guidance, frame.box, frame.width, zoom.kernel)
+        seen = (logits_on(fresh, warp) > threshold_logit).astype(np.float32)
+        zoomed, _ = self.network.coarse(warp.sample(scene), seen, clicks_on(warp, clicks))
+        focus = Frame(refined.box, frame.width, frame.height)
+        below = blended(base, zoomed, warp, frame, weight)
+        return overlaid(base, below), blended((refined,), zoomed, warp, focus, weight)
 
     def _refine(
         self, scene: Pyramid, focus: Box, frame: Frame, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any
@@ -107,9 +141,9 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
     return clicks
 
 
-def clicks_on(frame: Frame, clicks: Sequence[Click]) -> list[Click]:
-    """The clicks in the frame's grid coordinates; those outside its box too, as their discs may reach in."""
-    points = frame.to_grid(np.array([(click.x, click.y) for click in clicks]))
+def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:
+    """The clicks in the grid's coordinates; those outside its box too, as their discs may reach in."""
+    points = grid.to_grid(np.array([(click.x, click.y) for click in clicks]))
     return [Click(float(x), float(y), click.positive) for (x, y), click in zip(points, clicks, strict=True)]
 
 

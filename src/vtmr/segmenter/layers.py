@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +21,20 @@ from vtmr.types import FloatMap
 
 _STRIP_PIXELS = 1 << 19  # upsampled at a time, so that no float array of the image's size exists
 _PIXELS_PER_SPAN = 128  # filling a run of pixels by itself pays from about this length on
+
+
+class Cells(Protocol):
+    """Columns and rows of cells in the image, even (`Frame`) or not (`Warp`)."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Image x of every column's centre and image y of every row's, increasing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +64,9 @@ class LogitLayer:
         """All of it in view."""
         return LogitLayer(box, logits, (box,))
 
-    def sample_into(self, grid: FloatMap, frame: Frame) -> None:
-        """Overwrites those cells of `grid` (logits, on the frame) whose centres lie where this layer shows."""
-        xs, ys = frame.centres()
+    def sample_into(self, grid: FloatMap, cells_of_grid: Cells) -> None:
+        """Overwrites those cells of `grid` (logits) whose centres lie where this layer shows."""
+        xs, ys = cells_of_grid.centres()
         cells = [
             (*np.searchsorted(ys, (part.y0, part.y1)), *np.searchsorted(xs, (part.x0, part.x1))) for part in self.parts
         ]
@@ -164,10 +179,15 @@ class LayeredPrediction:
 
     def logits_on(self, frame: Frame) -> FloatMap:
         """float32 logits at the centres of the frame's grid cells, -inf outside every layer."""
-        grid = np.full((frame.height, frame.width), -np.inf, np.float32)
-        for layer in self.layers:
-            layer.sample_into(grid, frame)
-        return grid
+        return logits_on(self.layers, frame)
+
+
+def logits_on(layers: Sequence[LogitLayer], cells: Cells) -> FloatMap:
+    """float32 logits of layers laid in order, at the cells' centres; -inf outside every layer."""
+    grid = np.full((cells.height, cells.width), -np.inf, np.float32)
+    for layer in layers:
+        layer.sample_into(grid, cells)
+    return grid
 
 
 def overlaid(layers: tuple[LogitLayer, ...], newest: LogitLayer) -> tuple[LogitLayer, ...]:

@@ -1,0 +1,41 @@
+"""What the zoomed pass looks at, and how its logits join the answer.
+
+Source: VTMR Fig. 4 and its section on target-aware zooming; facts.md §B, §L.1-2; docs/decisions/0004-zoom.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vtmr.geometry import Frame
+from vtmr.masks import Mask, disc_maps
+from vtmr.segmenter.layers import LogitLayer, logits_on
+from vtmr.spec import Guidance
+from vtmr.types import Click, FloatMap
+from vtmr.zoom import Warp
+
+LOGIT_LIMIT = np.float32(20)  # for both sides of the blend: where no layer is, the answer is minus infinity
+
+
+def zoom_guidance(fresh_mask: Mask, clicks: Sequence[Click], radius: float, wanted: Guidance) -> Mask:
+    """Where to look: the fresh mask, the discs of all clicks, or both. All bool S x S, the clicks on the same grid."""
+    if wanted == "mask":
+        return fresh_mask
+    points = np.array([(click.x, click.y) for click in clicks])
+    positive = np.array([click.positive for click in clicks])
+    discs = disc_maps(points, positive, radius, *fresh_mask.shape).any(axis=0)
+    return np.asarray(discs if wanted == "clicks" else discs | fresh_mask)
+
+
+def blended(layers: Sequence[LogitLayer], zoomed: FloatMap, warp: Warp, frame: Frame, weight: float) -> LogitLayer:
+    """A layer on the frame's box: (1 - weight) times what `layers` show there + weight times the unwarped logits.
+
+    zoomed: logits on the warp's grid. The blend is taken at the centres of the frame's cells, with both sides held
+    within LOGIT_LIMIT, and is bilinear in between.
+    """
+    share = np.float32(weight)
+    logits = np.clip(logits_on(layers, frame), -LOGIT_LIMIT, LOGIT_LIMIT) * (1 - share)
+    logits += np.clip(warp.unwarp(zoomed, frame), -LOGIT_LIMIT, LOGIT_LIMIT) * share
+    return LogitLayer.of(frame.box, logits)
