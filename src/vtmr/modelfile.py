@@ -46,7 +46,10 @@ _REFUSED_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models."""
+    """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models.
+
+    Where `spec.refines` is false there is no embedded graph and `refine` is empty.
+    """
 
     spec: ModelSpec
     coarse: bytes
@@ -175,7 +178,8 @@ def parse(data: bytes, name: str) -> ModelFile:
         counters = {str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()}
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{name} has damaged metadata ({error}): copy or export the model again.") from error
-    _graph_and_metadata(refine, f"The refiner in {name}")
+    if spec.refines:
+        _graph_and_metadata(refine, f"The refiner in {name}")
     found, expected = _digest(graph, refine), metadata[DIGEST_KEY]
     if found != expected:
         raise CheckpointError(

@@ -116,7 +116,6 @@ class ModelSpec:
     input_size: int = 256
     disc_radius: float = 5.0  # of the coarse network's clicks
     refine_disc_radius: float = 5.0
-    refines: bool = True  # whether there is a refining pass
     threshold: float = 0.5
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
@@ -137,9 +136,16 @@ class ModelSpec:
         if not 0 < self.threshold < 1:
             raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
         if min(self.disc_radius, self.refine_disc_radius) <= 0 or min(self.target_ratio, self.focus_ratio) < 1:
-            raise ConfigError("disc_radius and refine_disc_radius must be positive, the two ratios at least 1.")
+            raise ConfigError(
+                "disc_radius and refine_disc_radius must be positive, target_ratio and focus_ratio at least 1."
+            )
         if self.pipeline not in get_args(Pipeline):
             raise ConfigError(f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}.")
+
+    @property
+    def refines(self) -> bool:
+        """Whether a refining pass follows the coarse one; RITM has none."""
+        return self.pipeline != "ritm"
 
     def to_json(self) -> str:
         """As one JSON object."""

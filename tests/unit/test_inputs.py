@@ -23,7 +23,8 @@ def test_normalise_is_the_formula_per_channel() -> None:
 
 
 def test_click_maps_separate_the_signs_and_centre_on_the_pixel() -> None:
-    maps = click_maps([Click(10.5, 20.5), Click(40.5, 30.5, positive=False), Click(50.5, 20.5)], SPEC)
+    clicks = [Click(10.5, 20.5), Click(40.5, 30.5, positive=False), Click(50.5, 20.5)]
+    maps = click_maps(clicks, 5.0, 64)
     assert maps.shape == (1, 2, 64, 64)
     assert maps.sum(axis=(0, 2, 3)).tolist() == [162, 81]
     assert maps[0, 0, 20, 15] == 1  # column 10 + 5 is still inside

@@ -43,7 +43,8 @@ def test_defaults_are_the_papers() -> None:
         ({"disc_radius": 0.0}, "disc_radius"),
         ({"target_ratio": 0.9}, "target_ratio"),
         ({"focus_ratio": 0.9}, "focus_ratio"),
-        ({"pipeline": "ritm"}, "pipeline is 'ritm': expected one of vtmr, focalclick"),
+        ({"pipeline": "sam"}, "pipeline is 'sam': expected one of vtmr, focalclick, ritm"),
+        ({"refine_disc_radius": 0.0}, "refine_disc_radius"),
     ],
 )
 def test_values_that_no_pipeline_could_use(values: dict[str, Any], says: str) -> None:

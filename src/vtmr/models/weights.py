@@ -48,7 +48,7 @@ def _from_safetensors(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
 def _from_onnx(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
     model = modelfile.parse(path.read_bytes(), str(path))
     state = {name: torch.tensor(value) for name, value in model.counters.items()}
-    for graph in (model.coarse, model.refine):
+    for graph in (model.coarse, model.refine) if model.spec.refines else (model.coarse,):
         for tensor in onnx.load_model_from_string(graph).graph.initializer:
             state[tensor.name] = torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
     return state, model.spec

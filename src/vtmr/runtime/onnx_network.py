@@ -44,7 +44,7 @@ class OnnxNetwork:
             raise ConfigError(f"threads is {self.threads}: expected at least 1.")
         self._spec = model.spec
         self._coarse = _session(model.coarse, self.threads, name)
-        self._refine = _session(model.refine, self.threads, f"The refiner in {name}")
+        self._refine = _session(model.refine, self.threads, f"The refiner in {name}") if model.spec.refines else None
         _check_graphs(self._coarse, self._refine, model.spec, name)
 
     @property
@@ -68,11 +68,13 @@ class OnnxNetwork:
         """See `Network.refine`."""
         feeds = (
             normalise(patch, self._spec.refine_normalisation),
-            click_maps(clicks, self._spec),
+            click_maps(clicks, self._spec.refine_disc_radius, self._spec.input_size),
             np.ascontiguousarray(coarse_logits, np.float32)[None, None],
             features,
             np.array([box], np.float32),
         )
+        if self._refine is None:
+            raise ConfigError(f"{self._spec.model} has no refiner: its pipeline is {self._spec.pipeline!r}.")
         (logits,) = self._refine.run(REFINE_OUTPUTS, dict(zip(REFINE_INPUTS, feeds, strict=True)))
         refined: FloatMap = logits[0, 0]
         return refined
@@ -94,22 +96,30 @@ def _session(graph: bytes, threads: int, name: str) -> ort.InferenceSession:
         ) from error
 
 
-def _check_graphs(coarse: ort.InferenceSession, refine: ort.InferenceSession, spec: ModelSpec, name: str) -> None:
+def _check_graphs(
+    coarse: ort.InferenceSession, refine: ort.InferenceSession | None, spec: ModelSpec, name: str
+) -> None:
     """Raises CheckpointError when inputs or outputs aren't those that the spec implies."""
     size = spec.input_size
-    full, quarter = [size, size], [size // 4, size // 4]
+    full, sides = [size, size], (size // 4, size // 8)  # an eighth where the network halves its input
     features = next((list(output.shape) for output in coarse.get_outputs() if output.name == "features"), [])
-    width = features[1] if len(features) == 4 else "?"
+    width, side = (features[1], features[2]) if len(features) == 4 else ("?", sides[0])
+    side = side if side in sides else sides[0]
     shapes: dict[str, list[Any]] = {
         "image": [1, 3, *full], "maps": [1, 3, *full], "patch": [1, 3, *full], "discs": [1, 2, *full],
-        "coarse_logits": [1, 1, *full], "features": [1, width, *quarter], "boxes": [1, 4], "logits": [1, 1, *full],
+        "coarse_logits": [1, 1, *full], "features": [1, width, side, side], "boxes": [1, 4], "logits": [1, 1, *full],
     }  # fmt: skip
-    for graph, nodes, names in (
-        ("coarse", coarse.get_inputs(), COARSE_INPUTS),
-        ("coarse", coarse.get_outputs(), COARSE_OUTPUTS),
-        ("refine", refine.get_inputs(), REFINE_INPUTS),
-        ("refine", refine.get_outputs(), REFINE_OUTPUTS),
-    ):
+    sessions: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
+        "coarse": (coarse, COARSE_INPUTS, COARSE_OUTPUTS)
+    }
+    if refine is not None:
+        sessions["refine"] = (refine, REFINE_INPUTS, REFINE_OUTPUTS)
+    checks = [
+        (graph, nodes, names)
+        for graph, (session, inputs, outputs) in sessions.items()
+        for nodes, names in ((session.get_inputs(), inputs), (session.get_outputs(), outputs))
+    ]
+    for graph, nodes, names in checks:
         found: _Tensors = {node.name: (list(node.shape), node.type) for node in nodes}
         expected: _Tensors = {key: (shapes[key], "tensor(float)") for key in names}
         if found != expected:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError, ConfigError
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
 from vtmr.train.recipe import Recipe, as_values
@@ -64,8 +64,8 @@ def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> t
 
 
 def save_checkpoint(
-    out: Path, recipe: Recipe, network: Lite0, adam: torch.optim.Adam, average: MovingAverage, spec: ModelSpec,
-    progress: Progress,
+    out: Path, recipe: Recipe, network: InteractiveNetwork, adam: torch.optim.Adam, average: MovingAverage,
+    spec: ModelSpec, progress: Progress,
 ) -> None:  # fmt: skip
     """Writes both files. `spec` holds the ancestors' lineage only. Raises InputError when the disk is full."""
     names = {id(p): name for name, p in network.named_parameters()}
@@ -87,7 +87,7 @@ def save_checkpoint(
 
 
 def restore_checkpoint(
-    out: Path, recipe: Recipe, network: Lite0, adam: torch.optim.Adam, average: MovingAverage
+    out: Path, recipe: Recipe, network: InteractiveNetwork, adam: torch.optim.Adam, average: MovingAverage
 ) -> tuple[Progress, ModelSpec]:
     """Brings everything back to where `save_checkpoint` left it. Raises CheckpointError or ConfigError."""
     path = out / STATE

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.models import build
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import ModelSpec
@@ -70,7 +70,7 @@ def run(
     training.run()
 
 
-def initial_network(recipe: Recipe, init: Path | None) -> tuple[Lite0, ModelSpec]:
+def initial_network(recipe: Recipe, init: Path | None) -> tuple[InteractiveNetwork, ModelSpec]:
     """The network to start from and its spec (with the ancestors' lineage). Raises CheckpointError."""
     if init is None:
         torch.manual_seed(recipe.seed)

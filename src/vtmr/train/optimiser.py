@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from vtmr.errors import ConfigError
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.train.recipe import OptimiserRecipe
 
 
-def freeze(network: Lite0, names: tuple[str, ...]) -> None:
+def freeze(network: InteractiveNetwork, names: tuple[str, ...]) -> None:
     """Takes the named parts out of training. Raises ConfigError for a part that doesn't exist."""
     for name in names:
         try:
@@ -22,7 +22,7 @@ def freeze(network: Lite0, names: tuple[str, ...]) -> None:
         part.requires_grad_(False)
 
 
-def build_adam(network: Lite0, recipe: OptimiserRecipe) -> torch.optim.Adam:
+def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.optim.Adam:
     """Groups "new" (factor 1) and "encoder"; each group keeps its factor for `set_learning_rate`."""
     encoder = {id(p) for p in network.encoder.parameters()}
     trained = [p for p in network.parameters() if p.requires_grad]

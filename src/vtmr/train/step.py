@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vtmr.losses import normalised_focal_loss
-from vtmr.models.lite0 import Lite0
+from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, step_rng
 from vtmr.train.chain import Chain
@@ -52,7 +52,7 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def set_training(network: Lite0, recipe: Recipe) -> None:
+def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
     """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen parts."""
     network.train()
     if recipe.optimiser.encoder_batch_norm == "eval":
@@ -64,7 +64,7 @@ def set_training(network: Lite0, recipe: Recipe) -> None:
 class TrainingStep:
     """Computes the losses of a batch. All randomness comes from (seed, step)."""
 
-    def __init__(self, network: Lite0, recipe: Recipe) -> None:
+    def __init__(self, network: InteractiveNetwork, recipe: Recipe) -> None:
         self.network = network
         self.recipe = recipe
         self.spec = network.spec
@@ -141,7 +141,7 @@ class TrainingStep:
             [Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive) for c in sample]
             for sample, (x0, y0, x1, y1) in zip(chain.clicks[:n], batch.focus[:n].tolist(), strict=True)
         ]
-        discs = click_maps(in_patch, self.spec.disc_radius, size).contiguous(memory_format=torch.channels_last)
+        discs = click_maps(in_patch, self.spec.refine_disc_radius, size).contiguous(memory_format=torch.channels_last)
         refined, edge = self.network.refine(patch, discs, logits[:n], features[:n], batch.focus[:n])
         return (
             normalised_focal_loss(refined, batch.patch_gt[:n].float()).mean(),

@@ -23,6 +23,7 @@ SPEC = ModelSpec(
     coarse_normalisation=Normalisation((10.0, 20.0, 30.0), (2.0, 4.0, 5.0)),
     input_size=SIZE,
     disc_radius=3.0,
+    refine_disc_radius=3.0,
     terms="for tests",
 )
 COLOURS = np.array([1, 2, 3, 10, 100, 1000], np.float32).reshape(1, 6, 1, 1)

@@ -1,0 +1,98 @@
+"""The networks by name: parts take numbers, builders hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from vtmr.errors import ConfigError
+from vtmr.models.hrnet import HRNetSize
+from vtmr.models.hrnet_ocr import HRNetOcr
+from vtmr.models.lite0 import Lite0
+from vtmr.models.mit import MitSize
+from vtmr.models.network import InteractiveNetwork
+from vtmr.models.segformer import SegFormer
+from vtmr.spec import ModelSpec, Normalisation
+
+IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+
+MIT_B0 = MitSize(widths=(32, 64, 160, 256), depths=(2, 2, 2, 2))
+MIT_B3 = MitSize(widths=(64, 128, 320, 512), depths=(3, 4, 18, 3))
+HRNET_18S = HRNetSize(width=18, blocks=2, exchanges=(1, 3, 2))
+HRNET_18 = HRNetSize(width=18, blocks=4, exchanges=(1, 4, 3))
+HRNET_32 = HRNetSize(width=32, blocks=4, exchanges=(1, 4, 3))
+
+
+def vtmr_b0() -> SegFormer:
+    """VTMR's smaller network."""
+    return SegFormer(ModelSpec("vtmr-b0", IMAGENET), MIT_B0, head_width=256)
+
+
+def vtmr_b3() -> SegFormer:
+    """VTMR's larger network."""
+    return SegFormer(ModelSpec("vtmr-b3", IMAGENET), MIT_B3, head_width=512)
+
+
+def focalclick_b0() -> SegFormer:
+    """FocalClick B0-S2."""
+    return SegFormer(ModelSpec("focalclick-b0", IMAGENET, pipeline="focalclick"), MIT_B0, head_width=256)
+
+
+def focalclick_b0_s1() -> SegFormer:
+    """FocalClick B0-S1, whose coarse network works at 128 pixels."""
+    spec = ModelSpec("focalclick-b0-s1", IMAGENET, pipeline="focalclick", disc_radius=3.0)
+    return SegFormer(spec, MIT_B0, head_width=256, halved=True)
+
+
+def focalclick_b3() -> SegFormer:
+    """FocalClick B3-S2."""
+    return SegFormer(ModelSpec("focalclick-b3", IMAGENET, pipeline="focalclick"), MIT_B3, head_width=512)
+
+
+def focalclick_hrnet18s() -> HRNetOcr:
+    """FocalClick HRNet18s-S2."""
+    return HRNetOcr(ModelSpec("focalclick-hrnet18s", IMAGENET, pipeline="focalclick"), HRNET_18S, ocr_width=48)
+
+
+def focalclick_hrnet32() -> HRNetOcr:
+    """FocalClick HRNet32-S2."""
+    return HRNetOcr(ModelSpec("focalclick-hrnet32", IMAGENET, pipeline="focalclick"), HRNET_32, ocr_width=128)
+
+
+def ritm_hrnet18s() -> HRNetOcr:
+    """RITM HRNet18s."""
+    return HRNetOcr(ModelSpec("ritm-hrnet18s", IMAGENET, pipeline="ritm"), HRNET_18S, ocr_width=48)
+
+
+def ritm_hrnet18() -> HRNetOcr:
+    """RITM HRNet18."""
+    return HRNetOcr(ModelSpec("ritm-hrnet18", IMAGENET, pipeline="ritm"), HRNET_18, ocr_width=64)
+
+
+def ritm_hrnet32() -> HRNetOcr:
+    """RITM HRNet32."""
+    return HRNetOcr(ModelSpec("ritm-hrnet32", IMAGENET, pipeline="ritm"), HRNET_32, ocr_width=128)
+
+
+BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
+    "lite0": Lite0,
+    "vtmr-b0": vtmr_b0,
+    "vtmr-b3": vtmr_b3,
+    "focalclick-b0": focalclick_b0,
+    "focalclick-b0-s1": focalclick_b0_s1,
+    "focalclick-b3": focalclick_b3,
+    "focalclick-hrnet18s": focalclick_hrnet18s,
+    "focalclick-hrnet32": focalclick_hrnet32,
+    "ritm-hrnet18s": ritm_hrnet18s,
+    "ritm-hrnet18": ritm_hrnet18,
+    "ritm-hrnet32": ritm_hrnet32,
+}
+
+
+def build(name: str) -> InteractiveNetwork:
+    """A new network of that name with random weights. Raises ConfigError for a name that doesn't exist."""
+    if name not in BUILDERS:
+        near = get_close_matches(name, BUILDERS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"There is no network {name!r}: known are {', '.join(BUILDERS)}.{hint}")
+    return BUILDERS[name]()

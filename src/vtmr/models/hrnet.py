@@ -1,0 +1,145 @@
+"""HRNetV2 as an encoder: branches at strides 4 to 32 that keep exchanging [hrnet2020; facts.md §A.5]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STEM = 64
+BOTTLENECK, EXPANSION = 64, 4
+
+
+class HRNetSize(NamedTuple):
+    """Width of the finest branch (each further one has twice as many), blocks per branch, exchanges per stage."""
+
+    width: int
+    blocks: int
+    exchanges: tuple[int, int, int]
+
+
+def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, *, relu: bool = True) -> nn.Sequential:
+    """Convolution without bias, BatchNorm and, unless told otherwise, ReLU."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs),
+    ]  # fmt: skip
+    return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+
+
+def upsampled(maps: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, corners aligned, to the height and width of `like`."""
+    return F.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=True)
+
+
+class ResidualBlock(nn.Module):
+    """The input, or a shortcut where its width changes, plus a body of convolutions; then ReLU."""
+
+    def __init__(self, body: nn.Sequential, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B x inputs x h x w to B x outputs x h x w."""
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def basic_block(width: int) -> ResidualBlock:
+    """Two 3x3 convolutions."""
+    body = nn.Sequential(conv_norm(width, width, 3), conv_norm(width, width, 3, relu=False))
+    return ResidualBlock(body, nn.Identity())
+
+
+def bottleneck(inputs: int) -> ResidualBlock:
+    """1x1, 3x3, 1x1 convolutions, to 256 channels."""
+    outputs = EXPANSION * BOTTLENECK
+    body = nn.Sequential(
+        conv_norm(inputs, BOTTLENECK, 1), conv_norm(BOTTLENECK, BOTTLENECK, 3),
+        conv_norm(BOTTLENECK, outputs, 1, relu=False),
+    )  # fmt: skip
+    return ResidualBlock(body, nn.Identity() if inputs == outputs else conv_norm(inputs, outputs, 1, relu=False))
+
+
+class Exchange(nn.Module):
+    """Blocks on every branch, then every branch gets the sum of all, each brought to its resolution and width."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Sequential(*(basic_block(w) for _ in range(blocks))) for w in widths)
+        self.fusions = nn.ModuleList(
+            nn.ModuleList(self._fusion(widths, source, target) for source in range(len(widths)))
+            for target in range(len(widths))
+        )
+
+    @staticmethod
+    def _fusion(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
+        """From a coarser branch one 1x1 convolution (then upsampling), from a finer one halvings by convolution."""
+        if source == target:
+            return nn.Identity()
+        if source > target:
+            return conv_norm(widths[source], widths[target], 1, relu=False)
+        width = widths[source]
+        halvings = [conv_norm(width, width, 3, 2) for _ in range(target - source - 1)]
+        return nn.Sequential(*halvings, conv_norm(width, widths[target], 3, 2, relu=False))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """One map per branch, finest first, to the same shapes."""
+        own = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
+        fused = []
+        for target, fusions in enumerate(self.fusions):
+            parts = [fusion(x) for fusion, x in zip(cast(nn.ModuleList, fusions), own, strict=True)]
+            finer, coarser = parts[: target + 1], parts[target + 1 :]
+            fused.append(F.relu(sum(finer) + sum(upsampled(part, own[target]) for part in coarser)))
+        return fused
+
+
+class Stage(nn.Module):
+    """A transition that opens one more branch, then exchanges."""
+
+    def __init__(self, before: tuple[int, ...], widths: tuple[int, ...], blocks: int, exchanges: int) -> None:
+        super().__init__()
+        opened = conv_norm(before[-1], widths[-1], 3, 2)
+        kept = (
+            nn.Identity() if old == new else conv_norm(old, new, 3) for old, new in zip(before, widths, strict=False)
+        )
+        self.transition = nn.ModuleList([*kept, opened])
+        self.exchanges = nn.Sequential(*(Exchange(widths, blocks) for _ in range(exchanges)))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """One map per branch, finest first, to one more; the new branch grows from the coarsest."""
+        opened: list[Tensor] = self.exchanges([t(x) for t, x in zip(self.transition, [*maps, maps[-1]], strict=True)])
+        return opened
+
+
+class HRNet(nn.Module):
+    """All branches at stride 4, 15 * width channels; the clicks join at stride 2."""
+
+    def __init__(self, size: HRNetSize) -> None:
+        super().__init__()
+        w = size.width
+        widths = (w, 2 * w, 4 * w, 8 * w)
+        outputs = EXPANSION * BOTTLENECK
+        self.channels = sum(widths)
+        self.stem1 = conv_norm(3, STEM, 3, 2)
+        self.stem2 = conv_norm(STEM, STEM, 3, 2)
+        self.bottlenecks = nn.Sequential(bottleneck(STEM), *(bottleneck(outputs) for _ in range(size.blocks - 1)))
+        self.stage2 = Stage((outputs,), widths[:2], size.blocks, size.exchanges[0])
+        self.stage3 = Stage(widths[:2], widths[:3], size.blocks, size.exchanges[1])
+        self.stage4 = Stage(widths[:3], widths, size.blocks, size.exchanges[2])
+
+    def early_parameters(self) -> Iterator[nn.Parameter]:
+        """Those that `early` uses."""
+        return self.stem1.parameters()
+
+    def early(self, image: Tensor) -> Tensor:
+        """B x 64 x S/2 x S/2: all that doesn't depend on the clicks."""
+        x: Tensor = self.stem1(image)
+        return x
+
+    def late(self, x: Tensor) -> Tensor:
+        """B x 15 width x S/4 x S/4 from the map at stride 2, clicks included."""
+        maps = self.stage4(self.stage3(self.stage2([self.bottlenecks(self.stem2(x))])))
+        return torch.cat([maps[0], *(upsampled(x, maps[0]) for x in maps[1:])], dim=1)

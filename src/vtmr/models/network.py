@@ -1,0 +1,73 @@
+"""What every network of ours can do; training, export and inference know no more of it than this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import final
+
+from torch import Tensor, nn
+
+from vtmr.errors import ConfigError
+from vtmr.models.refiner import Refiner
+from vtmr.spec import ModelSpec
+
+
+class InteractiveNetwork(nn.Module, ABC):
+    """A coarse network in two parts, and its refiner where it has one; S is the input size.
+
+    Images are normalised as `spec` says. Where a subclass holds `encoder`, that is the pretrained part, for which
+    optimisers have a learning rate of its own.
+    """
+
+    spec: ModelSpec
+    encoder: nn.Module
+    refiner: Refiner | None
+
+    @abstractmethod
+    def load_imagenet(self, path: Path | None = None) -> ModelSpec:
+        """Starts the encoder from ImageNet weights; returns the spec with what their licence asks for.
+
+        path: the weights' file, where they aren't in an installed package. Raises CheckpointError when they can't be
+        found or don't fit, saying where to get them.
+        """
+
+    @abstractmethod
+    def early_parameters(self) -> Iterator[nn.Parameter]:
+        """Those of `early`: where all are frozen, its result serves every step of a click chain."""
+
+    @abstractmethod
+    def early(self, image: Tensor) -> Tensor:
+        """What depends on the image alone; image: normalised B x 3 x S x S."""
+
+    @abstractmethod
+    def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Like `late`, and third the logits B x 1 x S x S for an auxiliary loss, None where the network has none."""
+
+    @final
+    def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits B x 1 x S x S and features B x E x h x w.
+
+        c1: as `early` returned it; maps: B x 3 x S x S as [prev_mask, positive discs, negative discs].
+        """
+        logits, features, _ = self.decode(c1, maps)
+        return logits, features
+
+    @final
+    def coarse(self, image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """`late(early(image), maps)`: the whole coarse pass."""
+        return self.late(self.early(image), maps)
+
+    @final
+    def refine(
+        self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, features: Tensor, boxes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Refined logits and edge logits of the focus crop, both B x 1 x S x S; see `Refiner.forward`.
+
+        Raises ConfigError in a network without a refiner (`spec.refines` is false).
+        """
+        if self.refiner is None:
+            raise ConfigError(f"{self.spec.model} has no refiner: expected a spec with `refines`.")
+        refined: tuple[Tensor, Tensor] = self.refiner(patch, discs, coarse_logits, features, boxes)
+        return refined
