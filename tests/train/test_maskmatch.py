@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from shapes import RECIPE
+from shapes import RECIPE, write_recipe
 from torch import Tensor, nn
 
 from vtmr.errors import ConfigError
@@ -23,6 +24,7 @@ from vtmr.train.batches import Batch, click_maps, collate, step_rng
 from vtmr.train.chain import Chain
 from vtmr.train.checkpoint import comparable
 from vtmr.train.clicks import corrective_click
+from vtmr.train.loop import run
 from vtmr.train.maskmatch import second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe, load_recipe
 from vtmr.train.refiner_targets import edge_band
@@ -336,6 +338,18 @@ def test_values_that_mean_nothing_are_refused(tmp_path: Path, override: str, wor
     path.write_text(RECIPE)
     with pytest.raises(ConfigError, match=words):
         load_recipe(path, [override])
+
+
+@pytest.mark.slow
+def test_a_run_logs_the_matching_loss_and_how_many_gates_were_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An untrained network's masks are no better than alpha: the term is there, and 0."""
+    monkeypatch.setattr("vtmr.train.loop.initial_network", lambda *_: (small_network(), SMALL))
+    run(write_recipe(tmp_path), tmp_path / "out", overrides=["maskmatch={}", "steps=2"])
+    (row,) = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
+    assert row["match"] == row["gate"] == 0 and row["coarse"] > 0
+    assert (tmp_path / "out/loss.png").stat().st_size > 0
 
 
 def test_a_state_saved_before_the_table_existed_is_resumed_without_it(recipe: Recipe) -> None:
