@@ -18,6 +18,8 @@ from vtmr.types import Click
 MIN_SIDE_PX = 10
 SQUARE_RATIO = 0.2  # half-side of the square around a click, of the object's longer side
 OFFICIAL_MIN_AREA_PX = 10
+RITM_MIN_SIDE_PX = 200
+RITM_LEAST_OVERLAP = 0.5
 
 
 def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box) -> Box:
@@ -74,7 +76,7 @@ def _pixel_box(click: Click) -> Box:
     return Box(col, row, col + 1, row + 1)
 
 
-def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float) -> Box:
+def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, min_side_px: int = MIN_SIDE_PX) -> Box:
     """FocalClick's target crop. The official bounds are inclusive (20, 230, ...); the Box ends one after them.
 
     mask: bool H x W, the previous probability > .49; clicks: in image coordinates. An empty mask gives the whole image.
@@ -88,11 +90,28 @@ def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float) -> 
             box = box.union(_pixel_box(click))
 
     def axis(low: int, high: int, size: int) -> tuple[int, int]:
-        centre, length = (low + high - 1) / 2, max(ratio * (high - low), MIN_SIDE_PX)
+        centre, length = (low + high - 1) / 2, max(ratio * (high - low), min_side_px)
         return max(round(centre - length / 2), 0), min(round(centre + length / 2), size - 1) + 1
 
     (x0, x1), (y0, y1) = axis(box.x0, box.x1, width), axis(box.y0, box.y1, height)
     return Box(x0, y0, x1, y1)
+
+
+def ritm_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, earlier: Box | None) -> Box:
+    """RITM's target crop: the earlier one while it holds all positive clicks and overlaps the new one well.
+
+    mask: bool H x W, the previous probability > .5; clicks: in image coordinates. An empty mask gives the whole image.
+    The overlap is the product of both axes' intersection over union [facts.md §B.1, §D.8].
+    """
+    whole = Box.whole(*mask.shape)
+    if not mask.any():
+        return whole
+    fresh = focalclick_target_box(mask, clicks, ratio, RITM_MIN_SIDE_PX)
+    if earlier is None or not all(earlier.contains(click.x, click.y) for click in clicks if click.positive):
+        return fresh
+    common, around = fresh.intersection(earlier), fresh.union(earlier)
+    overlap = common.area / around.area if common else 0.0
+    return earlier if overlap >= RITM_LEAST_OVERLAP else fresh
 
 
 def focalclick_focus_box(new_mask: Mask, prev_mask: Mask, click: Click, target: Box, ratio: float) -> Box:

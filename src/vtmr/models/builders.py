@@ -59,19 +59,24 @@ def focalclick_hrnet32() -> HRNetOcr:
     return HRNetOcr(ModelSpec("focalclick-hrnet32", IMAGENET, pipeline="focalclick"), HRNET_32, ocr_width=128)
 
 
+def ritm_spec(model: str) -> ModelSpec:
+    """RITM's networks see crops of about 400 px: the grid is the nearest multiple of 32 that they were trained near."""
+    return ModelSpec(model, IMAGENET, pipeline="ritm", input_size=384, threshold=0.49)
+
+
 def ritm_hrnet18s() -> HRNetOcr:
     """RITM HRNet18s."""
-    return HRNetOcr(ModelSpec("ritm-hrnet18s", IMAGENET, pipeline="ritm"), HRNET_18S, ocr_width=48)
+    return HRNetOcr(ritm_spec("ritm-hrnet18s"), HRNET_18S, ocr_width=48)
 
 
 def ritm_hrnet18() -> HRNetOcr:
     """RITM HRNet18."""
-    return HRNetOcr(ModelSpec("ritm-hrnet18", IMAGENET, pipeline="ritm"), HRNET_18, ocr_width=64)
+    return HRNetOcr(ritm_spec("ritm-hrnet18"), HRNET_18, ocr_width=64)
 
 
 def ritm_hrnet32() -> HRNetOcr:
     """RITM HRNet32."""
-    return HRNetOcr(ModelSpec("ritm-hrnet32", IMAGENET, pipeline="ritm"), HRNET_32, ocr_width=128)
+    return HRNetOcr(ritm_spec("ritm-hrnet32"), HRNET_32, ocr_width=128)
 
 
 BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {

@@ -40,13 +40,17 @@ class ProbabilityLayer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FocalClickPrediction:
-    """Layers laid in order onto probability 0. nbytes: of the layers added to the previous answer's."""
+    """Layers laid in order onto probability 0; the first is the target crop's.
+
+    nbytes: of the layers added to the previous answer's; clicks: how many this answers.
+    """
 
     height: int
     width: int
     layers: tuple[ProbabilityLayer, ...]
     threshold: float
     nbytes: int
+    clicks: int
 
     def probability(self) -> FloatMap:
         """float32 H x W."""
@@ -82,20 +86,20 @@ def predict(
         target = focalclick_target_box(seen, clicks, spec.target_ratio)
 
     prev_grid = resized_by_corners(prev_prob[target.slices], size, size)
-    coarse_logits, features = network.coarse(_cut(scene, target, size), prev_grid, _points(clicks, target, size))
+    coarse_logits, features = network.coarse(cut(scene, target, size), prev_grid, index_points(clicks, target, size))
     coarse = ProbabilityLayer(target, sigmoid(coarse_logits), False)
 
     new_mask = np.zeros((scene.height, scene.width), np.bool_)
     new_mask[target.slices] = coarse.spread() > 1 / (1 + math.exp(-_THRESHOLD))
     focus = focalclick_focus_box(new_mask, prev_prob > _THRESHOLD, clicks[-1], target, spec.focus_ratio)
     box = Frame(target, size, size).box_to_grid(focus)
-    logits = network.refine(_cut(scene, focus, size), _points(clicks, focus, size), coarse_logits, features, box)
+    logits = network.refine(cut(scene, focus, size), index_points(clicks, focus, size), coarse_logits, features, box)
     refined = ProbabilityLayer(focus, logits, True)
 
     frozen = previous is not None and len(clicks) >= spec.freeze_from_click
     base = previous.layers if previous is not None and frozen else (coarse,)
     added = refined.values.nbytes + (0 if frozen else coarse.values.nbytes)
-    return FocalClickPrediction(scene.height, scene.width, (*base, refined), spec.threshold, added)
+    return FocalClickPrediction(scene.height, scene.width, (*base, refined), spec.threshold, added, len(clicks))
 
 
 def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:
@@ -113,11 +117,12 @@ def sigmoid(logits: FloatMap) -> FloatMap:
     return np.asarray(np.tanh(logits * half) * half + half, np.float32)
 
 
-def _cut(scene: Pyramid, box: Box, size: int) -> NDArray[np.uint8]:
+def cut(scene: Pyramid, box: Box, size: int) -> NDArray[np.uint8]:
+    """The image's box at full resolution as uint8 size x size x 3, corners aligned."""
     return (resized_by_corners(scene.image[box.slices], size, size) + np.float32(0.5)).astype(np.uint8)
 
 
-def _points(clicks: Sequence[Click], box: Box, size: int) -> list[Click]:
+def index_points(clicks: Sequence[Click], box: Box, size: int) -> list[Click]:
     """Index coordinates times the size ratio, in the house's terms: the half pixel isn't scaled."""
     indices = np.array([(click.x - 0.5, click.y - 0.5) for click in clicks])
     points = Frame(box, size, size).to_grid(indices) + 0.5

@@ -14,7 +14,7 @@ from vtmr.focus import focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
-from vtmr.segmenter import focalclick
+from vtmr.segmenter import focalclick, ritm
 from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.zoomed import blended, zoom_guidance
@@ -57,10 +57,11 @@ class Segmenter:
         Raises InputError without a click, and for a click outside the image.
         """
         clicks = require_clicks(events, scene)
-        if self.spec.pipeline == "focalclick":
+        if self.spec.pipeline != "vtmr":
+            predict = focalclick.predict if self.spec.pipeline == "focalclick" else ritm.predict
             official = previous if isinstance(previous, FocalClickPrediction) else None
             merged = any(isinstance(event, MaskEdit) for event in events)
-            return focalclick.predict(self.network, scene, clicks, official, mask, merged)
+            return predict(self.network, scene, clicks, official, mask, merged)
         layered = previous if isinstance(previous, LayeredPrediction) else None
         return self._predict(scene, clicks, layered, mask, region)
 

@@ -1,0 +1,94 @@
+"""RITM's pipeline: two looks, no refiner, a crop that stays. Expected values by hand from facts.md §B.1, §D.8."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import ColourNetwork, shapes_image
+
+from vtmr.focus import ritm_target_box
+from vtmr.geometry import Box
+from vtmr.segmenter import Segmenter
+from vtmr.types import Click, FloatMap
+
+WHOLE = Box(0, 0, 1000, 800)
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    mask = np.zeros((800, 1000), np.bool_)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+class OneSided(ColourNetwork):
+    """Logits 4 in the left half of whatever it sees, -4 in the right; remembers what it saw. It can't refine."""
+
+    def __init__(self) -> None:
+        super().__init__(pipeline="ritm", input_size=64)
+        self.seen: list[tuple] = []
+
+    def coarse(self, image, prev_mask, clicks):
+        self.seen.append((image.copy(), prev_mask.copy(), list(clicks)))
+        logits: FloatMap = np.full((64, 64), -4, np.float32)
+        logits[:, :32] = 4
+        return logits, None
+
+    def refine(self, *arguments):
+        raise AssertionError("RITM has no refiner")
+
+
+def test_the_answer_is_the_mean_of_both_looks() -> None:
+    """A network that prefers the left is cancelled by its mirror image: probability 1/2 everywhere."""
+    network = OneSided()
+    segmenter = Segmenter(network)
+    first = segmenter.predict(segmenter.prepare(shapes_image()), [Click(40.5, 30.5)])
+    assert first.probability() == pytest.approx(0.5, abs=1e-6)
+    (image, _, (click,)), (mirrored, _, (mirrored_click,)) = network.seen
+    assert np.array_equal(mirrored, image[:, ::-1])
+    assert (mirrored_click.x, mirrored_click.y) == pytest.approx((64 - click.x, click.y))
+    assert first.nbytes == 64 * 64 * 4
+
+
+def test_the_previous_probability_is_mirrored_too() -> None:
+    network = OneSided()
+    segmenter = Segmenter(network)
+    scene = segmenter.prepare(shapes_image())
+    mask = np.zeros((120, 160), np.bool_)
+    mask[:, :50] = True
+    segmenter.predict(scene, [Click(40.5, 30.5)], None, mask)
+    (_, prev_mask, _), (_, mirrored, _) = network.seen
+    assert prev_mask[:, 0].all() and not prev_mask[:, -1].any()
+    assert np.array_equal(mirrored, prev_mask[:, ::-1])
+
+
+def test_the_crop_is_at_least_200_px() -> None:
+    """Rows and columns 400-409 have their centre at 404.5; 100 px to either side are 304.5 and 504.5, rounded to even.
+
+    The upper bound is inclusive in the official code, so that the box ends one after it.
+    """
+    assert ritm_target_box(rectangle(400, 400, 410, 410), [], 1.4, None) == Box(304, 304, 505, 505)
+
+
+def test_the_crop_stays_while_it_overlaps_and_holds_the_clicks() -> None:
+    mask, click = rectangle(300, 300, 600, 600), Click(450, 450)
+    fresh = ritm_target_box(mask, [click], 1.4, None)
+    close, far = Box(250, 250, 670, 670), Box(100, 100, 470, 470)
+    assert ritm_target_box(mask, [click], 1.4, close) == close
+    assert ritm_target_box(mask, [click], 1.4, far) == fresh
+    outside = Click(680, 450)
+    assert ritm_target_box(mask, [click, outside], 1.4, close) != close
+    assert ritm_target_box(mask, [click, Click(680, 450, positive=False)], 1.4, close) == close
+
+
+def test_an_empty_mask_gives_the_whole_image() -> None:
+    assert ritm_target_box(rectangle(0, 0, 0, 0), [Click(5, 5)], 1.4, Box(0, 0, 300, 300)) == WHOLE
+
+
+def test_the_first_click_sees_everything_and_its_crop_is_not_kept() -> None:
+    segmenter = Segmenter(ColourNetwork(pipeline="ritm"))
+    scene = segmenter.prepare(shapes_image(600, 800))
+    clicks = [Click(280, 270), Click(300, 280)]
+    first = segmenter.predict(scene, clicks[:1])
+    assert first.layers[0].box == Box(0, 0, 800, 600)
+    second = segmenter.predict(scene, clicks, first, first.render())
+    assert second.layers[0].box.area < 0.5 * 600 * 800
