@@ -1,0 +1,109 @@
+"""`vtmr train` as a process: Ctrl-C, a disk that is full, and going on afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shapes import write_recipe
+
+from vtmr.cli import main
+from vtmr.models import read_weights
+from vtmr.train import loop
+
+# The command on a grid of 64 cells, a log row a step; the first argument limits the size of files, in bytes (0: none).
+PROGRAM = """
+import dataclasses, resource, sys
+from vtmr.models import lite0
+from vtmr.train import loop
+lite0.SPEC = dataclasses.replace(lite0.SPEC, input_size=64)
+loop.LOG_STEPS = 1
+if int(sys.argv[1]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+from vtmr.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+STEPS = 25
+
+
+def command(recipe: Path, out: Path, *more: str, limit: int = 0) -> list[str]:
+    fixed = ["train", str(recipe), "--out", str(out), "--set", f"steps={STEPS}", "--set", "data.workers=1"]
+    return [sys.executable, "-c", PROGRAM, str(limit), *fixed, *more]
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def one_sentence(err: str) -> str:
+    assert err.startswith("vtmr: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+@pytest.mark.slow
+def test_ctrl_c_then_a_full_disk_then_the_end(tmp_path: Path) -> None:
+    """The interrupt goes to the whole process group, data workers included, as a terminal sends it."""
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    with subprocess.Popen(
+        command(recipe, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and not (out / "log.jsonl").exists():
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert f"{out} holds the state of the run: add --resume" in one_sentence(err)
+    before = files(out)
+    assert before.keys() == {"log.jsonl", "loss.png", "state.safetensors", "weights.safetensors"}
+
+    resume = ("--resume", "--set", "checkpoint_minutes=0")
+    done = subprocess.run(command(recipe, out, *resume, limit=1_000_000), capture_output=True, text=True, timeout=110)
+    assert done.returncode == 2, done.stderr
+    assert "state.safetensors can't be written: File too large" in one_sentence(done.stderr)
+    after = files(out)
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in ("state.safetensors", "weights.safetensors"))
+
+    done = subprocess.run(command(recipe, out, "--resume"), capture_output=True, text=True, timeout=110)
+    assert (done.returncode, done.stderr) == (0, "")
+    (lineage,) = read_weights(out / "weights.safetensors")[1].lineage
+    assert (lineage.steps, lineage.samples) == (STEPS, 2 * STEPS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["--set", "optimiser.learnrate=1"], "unknown key 'learnrate'"),
+        (["--set", "data.root=gone"], "is not a folder: check the data set's path"),
+        (["--init", "gone.onnx"], "no weights file gone.onnx"),
+        (["--resume"], "there is nothing to resume"),
+    ],
+)
+def test_refusals_leave_nothing(
+    tmp_path: Path, arguments: list[str], fragment: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    assert main(["train", str(recipe), "--out", str(out), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert fragment in one_sentence(captured.err)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_damaged_image_is_one_sentence_from_the_data_worker(tmp_path: Path) -> None:
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    for path in (tmp_path / "data" / "shapes" / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    done = subprocess.run(command(recipe, out), capture_output=True, text=True, timeout=110)
+    assert done.returncode == 2
+    assert "is damaged and can't be decoded" in one_sentence(done.stderr)
