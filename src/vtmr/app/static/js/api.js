@@ -1,0 +1,43 @@
+// The server's HTTP API (docs/api.md): one function per route, typed errors.
+
+const ROOT = "/api/v1";
+
+export class ApiError extends Error {
+  /** status 0: no answer came. */
+  constructor(status, code, message, body = {}, retryAfter = 1) {
+    super(message);
+    Object.assign(this, { status, code, body, retryAfter });
+  }
+}
+
+async function request(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(ROOT + path, { credentials: "same-origin", cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "lost", "The server doesn't answer.");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body;
+  const { code = "unknown", message = `The server answered ${response.status}.` } = body.error ?? {};
+  throw new ApiError(response.status, code, message, body, Number(response.headers.get("Retry-After")) || 1);
+}
+
+function post(path, value, options = {}) {
+  const body = typeof value === "string" ? value : JSON.stringify(value);
+  return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, ...options });
+}
+
+export const api = {
+  project: () => request("/project"),
+  images: () => request("/images").then((answer) => answer.images),
+  open: (image) => request(`/images/${image}`),
+  change: (image, change) => post(`/images/${image}/changes`, change),
+  preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
+  importCoco: (text) => post("/import", text),
+  exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
+  thumbnailUrl: (image) => `${ROOT}/images/${image}/thumbnail.jpg`,
+  tileUrl: (image, { level, col, row }, version) =>
+    `${ROOT}/images/${image}/tiles/${level}/${col}/${row}.jpg?v=${encodeURIComponent(version)}`,
+};

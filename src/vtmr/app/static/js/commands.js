@@ -1,0 +1,182 @@
+// Everything that a key does, in one table: the keyboard, the shortcut sheet and the buttons' titles read it.
+
+import { actualSize, isInside, visibleBox, zoomBy, zoomToBox } from "./geometry.js";
+import { toggleTheme } from "./theme.js";
+
+const RADIUS = { least: 1, most: 400, factor: 1.25 };
+const ZOOM = 1.4;
+
+/** `key` as KeyboardEvent.key; `held` are the modifiers that have to be down. A command without `name` isn't listed. */
+export function createCommands({ store, stage, editor, dialogs }) {
+  const middle = () => [store.state.viewport.width / 2, store.state.viewport.height / 2];
+  const zoom = (factor) => () => stage.look(zoomBy(store.state.view, factor, middle()), middle());
+  const tool = (name) => () => store.update({ tool: name, preview: null });
+  const radius = (factor) => () => {
+    const next = Math.min(Math.max(store.state.radius * factor, RADIUS.least), RADIUS.most);
+    store.update({ radius: Math.round(next * 10) / 10 });
+  };
+  const toggle = (key) => () => store.update({ [key]: !store.state[key], preview: null });
+  const go = (by) => () => {
+    const next = editor.neighbour(by);
+    if (next) editor.open(next);
+  };
+  const flip = (key, set) => () => {
+    const object = store.state.document?.objects.find(({ id }) => id === store.state.selected);
+    if (object) set(object.id, !object[key]);
+  };
+  const walk = (by) => () => {
+    const ids = store.state.document?.objects.map(({ id }) => id) ?? [];
+    const at = ids.indexOf(store.state.selected);
+    if (ids.length) editor.select(ids[(at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by + ids.length) % ids.length]);
+  };
+  const label = (number) => () => {
+    const name = store.state.project?.labels[number - 1];
+    if (name) editor.setLabel(name);
+  };
+
+  return [
+    { group: "Look", name: "Zoom in / out", key: "+", also: ["="], shown: ["+", "−"], run: zoom(ZOOM) },
+    { group: "Look", key: "-", run: zoom(1 / ZOOM) },
+    { group: "Look", id: "fit", name: "Fit the image", key: "f", run: stage.lookAtAll },
+    {
+      group: "Look",
+      id: "actual",
+      name: "One image pixel per screen pixel",
+      key: "g",
+      run: () => stage.look(actualSize(store.state.view, middle(), store.state.viewport.ratio)),
+    },
+    { group: "Look", name: "Zoom to the object", key: "z", run: () => zoomToObject(store, stage) },
+    { group: "Look", id: "overlay", name: "Hide or show all masks", key: "x", run: toggle("overlay") },
+    { group: "Look", name: "Move the view", shown: ["Space + drag", "middle drag"] },
+
+    { group: "Click", name: "Add to the object", shown: ["left click"] },
+    { group: "Click", name: "Take away", shown: ["right click", "Alt + click"] },
+    { group: "Click", name: "Move a click", shown: ["drag it"] },
+    { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
+    { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
+    { group: "Click", id: "keep", name: "Change only the part a click touches", key: "k", run: toggle("keepRest") },
+    { group: "Click", id: "previews", name: "Preview on rest", key: "p", run: toggle("previews") },
+
+    { group: "Tools", id: "click", name: "Click", key: "c", run: tool("click") },
+    { group: "Tools", id: "brush", name: "Brush", key: "b", run: tool("brush") },
+    { group: "Tools", id: "eraser", name: "Eraser", key: "e", run: tool("eraser") },
+    { group: "Tools", name: "Smaller / larger brush", key: "[", shown: ["[", "]"], run: radius(1 / RADIUS.factor) },
+    { group: "Tools", key: "]", run: radius(RADIUS.factor) },
+    {
+      group: "Tools",
+      id: "fill_holes",
+      name: "Fill holes",
+      key: "F",
+      held: ["shift"],
+      run: () => editor.refine("fill_holes"),
+    },
+    {
+      group: "Tools",
+      id: "drop_small",
+      name: "Drop small parts",
+      key: "P",
+      held: ["shift"],
+      run: () => editor.refine("drop_small"),
+    },
+    {
+      group: "Tools",
+      id: "smooth",
+      name: "Smooth the outline",
+      key: "S",
+      held: ["shift"],
+      run: () => editor.refine("smooth"),
+    },
+
+    { group: "Objects", id: "new", name: "New object", key: "n", run: () => editor.select(null) },
+    { group: "Objects", name: "Label", shown: ["1 – 9"] },
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({ group: "Objects", key: String(number), run: label(number) })),
+    { group: "Objects", name: "Select", shown: ["Shift + click"] },
+    { group: "Objects", name: "Select the one below / above", key: ",", shown: [",", "."], run: walk(-1) },
+    { group: "Objects", key: ".", run: walk(1) },
+    { group: "Objects", id: "hide", name: "Hide or show", key: "h", run: flip("visible", editor.setVisible) },
+    { group: "Objects", id: "lock", name: "Lock or unlock", key: "l", run: flip("locked", editor.setLocked) },
+    { group: "Objects", id: "duplicate", name: "Duplicate", key: "d", held: ["control"], run: editor.duplicate },
+    {
+      group: "Objects",
+      id: "raise",
+      name: "Move up / down",
+      key: "ArrowUp",
+      held: ["alt"],
+      shown: ["Alt + ↑", "Alt + ↓"],
+      run: () => editor.reorder(1),
+    },
+    { group: "Objects", id: "lower", key: "ArrowDown", held: ["alt"], run: () => editor.reorder(-1) },
+    {
+      group: "Objects",
+      id: "remove",
+      name: "Delete the object, or the chosen click",
+      key: "Delete",
+      also: ["Backspace"],
+      run: () => remove(store, editor),
+    },
+
+    { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: editor.undo },
+    { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], run: editor.redo },
+    { group: "Image", key: "y", held: ["control"], run: editor.redo },
+    { group: "Image", id: "accept", name: "Accept and go on", key: "Enter", held: ["control"], run: editor.accept },
+    {
+      group: "Image",
+      id: "previous",
+      name: "Previous / next image",
+      key: "PageUp",
+      shown: ["PgUp", "PgDn"],
+      run: go(-1),
+    },
+    { group: "Image", id: "next", key: "PageDown", run: go(1) },
+    { group: "Image", name: "Search", key: "/", run: () => dialogs.search() },
+    { group: "Image", id: "theme", name: "Light or dark", key: "T", held: ["shift"], run: toggleTheme },
+    { group: "Image", id: "help", name: "This sheet", key: "?", run: () => dialogs.help() },
+    { key: "Escape", run: () => escape(store, editor) },
+    ...[
+      ["ArrowLeft", -1, 0],
+      ["ArrowRight", 1, 0],
+      ["ArrowUp", 0, -1],
+      ["ArrowDown", 0, 1],
+    ].map(([key, dx, dy]) => ({
+      key,
+      where: "stage",
+      run: (event) => moveCursor(store, dx, dy, event.shiftKey),
+    })),
+    { key: "Enter", where: "stage", run: (event) => clickAtCursor(store, editor, !event.altKey) },
+  ];
+}
+
+function zoomToObject({ state }, stage) {
+  const box = state.masks[state.selected]?.box;
+  if (box) stage.look(zoomToBox(box, state.viewport));
+}
+
+function remove({ state }, editor) {
+  if (state.selectedClick === null) editor.remove();
+  else editor.deleteClick(state.selectedClick);
+}
+
+function escape(store, editor) {
+  const { preview, cursor, selectedClick } = store.state;
+  if (preview || cursor || selectedClick !== null) store.update({ preview: null, cursor: null, selectedClick: null });
+  else editor.select(null);
+}
+
+/** One image pixel, ten with Shift; never less than four screen pixels, so that it moves visibly when zoomed out. */
+function moveCursor(store, dx, dy, far) {
+  const { document, cursor, view, viewport } = store.state;
+  if (!document) return;
+  const box = visibleBox(view, document, viewport) ?? [0, 0, document.width, document.height];
+  const from = cursor ?? [Math.floor((box[0] + box[2]) / 2) + 0.5, Math.floor((box[1] + box[3]) / 2) + 0.5];
+  const step = Math.max(1, Math.round(4 / view.scale)) * (far ? 10 : 1);
+  const within = (value, most) => Math.min(Math.max(value, 0.5), most - 0.5);
+  const moved = cursor ? [from[0] + dx * step, from[1] + dy * step] : from;
+  store.update({ cursor: [within(moved[0], document.width), within(moved[1], document.height)], preview: null });
+}
+
+function clickAtCursor(store, editor, positive) {
+  const { cursor, document, tool, radius, view, viewport } = store.state;
+  if (!cursor || !document || !isInside(document, cursor)) return;
+  if (tool === "click") editor.click(cursor, positive, visibleBox(view, document, viewport));
+  else editor.brush({ points: [cursor], radius, mode: (tool === "brush") === positive ? "add" : "erase" });
+}

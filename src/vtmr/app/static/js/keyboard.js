@@ -1,0 +1,35 @@
+// Keys become commands. A focused text field keeps its keys, but for those with Ctrl that it has no use for.
+
+export function bindKeyboard({ store, stage, commands }) {
+  addEventListener("keydown", (event) => {
+    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.key === " " && !isText(event.target) && !isButton(event.target)) {
+      event.preventDefault();
+      store.update({ panning: true });
+      return;
+    }
+    if (isText(event.target) && !(event.ctrlKey && event.key === "Enter")) return;
+    const command = commands.find((candidate) => matches(candidate, event, stage.element));
+    if (!command) return;
+    event.preventDefault();
+    command.run(event);
+  });
+  addEventListener("keyup", (event) => event.key === " " && store.update({ panning: false }));
+  addEventListener("blur", () => store.update({ panning: false }));
+}
+
+function matches({ key, also = [], held = [], where, run }, event, stage) {
+  if (!run || (event.key !== key && !also.includes(event.key))) return false;
+  if (where === "stage") return event.target === stage && !event.ctrlKey && !event.metaKey;
+  if (held.includes("control") !== (event.ctrlKey || event.metaKey)) return false;
+  if (held.includes("alt") !== event.altKey) return false;
+  return !held.includes("shift") || event.shiftKey;
+}
+
+function isText(target) {
+  return target.matches?.("input:not([type=range]):not([type=checkbox]), textarea") ?? false;
+}
+
+function isButton(target) {
+  return target.matches?.("button, summary, input") ?? false;
+}

@@ -1,0 +1,194 @@
+// What lies over the photo: masks, clicks, strokes, cursors. All of it is drawn from the state, nothing is kept here.
+
+import { toScreen, visibleBox } from "../geometry.js";
+import { CASING, colourOf } from "../palette.js";
+import { selectedObject } from "../store.js";
+import { pictureOf } from "./maskcache.js";
+
+const POSITIVE = "#22c55e";
+const NEGATIVE = "#f0443a";
+export const CLICK_RADIUS = 7; // CSS pixels
+
+export function paintOverlay(context, state) {
+  const { viewport, view, document } = state;
+  const { ratio } = viewport;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  if (!document) return;
+  const toImagePixels = () =>
+    context.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
+  if (state.overlay) paintMasks(context, state, toImagePixels);
+  for (const stroke of strokesOf(state)) {
+    toImagePixels();
+    paintStroke(context, stroke, state);
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  if (state.overlay) paintClicks(context, state);
+  paintCursor(context, state);
+}
+
+function paintMasks(context, state, toImagePixels) {
+  const { view, viewport, document, masks, selected, preview } = state;
+  const visible = visibleBox(view, document, viewport);
+  if (!visible) return;
+  const deviceScale = view.scale * viewport.ratio;
+  const chosen = selectedObject(state);
+  const shown = document.objects.filter((object) => object.visible && masks[object.id]);
+  const draw = (mask, colour, opacity, style) => {
+    const picture = pictureOf(mask, colour, visible, deviceScale);
+    if (!picture) return;
+    toImagePixels();
+    fill(context, picture, opacity, deviceScale);
+    stroke(context, picture, view.scale, style);
+  };
+  const labels = state.project.labels;
+  for (const object of shown) {
+    const replaced = preview && object.id === selected;
+    const opacity = replaced ? state.opacity * 0.3 : state.opacity;
+    draw(masks[object.id], colourOf(object.label, labels), opacity, object.id === selected ? SELECTED : PLAIN);
+  }
+  if (preview?.mask)
+    draw(preview.mask, colourOf(chosen?.label ?? state.label ?? labels[0], labels), state.opacity * 0.6, PREVIEW);
+}
+
+const PLAIN = { casing: 2.5, line: 1.25 };
+const SELECTED = { casing: 4.5, line: 2.25 };
+const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
+
+function fill(context, { canvas, x0, y0, step }, opacity, deviceScale) {
+  context.globalAlpha = opacity;
+  context.imageSmoothingEnabled = deviceScale * step < 1;
+  context.drawImage(canvas, x0, y0, canvas.width * step, canvas.height * step);
+  context.globalAlpha = 1;
+}
+
+/** Two tones: one of them stands out on any photo. Widths are CSS pixels. */
+function stroke(context, { outline, colour }, scale, { casing, line, dash }) {
+  context.lineJoin = "round";
+  context.setLineDash((dash ?? []).map((length) => length / scale));
+  context.strokeStyle = CASING;
+  context.lineWidth = casing / scale;
+  context.stroke(outline);
+  context.strokeStyle = colour;
+  context.lineWidth = line / scale;
+  context.stroke(outline);
+  context.setLineDash([]);
+}
+
+function strokesOf({ stroke, waiting }) {
+  return [...waiting.map((ghost) => ghost.stroke), stroke].filter(Boolean);
+}
+
+function paintStroke(context, { points, radius, mode }, state) {
+  const label = selectedObject(state)?.label ?? state.label ?? state.project.labels[0];
+  context.globalAlpha = mode === "add" ? Math.max(state.opacity, 0.3) : 0.55;
+  context.strokeStyle = mode === "add" ? colourOf(label, state.project.labels) : "#0a0c10";
+  context.lineWidth = 2 * radius;
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  context.beginPath();
+  context.moveTo(...points[0]);
+  if (points.length === 1) context.lineTo(...points[0]);
+  for (const point of points.slice(1)) context.lineTo(...point);
+  context.stroke();
+  context.globalAlpha = 1;
+  context.lineCap = "butt";
+}
+
+/** The clicks to draw: [{x, y, positive, selected, waiting}], the one being dragged where the pointer holds it. */
+export function clicksShown(state) {
+  const { dragged, waiting, selected, selectedClick } = state;
+  const moved = new Set(
+    waiting.filter((ghost) => ghost.instead).map(({ instead }) => `${instead.object}/${instead.index}`),
+  );
+  const settled = (selectedObject(state)?.clicks ?? []).map((click, index) => {
+    if (moved.has(`${selected}/${index}`)) return null;
+    const held = dragged?.object === selected && dragged.index === index;
+    return {
+      ...click,
+      ...(held ? { x: dragged.point[0], y: dragged.point[1] } : {}),
+      selected: index === selectedClick,
+    };
+  });
+  const coming = waiting.flatMap((ghost) => ghost.clicks ?? []).map((click) => ({ ...click, waiting: true }));
+  return [...settled, ...coming].filter(Boolean);
+}
+
+function paintClicks(context, state) {
+  for (const click of clicksShown(state)) {
+    const [x, y] = toScreen(state.view, [click.x, click.y]);
+    const radius = click.selected ? CLICK_RADIUS + 1.5 : CLICK_RADIUS;
+    context.globalAlpha = click.waiting ? 0.75 : 1;
+    disc(context, x, y, radius + 1.5, "#ffffff", CASING);
+    disc(context, x, y, radius - 1, click.positive ? POSITIVE : NEGATIVE);
+    sign(context, x, y, click.positive);
+    context.globalAlpha = 1;
+  }
+}
+
+function disc(context, x, y, radius, colour, edge) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = colour;
+  context.fill();
+  if (!edge) return;
+  context.strokeStyle = edge;
+  context.lineWidth = 1;
+  context.stroke();
+}
+
+/** A plus or a minus, so that colour alone never carries the meaning. */
+function sign(context, x, y, positive) {
+  context.strokeStyle = "#06120a";
+  context.lineWidth = 2;
+  context.beginPath();
+  context.moveTo(x - 3, y);
+  context.lineTo(x + 3, y);
+  if (positive) {
+    context.moveTo(x, y - 3);
+    context.lineTo(x, y + 3);
+  }
+  context.stroke();
+}
+
+function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) {
+  const at = cursor ?? pointer;
+  if (!at || panning) return;
+  const [x, y] = toScreen(view, at);
+  if (tool !== "click") ring(context, x, y, radius * view.scale);
+  if (cursor) crosshair(context, x, y);
+}
+
+function ring(context, x, y, radius) {
+  for (const [colour, width] of [
+    [CASING, 3],
+    ["#ffffff", 1.25],
+  ]) {
+    context.beginPath();
+    context.arc(x, y, Math.max(radius, 1), 0, 2 * Math.PI);
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+  }
+}
+
+function crosshair(context, x, y) {
+  for (const [colour, width] of [
+    [CASING, 4],
+    ["#ffffff", 1.5],
+  ]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.beginPath();
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ]) {
+      context.moveTo(x + 4 * dx, y + 4 * dy);
+      context.lineTo(x + 14 * dx, y + 14 * dy);
+    }
+    context.stroke();
+  }
+}

@@ -1,0 +1,99 @@
+// The photo: pyramid tiles, the coarsest first, so that something is always there.
+
+import { toScreen, visibleBox } from "../geometry.js";
+import { keyOf, levelFor, tilesIn } from "../tiles.js";
+
+const KEPT = 160; // tiles in memory, the least recently seen go first: about 160 MB decoded
+
+export function createPhoto(context, api, repaint) {
+  let source = null; // {image, width, height, tiles} of the open document
+  let tiles = new Map(); // key → {picture, ready}, in the order in which they were last seen
+
+  function show(document) {
+    const { image, width, height, tiles: pyramid } = document ?? {};
+    if (source?.image === image && source?.tiles.version === pyramid?.version) return;
+    for (const { picture } of tiles.values()) picture.src = "";
+    tiles = new Map();
+    source = document ? { image, width, height, tiles: pyramid } : null;
+  }
+
+  /** The tile's record; asked for when it is new. */
+  function tile(place) {
+    const key = keyOf(place);
+    const known = tiles.get(key);
+    if (known) {
+      tiles.delete(key);
+      tiles.set(key, known);
+      return known;
+    }
+    const record = { picture: new Image(), ready: false };
+    record.picture.src = api.tileUrl(source.image, place, source.tiles.version);
+    record.picture.decode().then(
+      () => {
+        record.ready = true;
+        repaint();
+      },
+      () => {}, // taken back, or lost: the coarser tile stays
+    );
+    tiles.set(key, record);
+    return record;
+  }
+
+  function paint({ view, viewport }) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+    const box = source && visibleBox(view, source, viewport);
+    if (!box) return;
+    context.save();
+    clipToImage(view, viewport.ratio);
+    paintTiles(box, view, viewport.ratio);
+    context.restore();
+    for (const key of tiles.keys()) {
+      if (tiles.size <= KEPT) break;
+      tiles.delete(key);
+    }
+  }
+
+  /** The last pixel of a coarse level may reach beyond the image. */
+  function clipToImage(view, ratio) {
+    const [left, top] = toScreen(view, [0, 0]).map((value) => Math.round(value * ratio));
+    const [right, bottom] = toScreen(view, [source.width, source.height]).map((value) => Math.round(value * ratio));
+    context.beginPath();
+    context.rect(left, top, right - left, bottom - top);
+    context.clip();
+  }
+
+  function paintTiles(box, view, ratio) {
+    const { levels, size } = source.tiles;
+    const level = levelFor(view.scale * ratio, levels);
+    context.imageSmoothingEnabled = view.scale * ratio < 2;
+    context.imageSmoothingQuality = "medium";
+    const fine = tilesIn(box, level, size, source);
+    const complete = fine.map(tile).every((record) => record.ready);
+    for (let coarse = levels - 1; coarse > level && !complete; coarse -= 1) {
+      paintKnown(box, coarse, view, ratio, coarse === levels - 1);
+    }
+    for (const place of fine) draw(place, tile(place), view, ratio);
+  }
+
+  /** What is there of a coarser level; the coarsest, a single tile, is always asked for. */
+  function paintKnown(box, level, view, ratio, ask) {
+    for (const place of tilesIn(box, level, source.tiles.size, source)) {
+      const record = ask ? tile(place) : tiles.get(keyOf(place));
+      if (record) draw(place, record, view, ratio);
+    }
+  }
+
+  /** A pixel of level n covers 2^n x 2^n image pixels exactly. */
+  function draw({ level, box }, { picture, ready }, view, ratio) {
+    if (!ready) return;
+    const [x, y] = toScreen(view, box);
+    const side = 2 ** level * view.scale;
+    const [left, top] = [Math.round(x * ratio), Math.round(y * ratio)];
+    const right = Math.round((x + picture.naturalWidth * side) * ratio);
+    const bottom = Math.round((y + picture.naturalHeight * side) * ratio);
+    context.drawImage(picture, left, top, right - left, bottom - top);
+  }
+
+  return { show, paint };
+}

@@ -1,0 +1,142 @@
+// The shortcut sheet, the export menu, and what an export has to say.
+
+import { byId, el, icon } from "../dom.js";
+
+const FORMATS = {
+  coco: ["COCO JSON", "Masks as run lengths, exact"],
+  png: ["PNG per object", "Black and white, exact"],
+  "indexed-png": ["Indexed PNG", "One picture, a number per object"],
+  yolo: ["YOLO polygons", "Outlines only: holes are lost"],
+  labelme: ["LabelMe JSON", "With masks, exact"],
+};
+
+export function createDialogs() {
+  return {
+    /** Set by `bindSheet`, once the commands exist that the sheet lists. */
+    help() {},
+    search() {
+      const drawer = byId("drawer");
+      if (drawer.checkVisibility() && drawer.ariaExpanded !== "true") drawer.click();
+      byId("search").focus();
+    },
+  };
+}
+
+export function bindSheet(dialogs, commands) {
+  const sheet = drawSheet(commands);
+  dialogs.help = () => {
+    document.body.append(sheet);
+    sheet.showModal();
+  };
+}
+
+function drawSheet(commands) {
+  const groups = Map.groupBy(
+    commands.filter((command) => command.name),
+    (command) => command.group,
+  );
+  const sections = [...groups].map(([group, members]) =>
+    el(
+      "section",
+      {},
+      el("h3", { text: group }),
+      ...members.map((command) => el("div", { class: "keys" }, el("span", { text: command.name }), keys(command))),
+    ),
+  );
+  return dialog("Shortcuts", "", el("div", { class: "columns" }, ...sections));
+}
+
+function keys({ key, held = [], shown }) {
+  const names = { control: "Ctrl", shift: "Shift", alt: "Alt" };
+  const parts = shown ?? [[...held.map((name) => names[name]), key.length === 1 ? key.toUpperCase() : key].join(" + ")];
+  return el("span", {}, ...parts.flatMap((part, i) => [i ? " " : null, el("kbd", { text: part })]));
+}
+
+function dialog(title, kind, ...body) {
+  const box = el("dialog", { class: `sheet ${kind}`, "aria-label": title });
+  const close = el(
+    "button",
+    { class: "bare square", "aria-label": "Close", onclick: () => box.close() },
+    icon("close"),
+  );
+  box.append(el("header", {}, el("h2", { text: title }), close), el("div", { class: "body" }, ...body));
+  box.addEventListener("click", (event) => event.target === box && box.close());
+  box.addEventListener("close", () => {
+    box.remove();
+    byId("stage").focus();
+  });
+  return box;
+}
+
+export function exportMenu({ store, editor, api }) {
+  const menu = byId("export-menu");
+  const onlyDone = el("input", { type: "checkbox", id: "only-done" });
+  const file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
+  file.addEventListener("change", () => importFile({ store, editor, api }, file));
+  store.watch(["project"], ({ project }) => {
+    const formats = (project?.formats ?? []).filter((format) => FORMATS[format]);
+    menu.replaceChildren(
+      el("label", { class: "note between" }, el("span", { text: "Accepted images only" }), onlyDone),
+      ...formats.map((format) =>
+        choice(...FORMATS[format], format, () => save({ editor, api }, format, onlyDone.checked)),
+      ),
+      ...(project && !project.read_only
+        ? [
+            el("hr"),
+            choice("Import COCO JSON …", "Adds objects to the images it names", "import", () => file.click()),
+            file,
+          ]
+        : []),
+    );
+  });
+}
+
+function choice(title, about, name, run) {
+  const chosen = () => {
+    byId("export-menu").hidePopover();
+    run();
+  };
+  return el(
+    "button",
+    { dataset: { format: name }, onclick: chosen },
+    el("span", { text: title }),
+    el("small", { text: about }),
+  );
+}
+
+async function save({ editor, api }, format, onlyDone) {
+  try {
+    await editor.idle();
+    const { url, name, warnings } = await api.exportAs(format, onlyDone);
+    const link = el("a", { href: url, download: name });
+    link.click();
+    if (warnings.length) tell("Exported, with losses", warnings);
+    else editor.say(`Exported ${name}.`);
+  } catch (error) {
+    editor.refused(error);
+  }
+}
+
+async function importFile({ store, editor, api }, input) {
+  const [file] = input.files;
+  if (!file) return;
+  try {
+    const { imported, skipped } = await api.importCoco(await file.text());
+    input.value = "";
+    const { imageId } = store.state;
+    store.update({ images: await api.images() });
+    if (imageId) await editor.open(imageId);
+    const total = Object.values(imported).reduce((sum, count) => sum + count, 0);
+    if (skipped.length) tell(`Imported ${total}, skipped some`, skipped);
+    else editor.say(`Imported ${total} objects into ${Object.keys(imported).length} images.`);
+  } catch (error) {
+    input.value = "";
+    editor.refused(error);
+  }
+}
+
+function tell(title, sentences) {
+  const box = dialog(title, "slim", el("ul", { class: "warnings" }, ...sentences.map((text) => el("li", { text }))));
+  document.body.append(box);
+  box.showModal();
+}

@@ -1,0 +1,84 @@
+// What is shown instead of a blank: empty folder, unreadable image, read-only, conflict, a server that is away.
+
+import { byId, el, icon } from "../dom.js";
+
+const TOAST_MS = 6000;
+
+export function notices({ store, editor }) {
+  const place = byId("notices");
+  const keys = ["project", "images", "document", "opening", "openError", "connection", "conflict", "imageId"];
+  store.watch(keys, (state) => place.replaceChildren(...[full(state), banner(state, editor)].filter(Boolean)));
+
+  let timer = 0;
+  store.watch(["toast"], ({ toast }) => {
+    clearTimeout(timer);
+    byId("toasts").replaceChildren(...(toast ? [el("p", { class: `toast ${toast.kind}`, text: toast.text })] : []));
+    if (toast) timer = setTimeout(() => store.update({ toast: null }), TOAST_MS);
+  });
+}
+
+/** In the middle of the stage, when there is no image to show. */
+function full({ project, images, document, opening, openError, connection, imageId }) {
+  if (connection === "closed") {
+    return notice(
+      "lock",
+      "This address is no longer valid",
+      "The server was started anew. Open the address that it printed; all accepted work is saved.",
+    );
+  }
+  if (document) return null;
+  if (openError) return notice("warn", "This image can't be shown", openError, "The other images are not affected.");
+  if (connection === "lost") return null;
+  if (!project) return notice(null, "Opening the folder …");
+  if (!images.length) {
+    return notice(
+      "images",
+      "No images here yet",
+      `Put images (JPEG, PNG, TIFF, WebP …) into the folder “${project.name}” and start vtmr annotate again.`,
+    );
+  }
+  return opening || imageId ? notice(null, "", "Opening …") : null;
+}
+
+function notice(picture, title, ...details) {
+  return el(
+    "div",
+    { class: "notice", role: "status" },
+    picture ? icon(picture) : null,
+    title ? el("h2", { text: title }) : null,
+    ...details.map((text) => el("p", { class: "detail", text })),
+  );
+}
+
+/** Above the image: things that need attention while it stays visible. */
+function banner({ project, document, connection, conflict }, editor) {
+  if (connection === "lost") return strip("bad", "The server doesn't answer. Trying again; your work is kept.");
+  if (conflict) {
+    return strip(
+      "bad",
+      `This image was changed elsewhere. Its newest state is shown; your last step (${conflict.name}) was not applied.`,
+      el("button", { text: "Apply my step", onclick: () => editor.dismissConflict(true) }),
+      el("button", { class: "primary", text: "OK", onclick: () => editor.dismissConflict(false) }),
+    );
+  }
+  if (project?.read_only) return strip("quiet", project.read_only);
+  if (document?.mask_beside) {
+    return strip(
+      "",
+      `Masks lie beside this image: ${document.mask_beside}`,
+      el("button", { class: "primary", text: "Import", onclick: () => editor.importBeside() }),
+    );
+  }
+  return null;
+}
+
+function strip(kind, text, ...buttons) {
+  const urgent = kind === "bad";
+  return el(
+    "div",
+    { class: `banner ${kind}`, role: urgent ? "alert" : "note" },
+    urgent ? icon("warn") : null,
+    el("span", { text }),
+    ...buttons,
+  );
+}

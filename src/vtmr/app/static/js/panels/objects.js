@@ -1,0 +1,139 @@
+// The objects of the open image, the uppermost first, and the labels.
+
+import { byId, el, icon, swatch } from "../dom.js";
+import { areaOf, rasterise } from "../masks.js";
+import { channels, colourOf } from "../palette.js";
+import { canEdit, selectedObject } from "../store.js";
+import { counted } from "./images.js";
+
+const THUMB = 40;
+
+export function objectsPanel({ store, editor }) {
+  const list = byId("object-list");
+  const thumbs = new WeakMap(); // mask → {colour, canvas}
+
+  function thumb(mask, colour) {
+    if (!mask) return el("span", { class: "thumb mask" });
+    const known = thumbs.get(mask);
+    if (known?.colour === colour) return el("span", { class: "thumb mask" }, known.canvas);
+    const canvas = drawThumb(mask, colour);
+    thumbs.set(mask, { colour, canvas });
+    return el("span", { class: "thumb mask" }, canvas);
+  }
+
+  function row(object, state) {
+    const editable = canEdit(state);
+    const colour = colourOf(object.label, state.project.labels);
+    const mask = state.masks[object.id];
+    const about = mask ? `${areaOf(mask).toLocaleString("en")} px` : "empty";
+    const button = (name, text, pressed, run) =>
+      el(
+        "button",
+        {
+          class: "bare small",
+          title: text,
+          "aria-label": text,
+          "aria-pressed": String(pressed),
+          disabled: !editable,
+          onclick: run,
+        },
+        icon(name),
+      );
+    return el(
+      "li",
+      {
+        class: `row${object.id === state.selected ? " current" : ""}${object.visible ? "" : " hides"}`,
+        dataset: { object: object.id },
+      },
+      thumb(mask, colour),
+      el(
+        "button",
+        {
+          class: "pick what",
+          "aria-pressed": String(object.id === state.selected),
+          onclick: () => editor.select(object.id),
+        },
+        el("span", { class: "name" }, swatch(colour), el("span", { text: object.label || "no label" })),
+        el("span", {
+          class: "about",
+          text: object.clicks.length ? `${about} · ${counted(object.clicks.length, "click")}` : about,
+        }),
+      ),
+      button(object.visible ? "eye" : "eye-off", object.visible ? "Hide" : "Show", !object.visible, () =>
+        editor.setVisible(object.id, !object.visible),
+      ),
+      button(object.locked ? "lock" : "unlock", object.locked ? "Unlock" : "Lock", object.locked, () =>
+        editor.setLocked(object.id, !object.locked),
+      ),
+    );
+  }
+
+  store.watch(["document", "masks", "selected", "project", "connection"], (state) => {
+    const objects = state.document?.objects ?? [];
+    byId("object-count").textContent = objects.length ? counted(objects.length, "object") : "Objects";
+    const focused = list.contains(document.activeElement) && document.activeElement.closest("li")?.dataset.object;
+    list.replaceChildren(...objects.toReversed().map((object) => row(object, state)));
+    if (state.document && !objects.length)
+      list.append(el("li", { class: "none", text: "None yet: click one in the image." }));
+    if (focused) list.querySelector(`[data-object="${CSS.escape(focused)}"] .pick`)?.focus();
+  });
+  store.watch(["selected", "document"], ({ selected }) => {
+    list.querySelector(`[data-object="${CSS.escape(selected ?? "")}"]`)?.scrollIntoView({ block: "nearest" });
+  });
+}
+
+export function labelsPanel({ store, editor }) {
+  const form = byId("new-label");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const input = form.querySelector("input");
+    const label = input.value.trim();
+    if (!label) return;
+    input.value = "";
+    editor.setLabel(label);
+    byId("stage").focus();
+  });
+  store.watch(["project", "selected", "document", "label", "connection"], (state) => {
+    const labels = state.project?.labels ?? [];
+    const current = selectedObject(state)?.label ?? state.label ?? labels[0];
+    const shown = state.label && !labels.includes(state.label) ? [...labels, state.label] : labels;
+    byId("labels").replaceChildren(
+      ...shown.map((label, i) =>
+        el(
+          "button",
+          {
+            class: "chip",
+            "aria-pressed": String(label === current),
+            title: label,
+            disabled: !canEdit(state),
+            onclick: () => editor.setLabel(label),
+          },
+          swatch(colourOf(label, labels)),
+          el("span", { text: label }),
+          i < 9 ? el("b", { text: String(i + 1) }) : null,
+        ),
+      ),
+    );
+    byId("labels").hidden = !shown.length;
+    form.querySelector("input").disabled = !canEdit(state);
+  });
+}
+
+function drawThumb(mask, colour) {
+  const [x0, y0, x1, y1] = mask.box;
+  const longest = Math.max(x1 - x0, y1 - y0);
+  const room = (THUMB - 8) * devicePixelRatio;
+  const step = Math.max(1, Math.floor(longest / room));
+  const grid = rasterise(mask, mask.box, step);
+  const [r, g, b] = channels(colour);
+  const picture = new OffscreenCanvas(grid.width, grid.height);
+  const pixels = new ImageData(grid.width, grid.height);
+  grid.bits.forEach((bit, i) => bit && pixels.data.set([r, g, b, 255], 4 * i));
+  picture.getContext("2d").putImageData(pixels, 0, 0);
+  const side = THUMB * devicePixelRatio;
+  const canvas = el("canvas", { width: side, height: side });
+  const scale = room / Math.max(grid.width, grid.height);
+  const [width, height] = [grid.width * scale, grid.height * scale];
+  canvas.getContext("2d").drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
+  return canvas;
+}

@@ -1,0 +1,30 @@
+// What the browser remembers of the user's taste. Never more than that: work lives on the server.
+
+const KEY = "vtmr-preferences";
+const REMEMBERED = ["opacity", "radius", "previews"];
+
+export function remembered() {
+  try {
+    const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    const kinds = { opacity: "number", radius: "number", previews: "boolean" };
+    return Object.fromEntries(
+      REMEMBERED.filter((key) => typeof stored[key] === kinds[key]).map((key) => [key, stored[key]]),
+    );
+  } catch {
+    return {};
+  }
+}
+
+export function remember(store) {
+  store.watch(REMEMBERED, (state) => {
+    try {
+      const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
+      localStorage.setItem(
+        KEY,
+        JSON.stringify({ ...stored, ...Object.fromEntries(REMEMBERED.map((key) => [key, state[key]])) }),
+      );
+    } catch {
+      // A browser without storage forgets; nothing else is lost.
+    }
+  });
+}

@@ -1,0 +1,125 @@
+// The stage: two canvases of the stage's size, painted at most once per frame, and the pointer events that reach the
+// gestures.
+
+import { fit, limited, snapped, toImage } from "./geometry.js";
+import { paintOverlay } from "./paint/overlay.js";
+import { createPhoto } from "./paint/photo.js";
+
+const PHOTO_KEYS = ["document", "view", "viewport"];
+const OVERLAY_KEYS = [
+  ...PHOTO_KEYS,
+  ...["masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer", "cursor"],
+  ...["preview", "stroke", "dragged", "waiting", "label", "project"],
+];
+
+export function createStage(element, store, api) {
+  const photoContext = contextOf(element, "#photo", { alpha: true });
+  const overlayContext = contextOf(element, "#overlay", { alpha: true });
+  const photo = createPhoto(photoContext, api, () => schedule(true, false));
+  let frame = 0;
+  let stale = { photo: false, overlay: false };
+
+  function schedule(photoToo, overlayToo) {
+    stale = { photo: stale.photo || photoToo, overlay: stale.overlay || overlayToo };
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      const { photo: paintsPhoto, overlay: paintsOverlay } = stale;
+      stale = { photo: false, overlay: false };
+      if (paintsPhoto) photo.paint(store.state);
+      if (paintsOverlay) paintOverlay(overlayContext, store.state);
+    });
+  }
+
+  /** Sets the view, kept within limits and on whole device pixels. */
+  function look(view, anchor) {
+    const { document, viewport } = store.state;
+    if (!document) return;
+    store.update({ view: snapped(limited(view, document, viewport, viewport.ratio, anchor), viewport.ratio) });
+  }
+
+  function lookAtAll() {
+    const { document, viewport } = store.state;
+    if (document) look(fit(document, viewport));
+  }
+
+  function measure() {
+    const { width, height } = element.getBoundingClientRect();
+    const ratio = devicePixelRatio;
+    for (const { canvas } of [photoContext, overlayContext]) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    const { viewport: before, view, document } = store.state;
+    const wasFitted = document && view.scale === fit(document, before).scale;
+    store.update({ viewport: { width, height, ratio } });
+    if (wasFitted) lookAtAll();
+    else look({ ...view, x: view.x + (width - before.width) / 2, y: view.y + (height - before.height) / 2 });
+  }
+
+  new ResizeObserver(measure).observe(element);
+  addEventListener("resize", measure); // a window that moves to a finer screen keeps its size in CSS pixels
+  measure();
+
+  let shown = null;
+  store.watch(["document"], ({ document }) => {
+    photo.show(document);
+    if (document && document.image !== shown) lookAtAll();
+    shown = document?.image ?? null;
+  });
+  store.watch(PHOTO_KEYS, () => schedule(true, true));
+  store.watch(OVERLAY_KEYS, () => schedule(false, true));
+
+  const screenPoint = (event) => {
+    const { left, top } = element.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
+  };
+  return {
+    element,
+    look,
+    lookAtAll,
+    screenPoint,
+    imagePoint: (event) => toImage(store.state.view, screenPoint(event)),
+  };
+}
+
+function contextOf(element, selector, options) {
+  return element.querySelector(selector).getContext("2d", options);
+}
+
+/**
+ * Sends pointer events to the first gesture that wants them. A gesture is a function of the pressing event that answers
+ * null or what follows: {move(event), end(event), cancel()}, each optional.
+ */
+export function bindGestures(stage, gestures) {
+  const { element } = stage;
+  let current = null;
+  const finish = (how) => (event) => {
+    if (!current || event.pointerId !== current.pointerId) return;
+    const { gesture } = current;
+    current = null;
+    gesture[how]?.(event);
+  };
+  element.addEventListener("pointerdown", (event) => {
+    if (current || !onPicture(event)) return;
+    element.focus({ preventScroll: true });
+    for (const begin of gestures) {
+      const gesture = begin(event);
+      if (!gesture) continue;
+      event.preventDefault();
+      element.setPointerCapture(event.pointerId);
+      current = { gesture, pointerId: event.pointerId };
+      return;
+    }
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (current?.pointerId === event.pointerId) current.gesture.move?.(event);
+  });
+  element.addEventListener("pointerup", finish("end"));
+  element.addEventListener("pointercancel", finish("cancel"));
+  element.addEventListener("contextmenu", (event) => event.preventDefault());
+}
+
+/** Buttons that float over the stage keep their own events. */
+export function onPicture(event) {
+  return event.target.tagName === "CANVAS" || event.target.id === "stage";
+}

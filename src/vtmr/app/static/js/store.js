@@ -1,0 +1,70 @@
+// The page's state in one place: plain values, replaced and never changed; whoever shows something watches its keys.
+
+export function createStore(initial) {
+  let state = Object.freeze({ ...initial });
+  const watchers = new Set();
+  return {
+    get state() {
+      return state;
+    },
+    /** Replaces the given keys and tells those who watch one that changed. */
+    update(patch) {
+      const changed = Object.keys(patch).filter((key) => !Object.is(state[key], patch[key]));
+      if (!changed.length) return;
+      state = Object.freeze({ ...state, ...patch });
+      for (const watcher of watchers) if (changed.some((key) => watcher.keys.has(key))) watcher.show(state);
+    },
+    /** Calls `show(state)` now and whenever one of `keys` changes. */
+    watch(keys, show) {
+      watchers.add({ keys: new Set(keys), show });
+      show(state);
+    },
+  };
+}
+
+export const INITIAL = {
+  project: null, // GET /project
+  images: [], // GET /images
+  search: "",
+  filter: "all", // all | todo | done
+  imageId: null,
+  opening: false,
+  openError: null, // one sentence
+  document: null, // the open image's
+  masks: {}, // object id → {box, runs} or null when empty
+  selected: null, // object id; null: the next click begins a new object
+  selectedClick: null, // index among the selected object's clicks
+  label: null, // of new objects
+  tool: "click", // click | brush | eraser
+  radius: 16, // of brush and eraser, image pixels
+  keepRest: false, // clicks change only the part they touch
+  previews: true,
+  opacity: 0.45,
+  overlay: true,
+  view: { scale: 1, x: 0, y: 0 },
+  viewport: { width: 1, height: 1, ratio: 1 },
+  panning: false, // the space bar is down
+  pointer: null, // image point under the mouse
+  cursor: null, // image point of the keyboard's crosshair
+  preview: null, // {mask, point, positive}
+  stroke: null, // {points, radius, mode} while it is drawn
+  dragged: null, // {object, index, point} while a click is dragged
+  waiting: [], // changes on their way: {clicks?, stroke?}
+  ms: null, // of the last click, from the hand to the answer
+  connection: "ok", // ok | lost | closed
+  conflict: null, // {name}: the change that another tab's work kept from being made
+  toast: null, // {text, kind}
+};
+
+/** The object with that id in the open document, or null. */
+export function objectOf(state, id) {
+  return state.document?.objects.find((object) => object.id === id) ?? null;
+}
+
+export function selectedObject(state) {
+  return objectOf(state, state.selected);
+}
+
+export function canEdit(state) {
+  return Boolean(state.document) && !state.project?.read_only && state.connection !== "closed";
+}
