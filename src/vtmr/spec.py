@@ -78,6 +78,10 @@ class ZoomSchedule:
         if self.eager_weight is not None and not 0 < self.eager_weight <= 1:
             raise ConfigError(f"zoom.eager_weight is {self.eager_weight}: expected more than 0, at most 1.")
 
+    def __str__(self) -> str:
+        """As `vtmr evaluate --zoom` takes it: the schedule, with an eager one's fixed weight."""
+        return self.schedule if self.eager_weight is None else f"{self.schedule}={self.eager_weight:g}"
+
     def weight(self, clicks: int) -> float:
         """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such pass."""
         growing = min(clicks, self.rounds) / self.rounds

@@ -85,6 +85,10 @@ def test_the_demo_refuses_a_file_as_folder(command: Command, photo: Path) -> Non
         (["--data", "grabcut=nowhere"], ("nowhere", "doesn't exist")),
         (["--data", "grabcut=.", "--data", "grabcut=."], ("named twice",)),
         (["--data", "grabcut=.", "--limit", "0"], ("--limit", "'0'")),
+        (["--data", "grabcut=.", "--zoom", "late"], ("'late'", "paper, eager, off")),
+        (["--data", "grabcut=.", "--zoom", "paper=0.5"], ("'paper=0.5'", "eager=WEIGHT")),
+        (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
+        (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
     ],
 )
 def test_evaluate_refuses_data_it_cannot_read(
@@ -117,6 +121,29 @@ def test_evaluate_hands_data_model_and_limit_to_the_benchmark(
     # printf weights | sha256sum
     assert info.sha256 == "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
     assert (info.threshold, info.threads, out, limit) == (0.5, 1, tmp_path / "out", 3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "zoom"),
+    [
+        ([], "paper"),
+        (["--zoom", "off"], "off"),
+        (["--zoom", "eager"], "eager"),
+        (["--zoom", "eager=0.25"], "eager=0.25"),
+    ],
+)
+@pytest.mark.usefixtures("colour_network")
+def test_evaluate_measures_with_another_zoom(
+    command: Command, tmp_path: Path, benchmark_call: list[Any], flags: list[str], zoom: str
+) -> None:
+    """Without the flag, the model's own, which is the paper's by default."""
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    result = command("evaluate", "--data", "pairs=.", "--model", model, "--out", tmp_path / "out", *flags)
+    assert result.code == 0, result.err
+    _, predictor, info, *_ = benchmark_call
+    assert str(info.zoom) == zoom
+    assert info.zoom == predictor.zoom
 
 
 @pytest.mark.usefixtures("colour_network")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vtmr.errors import ConfigError
+from vtmr.spec import ZoomSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,12 @@ class ModelInfo:
     """What answered the clicks: stored with the run, so that a figure can be traced to a file.
 
     sha256: of the model file, "" for a method without one. threshold: the probability that its masks are cut at,
-    from the model's spec. threads: of the network's runtime; None where the method has no such thing.
+    from the model's spec. threads: of the network's runtime. zoom: when the zoomed pass counted. None where the method
+    has no such thing.
     """
 
     name: str
     sha256: str = ""
     threshold: float | None = None
     threads: int | None = None
+    zoom: ZoomSchedule | None = None

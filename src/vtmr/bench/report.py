@@ -129,4 +129,5 @@ def _describe(model: ModelInfo) -> str:
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
     details += [f"{model.threads} threads"] if model.threads is not None else []
+    details += [f"zoom {model.zoom}"] if model.zoom is not None else []
     return f"{model.name} ({', '.join(details)})" if details else model.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -128,6 +129,57 @@ def demo(
 
 
 @app.command()
+def annotate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
+    labels: Annotated[str, typer.Option("--labels", metavar="A,B,C", help="Labels, the number keys' order.")] = "",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="Port to serve on; 0 for any free one.")] = 0,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to serve on; others than the default open it to the network.")
+    ] = "127.0.0.1",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Annotate a folder of images in the browser."""
+    from vtmr.cli.annotate import annotate_folder
+
+    annotate_folder(folder, model, labels=labels, host=host, port=port, browser=not no_browser)
+
+
+@app.command("export-annotations")
+def export_annotations(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")],
+    form: Annotated[str, typer.Option("--format", help="coco, png, indexed-png, yolo or labelme.")],
+    out: Annotated[Path, typer.Option("--out", metavar="OUT", help="Folder for the files, made when it is missing.")],
+    only_done: Annotated[bool, typer.Option("--only-done", help="Only images that were accepted.")] = False,
+) -> None:
+    """Write a folder's annotations in another program's format."""
+    from vtmr.cli.annotations import export_folder
+
+    written, warnings = export_folder(folder, form, out, only_done=only_done)
+    for warning in warnings:
+        print(f"vtmr: {warning}", file=sys.stderr)
+    print(f"{out}: {len(written)} file{'s' * (len(written) != 1)}")
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")],
+    as_json: AsJson = False,
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Make every mask of a folder again from its clicks and edits, and compare."""
+    from vtmr.cli.annotations import replay_folder
+
+    results = list(replay_folder(folder, model))
+    if as_json:
+        print(json.dumps([result.as_record() for result in results]))
+        return
+    for result in results:
+        print(result.in_words())
+    print(f"{sum(result.identical for result in results)} of {len(results)} masks are identical.")
+
+
+@app.command()
 def evaluate(
     data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")],
@@ -141,11 +193,15 @@ def evaluate(
     device: Annotated[
         str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
     ] = None,
+    zoom: Annotated[
+        str | None,
+        typer.Option("--zoom", metavar="SCHEDULE", help="paper, eager, eager=WEIGHT or off; default: the model's own."),
+    ] = None,
 ) -> None:
     """Let the robot user click through data sets and report the figures."""
     from vtmr.cli.evaluate import evaluate_model
 
-    evaluate_model(data, model, out, limit=limit, threads=threads, device=device)
+    evaluate_model(data, model, out, limit=limit, threads=threads, device=device, zoom=zoom)
 
 
 @app.command()
@@ -161,6 +217,21 @@ def export(
 
         spec = export_checkpoint(checkpoint, output)
     print(f"{output}: {spec.model}")
+
+
+@app.command(name="import")
+def import_official(
+    official: Annotated[Path, typer.Argument(metavar="OFFICIAL.pth", help="A released FocalClick or RITM checkpoint.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="X.safetensors", help="The checkpoint to write.")],
+) -> None:
+    """Turn a released FocalClick or RITM checkpoint into one of ours. Needs the extra [train]."""
+    from vtmr.cli.failures import needs_extra
+
+    with needs_extra("train"):
+        from vtmr.models.foreign import import_checkpoint
+
+        spec = import_checkpoint(official, output)
+    print(f"{output}: {spec.model}, licence: {spec.licence}")
 
 
 @app.command()

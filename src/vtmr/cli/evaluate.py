@@ -22,17 +22,25 @@ def parse_data(text: str) -> tuple[str, Path]:
 
 
 def evaluate_model(
-    data: Sequence[str], model: str, out: Path, *, limit: int | None, threads: int | None, device: str | None
+    data: Sequence[str],
+    model: str,
+    out: Path,
+    *,
+    limit: int | None,
+    threads: int | None,
+    device: str | None,
+    zoom: str | None,
 ) -> None:
     """Runs the benchmark; records and summary.json go into `out`, the table to the terminal.
 
-    Raises InputError for data that can't be found or named twice, DataError for damaged data, CheckpointError for a
-    model that can't be loaded, ConfigError when `out` holds a run with other settings.
+    Raises InputError for data that can't be found or named twice and for an unknown `zoom`, DataError for damaged data,
+    CheckpointError for a model that can't be loaded, ConfigError when `out` holds a run with other settings.
     """
     sets = [parse_data(text) for text in data]
     if len({name for name, _ in sets}) < len(sets):
         raise InputError(f"A data set is named twice in {', '.join(data)}: expected each name once.")
-    loaded = predictors.load(model, threads=threads, device=device)
-    info = ModelInfo(loaded.predictor.name, loaded.sha256, loaded.threshold, loaded.threads)
+    loaded = predictors.load(model, threads=threads, device=device, zoom=zoom)
+    segmenter = loaded.predictor
+    info = ModelInfo(segmenter.name, loaded.sha256, loaded.threshold, loaded.threads, segmenter.zoom)
     with resumable(f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
-        run_benchmark(sets, loaded.predictor, info, out, limit, Protocol())
+        run_benchmark(sets, segmenter, info, out, limit, Protocol())

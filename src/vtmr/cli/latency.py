@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vtmr.cli import predictors
 from vtmr.errors import ConfigError, InputError
@@ -36,9 +37,10 @@ _GOLDEN_RATIO = 0.6180339887498949
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One measurement; `first_ms` is click 1, the percentiles and the maximum are over clicks 2 to 20.
+    """One measurement; `first_ms` is click 1, the maximum is over clicks 2 to 20.
 
-    cold_start_s: from the start of a fresh process until the model can be clicked with. peak_rss_mb: the largest
+    p50_ms, p95_ms: of those that were answered without a zoomed pass; zoom_p50_ms: of the others; None where there was
+    none. cold_start_s: from the start of a fresh process until the model can be clicked with. peak_rss_mb: the largest
     resident memory of this process so far, None where the system doesn't tell.
     """
 
@@ -46,8 +48,9 @@ class Latency:
     size: str
     threads: int | None
     first_ms: float
-    p50_ms: float
-    p95_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
+    zoom_p50_ms: float | None
     max_ms: float
     cold_start_s: float
     peak_rss_mb: float | None
@@ -62,7 +65,8 @@ class Latency:
         return (
             f"{self.model} at {self.size}, threads: {self.threads}\n"
             f"click 1             {self.first_ms:8.1f} ms\n"
-            f"clicks 2-{CLICKS}, median {self.p50_ms:8.1f} ms   p95 {self.p95_ms:.1f} ms   max {self.max_ms:.1f} ms\n"
+            f"plain clicks, median{_ms(self.p50_ms):>11}   p95 {_ms(self.p95_ms)}\n"
+            f"zoomed clicks, median{_ms(self.zoom_p50_ms):>10}   slowest of all {self.max_ms:.1f} ms\n"
             f"cold start          {self.cold_start_s:8.2f} s    peak memory {memory}"
         )
 
@@ -86,17 +90,27 @@ def measure(model: str, size: tuple[int, int], threads: int | None) -> Latency:
     loaded = predictors.load(model, threads=threads)
     seconds = time_clicks(loaded.predictor, *scene(*size))
     later_ms = np.array(seconds[1:]) * 1000
+    zoomed = np.array([loaded.predictor.zoom_weight(t) > 0 for t in range(2, CLICKS + 1)])
     return Latency(
         model=loaded.predictor.name,
         size=f"{size[0]}x{size[1]}",
         threads=loaded.threads,
         first_ms=round(seconds[0] * 1000, 2),
-        p50_ms=round(float(np.percentile(later_ms, 50)), 2),
-        p95_ms=round(float(np.percentile(later_ms, 95)), 2),
+        p50_ms=_percentile(later_ms[~zoomed], 50),
+        p95_ms=_percentile(later_ms[~zoomed], 95),
+        zoom_p50_ms=_percentile(later_ms[zoomed], 50),
         max_ms=round(float(later_ms.max()), 2),
         cold_start_s=round(cold_start(model), 3),
         peak_rss_mb=peak_rss_mb(),
     )
+
+
+def _percentile(values_ms: NDArray[np.float64], q: float) -> float | None:
+    return round(float(np.percentile(values_ms, q)), 2) if values_ms.size else None
+
+
+def _ms(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1f} ms"
 
 
 def scene(width: int, height: int) -> tuple[Image, Mask]:

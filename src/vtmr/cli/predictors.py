@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import cast, get_args
 
 from vtmr.cli.failures import needs_extra
-from vtmr.errors import CheckpointError
+from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.runtime import bundled_models, load_network
 from vtmr.segmenter import Segmenter
-
-if TYPE_CHECKING:
-    from vtmr.types import Predictor
+from vtmr.spec import Schedule, ZoomSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Loaded:
     threshold: the probability that its masks are cut at. threads: of ONNX Runtime, None on torch.
     """
 
-    predictor: Predictor
+    predictor: Segmenter
     file: Path
     threshold: float
     threads: int | None
@@ -34,18 +32,39 @@ class Loaded:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
 
-def load(model: str, *, threads: int | None = None, device: str | None = None) -> Loaded:
+def load(model: str, *, threads: int | None = None, device: str | None = None, zoom: str | None = None) -> Loaded:
     """A bundled model by name, an .onnx file, or, with `device`, a checkpoint on torch.
 
-    Raises CheckpointError for what isn't a sound model, ConfigError for impossible `threads` or a missing torch.
+    zoom: in place of the model's own schedule, see `zoom_schedule`. Raises CheckpointError for what isn't a sound
+    model, ConfigError for impossible `threads` or a missing torch, InputError for another `zoom`.
     """
     if device is not None:
-        return _on_torch(model, device)
+        return _on_torch(model, device, zoom)
     network = load_network(model, threads=threads)
-    return Loaded(Segmenter(network), _file_of(model), network.spec.threshold, network.threads)
+    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom))
+    return Loaded(segmenter, _file_of(model), network.spec.threshold, network.threads)
 
 
-def _on_torch(model: str, device: str) -> Loaded:
+def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
+    """`paper`, `eager`, `eager=WEIGHT` or `off` with what else the model's own schedule says; None is that one itself.
+
+    Raises InputError for anything else.
+    """
+    if text is None:
+        return own
+    name, separator, number = text.partition("=")
+    try:
+        if name not in get_args(Schedule) or (separator and name != "eager"):
+            raise ValueError(name)
+        return replace(own, schedule=cast(Schedule, name), eager_weight=float(number) if separator else None)
+    except (ValueError, ConfigError) as error:
+        raise InputError(
+            f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a weight above 0 and "
+            "up to 1, for example eager=0.5."
+        ) from error
+
+
+def _on_torch(model: str, device: str, zoom: str | None) -> Loaded:
     """The network of a weights file (.safetensors or .onnx) in torch."""
     path = _file_of(model)
     if not path.is_file():
@@ -54,7 +73,8 @@ def _on_torch(model: str, device: str) -> Loaded:
         from vtmr.models.torch_network import load_torch_network
 
         network = load_torch_network(path, device)
-    return Loaded(Segmenter(network), path, network.spec.threshold, None)
+    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom))
+    return Loaded(segmenter, path, network.spec.threshold, None)
 
 
 def _file_of(model: str) -> Path:

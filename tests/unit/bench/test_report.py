@@ -10,6 +10,7 @@ from rich.console import Console
 from vtmr.bench import ModelInfo, Protocol, Record, print_table, summarise
 from vtmr.bench.report import markdown_table
 from vtmr.errors import ConfigError, DataError
+from vtmr.spec import ZoomSchedule
 
 PROTOCOL = Protocol()
 
@@ -67,10 +68,10 @@ def test_a_data_set_of_several_sources_gets_a_row_for_each() -> None:
 
 def test_tables_show_figures_intervals_and_rules() -> None:
     summary = summarise(run_of("a", [0.5] * 19 + [0.95]), PROTOCOL)
-    model = ModelInfo("lite0", "0123456789abcdef", 0.5, 2)
+    model = ModelInfo("lite0", "0123456789abcdef", 0.5, 2, ZoomSchedule(schedule="eager", eager_weight=0.5))
     text = markdown_table(summary, PROTOCOL, model)
     assert "| d | 1 | 20.00 [20.00, 20.00] | 20.00 [20.00, 20.00] | 0 [0, 0] | 0.500 [0.500, 0.500] |" in text
-    assert text.startswith("lite0 (sha256 0123456789ab, threshold 0.5, 2 threads)")
+    assert text.startswith("lite0 (sha256 0123456789ab, threshold 0.5, 2 threads, zoom eager=0.5)")
     assert "stops at IoU 0.85/0.9, never before click 5" in text
 
 

@@ -19,6 +19,7 @@ from vtmr.bench import ModelInfo, Protocol, Record, evaluate, play, read_records
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError, DataError, InputError
 from vtmr.masks import Mask
+from vtmr.spec import ZoomSchedule
 
 PROTOCOL = Protocol()
 
@@ -165,7 +166,7 @@ def test_records_damaged_elsewhere_are_refused(
     assert path.read_text() == damaged
 
 
-MODEL = ModelInfo("m", "12ab", 0.5, 2)
+MODEL = ModelInfo("m", "12ab", 0.5, 2, ZoomSchedule(schedule="eager", eager_weight=0.5))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,15 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
     evaluate(SAMPLES, oracle(), PROTOCOL, tmp_path, model=MODEL)
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["settings"]["protocol"]["max_clicks"] == 20
-    assert run["settings"]["model"] == {"name": "m", "sha256": "12ab", "threshold": 0.5, "threads": 2}
+    zoom = {"schedule": "eager", "eager_weight": 0.5, "rounds": 20, "guidance": "both"}
+    kernel = {"grid": 31, "fwhm": 11.0, "floor": 0.05}
+    assert run["settings"]["model"] == {
+        "name": "m",
+        "sha256": "12ab",
+        "threshold": 0.5,
+        "threads": 2,
+        "zoom": zoom | {"kernel": kernel},
+    }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__
     assert set(run["sittings"][0]) == {"started", "commit", "python", "system", "cpu", "cores"}
