@@ -4,13 +4,18 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast proof clean
+.PHONY: help demo annotate test fast proof clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1                /p' $(MAKEFILE_LIST)
 
 demo: .venv/.installed-base  ## clicks on bundled photos become masks: overlays and strips in out/demo
 	$(BIN)/vtmr demo --out out/demo
+
+annotate: .venv/.installed-base  ## the annotator in the browser, on copies of the bundled photos in out/annotate
+	mkdir -p out/annotate
+	cp -n src/vtmr/assets/photos/*.jpg out/annotate/
+	$(BIN)/vtmr annotate out/annotate --labels object,background
 
 test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
 	$(BIN)/ruff check .

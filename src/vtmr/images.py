@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as pillow
-from PIL import ImageOps, UnidentifiedImageError
 
 from vtmr.atomic import write_atomically
 from vtmr.errors import InputError
@@ -47,14 +48,35 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.
     Raises InputError for a file that isn't there, is damaged, isn't an image or has more than `max_pixels` pixels.
     """
     with _opened(path) as image:
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise InputError(
-                f"{path} has {image.width}x{image.height} = {pixels / 1e6:.1f} megapixels: expected at most "
-                f"{max_pixels / 1e6:g}. Scale it down or raise the limit."
-            )
+        _require_size(path, image, max_pixels)
         _decode(path, image)
         return _as_rgb(path, image)
+
+
+def read_thumbnail(path: str | Path, side: int) -> NDArray[np.uint8]:
+    """The image as `read_image` gives it, scaled down to at most side x side pixels.
+
+    A JPEG is decoded only as finely as that needs. Raises InputError as `read_image`.
+    """
+    with _opened(path) as image:
+        _require_size(path, image, MAX_PIXELS)
+        image.draft(None, (2 * side, 2 * side))
+        _decode(path, image)
+        pixels = _as_rgb(path, image)
+    shrink = max(1.0, max(pixels.shape[:2]) / side)
+    size = max(1, round(pixels.shape[1] / shrink)), max(1, round(pixels.shape[0] / shrink))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) as `read_image` would give them, from the header alone. Raises InputError as `read_image`."""
+    with _opened(path) as image:
+        _require_size(path, image, MAX_PIXELS)
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def read_mask(path: str | Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -137,6 +159,15 @@ def _header(stream: object) -> pillow.Image:
         return pillow.open(stream, formats=_FORMATS)  # type: ignore[arg-type]
     finally:
         pillow.MAX_IMAGE_PIXELS = limit
+
+
+def _require_size(path: str | Path, image: pillow.Image, max_pixels: int) -> None:
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        raise InputError(
+            f"{path} has {image.width}x{image.height} = {pixels / 1e6:.1f} megapixels: expected at most "
+            f"{max_pixels / 1e6:g}. Scale it down or raise the limit."
+        )
 
 
 def _decode(path: str | Path, image: pillow.Image) -> None:

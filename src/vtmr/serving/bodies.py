@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from vtmr.serving.answers import Refusal
 
 _REQUIRED: Any = object()
+_AT_ONCE = 1 << 20  # bytes
 
 
 async def read_json(request: Request, limit: int) -> Any:
@@ -32,9 +34,15 @@ async def read_json(request: Request, limit: int) -> Any:
     except ClientDisconnect as gone:
         raise bad_request("The body ended early.") from gone
     try:
-        return json.loads(b"".join(chunks), parse_constant=_refuse_constant)
+        body = b"".join(chunks)
+        # A large body is decoded beside the event loop, so that others don't wait for it.
+        return _decoded(body) if size < _AT_ONCE else await asyncio.to_thread(_decoded, body)
     except (ValueError, RecursionError) as error:
         raise bad_request(f"The body isn't JSON: {error}.") from error
+
+
+def _decoded(body: bytes) -> Any:
+    return json.loads(body, parse_constant=_refuse_constant)
 
 
 def bad_request(message: str) -> Refusal:

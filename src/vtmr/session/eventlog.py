@@ -43,7 +43,7 @@ class EventLog:
                 "height": self.height,
                 "region": self.region.as_tuple() if self.region else None,
                 "initial_mask": _runs_to_json(self.initial.runs) if self.initial else None,
-                "steps": [[_event_to_json(event) for event in step] for step in self.steps],
+                "steps": [[event_to_json(event) for event in step] for step in self.steps],
             }
         )
 
@@ -61,20 +61,22 @@ class EventLog:
                 int(saved["width"]),
                 Box(*(int(bound) for bound in saved["region"])) if saved["region"] else None,
                 MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
-                tuple(tuple(_event_from_json(event) for event in step) for step in saved["steps"]),
+                tuple(tuple(event_from_json(event) for event in step) for step in saved["steps"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"The saved session can't be read ({reason}): expected what to_json wrote.") from error
 
 
-def _event_to_json(event: Event) -> dict[str, Any]:
+def event_to_json(event: Event) -> dict[str, Any]:
+    """{"click": [x, y, positive]} or {"mask": run lengths}"""
     if isinstance(event, Click):
         return {"click": [float(event.x), float(event.y), bool(event.positive)]}
     return {"mask": _runs_to_json(event.runs)}
 
 
-def _event_from_json(saved: Mapping[str, Any]) -> Event:
+def event_from_json(saved: Mapping[str, Any]) -> Event:
+    """The inverse. Raises TypeError, ValueError, KeyError or InputError for anything else."""
     if "click" in saved:
         x, y, positive = saved["click"]
         if not isinstance(positive, bool):

@@ -1,0 +1,224 @@
+"""An image's annotations with their history: immutable, so that undo is an earlier value; and as JSON, as changes.
+
+A document's history is a row of contents, each sharing with its neighbour whatever the change between them left alone.
+On disk it is the first content and what each change replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.serving.maskruns import EMPTY, MaskRuns
+from vtmr.session.eventlog import event_from_json, event_to_json
+from vtmr.types import Event
+
+MAX_UNDO = 200
+
+Steps = tuple[tuple[Event, ...], ...]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One object: its events as a Session's steps, and the mask that they made.
+
+    region: what was visible at its first click. made_with: the model and versions behind the mask.
+    """
+
+    id: str
+    label: str
+    visible: bool = True
+    locked: bool = False
+    region: Box | None = None
+    steps: Steps = ()
+    mask: MaskRuns = EMPTY
+    made_with: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """The objects of an image, the uppermost last, and the number that the next one is called by."""
+
+    items: tuple[Item, ...] = ()
+    next_id: int = 1
+
+    def get(self, item_id: str) -> Item | None:
+        return next((item for item in self.items if item.id == item_id), None)
+
+    def put(self, item: Item) -> Content:
+        """With the item in the place of the one of its id; on top, if there was none."""
+        if self.get(item.id) is None:
+            return Content((*self.items, item), self.next_id)
+        return Content(tuple(item if old.id == item.id else old for old in self.items), self.next_id)
+
+    def new_id(self) -> tuple[str, Content]:
+        """An id that no object of this image ever had, and the content that knows so."""
+        return f"o{self.next_id}", Content(self.items, self.next_id + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A content and the operation that led to it."""
+
+    op: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """An image's annotations. states: never empty; states[at] is the current one; `revision` counts every change."""
+
+    name: str
+    height: int
+    width: int
+    revision: int = 0
+    done: bool = False
+    states: tuple[State, ...] = (State("", Content()),)
+    at: int = 0
+
+    @property
+    def content(self) -> Content:
+        return self.states[self.at].content
+
+    @property
+    def state(self) -> str:
+        """untouched, in_work or done"""
+        if self.done:
+            return "done"
+        return "in_work" if self.content.items else "untouched"
+
+    @property
+    def undo_name(self) -> str | None:
+        """The operation that would be undone."""
+        return self.states[self.at].op if self.at > 0 else None
+
+    @property
+    def redo_name(self) -> str | None:
+        return self.states[self.at + 1].op if self.at + 1 < len(self.states) else None
+
+    def changed(self, op: str, content: Content) -> Document:
+        """After a change: what was undone is dropped, and so is what lies further back than MAX_UNDO."""
+        states = (*self.states[: self.at + 1], State(op, content))[-MAX_UNDO - 1 :]
+        return replace(self, revision=self.revision + 1, done=False, states=states, at=len(states) - 1)
+
+    def moved(self, by: int) -> Document:
+        """After an undo (-1) or redo (1). Raises InputError when there is none."""
+        if not 0 <= self.at + by < len(self.states):
+            raise InputError(f"There is nothing to {'undo' if by < 0 else 'redo'}.")
+        return replace(self, revision=self.revision + 1, done=False, at=self.at + by)
+
+    def accepted(self, done: bool) -> Document:
+        return replace(self, revision=self.revision + 1, done=done)
+
+
+def transition(before: Document, after: Document) -> Json:
+    """What the journal keeps of one change: enough to make `after` of `before`."""
+    record: Json = {"image": after.name, "size": [after.height, after.width], "revision": after.revision}
+    if after.states is before.states:
+        return record | ({"move": after.at - before.at} if after.at != before.at else {"done": after.done})
+    return record | {"op": after.states[-1].op, "change": difference(before.content, after.content)}
+
+
+def follow(before: Document, record: Json) -> Document:
+    """`after`, from `transition(before, after)`. Raises KeyError, TypeError, ValueError or InputError for nonsense."""
+    if "done" in record:
+        return before.accepted(bool(record["done"]))
+    if "move" in record:
+        return before.moved(int(record["move"]))
+    return before.changed(str(record["op"]), applied(before.content, record["change"]))
+
+
+def to_json(document: Document) -> tuple[Json, Json]:
+    """A head, with what a list of images needs, and the body with all objects and their history."""
+    first, *rest = document.states
+    pairs = zip(document.states, rest, strict=False)
+    changes = [{"op": after.op, "change": difference(before.content, after.content)} for before, after in pairs]
+    head = {
+        "format": 1,
+        "image": document.name,
+        "width": document.width,
+        "height": document.height,
+        "revision": document.revision,
+        "state": document.state,
+        "objects": len(document.content.items),
+    }
+    base = {"op": first.op, "change": difference(Content(), first.content)}
+    return head, {"history": [base, *changes], "at": document.at}
+
+
+def from_json(head: Json, body: Json) -> Document:
+    """The inverse of `to_json`. Raises KeyError, TypeError, ValueError or InputError for anything else."""
+    if head["format"] != 1:
+        raise InputError(f"The annotations have format {head['format']!r}: this version reads 1.")
+    content, states = Content(), []
+    for record in body["history"]:
+        content = applied(content, record["change"])
+        states.append(State(str(record["op"]), content))
+    done, size = head["state"] == "done", (int(head["height"]), int(head["width"]))
+    at = int(body["at"])
+    if not 0 <= at < len(states):
+        raise InputError(f"The annotations stand at {at} of {len(states)} states.")
+    return Document(str(head["image"]), *size, int(head["revision"]), done, tuple(states), at)
+
+
+def difference(before: Content, after: Content) -> Json:
+    """What must be known of `after` by who has `before`: the order, and of each object what isn't as it was."""
+    changed = {item.id: _item_json(before.get(item.id), item) for item in after.items}
+    return {
+        "order": [item.id for item in after.items],
+        "next_id": after.next_id,
+        "items": {item_id: record for item_id, record in changed.items() if record},
+    }
+
+
+def applied(before: Content, change: Json) -> Content:
+    """`after`, from `difference(before, after)`."""
+    items = []
+    for item_id in change["order"]:
+        old, record = before.get(item_id), change["items"].get(item_id)
+        if old is None and record is None:
+            raise InputError(f"The object {item_id!r} is changed before it is made.")
+        items.append(_item_from_json(old or Item(str(item_id), ""), record) if record else old)
+    return Content(tuple(item for item in items if item is not None), int(change["next_id"]))
+
+
+def _item_json(old: Item | None, item: Item) -> Json:
+    """The item's fields that differ from the old one's; all that aren't as in a fresh item, if there is none."""
+    if item is old:
+        return {}
+    was = old or Item(item.id, "")
+    record: Json = {name: getattr(item, name) for name in ("label", "visible", "locked")}
+    if item.region != was.region:
+        record["region"] = item.region.as_tuple() if item.region else None
+    if item.steps is not was.steps:
+        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(item.steps, was.steps, strict=False)))
+        added = [[event_to_json(event) for event in step] for step in item.steps[kept:]]
+        record["steps"] = {"kept": kept, "added": added}
+    if item.mask is not was.mask:
+        record["mask"] = item.mask.to_json()
+    if item.made_with != was.made_with:
+        record["made_with"] = dict(item.made_with or {})
+    return record
+
+
+def _item_from_json(was: Item, record: Json) -> Item:
+    steps = was.steps
+    if "steps" in record:
+        added = tuple(tuple(event_from_json(event) for event in step) for step in record["steps"]["added"])
+        steps = (*was.steps[: int(record["steps"]["kept"])], *added)
+    region = record.get("region", was.region)
+    return Item(
+        was.id,
+        str(record["label"]),
+        bool(record["visible"]),
+        bool(record["locked"]),
+        Box(*(int(bound) for bound in region)) if isinstance(region, list | tuple) else region,
+        steps,
+        MaskRuns.from_json(record["mask"]) if "mask" in record else was.mask,
+        {str(k): str(v) for k, v in record["made_with"].items()} if "made_with" in record else was.made_with,
+    )

@@ -1,0 +1,159 @@
+"""The annotator behind HTTP: every route of docs/api.md in one list, and the guard around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+import vtmr
+from vtmr.app.annotator import Annotator, unreadable
+from vtmr.app.exports import Exports
+from vtmr.errors import InputError
+from vtmr.formats import FORMATS
+from vtmr.serving.access import Access, Guard
+from vtmr.serving.answers import Refusal, error_answer, json_answer
+from vtmr.serving.bodies import Fields, read_json
+
+MAX_BODY = 1 << 20
+MAX_IMPORT = 64 << 20
+
+_HERE = Path(__file__).parent
+_STATIC = _HERE / "static"
+_FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(annotator: Annotator, access: Access) -> Starlette:
+    """The whole server. It closes the annotator when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(annotator.close)
+
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Mount("/static", _Static(directory=_STATIC, check_dir=False)),
+            *api_routes(annotator),
+        ],
+        middleware=[Middleware(Guard, access=access)],
+        exception_handlers={Refusal: _refused, HTTPException: _no_route, Exception: _defect},
+        lifespan=lifespan,
+    )
+
+
+def api_routes(annotator: Annotator) -> list[Route]:
+    """The API of docs/api.md."""
+    exports = Exports()
+
+    async def project(request: Request) -> Response:
+        return json_answer({**annotator.project_json(), "version": vtmr.__version__, "formats": list(FORMATS)})
+
+    async def images(request: Request) -> Response:
+        return json_answer(await asyncio.to_thread(annotator.images_json))
+
+    async def image(request: Request) -> Response:
+        return json_answer(await annotator.opened_json(request.path_params["image"]))
+
+    async def thumbnail(request: Request) -> Response:
+        entry = annotator.entry(request.path_params["image"])
+        return _picture(await unreadable(lambda: annotator.pictures.thumbnail(entry)))
+
+    async def tile(request: Request) -> Response:
+        entry, place = annotator.entry(request.path_params["image"]), request.path_params
+        picture = await unreadable(lambda: annotator.pictures.get(entry))
+        try:
+            return _picture(await asyncio.to_thread(picture.tile, place["level"], place["column"], place["row"]))
+        except InputError as error:
+            raise Refusal(404, "not_found", str(error)) from error
+
+    async def changes(request: Request) -> Response:
+        return json_answer(await annotator.change(request.path_params["image"], await read_json(request, MAX_BODY)))
+
+    async def preview(request: Request) -> Response:
+        return json_answer(await annotator.preview(request.path_params["image"], await read_json(request, MAX_BODY)))
+
+    async def import_coco(request: Request) -> Response:
+        return json_answer(await annotator.import_coco(await read_json(request, MAX_IMPORT)))
+
+    async def export(request: Request) -> Response:
+        fields = Fields(await read_json(request, MAX_BODY))
+        form, only_done = fields.choice("format", FORMATS), fields.boolean("only_done", False)
+        fields.done()
+        store, labels = annotator.store, annotator.store.labels
+        made = await unreadable(lambda: exports.make(store, annotator.name, form, labels, only_done=only_done))
+        exports.keep(made)
+        url = f"/api/v1/exports/{made.id}/{made.name}"
+        return json_answer({"url": url, "name": made.name, "warnings": list(made.warnings)})
+
+    async def fetch(request: Request) -> Response:
+        made = exports.get(request.path_params["export"], request.path_params["name"])
+        if made is None:
+            raise Refusal(404, "not_found", "This export is gone: make it again.")
+        headers = {"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "no-store"}
+        return Response(made.data, 200, headers, "application/zip")
+
+    async def openapi(request: Request) -> Response:
+        return FileResponse(_HERE / "openapi.json", media_type="application/json")
+
+    return [
+        Route("/api/v1/project", project),
+        Route("/api/v1/images", images),
+        Route("/api/v1/images/{image}", image),
+        Route("/api/v1/images/{image}/thumbnail.jpg", thumbnail),
+        Route("/api/v1/images/{image}/tiles/{level:int}/{column:int}/{row:int}.jpg", tile),
+        Route("/api/v1/images/{image}/changes", changes, methods=["POST"]),
+        Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
+        Route("/api/v1/import", import_coco, methods=["POST"]),
+        Route("/api/v1/exports", export, methods=["POST"]),
+        Route("/api/v1/exports/{export}/{name}", fetch),
+        Route("/api/v1/openapi.json", openapi),
+    ]
+
+
+class _Static(StaticFiles):
+    """The page's files; the browser asks each time whether they are still the same."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(_STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+def _picture(data: bytes) -> Response:
+    return Response(data, 200, _FOR_EVER, "image/jpeg")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return error.answer
+    raise error
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    sentence = "This address takes another method." if status == 405 else "There is nothing at this address."
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return error_answer(status, _CODES.get(status, "refused"), sentence, None, headers)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    return error_answer(500, "defect", "An unexpected error, which is a defect of vtmr: the terminal shows more.")

@@ -1,0 +1,121 @@
+"""What can be done to one object of one open image, with the network and without: an Item in, an Item out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from vtmr.app.document import Item, Steps
+from vtmr.app.pictures import Picture
+from vtmr.app.sessions import Sessions
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.masks import Mask
+from vtmr.serving.maskruns import MaskRuns
+from vtmr.types import Click, MaskEdit
+
+
+@dataclass(slots=True)
+class Workbench:
+    """An open image with the sessions on it. labels: the project's; made_with: model and versions, kept with masks.
+
+    predict_ms: what the network and the painting of its mask took so far.
+    """
+
+    picture: Picture
+    sessions: Sessions
+    labels: Sequence[str]
+    made_with: Mapping[str, str]
+    predict_ms: float = field(default=0.0)
+
+    def clicked(self, item: Item, clicks: Sequence[Click], region: Box | None, keep_rest: bool) -> Item:
+        """With further clicks, answered by one prediction. region: counts for the first ones.
+
+        keep_rest: the mask so far is taken as given. Raises InputError for a click outside the image.
+        """
+        for click in clicks:
+            click.require_inside(self.picture.height, self.picture.width)
+        if not item.steps:
+            return self._played(replace(item, region=region), (tuple(clicks),))
+        session, replayed = self.sessions.at(self.picture, item.region, item.steps)
+        given = keep_rest and not (item.steps and isinstance(item.steps[-1][-1], MaskEdit))
+        # Played again with another version or on another machine the mask may differ; what the user saw stays.
+        drifted = replayed and not _same(MaskRuns.encode(session.mask), item.mask)
+        start = (MaskEdit.of(self.mask_of(item)),) if given or drifted else ()
+        return self._played(item, (*item.steps, (*start, *clicks)))
+
+    def replayed(self, item: Item, steps: Steps) -> Item:
+        """With another history. Raises InputError for a click outside the image."""
+        return self._played(item, steps)
+
+    def edited(self, item: Item, edit: Callable[[Mask], Mask]) -> Item:
+        """With the mask that `edit` makes of its own; unchanged if that is the same."""
+        before = self.mask_of(item)
+        after = edit(before)
+        if np.array_equal(before, after) and item.steps:
+            return item
+        step = (MaskEdit.of(after),)
+        return replace(item, steps=(*item.steps, step), mask=MaskRuns.encode(after), made_with=self.made_with)
+
+    def mask_of(self, item: Item) -> Mask:
+        """bool H x W. Raises InputError when the item's mask isn't of this image."""
+        return item.mask.decode(self.picture.height, self.picture.width)
+
+    def _played(self, item: Item, steps: Steps) -> Item:
+        start = time.perf_counter()
+        session, _ = self.sessions.at(self.picture, item.region, steps)
+        mask = session.mask
+        self.predict_ms += (time.perf_counter() - start) * 1000
+        return replace(item, steps=steps, mask=MaskRuns.encode(mask), made_with=self.made_with)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A click and where it is: the step, and the event in it."""
+
+    row: int
+    column: int
+    click: Click
+
+
+def active_places(steps: Steps) -> list[Place]:
+    """The clicks since the last edit, in order."""
+    places: list[Place] = []
+    for row, step in enumerate(steps):
+        for column, event in enumerate(step):
+            places = [] if isinstance(event, MaskEdit) else [*places, Place(row, column, event)]
+    return places
+
+
+def with_click(steps: Steps, place: Place, click: Click | None) -> Steps:
+    """With another click in that place, or none: then a step that is left without events goes."""
+    row, column = place.row, place.column
+    changed = (*steps[row][:column], *(() if click is None else (click,)), *steps[row][column + 1 :])
+    return (*steps[:row], *((changed,) if changed else ()), *steps[row + 1 :])
+
+
+def was_edited(steps: Steps) -> bool:
+    """Whether the mask was set by the user at some point: clicks then change only what they touch."""
+    return any(isinstance(event, MaskEdit) for step in steps for event in step)
+
+
+def clicks_json(item: Item) -> list[dict[str, Any]]:
+    """The clicks that can be moved or deleted, as the page draws them."""
+    clicks = (place.click for place in active_places(item.steps))
+    return [{"x": click.x, "y": click.y, "positive": click.positive} for click in clicks]
+
+
+def require_click(item: Item, index: int) -> Place:
+    """The place of a click that can be changed. Raises InputError when there is none of that index."""
+    places = active_places(item.steps)
+    if index >= len(places):
+        raise InputError(f"The object {item.id} has {len(places)} clicks that can be changed: there is no {index}.")
+    return places[index]
+
+
+def _same(one: MaskRuns, other: MaskRuns) -> bool:
+    return one.box == other.box and np.array_equal(one.runs, other.runs)

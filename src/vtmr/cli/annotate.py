@@ -1,0 +1,41 @@
+"""`vtmr annotate`: from flags to the running annotator."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from vtmr.app.annotator import Annotator
+from vtmr.app.operations import MAX_LABEL
+from vtmr.app.running import run
+from vtmr.cli import predictors
+from vtmr.cli.predictors import Loaded
+from vtmr.errors import InputError
+from vtmr.provenance import processor, versions
+
+
+def parse_labels(text: str) -> list[str]:
+    """`a,b,c` as labels. Raises InputError for one that is too long or holds control characters."""
+    labels = [label.strip() for label in text.split(",") if label.strip()]
+    for label in labels:
+        if len(label) > MAX_LABEL or not label.isprintable():
+            raise InputError(f"The label {label[:40]!r} can't be used: expected 1 to {MAX_LABEL} printable characters.")
+    return labels
+
+
+def made_with(loaded: Loaded) -> dict[str, str]:
+    """What decides a mask's last bit: the model file, the versions and the machine."""
+    machine = {"platform": platform.platform(), "processor": processor()}
+    return {"model": loaded.predictor.name, "model_sha256": loaded.sha256} | versions() | machine
+
+
+def annotate_folder(folder: Path, model: str, *, labels: str, host: str, port: int, browser: bool) -> None:
+    """Serves the annotator on `folder` until Ctrl-C. Raises InputError and CheckpointError before it starts."""
+    if not 0 <= port <= 65535:
+        raise InputError(f"--port {port} is no port: expected 0 (any that is free) to 65535.")
+    names = parse_labels(labels)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: expected one with images.")
+    loaded = predictors.load(model)
+    annotator = Annotator(folder, loaded.predictor, labels=names, made_with=made_with(loaded))
+    run(annotator, host, port, open_browser=browser)
