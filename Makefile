@@ -14,7 +14,8 @@ demo: .venv/.installed-base  ## clicks on bundled photos become masks: overlays 
 
 annotate: .venv/.installed-base  ## the annotator in the browser, on copies of the bundled photos in out/annotate
 	mkdir -p out/annotate
-	cp -n src/vtmr/assets/photos/*.jpg out/annotate/
+	for photo in src/vtmr/assets/photos/*.jpg; do \
+		[ -e "out/annotate/$${photo##*/}" ] || cp "$$photo" out/annotate/; done
 	$(BIN)/vtmr annotate out/annotate --labels object,background
 
 test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
@@ -22,7 +23,7 @@ test: .venv/.installed-all  ## everything that must pass: style, types, layers, 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -m "not proof"
+	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "not proof"
 
 fast: .venv/.installed-all  ## the fast tests alone
 	$(BIN)/python -m pytest
