@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtmr.train.clicks import CENTRE_SHARE, MAX_CLICKS, corrective_click, distance_inside, draw_count, initial_clicks
+from vtmr.train.clicks import MAX_CLICKS, corrective_click, distance_inside, draw_count, initial_clicks
 from vtmr.types import Click
 
 SIZE = 40
@@ -60,7 +60,7 @@ def test_the_first_click_is_near_the_centre() -> None:
     deep = distances(mask)
     firsts = [initial_clicks(mask, np.zeros_like(mask), rng(seed))[0] for seed in range(60)]
     assert all(first.positive for first in firsts)
-    assert all(deep[first.pixel] > deep.max() / CENTRE_SHARE - 0.02 for first in firsts)
+    assert all(deep[first.pixel] > deep.max() / 1.7 - 0.02 for first in firsts)
     assert len({first.pixel for first in firsts}) > 20
 
 
@@ -92,7 +92,7 @@ def test_single_is_one_centred_click() -> None:
     for seed in range(20):
         (click,) = initial_clicks(mask, ~mask, rng(seed), single=True)
         assert click.positive
-        assert distances(mask)[click.pixel] > 7 / CENTRE_SHARE
+        assert distances(mask)[click.pixel] > 7 / 1.7 - 0.02
 
 
 @pytest.mark.parametrize("mask", [square(0, 0, SIZE, SIZE), square(7, 7, 8, 8)])
