@@ -44,20 +44,17 @@ def import_checkpoint(official: str | Path, out: str | Path) -> ModelSpec:
     state, config = _layout(read_pickle(path), path)
     name = _network_name(state, config, path)
     network = build(name)
+    expected = network.state_dict()
     segformer = name in _SEGFORMERS.values()
     ours = renamed(state, OFFICIAL_SEGFORMER if segformer else OFFICIAL_HRNET, str(path))
-    require_fit(ours, network.state_dict(), str(path))
+    require_fit(ours, expected, str(path))
     licence = NVIDIA_LICENCE if segformer else FOCALCLICK_LICENCE if network.spec.refines else RITM_LICENCE
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     terms = f"converted from {path.name} (SHA-256 {digest}), to which the terms of its training data apply"
     spec = replace(network.spec, licence=licence, terms=terms)
-    tensors = {key: _like(value, network.state_dict()[key]) for key, value in ours.items()}
+    tensors = {key: value.to(expected[key].dtype).contiguous() for key, value in ours.items()}
     write_atomically(out, save(tensors, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
     return spec
-
-
-def _like(value: Tensor, ours: Tensor) -> Tensor:
-    return value.to(ours.dtype).contiguous()
 
 
 def _layout(content: Any, path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
@@ -87,8 +84,8 @@ def _network_name(state: Mapping[str, Tensor], config: Mapping[str, Any], path: 
     kind = config["class"].rpartition(".")[2]
     name: str | None
     if kind == "SegFormerModel":
-        versions = (parameters.get("model_version"), parameters.get("pipeline_version"))
-        name, found = _SEGFORMERS.get(versions), f"a SegFormer {versions[0]!r}, pipeline {versions[1]!r}"  # type: ignore[arg-type]
+        versions = (str(parameters.get("model_version")), str(parameters.get("pipeline_version")))
+        name, found = _SEGFORMERS.get(versions), f"a SegFormer {versions[0]!r}, pipeline {versions[1]!r}"
     elif kind == "HRNetModel":
         numbers = _hrnet_numbers(state, path)
         name, found = _HRNETS.get(numbers), f"an HRNet of width {numbers[0]} with {numbers[1]} object-context channels"
