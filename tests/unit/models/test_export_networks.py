@@ -1,0 +1,75 @@
+"""The paper's networks and RITM's as model files: torch and ONNX Runtime give the same logits, nothing gets lost.
+
+The weights are those of the golden tests, so that logits have a size that 1e-4 means something for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import official
+import pytest
+import torch
+
+from vtmr.errors import ConfigError
+from vtmr.models import build, read_weights
+from vtmr.models.export import export_checkpoint
+from vtmr.models.foreign import import_checkpoint
+from vtmr.models.restore import restore
+from vtmr.models.torch_network import TorchNetwork
+from vtmr.runtime import load_network
+from vtmr.types import Click
+
+CLICKS = [Click(30.25, 40.75), Click(200.5, 90.0), Click(128.0, 250.5, positive=False)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["focalclick-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"])
+def test_torch_and_onnx_agree(name: str, tmp_path: Path) -> None:
+    """To 1e-4; the golden HRNets' values are far larger than a trained network's, so relative to their spread there."""
+    import_checkpoint(official.write(name, tmp_path / "official.pth"), tmp_path / "ours.safetensors")
+    spec = export_checkpoint(tmp_path / "ours.safetensors", tmp_path / "ours.onnx")
+    module, _ = restore(tmp_path / "ours.safetensors")
+    state, _ = read_weights(tmp_path / "ours.onnx")
+    assert state.keys() == module.state_dict().keys()
+    assert all(torch.equal(state[key], value) for key, value in module.state_dict().items())
+
+    networks = (TorchNetwork(module, spec), load_network(tmp_path / "ours.onnx", threads=1))
+    size = spec.input_size
+    rng = np.random.default_rng(5)
+    crop, patch = rng.integers(0, 256, (2, size, size, 3), np.uint8)
+    prev_mask = rng.random((size, size), np.float32)
+    answers = []
+    for network in networks:
+        coarse, features = network.coarse(crop, prev_mask, CLICKS)
+        answers.append([coarse])
+        if spec.refines:
+            answers[-1].append(network.refine(patch, CLICKS, coarse, features, (10.5, 20.0, 200.0, 180.0)))
+    for torch_logits, onnx_logits in zip(*answers, strict=True):
+        spread = float(np.std(torch_logits))
+        assert spread > 0.05, "constant logits would agree by accident"
+        np.testing.assert_allclose(torch_logits, onnx_logits, rtol=0, atol=1e-4 * max(1.0, spread))
+
+
+@pytest.mark.slow
+def test_a_model_file_without_a_refiner_says_so(tmp_path: Path) -> None:
+    import_checkpoint(official.write("ritm-hrnet18s", tmp_path / "official.pth"), tmp_path / "ours.safetensors")
+    export_checkpoint(tmp_path / "ours.safetensors", tmp_path / "ours.onnx")
+    network = load_network(tmp_path / "ours.onnx")
+    grid = np.zeros((384, 384), np.float32)
+    with pytest.raises(ConfigError, match="ritm-hrnet18s has no refiner"):
+        network.refine(np.zeros((384, 384, 3), np.uint8), CLICKS, grid, None, (0.0, 0.0, 384.0, 384.0))
+
+
+@pytest.mark.slow
+def test_equal_weights_of_a_fresh_network_are_not_merged(tmp_path: Path) -> None:
+    """Zero biases and unit norms of a new SegFormer are many and equal; each must come back under its own name."""
+    from vtmr.models.export import model_bytes
+
+    network = build("vtmr-b0")
+    path = tmp_path / "fresh.onnx"
+    path.write_bytes(model_bytes(network, network.spec))
+    state, spec = read_weights(path)
+    assert spec == network.spec
+    assert state.keys() == network.state_dict().keys()
