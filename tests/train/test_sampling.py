@@ -16,6 +16,7 @@ from shapes import RECIPE
 
 from vtmr.errors import DataError
 from vtmr.geometry import Box
+from vtmr.masks import iou
 from vtmr.train.recipe import AugmentRecipe, load_recipe
 from vtmr.train.sampling import Labelled, Sampler, draw_crop, flipped, jittered, single_component
 
@@ -289,3 +290,72 @@ class TestParts:
         widths = [draw_crop(labelled, augment, SIZE, np.random.default_rng(s))[1].width / 80 for s in range(300)]
         assert 1.08 < min(widths) < 1.3
         assert 2.5 < max(widths) < 3.02
+
+
+# --- zoomed samples ---------------------------------------------------------------------------------------------------
+
+ZOOMED = ("augment.colour=0", "augment.zoom_share=1.0")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    return tmp_path
+
+
+def test_everything_in_a_zoomed_sample_lies_in_one_grid(root: Path) -> None:
+    """The image's pixels say which pixel of the source each cell shows; there the disc about (90, 50) is known."""
+    for sample in draws(sampler(root, *ZOOMED, "augment.flip=0", "augment.scaled_share=0"), 12):
+        columns, rows = sample.image[..., 0].astype(float), sample.image[..., 1].astype(float)
+        inside = (columns - 90) ** 2 + (rows - 50) ** 2 <= 28.5**2
+        assert iou(sample.gt_mask, inside) > 0.9
+        for click in sample.clicks:
+            assert sample.gt_mask[click.pixel] == click.positive
+        x0, y0, x1, y1 = sample.focus
+        cells = np.arange(SIZE) + 0.5
+        across, down = x0 + cells * (x1 - x0) / SIZE - 0.5, y0 + cells * (y1 - y0) / SIZE - 0.5
+        shown_columns = np.interp(across, np.arange(SIZE), columns[SIZE // 2])
+        shown_rows = np.interp(down, np.arange(SIZE), rows[:, SIZE // 2])
+        # A linear patch would be off by ten pixels and more where the zoom bends.
+        np.testing.assert_allclose(sample.patch[SIZE // 2, 2:-2, 0], shown_columns[2:-2], atol=2.5)
+        np.testing.assert_allclose(sample.patch[2:-2, SIZE // 2, 1], shown_rows[2:-2], atol=2.5)
+        in_patch = (sample.patch[..., 0] - 90.0) ** 2 + (sample.patch[..., 1] - 50.0) ** 2 <= 28.5**2
+        assert iou(sample.patch_gt, in_patch) > 0.85
+
+
+def test_the_patch_comes_from_the_full_resolution(root: Path) -> None:
+    """Stripes of one pixel, grey in an image of WIDTH columns on 64 cells, are whole in a patch of few columns."""
+    striped = gradient()
+    striped[..., 2] = np.arange(WIDTH) // 2 % 2 * 255
+    write(root / "data" / "shapes", "a", striped, disc(radius=14) * np.uint8(255))
+    whole = "augment={whole_share=1, scaled_share=0, object_share=0, colour=0, zoom_share=1.0}"
+    for sample in draws(sampler(root, whole), 6):
+        assert np.ptp(sample.image[:, -8:, 0].astype(int)) > 2 * 8  # the background is compressed
+        assert sample.patch[..., 2].std() > 1.2 * sample.image[..., 2].std()
+
+
+def test_the_zoom_enlarges_what_is_to_be_found(root: Path) -> None:
+    """A disc of 28 pixels in whole images of 160 x 120: 13 % of the plain grid."""
+    whole = "augment={whole_share=1, scaled_share=0, object_share=0, colour=0, zoom_share=%s}"
+    shares = [
+        [sample.gt_mask.mean() for sample in draws(sampler(root, whole % share), 12)] for share in ("0.0", "0.5", "1.0")
+    ]
+    plain = disc().mean()
+    np.testing.assert_allclose(shares[0], plain, rtol=0.03)
+    assert min(shares[2]) > 1.7 * plain
+    zoomed = np.array(shares[1]) > 1.5 * plain
+    assert 2 <= np.count_nonzero(zoomed) <= 10  # binomial(12, .5), 99 %
+
+
+def test_a_share_of_0_draws_nothing_more(root: Path) -> None:
+    """The generator stands where it would without the field: crops and clicks follow it."""
+    made = sampler(root)
+    counted = np.random.default_rng(5)
+    made.draw(counted)
+    unzoomed = sampler(root, "augment.zoom_kernel={grid=17, fwhm=5.0}")
+    other = np.random.default_rng(5)
+    unzoomed.draw(other)
+    assert counted.bit_generator.state == other.bit_generator.state
+    zoomed = np.random.default_rng(5)
+    sampler(root, "augment.zoom_share=1e-9").draw(zoomed)
+    assert zoomed.bit_generator.state != other.bit_generator.state

@@ -20,7 +20,7 @@ from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
-from vtmr.train.recipe import Recipe, as_values
+from vtmr.train.recipe import Recipe, as_values, from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -47,6 +47,12 @@ def comparable(recipe: Recipe) -> dict[str, Any]:
     values = {k: v for k, v in values.items() if k not in FREE_KEYS}
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
+
+
+def as_comparable(saved: dict[str, Any]) -> dict[str, Any]:
+    """What `comparable` gave when the state was saved; keys that the recipe didn't have then take their defaults."""
+    values = {key: value for key, value in saved.items() if value is not None}  # as in TOML, what is off is left out
+    return comparable(from_values(Recipe, {**values, "data": {"root": "", **values["data"]}}, "the saved recipe"))
 
 
 def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> tuple[Run, ...]:
@@ -98,7 +104,7 @@ def restore_checkpoint(
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
         progress = Progress(**json.loads(header["progress"]))
-        saved_recipe = dict(json.loads(header["recipe"]))
+        saved_recipe = as_comparable(json.loads(header["recipe"]))
         spec = ModelSpec.from_json(header["spec"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(

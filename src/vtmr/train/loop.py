@@ -90,6 +90,13 @@ def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     return replace(spec, training_data=tuple(names), terms="; ".join(terms))
 
 
+def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
+    """With the zoom that the recipe trains, so that inference uses the same; unchanged where it trains none."""
+    if not recipe.augment.zoom_share:
+        return spec
+    return replace(spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel))
+
+
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run ends."""
@@ -114,7 +121,7 @@ class Training:
         self.recipe, self.out, self.validate = recipe, out, validate
         self.network, spec = initial_network(recipe, init)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.spec = with_terms(spec, recipe)
+        self.spec = with_zoom(with_terms(spec, recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)

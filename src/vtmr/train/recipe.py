@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
-from vtmr.spec import require_keys
+from vtmr.spec import ZoomKernel, require_keys
 
 PRECISIONS = ("float32", "bfloat16")
 INIT_CLICKS = ("multi", "single", "mixed")
@@ -66,7 +66,11 @@ class DataRecipe:
 
 @dataclass(frozen=True, slots=True)
 class AugmentRecipe:
-    """How a source image becomes a training crop. The three shares are relative."""
+    """How a source image becomes a training crop. The shares of whole, scaled and object crops are relative.
+
+    zoom_share: the share of samples whose crop is zoomed in on the ground truth instead of resized (the paper: .5).
+    zoom_kernel: how, as the model's spec then says for inference too.
+    """
 
     whole_share: float = 0.15
     scaled_share: float = 0.25
@@ -75,6 +79,8 @@ class AugmentRecipe:
     object_ratio: tuple[float, float] = (1.1, 3.0)
     flip: float = 0.5
     colour: float = 0.75
+    zoom_share: float = 0.0
+    zoom_kernel: ZoomKernel = field(default_factory=ZoomKernel)
 
     def __post_init__(self) -> None:
         require(
@@ -84,7 +90,7 @@ class AugmentRecipe:
         )
         for name, (low, high) in (("scale", self.scale), ("object_ratio", self.object_ratio)):
             require(0 < low <= high < math.inf, f"augment.{name} is ({low}, {high}): expected 0 < low <= high.")
-        for name, share in (("flip", self.flip), ("colour", self.colour)):
+        for name, share in (("flip", self.flip), ("colour", self.colour), ("zoom_share", self.zoom_share)):
             require(0 <= share <= 1, f"augment.{name} is {share}: expected 0 to 1.")
 
 

@@ -17,8 +17,9 @@ from vtmr.pyramid import crop_resized
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
-from vtmr.train.refiner_targets import draw_focus_box, edge_band
+from vtmr.train.refiner_targets import GridBox, draw_focus_box, edge_band
 from vtmr.types import Click, Image
+from vtmr.zoom import Warp, warp_towards
 
 ATTEMPTS = 20
 MAX_AREA_SHARE = 0.9
@@ -31,7 +32,7 @@ class Sample:
     """One training sample of side S: everything but the later clicks, which depend on the network.
 
     image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
-    the image's grid; clicks: initial ones in that grid.
+    the image's grid; clicks: initial ones in that grid. Of a zoomed sample all of this is in the zoomed grid.
     """
 
     image: Image
@@ -148,24 +149,50 @@ class Sampler:
         labelled = Labelled(jittered(labelled.image, augment.colour, rng), labelled.target, labelled.others)
         labelled, box = draw_crop(labelled, augment, size, rng)
         gt_mask = resample_mask(labelled.target, box, size)
+        grid: Frame | Warp = Frame(box, size, size)
+        if augment.zoom_share and rng.random() < augment.zoom_share:
+            grid = warp_towards(gt_mask, box, size, augment.zoom_kernel)
+            gt_mask = mask_on(grid, labelled.target)
         if not self.recipe.data.min_object_px <= gt_mask.sum() <= MAX_AREA_SHARE * gt_mask.size:
             return None
-        frame = Frame(box, size, size)
-        focus = frame.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
+        focus = grid.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
         low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
         focus_box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
-        patch_gt = resample_mask(labelled.target, focus_box, size)
+        patch_gt = mask_on(grid, labelled.target, focus_box)
         init_clicks = self.recipe.clicks.init_clicks
         single = init_clicks == "single" or (init_clicks == "mixed" and rng.random() < 0.5)
         return Sample(
-            image=crop_resized(labelled.image, box, size),
+            image=image_on(grid, labelled.image),
             gt_mask=gt_mask,
-            patch=crop_resized(labelled.image, focus_box, size),
+            patch=image_on(grid, labelled.image, focus_box),
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
-            focus=frame.box_to_grid(focus_box),
-            clicks=tuple(initial_clicks(gt_mask, resample_mask(labelled.others, box, size), rng, single)),
+            focus=on_grid(grid, focus_box),
+            clicks=tuple(initial_clicks(gt_mask, mask_on(grid, labelled.others), rng, single)),
         )
+
+
+def image_on(grid: Frame | Warp, image: Image, part: Box | None = None) -> Image:
+    """The image on the grid, or a part of its box on as many cells, from full resolution: uint8 S x S x 3.
+
+    On a zoomed grid the part is zoomed as well, so that it lies straight over its place in the grid.
+    """
+    if isinstance(grid, Warp):
+        return grid.sample(image, on_grid(grid, part) if part else None)
+    return crop_resized(image, part or grid.box, grid.width)
+
+
+def mask_on(grid: Frame | Warp, mask: Mask, part: Box | None = None) -> Mask:
+    """A mask of the image in the same way, by majority: bool S x S."""
+    if isinstance(grid, Warp):
+        return grid.sample_mask(mask, on_grid(grid, part) if part else None)
+    return resample_mask(mask, part or grid.box, grid.width)
+
+
+def on_grid(grid: Frame | Warp, box: Box) -> GridBox:
+    """A box of image pixels as (x0, y0, x1, y1) in grid units."""
+    (x0, y0), (x1, y1) = grid.to_grid(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
+    return float(x0), float(y0), float(x1), float(y1)
 
 
 def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
