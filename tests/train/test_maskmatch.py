@@ -18,7 +18,8 @@ from vtmr.errors import ConfigError
 from vtmr.losses import matching_loss, normalised_focal_loss
 from vtmr.masks import Mask, iou
 from vtmr.models.lite0 import SPEC, Lite0
-from vtmr.spec import RAW
+from vtmr.models.network import InteractiveNetwork
+from vtmr.spec import RAW, ModelSpec
 from vtmr.train import step as step_module
 from vtmr.train.batches import Batch, click_maps, collate, step_rng
 from vtmr.train.chain import Chain
@@ -60,7 +61,19 @@ def batch_of(shown: Sequence[Mask], gt_mask: Mask = GT) -> Batch:
     return collate(samples, 0.0)
 
 
-class Shown(nn.Module):
+class Recorder(nn.Module):
+    """A refiner that gives the coarse logits back and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Tensor] = []
+
+    def forward(self, patch: Tensor, discs: Tensor, logits: Tensor, features: Tensor, boxes: Tensor) -> Any:
+        self.asked.append(logits)
+        return logits, logits
+
+
+class Shown(InteractiveNetwork):
     """Logits of about +-`sureness` where the image is bright or not, whatever the clicks; keeps what it was asked.
 
     The previous mask takes away a little, so that the two chains' logits differ and their masks don't.
@@ -70,9 +83,12 @@ class Shown(nn.Module):
         super().__init__()
         self.spec = replace(SMALL, coarse_normalisation=RAW)
         self.encoder = nn.Identity()
+        self.refiner = Recorder()  # type: ignore[assignment]
         self.gain = nn.Parameter(torch.tensor(2 * sureness))
         self.passes: list[tuple[bool, Tensor, Tensor]] = []  # (training, maps, logits)
-        self.refined: list[Tensor] = []
+
+    def load_imagenet(self, path: Path | None = None) -> ModelSpec:
+        return self.spec
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
         return iter(())
@@ -80,16 +96,16 @@ class Shown(nn.Module):
     def early(self, image: Tensor) -> Tensor:
         return image
 
-    def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, None]:
         logits = self.gain * (c1[:, :1] - 0.5) - 0.5 * maps[:, :1]
         if logits.requires_grad:
             logits.retain_grad()
         self.passes.append((self.training, maps, logits))
-        return logits, maps
+        return logits, maps, None
 
-    def refine(self, patch: Tensor, discs: Tensor, logits: Tensor, features: Tensor, boxes: Tensor) -> Any:
-        self.refined.append(logits)
-        return logits, logits
+    @property
+    def refined(self) -> list[Tensor]:
+        return self.refiner.asked  # type: ignore[union-attr]
 
     def learning(self) -> list[Tensor]:
         return [logits for training, _, logits in self.passes if training]
@@ -109,13 +125,9 @@ def drawn_steps(recipe: Recipe, step: int) -> int:
     return int(rng.integers(recipe.clicks.max_steps + 1))
 
 
-def step_of(network: nn.Module, recipe: Recipe) -> TrainingStep:
-    return TrainingStep(network, recipe)  # type: ignore[arg-type]
-
-
 def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(recipe: Recipe) -> None:
     network = Shown()
-    losses = step_of(network, recipe)(batch_of([POOR, GOOD, POOR]), 0)
+    losses = TrainingStep(network, recipe)(batch_of([POOR, GOOD, POOR]), 0)
     first, second = network.learning()
     assert first.shape[0] == 3 and second.shape[0] == 1
     assert losses.match is not None and losses.gate is not None
@@ -128,7 +140,7 @@ def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(rec
 
 def test_no_gradient_flows_through_the_first_chain(recipe: Recipe) -> None:
     network = Shown()
-    losses = step_of(network, recipe)(batch_of([GOOD, POOR]), 0)
+    losses = TrainingStep(network, recipe)(batch_of([GOOD, POOR]), 0)
     assert losses.match is not None
     losses.match.backward()  # type: ignore[no-untyped-call]
     first, second = network.learning()
@@ -137,7 +149,7 @@ def test_no_gradient_flows_through_the_first_chain(recipe: Recipe) -> None:
 
 
 def test_it_is_zero_when_no_pixel_is_sure_enough(recipe: Recipe) -> None:
-    losses = step_of(Shown(sureness=2.19), recipe)(batch_of([GOOD]), 0)  # sigmoid(2.19) = .8993
+    losses = TrainingStep(Shown(sureness=2.19), recipe)(batch_of([GOOD]), 0)  # sigmoid(2.19) = .8993
     assert losses.match is not None and losses.match.item() == 0
     assert losses.gate is not None and losses.gate.item() == 1
 
@@ -146,7 +158,7 @@ def test_it_is_zero_when_no_pixel_is_sure_enough(recipe: Recipe) -> None:
 def test_nothing_is_computed_when_the_mask_is_not_better_than_alpha(recipe: Recipe, alpha: float) -> None:
     """GOOD has 40 x 38 of 40 x 40 pixels: an IoU of .95 exactly, and the gate wants more than alpha."""
     network = Shown()
-    losses = step_of(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=alpha)))(batch_of([GOOD, POOR]), 0)
+    losses = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=alpha)))(batch_of([GOOD, POOR]), 0)
     assert losses.match is not None and losses.match.item() == 0
     assert losses.gate is not None and losses.gate.item() == 0
     assert len(network.learning()) == 1
@@ -157,14 +169,14 @@ def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(re
     seen = set()
     for step in range(12):
         network, k = Shown(), drawn_steps(recipe, step)
-        training = step_of(network, recipe)
+        training = TrainingStep(network, recipe)
         losses = training(batch_of([POOR, GOOD]), step)
         assert losses.match is not None
         sizes = [(training, len(logits)) for training, _, logits in network.passes]
         assert sizes == [(False, 2)] * (1 + k) + [(False, 1)] * k + [(True, 2), (True, 1)]
         assert not network.passes[0][1][:, 0].any()  # a blank mask
         assert [len(logits) for logits in network.refined] == [2]
-        assert network.refined[0] is network.learning()[0] or torch.equal(network.refined[0], network.learning()[0])
+        assert torch.equal(network.refined[0], network.learning()[0])
         rng = step_rng(recipe.seed, step)
         rng.integers(2**31)
         image = normalised(batch_of([POOR, GOOD]).image, RAW)
@@ -203,7 +215,7 @@ def test_supervision_may_take_the_place_of_matching(recipe: Recipe) -> None:
     network = Shown()
     variant = MaskMatchRecipe(loss="supervised", weight=0.5)
     batch = batch_of([POOR, GOOD])
-    losses = step_of(network, replace(recipe, maskmatch=variant))(batch, 0)
+    losses = TrainingStep(network, replace(recipe, maskmatch=variant))(batch, 0)
     expected = 0.5 * normalised_focal_loss(network.learning()[1], batch.gt[1:2].float()).sum() / 2
     assert losses.match is not None and losses.match.item() == pytest.approx(expected.item()) and expected > 0
 
@@ -211,7 +223,7 @@ def test_supervision_may_take_the_place_of_matching(recipe: Recipe) -> None:
 def test_the_readings_of_equation_1_reach_the_loss(recipe: Recipe) -> None:
     network = Shown()
     variant = MaskMatchRecipe(two_sided=True, average="selected", confidence=0.95, weight=2)
-    losses = step_of(network, replace(recipe, maskmatch=variant))(batch_of([GOOD]), 0)
+    losses = TrainingStep(network, replace(recipe, maskmatch=variant))(batch_of([GOOD]), 0)
     first, second = network.learning()
     expected = 2 * matching_loss(second, first, 0.95, two_sided=True, by_count=True)
     assert losses.match is not None and losses.match.item() == pytest.approx(expected.item())
@@ -267,7 +279,7 @@ def test_without_it_the_step_is_the_plain_one_bit_for_bit(
     assert {drawn_steps(recipe, step) for step in (0, 1, 2)} != {0}
     for step in (0, 1, 2):  # of networks whose running statistics move from step to step
         expected, state = plain_step(reference, recipe, batch, step)
-        losses = step_of(network, recipe)(batch, step)
+        losses = TrainingStep(network, recipe)(batch, step)
         assert torch.equal(losses.coarse, expected)
         assert generators[-1].bit_generator.state == state
         extra = losses.total - (losses.coarse + losses.refined + losses.edge)
@@ -277,7 +289,7 @@ def test_without_it_the_step_is_the_plain_one_bit_for_bit(
 def test_steps_without_gradients_leave_the_statistics_of_batch_norm_alone(recipe: Recipe) -> None:
     network, batch = small_network(), batch_of([GOOD, GOOD])
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    training = step_of(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=0.0)))
+    training = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=0.0)))
     image = normalised(batch.image, SMALL.coarse_normalisation)
     training.chains(image, batch, MaskMatchRecipe(alpha=0.0), step_rng(0, 1))
     for name, value in network.state_dict().items():
@@ -290,7 +302,7 @@ def test_each_chain_that_learns_updates_the_statistics_once(recipe: Recipe, monk
     losses = []
     for _ in range(2):
         network = small_network()
-        found = step_of(network, recipe)(batch_of([GOOD, POOR]), 1)
+        found = TrainingStep(network, recipe)(batch_of([GOOD, POOR]), 1)
         found.total.backward()  # type: ignore[no-untyped-call]
         assert network.head.norm.num_batches_tracked == 2
         assert found.gate is not None and found.gate.item() == 1
@@ -304,7 +316,7 @@ def test_each_chain_that_learns_updates_the_statistics_once(recipe: Recipe, monk
 
 def test_a_share_of_the_steps_may_use_it(recipe: Recipe) -> None:
     """Three of four: 200 draws within four standard errors of 150."""
-    training = step_of(Shown(), replace(recipe, maskmatch=MaskMatchRecipe(share=0.75)))
+    training = TrainingStep(Shown(), replace(recipe, maskmatch=MaskMatchRecipe(share=0.75)))
     used = sum(training.matching(step_rng(0, step)) is not None for step in range(200))
     assert abs(used - 150) < 4 * (200 * 0.75 * 0.25) ** 0.5
 
