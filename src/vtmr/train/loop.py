@@ -70,13 +70,15 @@ def run(
     training.run()
 
 
-def initial_network(recipe: Recipe, init: Path | None) -> tuple[InteractiveNetwork, ModelSpec]:
-    """The network to start from and its spec (with the ancestors' lineage). Raises CheckpointError."""
+def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> tuple[InteractiveNetwork, ModelSpec]:
+    """The network to start from and its spec (with the ancestors' lineage and the encoder's licence).
+
+    root: where the recipe's `encoder_weights` are. Raises CheckpointError.
+    """
     if init is None:
         torch.manual_seed(recipe.seed)
         network = build(recipe.model)
-        network.load_imagenet()
-        return network, network.spec
+        return network, network.load_imagenet(root / recipe.encoder_weights if recipe.encoder_weights else None)
     network, spec = restore(init)
     if spec.model != recipe.model:
         raise CheckpointError(f"{init} holds a {spec.model!r}: the recipe wants {recipe.model!r}.")
@@ -119,7 +121,7 @@ class Training:
         self, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool, validate: Validate | None
     ) -> None:
         self.recipe, self.out, self.validate = recipe, out, validate
-        self.network, spec = initial_network(recipe, init)
+        self.network, spec = initial_network(recipe, init, root)
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.spec = with_zoom(with_terms(spec, recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)

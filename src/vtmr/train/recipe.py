@@ -170,7 +170,10 @@ class OptimiserRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner."""
+    """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner.
+
+    encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
+    """
 
     name: str
     model: str
@@ -187,6 +190,7 @@ class Recipe:
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
     maskmatch: MaskMatchRecipe | None = None
+    encoder_weights: str | None = None
 
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vtmr.losses import normalised_focal_loss
 from vtmr.models.network import InteractiveNetwork
@@ -16,6 +17,8 @@ from vtmr.train.clicks import Rng
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
+
+AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [facts.md §C.7, §G.8]
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,10 @@ class TrainingStep:
         c1, chain, second = self.chains(image, batch, matching, rng)
         set_training(self.network, self.recipe)
         c1 = c1 if self.early_frozen else self.network.early(image)
-        logits, features = self.network.late(c1, chain.maps(self.spec))
+        logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
         coarse = normalised_focal_loss(logits, batch.gt.float()).mean()
+        if auxiliary is not None:
+            coarse = coarse + AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary, batch.gt.float())
         refined, edge = self.refiner_losses(batch, chain, logits, features)
         if self.recipe.maskmatch is None:
             return Losses(coarse, refined, edge)
@@ -131,8 +136,8 @@ class TrainingStep:
         return chain
 
     def refiner_losses(self, batch: Batch, chain: Chain, logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Refined and edge loss on the first `recipe.refined` samples; zeros when there are none."""
-        n = self.recipe.refined
+        """Refined and edge loss on the first `recipe.refined` samples; zeros when there are none or no refiner."""
+        n = self.recipe.refined if self.spec.refines else 0
         if not n:
             return torch.zeros(()), torch.zeros(())
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
