@@ -5,11 +5,13 @@ import { createQueue } from "./queue.js";
 import { canEdit, objectOf } from "./store.js";
 
 const POLL_MS = 1500;
+const REFRESH_MS = 300;
 
 export function createEditor(store, api, clock = () => performance.now()) {
   let draft = { id: null }; // the object that the next click begins; clicks made before its answer share it
+  let refreshing = 0;
   let opened = 0; // counts openings, so that a late answer of an earlier one is dropped
-  const queue = createQueue(deliver, (waiting) => store.update({ waiting }));
+  const queue = createQueue(deliver, (waiting, unsaved) => store.update({ waiting, unsaved }));
 
   const say = (text, kind = "plain") => store.update({ toast: { text, kind } });
 
@@ -61,8 +63,23 @@ export function createEditor(store, api, clock = () => performance.now()) {
 
   function noteImage(id, patch) {
     const known = store.state.images.find((image) => image.id === id);
-    if (!known || Object.keys(patch).every((key) => known[key] === patch[key])) return;
+    if (!known || same(known, patch)) return;
     store.update({ images: store.state.images.map((image) => (image === known ? { ...image, ...patch } : image)) });
+  }
+
+  /** Asks for the list again: the server knows more by now, of files that it couldn't read for one. */
+  function refresh() {
+    clearTimeout(refreshing);
+    refreshing = setTimeout(
+      () => api.images().then((images) => store.update({ images: merged(images) }), refused),
+      REFRESH_MS,
+    );
+  }
+
+  /** Entries that are as before stay the same objects, so that their rows aren't drawn anew. */
+  function merged(images) {
+    const before = new Map(store.state.images.map((image) => [image.id, image]));
+    return images.map((image) => (same(before.get(image.id), image) ? before.get(image.id) : image));
   }
 
   /** The image `by` places further in the list; with `todo`, the next one that isn't done, around the end. */
@@ -185,6 +202,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     if (selected) change(name, { ...fields, object: selected }, more);
   }
 
+  const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
   const follow = (answer) => answer.object && store.update({ selected: answer.object });
 
   return {
@@ -194,7 +212,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     say,
     neighbour,
     refused,
-    adopt,
+    refresh,
     idle: () => queue.idle(),
     get busy() {
       return queue.busy;
@@ -250,7 +268,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     },
     undo: () => change("undo", { op: "undo" }, { answered: follow }),
     redo: () => change("redo", { op: "redo" }, { answered: follow }),
-    importBeside: () => change("import", { op: "import_mask" }),
+    importBeside: () => change("import", { op: "import_mask" }, { answered: selectTop }),
     /** Accepts the image, then goes on to the next one that isn't done. */
     async accept() {
       if (!canEdit(store.state)) return;
@@ -282,6 +300,11 @@ const CLOSED = {
   conflict: null,
   ms: null,
 };
+
+/** Whether `known` has all of `patch`'s values. */
+function same(known, patch) {
+  return Boolean(known) && Object.keys(patch).every((key) => known[key] === patch[key]);
+}
 
 function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -39,6 +39,13 @@ remember(store);
 
 // The open image is in the address, so that a reload comes back to it.
 store.watch(["imageId"], ({ imageId }) => imageId && history.replaceState(null, "", `#${imageId}`));
+store.watch(["unsaved", "opening"], ({ unsaved, opening }) => {
+  stage.element.ariaBusy = String(opening || unsaved > 0);
+});
+store.watch(["document"], ({ document: open }) => {
+  stage.element.dataset.size = open ? `${open.width}x${open.height}` : "";
+});
+addEventListener("beforeunload", (event) => store.state.unsaved && event.preventDefault());
 store.watch(["tool", "panning"], ({ tool, panning }) => {
   stage.element.dataset.cursor = panning ? "pan" : tool;
 });

@@ -3,13 +3,13 @@
 
 /**
  * deliver(change) makes one attempt and tells what to do: "next", "again", or "drop" this change and all behind it.
- * waiting(ghosts) is told whenever the line changes.
+ * waiting(ghosts, length) is told whenever the line changes.
  */
 export function createQueue(deliver, waiting) {
   const line = [];
   let idle = Promise.resolve();
   let running = false;
-  const report = () => waiting(line.map((change) => change.ghost).filter(Boolean));
+  const report = () => waiting(line.map((change) => change.ghost).filter(Boolean), line.length);
 
   async function run() {
     running = true;

@@ -50,6 +50,7 @@ export const INITIAL = {
   stroke: null, // {points, radius, mode} while it is drawn
   dragged: null, // {object, index, point} while a click is dragged
   waiting: [], // changes on their way: {clicks?, stroke?}
+  unsaved: 0, // changes that the server hasn't acknowledged
   ms: null, // of the last click, from the hand to the answer
   connection: "ok", // ok | lost | closed
   conflict: null, // {name}: the change that another tab's work kept from being made

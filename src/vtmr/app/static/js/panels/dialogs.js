@@ -124,7 +124,7 @@ async function importFile({ store, editor, api }, input) {
     const { imported, skipped } = await api.importCoco(await file.text());
     input.value = "";
     const { imageId } = store.state;
-    store.update({ images: await api.images() });
+    editor.refresh();
     if (imageId) await editor.open(imageId);
     const total = Object.values(imported).reduce((sum, count) => sum + count, 0);
     if (skipped.length) tell(`Imported ${total}, skipped some`, skipped);

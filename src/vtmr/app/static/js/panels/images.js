@@ -60,7 +60,10 @@ export function imagesPanel({ store, editor, api }) {
           alt: "",
           loading: "lazy",
           decoding: "async",
-          onerror: () => thumb.replaceChildren(icon("warn")),
+          onerror: () => {
+            thumb.replaceChildren(icon("warn"));
+            editor.refresh();
+          },
         }),
       );
     const choose = () => {

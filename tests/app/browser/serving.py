@@ -1,0 +1,30 @@
+"""An annotator in a process of its own, as `vtmr annotate` starts it, but with a network that needs no weights.
+
+    python serving.py FOLDER PORT LABELS MODEL
+
+MODEL is "colour" for that network, else a name or file that `vtmr.load` takes. The first line on stdout is the address.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from fakes import ColourNetwork
+
+import vtmr
+from vtmr.app.annotator import Annotator
+from vtmr.app.running import run
+from vtmr.segmenter import Segmenter
+
+
+def main(folder: str, port: str, labels: str, model: str) -> None:
+    predictor = Segmenter(ColourNetwork()) if model == "colour" else vtmr.load(model)
+    annotator = Annotator(Path(folder), predictor, labels=labels.split(","), made_with={"model": model})
+    run(annotator, "127.0.0.1", int(port), open_browser=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,180 @@
+"""The page's pure modules, run in the browser that will run them. Expected values are worked out by hand, or by numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Route
+
+import vtmr
+
+pytestmark = pytest.mark.browser
+STATIC = Path(vtmr.__file__).parent / "app" / "static"
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call(browser: Browser) -> Iterator[Call]:
+    """call("geometry.toImage", view, point): runs an exported function on plain values."""
+    page = browser.new_page()
+
+    def answer(route: Route) -> None:
+        path = STATIC / route.request.url.removeprefix("http://page.test/")
+        if path.is_file():
+            route.fulfill(path=path, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    page.route("**", answer)
+    page.goto("http://page.test/")
+
+    def run(name: str, *values: Any) -> Any:
+        module, function = name.split(".")
+        source = "([module, name, values]) => import(`/js/${module}.js`).then((it) => it[name](...values))"
+        return page.evaluate(source, [module, function, values])
+
+    yield run
+    page.close()
+
+
+SIZE, VIEWPORT = {"width": 400, "height": 200}, {"width": 884, "height": 632, "ratio": 2}
+
+
+def test_the_fitted_image_lies_in_the_middle_of_what_the_margins_leave(call: Call) -> None:
+    """Margins 68 left and 16 elsewhere leave 800 x 600: twice the image's width."""
+    assert call("geometry.fit", SIZE, VIEWPORT) == {"scale": 2, "x": 68, "y": 116}
+
+
+def test_points_go_to_the_screen_and_back(call: Call) -> None:
+    view = {"scale": 2.5, "x": -30, "y": 12}
+    assert call("geometry.toScreen", view, [10.5, 4]) == [-3.75, 22]
+    assert call("geometry.toImage", view, [-3.75, 22]) == [10.5, 4]
+    assert call("geometry.pixelOf", [10.99, 4]) == [10, 4]
+
+
+def test_zooming_keeps_the_point_under_the_pointer(call: Call) -> None:
+    view, anchor = {"scale": 2, "x": 68, "y": 116}, [300, 250]
+    zoomed = call("geometry.zoomBy", view, 3, anchor)
+    assert zoomed["scale"] == 6
+    assert call("geometry.toImage", zoomed, anchor) == pytest.approx(call("geometry.toImage", view, anchor))
+
+
+def test_the_image_can_not_be_lost(call: Call) -> None:
+    """A quarter of the viewport stays covered, the scale ends at 64 device pixels per image pixel (here 32 CSS)."""
+    lost = call("geometry.limited", {"scale": 1000, "x": 1e6, "y": -1e6}, SIZE, VIEWPORT, 2)
+    assert lost["scale"] == 32
+    assert lost["x"] == 884 * 3 / 4
+    assert lost["y"] == 632 / 4 - 200 * 32
+    tiny = call("geometry.limited", {"scale": 1e-6, "x": 0, "y": 0}, SIZE, VIEWPORT, 2)
+    assert tiny["scale"] == 0.5  # a quarter of the fitted 2
+
+
+def test_offsets_are_whole_device_pixels(call: Call) -> None:
+    assert call("geometry.snapped", {"scale": 3, "x": 10.3, "y": -4.8}, 2) == {"scale": 3, "x": 10.5, "y": -5}
+
+
+def test_what_is_visible_is_rounded_outwards_and_ends_at_the_image(call: Call) -> None:
+    assert call("geometry.visibleBox", {"scale": 4, "x": -42, "y": 30}, SIZE, VIEWPORT) == [10, 0, 232, 151]
+    assert call("geometry.visibleBox", {"scale": 1, "x": 2000, "y": 0}, SIZE, VIEWPORT) is None
+
+
+@pytest.mark.parametrize(("scale", "level"), [(4, 0), (1, 0), (0.51, 0), (0.5, 1), (0.26, 1), (0.25, 2), (0.001, 3)])
+def test_the_level_has_a_pixel_for_each_device_pixel(call: Call, scale: float, level: int) -> None:
+    assert call("tiles.levelFor", scale, 4) == level
+
+
+def test_tiles_cover_the_box_and_end_at_the_image(call: Call) -> None:
+    tiles = call("tiles.tilesIn", [1000, 0, 1100, 600], 0, 512, {"width": 1050, "height": 700})
+    assert [(tile["col"], tile["row"], tile["box"]) for tile in tiles] == [
+        (1, 0, [512, 0, 1024, 512]),
+        (2, 0, [1024, 0, 1050, 512]),
+        (1, 1, [512, 512, 1024, 700]),
+        (2, 1, [1024, 512, 1050, 700]),
+    ]
+    (coarse,) = call("tiles.tilesIn", [1000, 0, 1100, 600], 2, 512, {"width": 1050, "height": 700})
+    assert coarse["box"] == [0, 0, 1050, 700]
+
+
+def wire(mask: np.ndarray) -> dict[str, Any]:
+    """A mask in the form of docs/api.md, its box the whole array but for a border of two."""
+    inner = mask[2:-2, 2:-2]
+    flat = np.concatenate([[False], inner.ravel(), [not inner[-1, -1]]])
+    runs = np.diff(np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1], [True]])))
+    runs = runs.tolist()
+    runs[0] -= 1
+    return {"box": [2, 2, mask.shape[1] - 2, mask.shape[0] - 2], "runs": runs[:-1]}
+
+
+@pytest.fixture(scope="module")
+def blobs() -> np.ndarray:
+    """A mask with many parts, holes and diagonal neighbours: smoothed noise, off in a border of two."""
+    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(size=(60, 80)), (0, 0), 1.5)
+    mask = noise > 0.05
+    mask[:2], mask[-2:], mask[:, :2], mask[:, -2:] = False, False, False, False
+    return mask
+
+
+@pytest.mark.parametrize("region", [(0, 0, 80, 60), (10, 7, 51, 40), (30, 20, 31, 21)])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_masks_are_decoded_at_any_step(call: Call, blobs: np.ndarray, region: tuple[int, ...], step: int) -> None:
+    x0, y0, x1, y1 = region
+    grid = call("masks.rasterise", wire(blobs), region, step)
+    padded = np.pad(blobs, ((0, 8), (0, 8)))  # a last cell's middle may lie beyond
+    rows, cols = np.arange(y0, y1, step) + step // 2, np.arange(x0, x1, step) + step // 2
+    bits = np.array([grid["bits"][str(i)] for i in range(len(grid["bits"]))]).reshape(grid["height"], grid["width"])
+    assert np.array_equal(bits == 1, padded[np.ix_(rows, cols)])
+
+
+def test_area_and_membership(call: Call, blobs: np.ndarray) -> None:
+    assert call("masks.areaOf", wire(blobs)) == np.count_nonzero(blobs)
+    assert call("masks.areaOf", None) == 0
+    for x, y in [(0, 0), (2, 2), (40, 30), (41, 30), (77, 57), (79, 59), (200, 3)]:
+        expected = y < 60 and x < 80 and bool(blobs[y, x])
+        assert call("masks.isOn", wire(blobs), [x, y]) is expected
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_outlines_enclose_exactly_the_cells_that_are_on(call: Call, step: int) -> None:
+    """Filled by the even-odd rule, the loops give the cells back; one loop per 8-connected part and 4-connected hole."""
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:5, 1:5] = 1
+    mask[2:4, 2:4] = 0
+    mask[5, 5] = 1  # touches the corner: the same part
+    mask[0, 7] = 1
+    grid = {"x0": 10, "y0": 20, "step": step, "width": 8, "height": 6, "bits": mask.ravel().tolist()}
+    loops = [np.array(loop).reshape(-1, 2) for loop in call("masks.outlines", grid)]
+    assert len(loops) == 3
+    filled = np.zeros((6, 8), bool)
+    for row, col in np.ndindex(6, 8):
+        x, y = 10 + (col + 0.5) * step, 20 + (row + 0.5) * step
+        filled[row, col] = sum(crossings(loop, x, y) for loop in loops) % 2
+    assert np.array_equal(filled, mask == 1)
+
+
+def crossings(loop: np.ndarray, x: float, y: float) -> int:
+    """How many of the loop's upright edges lie to the right of the point."""
+    ends = np.roll(loop, -1, axis=0)
+    upright = (loop[:, 0] == ends[:, 0]) & (loop[:, 0] > x)
+    return int(np.count_nonzero(upright & ((loop[:, 1] < y) != (ends[:, 1] < y))))
+
+
+def test_outline_of_one_pixel_runs_clockwise(call: Call) -> None:
+    grid = {"x0": 3, "y0": 4, "step": 1, "width": 1, "height": 1, "bits": [1]}
+    assert call("masks.outlines", grid) == [[4, 4, 4, 5, 3, 5, 3, 4]]
+
+
+def test_label_colours_stand_out_on_any_photo(call: Call) -> None:
+    """The line is bright, its casing dark: 3:1 against each other, so that one of them has it against any grey."""
+    labels = [f"label {number}" for number in range(10)]
+    colours = [call("palette.colourOf", label, labels) for label in labels]
+    assert len(set(colours)) == 10
+    for colour in [*colours, call("palette.colourOf", "", labels)]:
+        assert call("palette.contrast", call("palette.channels", colour), [8, 10, 14]) >= 6
+    assert call("palette.contrast", [255, 255, 255], [0, 0, 0]) == pytest.approx(21)
+
+

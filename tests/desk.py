@@ -1,0 +1,151 @@
+"""An annotator's desk: what a user sees and does, said in image pixels; what the server has, read past the page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Page
+
+# The canvas's pixels as one string of base64: R, G, B, A per device pixel.
+_PIXELS = """name => {
+  const canvas = document.getElementById(name);
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let text = '';
+  for (let i = 0; i < data.length; i += 32768) text += String.fromCharCode(...data.subarray(i, i + 32768));
+  return {width: canvas.width, height: canvas.height, text: btoa(text)};
+}"""
+# Where the photo's canvas is covered, in device pixels: a rectangle.
+_COVERED = """() => {
+  const canvas = document.getElementById('photo');
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const words = new Uint32Array(data.buffer), [first, last] = [words.findIndex(Boolean), words.findLastIndex(Boolean)];
+  const split = at => [at % canvas.width, Math.floor(at / canvas.width)];
+  return [...split(first), ...split(last)];
+}"""
+_PIXEL = "([x, y]) => [...document.getElementById('overlay').getContext('2d').getImageData(x, y, 1, 1).data]"
+_TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+class Server:
+    """A running annotator, and a script's way past the page to what it has stored."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process, self.folder = process, folder
+        self.url = process.stdout.readline().strip()
+        parts = urlsplit(self.url)
+        self.origin, self.port = f"http://{parts.netloc}", parts.port
+        self._token = parts.query.removeprefix("token=")
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """GET, or POST where there is a body."""
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(f"{self.origin}/api/v1{path}", data, headers), timeout=20) as answer:
+            return json.load(answer)
+
+    def images(self) -> dict[str, Any]:
+        """Name of each image → its entry."""
+        return {image["name"]: image for image in self.ask("/images")["images"]}
+
+    def document(self, name: str) -> dict[str, Any]:
+        return self.ask(f"/images/{self.images()[name]['id']}")["document"]
+
+    def mask(self, name: str, place: int = 0) -> NDArray[np.bool_]:
+        """Of the object at that place from the bottom, bool H x W."""
+        opened = self.ask(f"/images/{self.images()[name]['id']}")
+        document = opened["document"]
+        mask = np.zeros((document["height"], document["width"]), bool)
+        wire = opened["masks"][document["objects"][place]["id"]]
+        if wire["box"]:
+            x0, y0, x1, y1 = wire["box"]
+            values = np.arange(len(wire["runs"])) % 2 == 1
+            mask[y0:y1, x0:x1] = np.repeat(values, wire["runs"]).reshape(y1 - y0, x1 - x0)
+        return mask
+
+
+class Desk:
+    """One browser tab."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page, self.server = page, server
+
+    def open(self, image: str | None = None) -> Desk:
+        """The annotator at the address that it printed, showing `image`, or the one that it chooses itself."""
+        self.page.goto(self.server.url + (f"#{self.server.images()[image]['id']}" if image else ""))
+        return self.ready()
+
+    def ready(self) -> Desk:
+        """Waits until nothing is under way and what was decided is painted."""
+        self.page.locator("#stage[aria-busy=false]").wait_for()
+        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate(_TWO_FRAMES)
+        return self
+
+    def pixels(self, canvas: str) -> NDArray[np.uint8]:
+        """Device pixels of the canvas "photo" or "overlay", H x W x 4."""
+        got = self.page.evaluate(_PIXELS, canvas)
+        return np.frombuffer(base64.b64decode(got["text"]), np.uint8).reshape(got["height"], got["width"], 4)
+
+    def photo_box(self) -> tuple[float, float, float, float]:
+        """Where the photo lies in the window, CSS pixels (left, top, right, bottom); it has to be wholly visible."""
+        x0, y0, x1, y1 = self.page.evaluate(_COVERED)
+        ratio = self.page.evaluate("devicePixelRatio")
+        left, top = self.stage_corner()
+        return left + x0 / ratio, top + y0 / ratio, left + (x1 + 1) / ratio, top + (y1 + 1) / ratio
+
+    def stage_corner(self) -> tuple[float, float]:
+        box = self.page.locator("#stage").bounding_box()
+        return box["x"], box["y"]
+
+    def window_point(self, x: float, y: float) -> tuple[float, float]:
+        """Of an image point while the whole photo is visible."""
+        left, top, right, bottom = self.photo_box()
+        size = self.page.evaluate("document.getElementById('stage').dataset.size").split("x")
+        return left + x * (right - left) / int(size[0]), top + y * (bottom - top) / int(size[1])
+
+    def click(self, x: float, y: float, *, positive: bool = True) -> Desk:
+        """Clicks the image point and waits for the mask."""
+        self.page.mouse.click(*self.window_point(x, y), button="left" if positive else "right")
+        return self.ready()
+
+    def drag(self, *points: tuple[float, float]) -> Desk:
+        """Presses at the first image point, moves over the others, lets go at the last."""
+        route = [self.window_point(*point) for point in points]
+        self.page.mouse.move(*route[0])
+        self.page.mouse.down()
+        for place in route[1:]:
+            self.page.mouse.move(*place, steps=6)
+        self.page.mouse.up()
+        return self.ready()
+
+    def press(self, *keys: str) -> Desk:
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.ready()
+
+    def is_painted(self, x: float, y: float) -> bool:
+        """Whether the overlay covers the image point."""
+        left, top = self.stage_corner()
+        wx, wy = self.window_point(x, y)
+        ratio = self.page.evaluate("devicePixelRatio")
+        return bool(self.page.evaluate(_PIXEL, [int((wx - left) * ratio), int((wy - top) * ratio)])[3])
+
+
+def write_mask_beside(server: Server, picture: str, mask: NDArray[np.bool_]) -> None:
+    """Puts the mask where the annotator looks for masks to start from. mask: bool H x W."""
+    Image.fromarray(np.uint8(mask) * 255).save(server.folder / f"{Path(picture).stem}.mask.png")
