@@ -85,8 +85,7 @@ class Pictures:
             try:
                 pixels = read_image(entry.path)
             except InputError as error:
-                self._blame(entry, error)
-                raise
+                raise self._blamed(entry, error) from error
             scene = self._predictor.prepare(pixels)
             pyramid = scene if isinstance(scene, Pyramid) else Pyramid(pixels)
             picture = Picture(entry.name, version, pyramid, scene)
@@ -106,8 +105,7 @@ class Pictures:
             try:
                 data = as_jpeg(read_thumbnail(entry.path, THUMBNAIL))
             except InputError as error:
-                self._blame(entry, error)
-                raise
+                raise self._blamed(entry, error) from error
         with self._mutex:
             self._thumbnails[key] = data
             while len(self._thumbnails) > _KEPT_THUMBNAILS:
@@ -136,10 +134,12 @@ class Pictures:
         for picture in dropped:
             self._forgotten(picture)
 
-    def _blame(self, entry: Entry, error: InputError) -> None:
-        """Remembers the sentence, with the image's name in place of its path."""
+    def _blamed(self, entry: Entry, error: InputError) -> InputError:
+        """The error with the image's name in place of its path; remembered."""
+        sentence = str(error).replace(str(entry.path), entry.name)
         with self._mutex:
-            self.errors[entry.name] = str(error).replace(str(entry.path), entry.name)
+            self.errors[entry.name] = sentence
+        return InputError(sentence)
 
 
 def as_jpeg(pixels: Any) -> bytes:
