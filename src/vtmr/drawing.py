@@ -88,6 +88,21 @@ def draw_clicks(image: Image, points: Points, positive: NDArray[np.bool_]) -> Im
     return drawn
 
 
+def draw_grid(image: Image, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> Image:
+    """The image with a thin line down at every x and one across at every y.
+
+    xs, ys: in image coordinates, increasing; the lines end at each other's first and last.
+    """
+    drawn = image.copy()
+    (left, right), (top, bottom) = ((float(bounds[0]), float(bounds[-1])) for bounds in (xs, ys))
+    lines = [((x, top), (x, bottom)) for x in xs] + [((left, y), (right, y)) for y in ys]
+    for start, end in lines:
+        # cv2 counts from the centre of pixel (0, 0), the house from its corner.
+        (x0, y0), (x1, y1) = (tuple(round((v - 0.5) * 2**_SUBPIXEL_BITS) for v in point) for point in (start, end))
+        cv2.line(drawn, (x0, y0), (x1, y1), OBJECT, max(1, round(_unit(image))), cv2.LINE_AA, _SUBPIXEL_BITS)
+    return drawn
+
+
 def strip(panels: Sequence[Panel], *, panel_width: int = 480, columns: int = 3) -> Image:
     """The panels as a sheet, row by row, each scaled to `panel_width` pixels with its caption below.
 

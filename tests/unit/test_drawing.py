@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtmr.drawing import DARK, LIGHT, NEGATIVE, OBJECT, POSITIVE, Panel, draw_clicks, draw_mask, overlay, strip
+from vtmr.drawing import (
+    DARK,
+    LIGHT,
+    NEGATIVE,
+    OBJECT,
+    POSITIVE,
+    Panel,
+    draw_clicks,
+    draw_grid,
+    draw_mask,
+    overlay,
+    strip,
+)
 from vtmr.errors import InputError
 
 GREY = 100
@@ -90,6 +102,16 @@ def test_a_strip_has_rows_of_equal_cells_in_reading_order() -> None:
     assert sheet.shape == (2 * height, 2 * width, 3)
     centres = [sheet[20, 36, 0], sheet[20, width + 36, 0], sheet[height + 20, 36, 0], sheet[height + 20, width + 36, 0]]
     assert centres == [10, 20, 30, 255]
+
+
+def test_grid_lines_lie_at_their_coordinates() -> None:
+    """x = 10.5 is the centre of column 10; lines across run from the first line down to the last."""
+    drawn = draw_grid(grey(), np.array([10.5, 40.5, 70.5]), np.array([5.5, 50.5]))
+    changed = (drawn != GREY).any(axis=2)
+    assert np.flatnonzero(changed[30]).tolist() == [10, 40, 70]
+    assert np.flatnonzero(changed[:, 20]).tolist() == [5, 50]
+    assert drawn[30, 40].tolist() == list(OBJECT)
+    assert not changed[:4].any() and not changed[53:].any()
 
 
 def test_a_caption_is_written_below_its_picture() -> None:

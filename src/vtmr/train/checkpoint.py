@@ -104,7 +104,7 @@ def restore_checkpoint(
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
         progress = Progress(**json.loads(header["progress"]))
-        saved_recipe = as_comparable(json.loads(header["recipe"]))
+        saved_recipe = as_comparable(dict(json.loads(header["recipe"])))
         spec = ModelSpec.from_json(header["spec"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
