@@ -4,36 +4,80 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, bounding_box
 
-_SHIFT = 4  # OpenCV draws at sixteenths of a pixel
+_SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
+_RUNS_AT_ONCE = 1 << 18
 SMALL_PART_RATIO = 0.05  # of the largest part
+
+Indices = NDArray[np.intp]
 
 
 def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
-    """With everything within `radius` of the line on (add) or off.
+    """With every pixel whose centre is within `radius` of the line on (add) or off.
 
-    mask: bool H x W. points: N x 2 (x, y) in image coordinates, N >= 1, joined in order; they may lie outside.
+    mask: bool H x W. points: N x 2 (x, y) in image coordinates, N >= 1, joined in order; they may lie outside. However
+    small the radius, the pixels under the points count.
     """
     after = mask.copy()
-    points = np.asarray(points, np.float64).reshape(-1, 2)
-    reach = int(np.ceil(radius)) + 2
-    low, high = np.floor(points.min(axis=0)).astype(int) - reach, np.ceil(points.max(axis=0)).astype(int) + reach
+    points, radius = np.asarray(points, np.float64).reshape(-1, 2), max(radius, _SMALLEST_RADIUS)
+    low = np.floor(points.min(axis=0) - radius).astype(int)
+    high = np.ceil(points.max(axis=0) + radius).astype(int) + 1
     box = Box(*low.tolist(), *high.tolist()).intersection(Box.whole(*mask.shape))
     if box is None:
         return after
-    stroke = np.zeros((box.height, box.width), np.uint8)
-    # From the house's coordinates to OpenCV's, whose pixel centres are whole numbers.
-    fixed = np.rint((points - (box.x0, box.y0) - 0.5) * (1 << _SHIFT)).astype(np.int32)
-    if len(fixed) > 1:
-        thickness = max(1, round(2 * radius))
-        cv2.polylines(stroke, [fixed.reshape(-1, 1, 2)], False, 1, thickness, cv2.LINE_8, _SHIFT)
-    for x, y in fixed[[0, -1]].tolist():
-        cv2.circle(stroke, (x, y), round(radius * (1 << _SHIFT)), 1, cv2.FILLED, cv2.LINE_8, _SHIFT)
-    after[box.slices][stroke != 0] = add
+    local = points - (box.x0, box.y0)
+    ends = local[1:] if len(local) > 1 else local
+    # Where the segments begin and end in each row; a running sum then counts those that cover a pixel.
+    edges = np.zeros((box.height, box.width + 1), np.int16)
+    at_once = max(1, _RUNS_AT_ONCE // box.height)
+    for first in range(0, len(ends), at_once):
+        chosen = slice(first, first + at_once)
+        rows, starts, stops = _capsules(local[: len(ends)][chosen], ends[chosen], radius, box.height, box.width)
+        np.add.at(edges, (rows, starts), np.int16(1))
+        np.add.at(edges, (rows, stops), np.int16(-1))
+    covered = np.cumsum(edges[:, :-1], axis=1, dtype=np.int16) > 0
+    after[box.slices][covered] = add
     return after
+
+
+def _capsules(starts: Points, ends: Points, radius: float, height: int, width: int) -> tuple[Indices, Indices, Indices]:
+    """The pixels whose centres lie within `radius` of segments, as a run per row: rows, first columns, columns after.
+
+    A capsule is convex, so that each row cuts it in one interval: the hull of where it cuts the two discs and the
+    rectangle between them.
+    """
+    tops = np.clip(np.floor(np.minimum(starts[:, 1], ends[:, 1]) - radius), 0, height).astype(np.intp)
+    bottoms = np.clip(np.ceil(np.maximum(starts[:, 1], ends[:, 1]) + radius) + 1, 0, height).astype(np.intp)
+    counts = np.maximum(bottoms - tops, 0)
+    segment = np.repeat(np.arange(len(starts)), counts)
+    rows = np.arange(segment.size) - np.repeat(np.cumsum(counts) - counts, counts) + tops[segment]
+    y, left, right = rows + 0.5, np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
+
+    def widen(cut: Mask, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        np.minimum(left, low, out=left, where=cut)
+        np.maximum(right, high, out=right, where=cut)
+
+    for centres in (starts, ends):
+        x, dy = centres[segment, 0], y - centres[segment, 1]
+        half = np.sqrt(np.maximum(radius**2 - dy**2, 0))
+        widen(np.abs(dy) <= radius, x - half, x + half)
+    along = ends - starts
+    lengths = np.hypot(along[:, 0], along[:, 1])
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * (radius / np.maximum(lengths, 1e-9))[:, None]
+    corners = (starts + across, ends + across, ends - across, starts - across)
+    for one, other in zip(corners, (*corners[1:], corners[0]), strict=True):
+        (x0, y0), (x1, y1) = one[segment].T, other[segment].T
+        rise = np.where(y0 == y1, 1, y1 - y0)
+        x = x0 + (y - y0) * ((x1 - x0) / rise)
+        widen((y >= np.minimum(y0, y1)) & (y <= np.maximum(y0, y1)) & (y0 != y1), x, x)
+    firsts = np.ceil(np.clip(left - 0.5, 0, width)).astype(np.intp)
+    stops = np.floor(np.clip(right - 0.5, -1, width - 1)).astype(np.intp) + 1
+    filled = firsts < stops
+    return rows[filled], firsts[filled], stops[filled]
 
 
 def without_holes(mask: Mask) -> Mask:

@@ -1,0 +1,131 @@
+"""Edits by hand: expected values are drawn or counted here, distances come from their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vtmr.edits import brushed, smoothed, without_holes, without_small_parts
+from vtmr.masks import Mask
+
+EMPTY = np.zeros((60, 80), bool)
+
+
+def distance_to_line(points: list[tuple[float, float]]) -> np.ndarray:
+    """Of every pixel's centre to the line through the points, by projecting onto each of its segments."""
+    rows, cols = np.mgrid[:60, :80] + 0.5
+    nearest = np.full((60, 80), np.inf)
+    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[-1]], strict=True):
+        dx, dy = x1 - x0, y1 - y0
+        along = np.clip(((cols - x0) * dx + (rows - y0) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
+        nearest = np.minimum(nearest, np.hypot(cols - x0 - along * dx, rows - y0 - along * dy))
+    return nearest
+
+
+class TestBrush:
+    @pytest.mark.parametrize("radius", [2, 5, 9.5])
+    @pytest.mark.parametrize(
+        "points",
+        [
+            [(40.0, 30.0)],
+            [(10.5, 10.5), (60.5, 40.5)],
+            [(15.25, 40.0), (30, 12.75), (55, 12), (70, 50)],
+            [(-20, 30), (20, 30)],
+        ],
+    )
+    def test_it_reaches_as_far_as_its_radius(self, points: list[tuple[float, float]], radius: float) -> None:
+        painted, distance = brushed(EMPTY, np.array(points), radius, add=True), distance_to_line(points)
+        sure = np.abs(distance - radius) > 1e-6
+        np.testing.assert_array_equal(painted[sure], distance[sure] < radius)
+
+    def test_a_dot_lies_centred_on_its_pixel(self) -> None:
+        """A disc around a pixel's centre is symmetric about it: half pixels are taken off once, not twice."""
+        painted = brushed(EMPTY, np.array([(40.5, 30.5)]), 5, add=True)
+        square = painted[30 - 7 : 30 + 8, 40 - 7 : 40 + 8]
+        for turned in (square[::-1], square[:, ::-1], square.T):
+            np.testing.assert_array_equal(square, turned)
+        assert painted.sum() == square.sum()
+        assert square.sum() == 81  # whole-numbered points within 5 of the origin: Gauss's circle problem
+
+    def test_the_smallest_brush_paints_the_pixel_it_is_on(self) -> None:
+        painted = brushed(EMPTY, np.array([(7.5, 9.5)]), 0.5, add=True)
+        assert np.argwhere(painted).tolist() == [[9, 7]]
+        assert brushed(EMPTY, np.array([(7.0, 9.0)]), 0.5, add=True)[9, 7]
+
+    def test_a_stroke_may_cross_itself_a_thousand_times(self) -> None:
+        """Overlaps are counted, not toggled, and don't overflow."""
+        there_and_back = np.array([(10.0, 10.0), (50.0, 20.0)] * 5000)
+        once = brushed(EMPTY, there_and_back[:2], 4, add=True)
+        np.testing.assert_array_equal(brushed(EMPTY, there_and_back, 4, add=True), once)
+
+    def test_the_eraser_takes_what_the_brush_gave(self) -> None:
+        line = np.array([(10.0, 10.0), (50.0, 20.0)])
+        assert not brushed(brushed(EMPTY, line, 4, add=True), line, 4, add=False).any()
+        assert not EMPTY.any()
+
+    def test_outside_the_image_nothing_happens(self) -> None:
+        assert not brushed(EMPTY, np.array([(-50.0, -50.0), (500.0, -50.0)]), 9, add=True).any()
+
+
+def frame() -> Mask:
+    """A ring of 20 x 20 with a hole of 10 x 10, touched by nothing."""
+    mask = EMPTY.copy()
+    mask[10:30, 10:30] = True
+    mask[15:25, 15:25] = False
+    return mask
+
+
+class TestHoles:
+    def test_what_is_enclosed_is_filled(self) -> None:
+        filled = without_holes(frame())
+        assert filled.sum() == 400
+        assert filled[10:30, 10:30].all()
+
+    def test_a_bay_and_the_border_are_no_holes(self) -> None:
+        mask = frame()
+        mask[18:22, 10:15] = False  # opens the ring
+        np.testing.assert_array_equal(without_holes(mask), mask)
+        corner = EMPTY.copy()
+        corner[5, :6] = corner[:6, 5] = True  # cuts off the image's corner
+        np.testing.assert_array_equal(without_holes(corner), corner)
+
+    def test_background_is_not_connected_over_corners(self) -> None:
+        """A diamond closed only diagonally encloses its middle, as the object is connected over corners."""
+        mask = EMPTY.copy()
+        mask[[20, 21, 22, 21], [31, 30, 31, 32]] = True
+        assert without_holes(mask)[21, 31]
+
+    def test_an_empty_mask_stays_empty(self) -> None:
+        assert not without_holes(EMPTY).any()
+
+
+class TestSmallParts:
+    def test_parts_below_the_size_go(self) -> None:
+        mask = EMPTY.copy()
+        mask[0:10, 0:10], mask[30:35, 30:34], mask[50, 70] = True, True, True  # 100, 20 and 1 pixels
+        assert without_small_parts(mask, 20).sum() == 120
+        assert without_small_parts(mask, 21).sum() == 100
+        assert without_small_parts(mask).sum() == 120  # 5 % of 100 is 5
+        assert without_small_parts(mask, 1000).sum() == 0
+
+    def test_parts_that_touch_at_a_corner_are_one(self) -> None:
+        mask = EMPTY.copy()
+        mask[5, 5] = mask[6, 6] = True
+        assert without_small_parts(mask, 2).sum() == 2
+
+
+class TestSmoothing:
+    def test_a_straight_edge_stays_and_a_spike_goes(self) -> None:
+        mask = EMPTY.copy()
+        mask[20:, :] = True
+        mask[12:20, 40] = True
+        calm = smoothed(mask, 2)
+        assert not calm[:18].any()
+        assert calm[21:].all()  # to the image's border, too
+
+    def test_a_disc_keeps_its_size(self) -> None:
+        disc = distance_to_line([(40, 30)]) <= 20
+        assert abs(int(smoothed(disc, 3).sum()) - int(disc.sum())) < 0.02 * disc.sum()
+
+    def test_an_empty_mask_stays_empty(self) -> None:
+        assert not smoothed(EMPTY, 5).any()
