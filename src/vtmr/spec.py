@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from vtmr.errors import CheckpointError, ConfigError
 
 FORMAT = 1
+CODE_LICENCE = "Apache-2.0"
 Pipeline = Literal["vtmr", "focalclick", "ritm"]
 Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
@@ -126,7 +127,7 @@ class ModelSpec:
     freeze_from_click: int = 11
     pipeline: Pipeline = "vtmr"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
-    licence: str = "Apache-2.0"
+    licence: str = CODE_LICENCE  # of the weights
     terms: str = ""
     training_data: tuple[str, ...] = ()
     lineage: tuple[Run, ...] = ()

@@ -358,6 +358,7 @@ class TestDescent:
         found = with_terms(spec, load_recipe(recipe))
         assert found.training_data == ("old", "shapes")
         assert found.terms == "old terms; made by the tests"
+        assert found.licence == "as the terms of the training data allow"  # and no longer the code's own
 
     def test_a_run_starts_from_the_weights_it_is_given(self, recipe: Path, tmp_path: Path) -> None:
         torch.manual_seed(8)

@@ -46,3 +46,10 @@ def test_zooms_that_cannot_be_trained(tmp_path: Path, override: str, says: str) 
     (tmp_path / "tiny.toml").write_text(RECIPE)
     with pytest.raises(ConfigError, match=says):
         load_recipe(tmp_path / "tiny.toml", [override])
+
+
+def test_training_with_zoom_turns_on_a_schedule_that_was_off_for_want_of_it(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    spec = ModelSpec("m", Normalisation((0, 0, 0), (1, 1, 1)), zoom=ZoomSchedule(schedule="off"))
+    assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml")).zoom.schedule == "off"
+    assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml", ["augment.zoom_share=0.5"])).zoom.schedule == "paper"

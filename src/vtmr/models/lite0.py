@@ -19,11 +19,15 @@ from vtmr.models.foreign_files import read_state
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.refiner import Refiner, SeparableUnit
 from vtmr.models.renaming import require_fit
-from vtmr.spec import ModelSpec, Normalisation
+from vtmr.spec import ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128
 DROPOUT = 0.1
-SPEC = ModelSpec(model="lite0", coarse_normalisation=Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)))
+SPEC = ModelSpec(
+    model="lite0",
+    coarse_normalisation=Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    zoom=ZoomSchedule(schedule="off"),  # until trained with zoomed samples: docs/decisions/0004
+)
 
 
 class InteractionStem(nn.Sequential):

@@ -23,7 +23,7 @@ from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.provenance import commit
-from vtmr.spec import ModelSpec
+from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import batches
 from vtmr.train.checkpoint import STATE, Progress, restore_checkpoint, save_checkpoint
 from vtmr.train.memory import keep_freed_memory
@@ -34,6 +34,7 @@ from vtmr.train.step import Losses, TrainingStep
 
 LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
 LOG_STEPS = 20
+TERMS_LICENCE = "as the terms of the training data allow"
 
 Validate = Callable[[Path], dict[str, float]]
 
@@ -86,17 +87,19 @@ def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> t
 
 
 def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
-    """Adds the recipe's data sets and their terms to those inherited."""
+    """Adds the recipe's data sets and their terms to those inherited; data with terms makes them the weights' own."""
     names = dict.fromkeys([*spec.training_data, *(Path(s.path).name for s in recipe.data.sources if s.weight)])
     terms = dict.fromkeys([t for t in spec.terms.split("; ") if t] + [s.terms for s in recipe.data.sources if s.terms])
-    return replace(spec, training_data=tuple(names), terms="; ".join(terms))
+    licence = TERMS_LICENCE if terms and spec.licence == CODE_LICENCE else spec.licence
+    return replace(spec, training_data=tuple(names), terms="; ".join(terms), licence=licence)
 
 
 def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     """With the zoom that the recipe trains, so that inference uses the same; unchanged where it trains none."""
     if not recipe.augment.zoom_share:
         return spec
-    return replace(spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel))
+    schedule = "paper" if spec.zoom.schedule == "off" else spec.zoom.schedule
+    return replace(spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule))
 
 
 @contextmanager
