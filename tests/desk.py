@@ -31,6 +31,18 @@ _COVERED = """() => {
   const split = at => [at % canvas.width, Math.floor(at / canvas.width)];
   return [...split(first), ...split(last)];
 }"""
+# The middle of what is bright in the photo's canvas, device pixels.
+_BRIGHT = """() => {
+  const canvas = document.getElementById('photo');
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 1; i < data.length; i += 4) {
+    if (data[i] <= 128) continue;
+    const at = (i - 1) / 4, x = at % canvas.width, y = Math.floor(at / canvas.width);
+    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
+  }
+  return [(x0 + x1 + 1) / 2, (y0 + y1 + 1) / 2];
+}"""
 _PIXEL = "([x, y]) => [...document.getElementById('overlay').getContext('2d').getImageData(x, y, 1, 1).data]"
 _TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -91,8 +103,8 @@ class Desk:
 
     def ready(self) -> Desk:
         """Waits until nothing is under way and what was decided is painted."""
+        self.page.evaluate(_TWO_FRAMES)  # a change of view asks for tiles when it is painted
         self.page.locator("#stage[aria-busy=false]").wait_for()
-        self.page.wait_for_load_state("networkidle")
         self.page.evaluate(_TWO_FRAMES)
         return self
 
@@ -107,6 +119,13 @@ class Desk:
         ratio = self.page.evaluate("devicePixelRatio")
         left, top = self.stage_corner()
         return left + x0 / ratio, top + y0 / ratio, left + (x1 + 1) / ratio, top + (y1 + 1) / ratio
+
+    def bright_spot(self) -> tuple[float, float]:
+        """The middle of what is bright in a dark photo, CSS pixels of the window."""
+        x, y = self.page.evaluate(_BRIGHT)
+        ratio = self.page.evaluate("devicePixelRatio")
+        left, top = self.stage_corner()
+        return left + x / ratio, top + y / ratio
 
     def stage_corner(self) -> tuple[float, float]:
         box = self.page.locator("#stage").bounding_box()

@@ -59,6 +59,7 @@ def sit_down(browser: Browser) -> Iterator[Callable[..., Desk]]:
 
     def open_desk(server: Server, image: str | None = None, **options: Any) -> Desk:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
+        context.set_default_timeout(10_000)
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: "Content Security" in message.text and errors.append(message.text))

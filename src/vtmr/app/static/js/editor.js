@@ -8,7 +8,7 @@ const POLL_MS = 1500;
 const REFRESH_MS = 300;
 
 export function createEditor(store, api, clock = () => performance.now()) {
-  let draft = { id: null }; // the object that the next click begins; clicks made before its answer share it
+  let draft = newDraft(); // the object that the next click begins; what comes before its answer shares it
   let refreshing = 0;
   let opened = 0; // counts openings, so that a late answer of an earlier one is dropped
   const queue = createQueue(deliver, (waiting, unsaved) => store.update({ waiting, unsaved }));
@@ -55,7 +55,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     labels.delete("");
     if (project && labels.size > project.labels.length) store.update({ project: { ...project, labels: [...labels] } });
     const has = (object) => document.objects.some(({ id }) => id === object);
-    if (draft.id && !has(draft.id)) draft = { id: null };
+    if (draft.id && !has(draft.id)) draft = newDraft();
     const stillThere = has(selected) ? selected : null;
     store.update({ document, masks: kept, preview: null, selected: stillThere, selectedClick: null, ...more });
     noteImage(document.image, { state: document.state, objects: document.objects.length });
@@ -110,8 +110,8 @@ export function createEditor(store, api, clock = () => performance.now()) {
 
   async function failed(error, change) {
     if (error.code === "conflict") {
-      adopt(error.body.document, error.body.masks, { conflict: { name: change.name, again: () => push(change) } });
-      return "drop";
+      adopt(error.body.document, error.body.masks, { conflict: { name: change.name, again: () => repeat(change) } });
+      return dropped();
     }
     if (error.code === "busy") {
       await pause(1000 * error.retryAfter);
@@ -119,6 +119,12 @@ export function createEditor(store, api, clock = () => performance.now()) {
     }
     if (error.status === 0) return recovered(change);
     refused(error);
+    return dropped();
+  }
+
+  /** What waits behind goes too, and so does the object that it would have made. */
+  function dropped() {
+    draft = newDraft();
     return "drop";
   }
 
@@ -132,11 +138,11 @@ export function createEditor(store, api, clock = () => performance.now()) {
         const made = document.revision !== store.state.document.revision;
         adopt(document, masks, { connection: "ok" });
         if (made) say("The server is back. What it had saved is shown.");
-        return made ? "drop" : "again";
+        return made ? dropped() : "again";
       } catch (error) {
         if (error.status !== 0) {
           refused(error);
-          return "drop";
+          return dropped();
         }
       }
     }
@@ -166,6 +172,11 @@ export function createEditor(store, api, clock = () => performance.now()) {
     }
   }
 
+  function repeat(change) {
+    if (change.target) draft = change.target;
+    push(change);
+  }
+
   function push(change) {
     store.update({ preview: null });
     queue.push(change);
@@ -181,7 +192,9 @@ export function createEditor(store, api, clock = () => performance.now()) {
   function paintChange(name, fields, more = {}) {
     const { label, selected } = store.state;
     const target = selected ? { id: selected } : draft;
+    target.coming = true;
     change(name, null, {
+      target: selected ? null : target,
       fields: () => ({ ...fields, object: target.id, ...(target.id || !label ? {} : { label }) }),
       answered: (answer) => {
         if (target !== draft || target.id) return;
@@ -193,13 +206,15 @@ export function createEditor(store, api, clock = () => performance.now()) {
   }
 
   function select(id) {
-    if (!id || id !== draft.id) draft = { id: null };
+    if (!id || id !== draft.id) draft = newDraft();
     store.update({ selected: id, selectedClick: null, preview: null });
   }
 
+  /** A change of the selected object, or of the one that a click on its way is about to make. */
   function onSelected(name, fields, more) {
     const { selected } = store.state;
-    if (selected) change(name, { ...fields, object: selected }, more);
+    const target = selected ? { id: selected } : draft;
+    if (selected || draft.coming) change(name, null, { fields: () => ({ ...fields, object: target.id }), ...more });
   }
 
   const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
@@ -304,6 +319,10 @@ const CLOSED = {
 /** Whether `known` has all of `patch`'s values. */
 function same(known, patch) {
   return Boolean(known) && Object.keys(patch).every((key) => known[key] === patch[key]);
+}
+
+function newDraft() {
+  return { id: null, coming: false };
 }
 
 function pause(ms) {

@@ -39,8 +39,8 @@ remember(store);
 
 // The open image is in the address, so that a reload comes back to it.
 store.watch(["imageId"], ({ imageId }) => imageId && history.replaceState(null, "", `#${imageId}`));
-store.watch(["unsaved", "opening"], ({ unsaved, opening }) => {
-  stage.element.ariaBusy = String(opening || unsaved > 0);
+store.watch(["project", "unsaved", "opening", "sharp"], ({ project, unsaved, opening, sharp }) => {
+  stage.element.ariaBusy = String(!project || opening || unsaved > 0 || !sharp);
 });
 store.watch(["document"], ({ document: open }) => {
   stage.element.dataset.size = open ? `${open.width}x${open.height}` : "";

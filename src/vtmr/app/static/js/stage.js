@@ -15,7 +15,12 @@ const OVERLAY_KEYS = [
 export function createStage(element, store, api) {
   const photoContext = contextOf(element, "#photo", { alpha: true });
   const overlayContext = contextOf(element, "#overlay", { alpha: true });
-  const photo = createPhoto(photoContext, api, () => schedule(true, false));
+  const photo = createPhoto(
+    photoContext,
+    api,
+    () => schedule(true, false),
+    (sharp) => store.update({ sharp }),
+  );
   let frame = 0;
   let stale = { photo: false, overlay: false };
 

@@ -43,6 +43,7 @@ export const INITIAL = {
   overlay: true,
   view: { scale: 1, x: 0, y: 0 },
   viewport: { width: 1, height: 1, ratio: 1 },
+  sharp: true, // the photo is painted as finely as the view wants it
   panning: false, // the space bar is down
   pointer: null, // image point under the mouse
   cursor: null, // image point of the keyboard's crosshair

@@ -5,9 +5,10 @@ import { keyOf, levelFor, tilesIn } from "../tiles.js";
 
 const KEPT = 160; // tiles in memory, the least recently seen go first: about 160 MB decoded
 
-export function createPhoto(context, api, repaint) {
+/** repaint() is asked for when a tile has come; sharp(yes) is told whether all tiles of the view are painted. */
+export function createPhoto(context, api, repaint, sharp) {
   let source = null; // {image, width, height, tiles} of the open document
-  let tiles = new Map(); // key → {picture, ready}, in the order in which they were last seen
+  let tiles = new Map(); // key → {picture, ready, lost}, in the order in which they were last seen
 
   function show(document) {
     const { image, width, height, tiles: pyramid } = document ?? {};
@@ -26,15 +27,13 @@ export function createPhoto(context, api, repaint) {
       tiles.set(key, known);
       return known;
     }
-    const record = { picture: new Image(), ready: false };
+    const record = { picture: new Image(), ready: false, lost: false };
     record.picture.src = api.tileUrl(source.image, place, source.tiles.version);
-    record.picture.decode().then(
-      () => {
-        record.ready = true;
-        repaint();
-      },
-      () => {}, // taken back, or lost: the coarser tile stays
-    );
+    record.picture
+      .decode()
+      .then(() => (record.ready = true))
+      .catch(() => (record.lost = true)) // or taken back: the coarser tile stays
+      .finally(repaint);
     tiles.set(key, record);
     return record;
   }
@@ -69,7 +68,8 @@ export function createPhoto(context, api, repaint) {
     context.imageSmoothingEnabled = view.scale * ratio < 2;
     context.imageSmoothingQuality = "medium";
     const fine = tilesIn(box, level, size, source);
-    const complete = fine.map(tile).every((record) => record.ready);
+    const complete = fine.map(tile).every(({ ready, lost }) => ready || lost);
+    sharp(complete);
     for (let coarse = levels - 1; coarse > level && !complete; coarse -= 1) {
       paintKnown(box, coarse, view, ratio, coarse === levels - 1);
     }
