@@ -89,9 +89,10 @@ def without_holes(mask: Mask) -> Mask:
     after = mask.copy()
     if box is None:
         return after
-    outside = np.pad(~mask[box.slices], 1, constant_values=True)
-    _, labels = cv2.connectedComponents(outside.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    after[box.slices] = (labels != labels[0, 0])[1:-1, 1:-1]
+    around = np.pad(mask[box.slices], 1).view(np.uint8)
+    outside = np.zeros((around.shape[0] + 2, around.shape[1] + 2), np.uint8)
+    cv2.floodFill(around, outside, (0, 0), 0, flags=4 | cv2.FLOODFILL_MASK_ONLY | 1 << 8)
+    np.equal(outside[2:-2, 2:-2], 0, out=after[box.slices])
     return after
 
 

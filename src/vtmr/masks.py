@@ -34,8 +34,11 @@ def component_at(mask: Mask, row: int, col: int) -> Mask:
     """The 8-connected component of `mask` that holds the pixel; empty where the pixel is off."""
     if not mask[row, col]:
         return np.zeros_like(mask)
-    _, labels = cv2.connectedComponents(np.ascontiguousarray(mask).view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    return np.asarray(labels == labels[row, col])
+    # A flood into a byte map with a border of one: labels of all components would take four times the memory.
+    flooded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    cv2.floodFill(pixels, flooded, (col, row), 1, flags=8 | cv2.FLOODFILL_MASK_ONLY | 1 << 8)
+    return flooded[1:-1, 1:-1].view(np.bool_)
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:

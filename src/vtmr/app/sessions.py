@@ -15,8 +15,9 @@ from vtmr.masks import Mask
 from vtmr.session import Session
 from vtmr.types import Event, Image, Prediction, Predictor
 
-_BUDGET_BYTES = 300_000_000
+_BUDGET_BYTES = 200_000_000
 _BYTES_PER_STEP = 600_000  # a click's layers
+_LEAST = 2  # the object's, and its preview's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +88,6 @@ class Sessions:
         with self._mutex:
             self._live[picture.name, picture.version, region, steps] = session
             # A session keeps its mask; its layers are mostly its predecessor's.
-            most = max(3, _BUDGET_BYTES // (picture.height * picture.width + _BYTES_PER_STEP))
+            most = max(_LEAST, _BUDGET_BYTES // (picture.height * picture.width + _BYTES_PER_STEP))
             while len(self._live) > most:
                 self._live.popitem(last=False)

@@ -41,11 +41,13 @@ class Workbench:
             click.require_inside(self.picture.height, self.picture.width)
         if not item.steps:
             return self._played(replace(item, region=region), (tuple(clicks),))
-        session, replayed = self.sessions.at(self.picture, item.region, item.steps)
-        given = keep_rest and not (item.steps and isinstance(item.steps[-1][-1], MaskEdit))
-        # Played again with another version or on another machine the mask may differ; what the user saw stays.
-        drifted = replayed and not _same(MaskRuns.encode(session.mask), item.mask)
-        start = (MaskEdit.of(self.mask_of(item)),) if given or drifted else ()
+        if isinstance(item.steps[-1][-1], MaskEdit):
+            given = False  # it is already
+        else:
+            session, replayed = self.sessions.at(self.picture, item.region, item.steps)
+            # Played again with another version or on another machine the mask may differ; what the user saw stays.
+            given = keep_rest or (replayed and not _same(MaskRuns.encode(session.mask), item.mask))
+        start = (MaskEdit.of(self.mask_of(item)),) if given else ()
         return self._played(item, (*item.steps, (*start, *clicks)))
 
     def replayed(self, item: Item, steps: Steps) -> Item:
