@@ -1,13 +1,16 @@
 """Dataset readers: sources of images with objects, and the benchmarks' samples."""
 
 from vtmr.data.benchmarks import OPENERS, EvalSample, open_benchmark, validation_list
+from vtmr.data.cocolvis import CocoLvisSource, MergedObjects
 from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems, read_object
 
 __all__ = [
     "OPENERS",
+    "CocoLvisSource",
     "CocoSource",
     "EvalSample",
     "LabelSource",
+    "MergedObjects",
     "PairSource",
     "Source",
     "listed_stems",

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from vtmr.data.cocolvis import CocoLvisSource
 from vtmr.data.sources import (
     IMAGE_SUFFIXES,
     CocoSource,
@@ -34,6 +35,7 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "inst": CocoSource.open,
     "ccp": LabelSource.open,
     "bsds": LabelSource.open,
+    "cocolvis": CocoLvisSource.open,
 }
 
 
