@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_a_file_that_changed_is_read_again(folder: Path) -> None:
     old = pictures.get(entry)
     Image.fromarray(255 - shapes_image()).save(entry.path)
     assert (pictures.get(entry).pyramid.image != old.pyramid.image).any()
+
+
+def test_whoever_waits_for_a_large_image_leaves_the_others_alone(annotating: Any) -> None:
+    """While decoding is held up, fifty thumbnails and an unopened image wait; the open image takes a change."""
+    annotator, ids = annotating.annotator, annotating.ids()
+    annotating.open("shapes.png")
+    click = {"op": "click", "revision": 0, "object": None, "clicks": [{"x": 56, "y": 54}]}
+
+    async def crowd() -> tuple[Any, list[Any]]:
+        with annotator.pictures._decoding:
+            entry = annotator.entry(ids["sub/other.png"])
+            waiting = [asyncio.create_task(annotator.thumbnail(entry)) for _ in range(50)]
+            waiting += [asyncio.create_task(annotator.open(entry.id)) for _ in range(20)]
+            await asyncio.sleep(0.05)
+            changed = await asyncio.wait_for(annotator.change(ids["shapes.png"], click), 20)
+            assert not any(task.done() for task in waiting)
+        return changed, await asyncio.gather(*waiting)
+
+    changed, answers = asyncio.run(crowd())
+    assert changed["object"] == "o1"
+    assert len(answers) == 70
 
 
 class TestSessions:

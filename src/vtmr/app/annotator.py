@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,12 +66,16 @@ class Annotator:
         self._sessions = Sessions(predictor)
         self.pictures = Pictures(predictor, self._sessions.forget)
         self._worker = Worker()
+        # Threads of their own, so that those who wait for a large image leave the others alone.
+        self._decoders, self._thumbnailer = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._newest: defaultdict[str, int] = defaultdict(int)  # per image: a preview counts while none came later
 
     def close(self) -> None:
-        """Ends the worker and writes everything whole."""
+        """Ends the threads and writes everything whole."""
         self._worker.close()
+        self._decoders.shutdown(cancel_futures=True)
+        self._thumbnailer.shutdown(cancel_futures=True)
         self.store.close()
 
     def entry(self, image_id: str) -> Entry:
@@ -98,8 +103,19 @@ class Annotator:
     async def open(self, image_id: str) -> Opened:
         """Decodes the image and reads its document. Raises Refusal: 404, or 422 when it can't be read."""
         entry = self.entry(image_id)
-        picture = await unreadable(lambda: self.pictures.get(entry))
+        picture = await self.picture(entry)
         return Opened(entry, picture, await unreadable(lambda: self._document(entry.name, picture)))
+
+    async def picture(self, entry: Entry) -> Picture:
+        """The open image. Raises Refusal (422)."""
+        found = await unreadable(lambda: self.pictures.find(entry))
+        if found is not None:
+            return found
+        return await unreadable(lambda: self.pictures.get(entry), self._decoders)
+
+    async def thumbnail(self, entry: Entry) -> bytes:
+        """A JPEG. Raises Refusal (422)."""
+        return await unreadable(lambda: self.pictures.thumbnail(entry), self._thumbnailer)
 
     async def opened_json(self, image_id: str) -> Json:
         """The document with all masks."""
@@ -211,10 +227,12 @@ class Annotator:
             raise bad_request(str(error)) from error
 
     async def _commit(self, before: Document, after: Document) -> None:
-        labels = [item.label for item in after.content.items]
+        def save() -> None:
+            self.store.add_labels([item.label for item in after.content.items])
+            self.store.commit(before, after)
+
         try:
-            await asyncio.to_thread(self.store.add_labels, labels)
-            await asyncio.to_thread(self.store.commit, before, after)
+            await asyncio.to_thread(save)
         except NotSavedError as error:
             raise Refusal(507, "not_saved", str(error)) from error
 
@@ -270,10 +288,10 @@ def masks_json(content: Content, before: Content) -> Json:
     return {item.id: item.mask.to_json() for item in content.items if item.mask is not olds.get(item.id)}
 
 
-async def unreadable(function: Callable[[], Result]) -> Result:
-    """Runs it in a thread; a file that can't be read becomes 422."""
+async def unreadable(function: Callable[[], Result], pool: Executor | None = None) -> Result:
+    """Runs it in a thread (of the pool); a file that can't be read becomes 422."""
     try:
-        return await asyncio.to_thread(function)
+        return await asyncio.get_running_loop().run_in_executor(pool, function)
     except InputError as error:
         raise Refusal(422, "unreadable", str(error)) from error
 

@@ -71,12 +71,13 @@ class Pictures:
         self._mutex, self._decoding = threading.Lock(), threading.Lock()
         self.errors: dict[str, str] = {}
 
+    def find(self, entry: Entry) -> Picture | None:
+        """The image, if it is open; without waiting. Raises InputError when its file is gone."""
+        return self._find(entry.name, entry.version())
+
     def get(self, entry: Entry) -> Picture:
         """The image, decoded if need be. Raises InputError when it can't be read, which is remembered in `errors`."""
         version = entry.version()
-        found = self._find(entry.name, version)
-        if found:
-            return found
         with self._decoding:
             found = self._find(entry.name, version)
             if found:

@@ -71,11 +71,11 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     async def thumbnail(request: Request) -> Response:
         entry = annotator.entry(request.path_params["image"])
-        return _picture(await unreadable(lambda: annotator.pictures.thumbnail(entry)))
+        return _picture(await annotator.thumbnail(entry))
 
     async def tile(request: Request) -> Response:
         entry, place = annotator.entry(request.path_params["image"]), request.path_params
-        picture = await unreadable(lambda: annotator.pictures.get(entry))
+        picture = await annotator.picture(entry)
         try:
             return _picture(await asyncio.to_thread(picture.tile, place["level"], place["column"], place["row"]))
         except InputError as error:
