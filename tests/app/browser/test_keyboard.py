@@ -69,7 +69,8 @@ def test_tab_reaches_everything_with_a_ring_and_comes_round(desk: Desk) -> None:
             """() => {
               const at = document.activeElement, field = at.closest('.field') ?? at;
               const {outlineStyle, outlineWidth} = getComputedStyle(field);
-              return [at.id || at.dataset.command || at.className, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2];
+              const ringed = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+              return [at.id || at.dataset.command || at.className, ringed];
             }"""
         )
         if found[0] == "stage":

@@ -1,4 +1,4 @@
-"""The page's pure modules, run in the browser that will run them. Expected values are worked out by hand, or by numpy."""
+"""The page's pure modules, run in the browser that runs them. Expected values are worked out by hand or by numpy."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_area_and_membership(call: Call, blobs: np.ndarray) -> None:
 
 @pytest.mark.parametrize("step", [1, 2])
 def test_outlines_enclose_exactly_the_cells_that_are_on(call: Call, step: int) -> None:
-    """Filled by the even-odd rule, the loops give the cells back; one loop per 8-connected part and 4-connected hole."""
+    """Filled by the even-odd rule, the loops give the cells back; a loop per 8-connected part and 4-connected hole."""
     mask = np.zeros((6, 8), np.uint8)
     mask[1:5, 1:5] = 1
     mask[2:4, 2:4] = 0

@@ -91,8 +91,10 @@ def test_every_acknowledged_accept_survives_a_kill(
 
 
 def accept_until_killed(server: Server, sit_down: Sit, images: int, share: float) -> set[str]:
-    """Clicks and accepts image after image until a SIGKILL hits, somewhere after that share of them; gives the ids whose
-    acceptance the browser saw acknowledged."""
+    """Clicks and accepts image after image until a SIGKILL hits, somewhere after that share of them.
+
+    Gives the ids of those whose acceptance the browser saw acknowledged.
+    """
     accepted: set[str] = set()
 
     def note(response: Response) -> None:
