@@ -6,9 +6,11 @@ import io
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,15 +70,26 @@ def read_thumbnail(path: str | Path, side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def read_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) as `read_image` would give them, from the header alone. Raises InputError as `read_image`."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an image file says of itself before anything is decoded. height, width: upright; mode: Pillow's."""
+
+    height: int
+    width: int
+    mode: str
+    info: Mapping[Any, Any]
+
+
+def read_header(path: str | Path) -> Header:
+    """The header alone. Raises InputError as `read_image`."""
     with _opened(path) as image:
         _require_size(path, image, MAX_PIXELS)
         try:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         except _DAMAGE as error:
             raise _damaged(path, error) from error
-        return (image.width, image.height) if turned else (image.height, image.width)
+        width, height = (image.height, image.width) if turned else image.size
+        return Header(height, width, image.mode, dict(image.info))
 
 
 def read_mask(path: str | Path, shape: tuple[int, int]) -> NDArray[np.bool_]:

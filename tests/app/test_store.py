@@ -239,7 +239,7 @@ class TestImages:
         (folder / "sub").rmdir()
         (folder / "sub").symlink_to(tmp_path / "out")
         with pytest.raises(InputError, match="has become a link"):
-            entry.version()
+            entry.require_inside()
 
     def test_a_linked_store_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "in").mkdir()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as pillow
 
 from vtmr.errors import InputError
-from vtmr.images import read_image, read_mask, read_values, write_png
+from vtmr.images import read_header, read_image, read_mask, read_thumbnail, read_values, write_png
 
 HEIGHT, WIDTH = 30, 40
 GREY = np.linspace(0, 255, HEIGHT * WIDTH).astype(np.uint8).reshape(HEIGHT, WIDTH)
@@ -357,3 +357,32 @@ def test_values_are_grey_or_a_palettes_indices(tmp_path: Path) -> None:
     assert read_values(tmp_path / "palette.png", indices=True).tolist() == [[0, 1, 2]]
     pillow.fromarray(values > 0).save(tmp_path / "bit.png")
     assert read_values(tmp_path / "bit.png", indices=True).tolist() == [[0, 255, 255]]
+
+
+class TestLookingWithoutDecoding:
+    def test_the_header_tells_the_upright_size(self, tmp_path: Path) -> None:
+        """EXIF orientation 6 stands the image up; nothing behind the header is needed."""
+        exif = pillow.Exif()
+        exif[0x0112] = 6
+        path = tmp_path / "turned.jpg"
+        pillow.new("RGB", (80, 40), "red").save(path, exif=exif)
+        header = read_header(path)
+        assert (header.height, header.width, header.mode) == (80, 40, "RGB")
+        path.write_bytes(path.read_bytes()[:-200])
+        assert read_header(path) == header
+
+    @pytest.mark.parametrize("suffix", ["jpg", "png"])
+    def test_a_thumbnail_is_the_image_scaled_down(self, tmp_path: Path, suffix: str) -> None:
+        """A smooth image, so that JPEG and the way of scaling hardly matter."""
+        rows, cols = np.mgrid[:600, :900]
+        pixels = np.stack([cols * 255 // 899, rows * 255 // 599, rows * 0 + 90], axis=2).astype(np.uint8)
+        path = tmp_path / f"smooth.{suffix}"
+        pillow.fromarray(pixels).save(path)
+        small = read_thumbnail(path, 90)
+        assert small.shape == (60, 90, 3)
+        assert np.abs(small.astype(int) - pixels[5::10, 5::10]).max() <= 6
+
+    def test_a_small_image_is_its_own_thumbnail(self, tmp_path: Path) -> None:
+        path = tmp_path / "small.png"
+        pillow.new("RGB", (30, 20), "red").save(path)
+        assert read_thumbnail(path, 90).shape == (20, 30, 3)

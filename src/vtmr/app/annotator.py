@@ -29,7 +29,7 @@ from vtmr.app.store import Head, NotSavedError, Store
 from vtmr.app.workbench import Workbench, clicks_json, was_edited
 from vtmr.errors import InputError
 from vtmr.formats.coco import CocoFile
-from vtmr.images import read_size
+from vtmr.images import read_header
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.worker import Worker
@@ -189,7 +189,9 @@ class Annotator:
     async def _import_into(self, entry: Entry, coco: CocoFile, number: int | str, height: int, width: int) -> int:
         """One image's annotations as one change; how many."""
         async with self._turns[entry.id]:
-            size = await asyncio.to_thread(read_size, entry.path)
+            entry.require_inside()
+            header = await asyncio.to_thread(read_header, entry.path)
+            size = header.height, header.width
             if size != (height, width):
                 raise InputError(f"it has {size[1]}x{size[0]} pixels, the COCO file says {width}x{height}.")
             before = await asyncio.to_thread(self.store.document, entry.name) or Document(entry.name, *size)

@@ -84,6 +84,7 @@ class Pictures:
                 return found
             self._make_room(_BUDGET_BYTES // 2)
             try:
+                entry.require_inside()
                 pixels = read_image(entry.path)
             except InputError as error:
                 raise self._blamed(entry, error) from error
@@ -104,6 +105,7 @@ class Pictures:
                 return self._thumbnails[key]
         with self._decoding:
             try:
+                entry.require_inside()
                 data = as_jpeg(read_thumbnail(entry.path, THUMBNAIL))
             except InputError as error:
                 raise self._blamed(entry, error) from error

@@ -28,19 +28,22 @@ class Entry:
     path: Path
 
     def version(self) -> str:
-        """Changes when the file does. Raises InputError when it is gone or has become a way out of the folder."""
+        """Changes when the file does. Raises InputError when it is gone."""
         try:
-            if self.path.resolve() != self.path:  # since the folder was listed
-                raise InputError(f"{self.name} has become a link: expected a file in the folder itself.")
-            stat = self.path.stat()
+            stat = self.path.lstat()
         except OSError as error:
             raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
         return f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
+    def require_inside(self) -> None:
+        """Raises InputError when the file has become a way out of the folder since that was listed."""
+        if self.path.resolve() != self.path:
+            raise InputError(f"{self.name} has become a link: expected a file in the folder itself.")
+
     def mask_beside(self) -> Path | None:
         """NAME.mask.png beside NAME.jpg, when it is there as a plain file."""
         path = self.path.with_name(self.path.stem + MASK_SUFFIX)
-        return path if path.is_file() and not path.is_symlink() else None
+        return path if path.is_file() and path.resolve() == path else None
 
 
 def list_images(folder: Path) -> list[Entry]:

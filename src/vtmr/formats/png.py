@@ -15,7 +15,7 @@ from PIL import PngImagePlugin
 
 from vtmr.errors import InputError
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, safe_part, stems
-from vtmr.images import read_values
+from vtmr.images import Header, read_header, read_values
 from vtmr.masks import Mask, RunLengths
 
 _LABELS_KEY = "vtmr:labels"  # of the PNG's text: the label of each index, so that they come back
@@ -63,13 +63,14 @@ def read_masks(path: str | Path, shape: tuple[int, int], labels: Sequence[str]) 
     127; any other grey image is a label map. Value n takes the label stored in the file, else `labels[n - 1]`, else
     "object". Raises InputError for a file of another size, a JPEG, or anything that read_values refuses.
     """
-    stored, palette, size = _header(path)
-    if size != (shape[1], shape[0]):
-        raise InputError(f"The mask {path} is {size[0]}x{size[1]}: expected the image's size {shape[1]}x{shape[0]}.")
+    header = read_header(path)
+    if (header.height, header.width) != shape:
+        size = f"{header.width}x{header.height}"
+        raise InputError(f"The mask {path} is {size}: expected the image's size {shape[1]}x{shape[0]}.")
     values = read_values(path, indices=True)
     present = [int(value) for value in np.flatnonzero(np.bincount(values.reshape(-1), minlength=256)) if value]
-    names = stored or list(labels)
-    if not palette and present and present[-1] == 255:
+    names = _stored_labels(header) or list(labels)
+    if header.mode != "P" and present and present[-1] == 255:
         return [_annotation(values > 127, 1, names)]
     return [_annotation(values == value, value, names) for value in present]
 
@@ -85,16 +86,14 @@ def _annotation(mask: Mask, value: int, names: Sequence[str]) -> Annotation:
     return Annotation(names[value - 1] if value <= len(names) else "object", RunLengths.encode(mask))
 
 
-def _header(path: str | Path) -> tuple[list[str], bool, tuple[int, int]]:
-    """The labels stored in the file, whether it has a palette, and its (width, height)."""
+def _stored_labels(header: Header) -> list[str]:
+    """The labels that `write_indexed_pngs` put into the file; none in anybody else's."""
+    text = header.info.get(_LABELS_KEY, "[]")
     try:
-        with pillow.open(path, formats=("PNG", "BMP", "GIF", "TIFF", "WEBP")) as image:
-            text = image.info.get(_LABELS_KEY, "[]")
-            found = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_TEXT else []
-            names = [str(name) for name in found] if isinstance(found, list) else []
-            return names, image.mode == "P", image.size
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"The mask {path} can't be read: {error}.") from error
+        found = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_TEXT else []
+    except (ValueError, RecursionError):
+        return []
+    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def _indexed_bytes(indices: NDArray[np.uint8], labels: Sequence[str]) -> bytes:
