@@ -13,8 +13,9 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from vtmr.models.export import release
+from vtmr.models.export import export_checkpoint, release
 from vtmr.spec import ModelSpec, Run
 
 NAME = "lite0"
@@ -27,10 +28,12 @@ def main(checkpoint: Path, results: Path) -> None:
     summary = json.loads((results / "summary.json").read_text())
     measured = json.loads((results / "run.json").read_text())["settings"]["model"]["sha256"]
     figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
-    spec = release(checkpoint, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
-    found = hashlib.sha256((MODELS / f"{NAME}.onnx").read_bytes()).hexdigest()
+    with TemporaryDirectory() as folder:
+        export_checkpoint(checkpoint, Path(folder, "candidate.onnx"))
+        found = hashlib.sha256(Path(folder, "candidate.onnx").read_bytes()).hexdigest()
     if found != measured:
         sys.exit(f"The figures in {results} are of the model {measured[:12]}, the checkpoint gives {found[:12]}.")
+    spec = release(checkpoint, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
     (MODELS / f"{NAME}.md").write_text(card(spec, summary, found))
     print(f"{MODELS / NAME}.onnx, {NAME}.md and the manifest are written.")
 

@@ -91,7 +91,7 @@ def test_ctrl_c_exits_130_with_a_sentence(command: Command, monkeypatch: pytest.
 
 
 def test_ctrl_c_in_a_resumable_command_says_how_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Interrupted, match="add --resume"), resumable("Interrupted; add --resume."):
+    with pytest.raises(Interrupted, match="add --resume"), resumable(lambda: "Interrupted; add --resume."):
         raise KeyboardInterrupt
     failing(monkeypatch, Interrupted("Interrupted; add --resume."))
     result = command("models")

@@ -42,5 +42,5 @@ def evaluate_model(
     loaded = predictors.load(model, threads=threads, device=device, zoom=zoom)
     segmenter = loaded.predictor
     info = ModelInfo(segmenter.name, loaded.sha256, loaded.threshold, loaded.threads, segmenter.zoom)
-    with resumable(f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
+    with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
         run_benchmark(sets, segmenter, info, out, limit, Protocol())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vtmr.errors import ConfigError
@@ -13,12 +13,12 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def resumable(how: str) -> Iterator[None]:
-    """Turns Ctrl-C inside the block into an `Interrupted` that says what is left and how to go on."""
+def resumable(how: Callable[[], str]) -> Iterator[None]:
+    """Turns Ctrl-C inside the block into an `Interrupted` that says, by then, what is left and how to go on."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(how) from interrupt
+        raise Interrupted(how()) from interrupt
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 
 CLICKS = 20
+MAX_DIGITS = 9  # of a side in pixels; Python refuses to read numbers of thousands of digits
 _ASSETS = Path(str(files("vtmr"))) / "assets"
 _PHOTO, _OBJECT = _ASSETS / "photos" / "coffee.jpg", _ASSETS / "latency" / "coffee-cup.png"
 _CROP = Box(18, 0, 565, 365)  # of the photo; the cup covers 25 % of it
@@ -74,7 +75,8 @@ class Latency:
 def parse_size(text: str) -> tuple[int, int]:
     """`WxH` as (width, height). Raises InputError for anything else, and for sizes outside 32x32 .. 150 megapixels."""
     width, separator, height = text.lower().partition("x")
-    if not (separator and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+    digits = len(width) <= MAX_DIGITS and len(height) <= MAX_DIGITS and (width + height).isascii()
+    if not (separator and digits and width.isdigit() and height.isdigit()):
         raise InputError(f"The size {text!r} can't be read: expected WIDTHxHEIGHT in pixels, for example 640x480.")
     size = int(width), int(height)
     if min(size) < 32 or size[0] * size[1] > MAX_PIXELS:

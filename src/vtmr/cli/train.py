@@ -23,8 +23,15 @@ def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: boo
     with needs_extra("train"):
         from vtmr.train import load_recipe, run
     root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root
-    with resumable(f"Interrupted; {out} holds the state of the run: add --resume to the same command to go on."):
+    with resumable(lambda: how_to_go_on(out)):
         run(recipe_path, out, init=init, resume=resume, overrides=overrides, validate=validation(root))
+
+
+def how_to_go_on(out: Path) -> str:
+    """What an interrupted run left in its folder, and how to continue it."""
+    if (out / "state.safetensors").exists():
+        return f"Interrupted; {out} holds the state of the run: add --resume to the same command to go on."
+    return "Interrupted before the first step: nothing was saved, start again with the same command."
 
 
 def validation(root: Path) -> Callable[[Path], dict[str, float]]:

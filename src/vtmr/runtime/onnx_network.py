@@ -20,6 +20,9 @@ _ERRORS_ONLY = 3
 _Tensors = dict[str, tuple[list[Any], str]]  # name -> shape, type
 
 
+MAX_THREADS = 64  # a hundred thousand would take the machine down before anything was refused
+
+
 def default_threads() -> int:
     """One per core that this process may use, at most MOST_THREADS.
 
@@ -40,8 +43,8 @@ class OnnxNetwork:
 
     def __init__(self, model: ModelFile, name: str, *, threads: int | None = None) -> None:
         self.threads = default_threads() if threads is None else threads
-        if self.threads < 1:
-            raise ConfigError(f"threads is {self.threads}: expected at least 1.")
+        if not 1 <= self.threads <= MAX_THREADS:
+            raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores.")
         self._spec = model.spec
         self._coarse = _session(model.coarse, self.threads, name)
         self._refine = _session(model.refine, self.threads, f"The refiner in {name}") if model.spec.refines else None

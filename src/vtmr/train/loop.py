@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
+from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
@@ -25,7 +26,7 @@ from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import batches
-from vtmr.train.checkpoint import STATE, Progress, restore_checkpoint, save_checkpoint
+from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
 from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
 from vtmr.train.plots import plot_losses
@@ -176,7 +177,10 @@ class Training:
         """One optimiser step; returns the loss's parts. Raises ConfigError when the loss is not finite."""
         total = losses.total
         if not torch.isfinite(total):
-            raise ConfigError(f"The loss is {total.item()} at step {step}: lower optimiser.lr and resume.")
+            raise ConfigError(
+                f"The loss is {total.item()} at step {step}: start a new run with --init {self.out / WEIGHTS} "
+                "and a lower optimiser.lr."
+            )
         set_learning_rate(self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps))
         self.adam.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
@@ -228,13 +232,16 @@ class Training:
 def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     """The rows of an interrupted run up to its saved step; the file is cut there, so that no step is logged twice."""
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    lines = path.read_text().splitlines() if path.exists() else []
+    for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+            over = row["step"] > steps
+        except (ValueError, KeyError, TypeError):  # a line that was cut when the run was killed
             break
-        if row["step"] > steps:
+        if over:
             break
         rows.append(row)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if len(rows) < len(lines):
+        write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return rows

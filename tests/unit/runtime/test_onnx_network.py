@@ -62,8 +62,10 @@ def test_threads_are_chosen_or_given() -> None:
     assert network().threads == default_threads() <= MOST_THREADS
     assert network(threads=1).threads == 1
     assert default_threads() == min(MOST_THREADS, len(os.sched_getaffinity(0)))
-    with pytest.raises(ConfigError, match="threads is 0: expected at least 1"):
+    with pytest.raises(ConfigError, match="threads is 0: expected 1 to 64"):
         network(threads=0)
+    with pytest.raises(ConfigError, match="threads is 100000: expected 1 to 64"):
+        network(threads=100_000)
 
 
 @pytest.mark.parametrize(
