@@ -365,10 +365,10 @@ class TestLookingWithoutDecoding:
         exif = pillow.Exif()
         exif[0x0112] = 6
         path = tmp_path / "turned.jpg"
-        noise = np.random.default_rng(0).integers(0, 256, (40, 80, 3), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
         pillow.fromarray(noise).save(path, exif=exif)
         header = read_header(path)
-        assert (header.height, header.width, header.mode) == (80, 40, "RGB")
+        assert (header.height, header.width, header.mode) == (400, 200, "RGB")
         path.write_bytes(path.read_bytes()[:-2000])
         assert read_header(path) == header
 
