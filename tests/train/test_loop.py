@@ -241,7 +241,7 @@ class TestRefusals:
     ) -> None:
         nan = torch.tensor(float("nan"))
         monkeypatch.setattr(TrainingStep, "__call__", lambda *_: Losses(nan, nan, nan))
-        with pytest.raises(ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights.safetensors"):
+        with pytest.raises(ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights"):
             run(recipe, tmp_path / "out")
 
 
