@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -71,3 +72,34 @@ def write_recipe(folder: Path, text: str = RECIPE) -> Path:
     path = folder / "tiny.toml"
     path.write_text(text)
     return path
+
+
+OBJECT, CHILD, SMALL, STUFF = (10, 10, 50, 50), (15, 15, 40, 40), (60, 60, 72, 72), (60, 5, 95, 40)
+
+
+def rect(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """A rectangle on bool 80 x 100."""
+    mask = np.zeros((80, 100), bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def write_cocolvis(root: Path) -> Path:
+    """COCO+LVIS with one image, in the original files: OBJECT with its CHILD, SMALL, and STUFF, all rectangles."""
+    for name in ("train2017", "annotations/panoptic_train2017"):
+        (root / name).mkdir(parents=True)
+    Image.fromarray(np.full((80, 100, 3), 9, np.uint8)).save(root / "train2017" / "000000000007.jpg")
+    labels = np.zeros((80, 100, 3), np.uint8)
+    labels[rect(*STUFF)] = (3, 0, 0)
+    Image.fromarray(labels).save(root / "annotations/panoptic_train2017" / "000000000007.png")
+    segments = [{"id": 3, "category_id": 187}]
+    panoptic = {
+        "images": [{"id": 7, "file_name": "000000000007.jpg", "height": 80, "width": 100}],
+        "annotations": [{"image_id": 7, "file_name": "000000000007.png", "segments_info": segments}],
+        "categories": [{"id": 187, "isthing": 0}],
+    }
+    (root / "annotations/panoptic_train2017.json").write_text(json.dumps(panoptic))
+    polygons = [[[x0, y0, x1, y0, x1, y1, x0, y1]] for x0, y0, x1, y1 in (OBJECT, CHILD, SMALL)]
+    lvis = [{"id": i, "image_id": 7, "segmentation": polygon} for i, polygon in enumerate(polygons)]
+    (root / "annotations/lvis_v1_train.json").write_text(json.dumps({"annotations": lvis}))
+    return root

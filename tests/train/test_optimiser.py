@@ -31,6 +31,12 @@ def test_warm_up_and_cosine() -> None:
     assert rates[12] == pytest.approx(0.1)
 
 
+def test_drops_take_the_place_of_the_cosine() -> None:
+    recipe = OptimiserRecipe(lr=1.0, warmup_steps=2, drops=(4, 6))
+    rates = [learning_rate(recipe, step, steps=8) for step in range(8)]
+    assert rates == pytest.approx([0.5, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
 @pytest.mark.parametrize(("warmup", "steps"), [(0, 1), (0, 5), (4, 4), (4, 5), (9, 3)])
 def test_short_runs_have_sensible_rates(warmup: int, steps: int) -> None:
     recipe = OptimiserRecipe(lr=2.0, warmup_steps=warmup)

@@ -87,6 +87,16 @@ def test_overrides(tmp_path: Path) -> None:
         ("augment={whole_share=0, scaled_share=0, object_share=0}", "not all 0"),
         ("clicks.init_clicks=double", "clicks.init_clicks is 'double'.*mixed"),
         ("clicks.max_steps=-1", "clicks.max_steps is -1"),
+        ("clicks.centred=1", r"recipe\.clicks\.centred is 1: expected bool"),
+        ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
+        ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
+        ("data.sources=[{reader='duts', path='a', weight=1, index='i'}]", "'a' has index 'i', which only .* cocolvis"),
+        ("optimiser.drops=[20, 10]", r"optimiser\.drops is \[20, 10\]: expected numbers of steps above 0"),
+        ("optimiser.drops=[10, 10]", r"optimiser\.drops is \[10, 10\]"),
+        ("optimiser.drops=[0]", r"optimiser\.drops is \[0\]"),
+        ("optimiser.drops=[1.5]", r"recipe\.optimiser\.drops is \[1\.5\]"),
+        ("losses.refined=plain", "losses.refined is 'plain': expected one of focal, boundary"),
+        ("losses.edge=bce", "losses.edge is 'bce': expected one of focal, cross_entropy"),
     ],
 )
 def test_overrides_are_checked(tmp_path: Path, override: str, message: str | None) -> None:

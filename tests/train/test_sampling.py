@@ -148,7 +148,7 @@ def test_areas_respect_the_recipes_least_and_nine_tenths(tmp_path: Path) -> None
 def test_objects_that_are_too_small_end_in_a_data_error(tmp_path: Path) -> None:
     write(tmp_path / "data" / "shapes", "a", gradient(), disc(radius=3) * np.uint8(255))
     made = sampler(tmp_path, "data.min_object_px=2000", KINDS["whole"])
-    with pytest.raises(DataError, match=r"20 draws in a row gave no object of 2000 px or more: .*data\.min_object_px"):
+    with pytest.raises(DataError, match=r"200 draws in a row gave no object of 2000 px or more: .*data\.min_object_px"):
         made.draw(np.random.default_rng(0))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from vtmr import losses
-from vtmr.losses import TINY, normalised_focal_loss
+from vtmr.losses import TINY, boundary_focal_loss, normalised_focal_loss
 
 LOGITS = torch.linspace(-3, 3, 16, dtype=torch.float64).reshape(1, 1, 4, 4)
 LABELS = (torch.arange(16) % 3 == 0).double().reshape(1, 1, 4, 4)
@@ -69,6 +69,30 @@ def test_each_sample_is_normalised_by_itself() -> None:
     assert both.shape == (2,)
     torch.testing.assert_close(both[:1], normalised_focal_loss(LOGITS, LABELS))
     torch.testing.assert_close(both[1:], normalised_focal_loss(easy, LABELS))
+
+
+def test_the_edge_band_counts_twice_over_the_whole_batch() -> None:
+    """Each pixel's loss is n times its share of the sample's mean; weights 1 in the band, .5 elsewhere [§C.7]."""
+    logits = torch.cat([LOGITS, -LOGITS / 2])
+    labels = torch.cat([LABELS, LABELS])
+    edge = torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    edge[0, :, 1] = True
+    total = weights = 0.0
+    for sample in range(2):
+        pairs = list(zip(logits[sample].flatten().tolist(), labels[sample].flatten().tolist(), strict=True))
+        right = [1 - abs(y - 1 / (1 + math.exp(-x))) for x, y in pairs]
+        scale = 16 / sum((1 - p) ** 2 for p in right)
+        for p, on in zip(right, edge[sample].flatten().tolist(), strict=True):
+            weight = 1.0 if on else 0.5
+            total += weight * -0.5 * scale * (1 - p) ** 2 * math.log(p)
+            weights += weight
+    assert boundary_focal_loss(logits, labels, edge).item() == pytest.approx(total / weights, rel=1e-9)
+
+
+def test_a_band_everywhere_or_nowhere_is_the_plain_loss() -> None:
+    edge = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    for band in (edge, ~edge):
+        assert boundary_focal_loss(LOGITS, LABELS, band).item() == pytest.approx(0.967398, abs=5e-7)
 
 
 def test_the_normaliser_is_detached() -> None:

@@ -39,18 +39,35 @@ def draw_count(rng: Rng, least: int, most: int) -> int:
     return least + int(rng.choice(len(weights), p=weights / weights.sum()))
 
 
-def initial_clicks(gt_mask: Mask, others: Mask, rng: Rng, single: bool = False) -> list[Click]:
+def first_click(gt_mask: Mask, rng: Rng, centred: bool) -> Click:
+    """Near the centre of a non-empty mask, or anywhere on it but seldom at its border."""
+    if not centred:
+        return random_pixel(interior(gt_mask, rng), rng, positive=True)
+    distance = distance_inside(gt_mask, precise=True)
+    return random_pixel(distance > distance.max() / CENTRE_SHARE, rng, positive=True)
+
+
+def interior(gt_mask: Mask, rng: Rng) -> Mask:
+    """Mostly the mask without its border, where enough of it is left."""
+    core = cv2.erode(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3).astype(bool)
+    return core if core.sum() > 10 and rng.random() < 0.9 else gt_mask
+
+
+def initial_clicks(
+    gt_mask: Mask, others: Mask, rng: Rng, single: bool = False, centred: bool = True, second: Mask | None = None
+) -> list[Click]:
     """The clicks a training sample starts with: the first near the object's centre, then more of both signs.
 
-    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one centred click only.
+    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one first click only. centred: see
+    `first_click`. second: one of two objects that the mask is made of; each then has a first click.
     """
-    distance = distance_inside(gt_mask, precise=True)
-    clicks = [random_pixel(distance > distance.max() / CENTRE_SHARE, rng, positive=True)]
+    parts = [gt_mask] if second is None else [part for part in (gt_mask & ~second, gt_mask & second) if part.any()]
+    clicks = [first_click(part, rng, centred) for part in parts]
     if single:
         return clicks
-    core = cv2.erode(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3).astype(bool)
-    inside = core if core.sum() > 10 and rng.random() < 0.9 else gt_mask
-    clicks += [random_pixel(inside, rng, positive=True) for _ in range(draw_count(rng, 1, MAX_CLICKS) - 1)]
+    inside = interior(gt_mask, rng)
+    more = max(0, draw_count(rng, 1, MAX_CLICKS) - len(clicks))
+    clicks += [random_pixel(inside, rng, positive=True) for _ in range(more)]
     negatives = draw_count(rng, 0, MAX_CLICKS)
     if negatives:
         reach = math.ceil(0.1 * math.sqrt(gt_mask.sum()))

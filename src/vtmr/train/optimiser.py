@@ -34,9 +34,11 @@ def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.op
 
 
 def learning_rate(recipe: OptimiserRecipe, step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine from lr to final_factor * lr at the last step."""
+    """Linear warm-up, then the recipe's drops, or a cosine from lr to final_factor * lr at the last step."""
     if step < recipe.warmup_steps:
         return recipe.lr * (step + 1) / recipe.warmup_steps
+    if recipe.drops:
+        return recipe.lr * 0.1 ** sum(step >= drop for drop in recipe.drops)
     progress = (step - recipe.warmup_steps) / max(1, steps - 1 - recipe.warmup_steps)
     floor = recipe.final_factor
     return recipe.lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))

@@ -18,6 +18,8 @@ PRECISIONS = ("float32", "bfloat16")
 INIT_CLICKS = ("multi", "single", "mixed")
 MATCH_AVERAGES = ("all", "selected")
 MATCH_LOSSES = ("match", "supervised")
+REFINED_LOSSES = ("focal", "boundary")
+EDGE_LOSSES = ("focal", "cross_entropy")
 
 
 def require(condition: bool, message: str) -> None:
@@ -28,32 +30,49 @@ def require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SourceWeight:
-    """One data set: `reader` names the layout, `path` is relative to the recipe's data root."""
+    """One data set: `reader` names the layout, `path` is relative to the recipe's data root.
+
+    index: for "cocolvis", a folder for its index, relative to the data root too; "" is inside the data set.
+    """
 
     reader: str
     path: str
     weight: float
     terms: str = ""  # of the data; they become the weights' terms
     cut_outs: bool = False  # whether its objects may be pasted into other images
+    index: str = ""
 
     def __post_init__(self) -> None:
         require(
             self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}."
         )
         require(0 <= self.weight < math.inf, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
+        require(
+            not self.index or self.reader == "cocolvis",
+            f"source {self.path!r} has index {self.index!r}, which only the reader cocolvis makes: leave it out.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class DataRecipe:
-    """Where samples come from. Weights are relative shares; paste_weight is the share of composed images."""
+    """Where samples come from. Weights are relative shares; paste_weight is the share of composed images.
+
+    Of sources with stuff and a hierarchy (cocolvis): stuff_share of the samples may show stuff, with roots_only none
+    shows an object that lies in another. Of sources of instances: merge_share of the samples show two [facts.md §C.2].
+    """
 
     root: str
     sources: tuple[SourceWeight, ...]
     paste_weight: float = 0.0
     min_object_px: int = 250
     workers: int = 1
+    stuff_share: float = 0.0
+    merge_share: float = 0.0
+    roots_only: bool = True
 
     def __post_init__(self) -> None:
+        for name, share in (("stuff_share", self.stuff_share), ("merge_share", self.merge_share)):
+            require(0 <= share <= 1, f"data.{name} is {share}: expected 0 to 1.")
         require(sum(s.weight for s in self.sources) > 0, "data.sources has no positive weight: expected at least one.")
         require(0 <= self.paste_weight < math.inf, f"data.paste_weight is {self.paste_weight}: expected 0 or more.")
         require(self.min_object_px > 0, f"data.min_object_px is {self.min_object_px}: expected at least 1.")
@@ -99,10 +118,12 @@ class ClickRecipe:
     """Simulated interaction: the clicks to start with and the largest number of further steps.
 
     init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed" (half of each).
+    centred: whether the first is near the object's centre; RITM's may be anywhere on it.
     """
 
     init_clicks: str = "multi"
     max_steps: int = 3
+    centred: bool = True
 
     def __post_init__(self) -> None:
         require(
@@ -144,8 +165,27 @@ class MaskMatchRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class LossRecipe:
+    """The refiner's losses; the defaults are VTMR's words, the others FocalClick's code [facts.md §C.7].
+
+    refined: "focal", or "boundary", which counts the edge band twice. edge: "focal" or "cross_entropy".
+    """
+
+    refined: str = "focal"
+    edge: str = "focal"
+
+    def __post_init__(self) -> None:
+        for name, known in (("refined", REFINED_LOSSES), ("edge", EDGE_LOSSES)):
+            value = getattr(self, name)
+            require(value in known, f"losses.{name} is {value!r}: expected one of {', '.join(known)}.")
+
+
+@dataclass(frozen=True, slots=True)
 class OptimiserRecipe:
-    """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine."""
+    """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine.
+
+    drops: the steps from which on the rate is a tenth of what it was before; with them there is no cosine.
+    """
 
     lr: float
     encoder_factor: float = 0.1
@@ -155,6 +195,7 @@ class OptimiserRecipe:
     clip_norm: float = 0.0
     frozen: tuple[str, ...] = ()
     encoder_batch_norm: str = "eval"
+    drops: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         require(0 < self.lr < math.inf, f"optimiser.lr is {self.lr}: expected a positive number.")
@@ -165,6 +206,10 @@ class OptimiserRecipe:
         require(
             self.encoder_batch_norm in ("eval", "train"),
             f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or 'train'.",
+        )
+        require(
+            list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
+            f"optimiser.drops is {list(self.drops)}: expected numbers of steps above 0, each larger than the last.",
         )
 
 
@@ -189,6 +234,7 @@ class Recipe:
     validate_minutes: float = 0.0
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
+    losses: LossRecipe = field(default_factory=LossRecipe)
     maskmatch: MaskMatchRecipe | None = None
     encoder_weights: str | None = None
 
@@ -224,8 +270,9 @@ def from_values(record: Any, values: Any, where: str) -> Any:
         elif hint == tuple[SourceWeight, ...]:
             require(isinstance(value, list), f"{place} is {value!r}: expected an array of tables.")
             arguments[key] = tuple(from_values(SourceWeight, item, f"{place}[{i}]") for i, item in enumerate(value))
-        elif hint in (tuple[float, float], tuple[str, ...]):
-            kind = str if hint == tuple[str, ...] else (int, float)
+        elif hint in (tuple[float, float], tuple[str, ...], tuple[int, ...]):
+            kinds = {tuple[str, ...]: str, tuple[int, ...]: int}
+            kind = kinds.get(hint, (int, float))
             good = isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
             require(
                 good and (hint != tuple[float, float] or len(value) == 2), f"{place} is {value!r}: expected {hint}."

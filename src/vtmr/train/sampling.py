@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vtmr.data import OPENERS, LabelSource, PairSource, Source, listed_stems, read_object
+from vtmr.data import OPENERS, CocoLvisSource, LabelSource, PairSource, Source, listed_stems, read_object
 from vtmr.errors import DataError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
@@ -21,7 +21,7 @@ from vtmr.train.refiner_targets import GridBox, draw_focus_box, edge_band
 from vtmr.types import Click, Image
 from vtmr.zoom import Warp, warp_towards
 
-ATTEMPTS = 20
+ATTEMPTS = 200
 MAX_AREA_SHARE = 0.9
 SINGLE_COMPONENT_SHARE = 0.3
 CUT_OUT_MIN_AREA = 1500
@@ -46,11 +46,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image with one target; `others` are pixels known to belong to other objects."""
+    """An image with one target; `others` are pixels known to belong to other objects.
+
+    second: where the target is made of two objects, the second one.
+    """
 
     image: Image
     target: Mask
     others: Mask
+    second: Mask | None = None
+
+    @property
+    def masks(self) -> dict[str, Mask]:
+        """Target, others and, where there is one, second."""
+        found = {"target": self.target, "others": self.others}
+        return found if self.second is None else {**found, "second": self.second}
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,12 @@ class TrainingSource:
     def open(entry: SourceWeight, root: Path) -> TrainingSource:
         """Leaves out the stems of val.txt and report.txt. Raises DataError when none is left."""
         folder = root / entry.path
-        source = OPENERS[entry.reader](Path(entry.path).name, folder)
+        name = Path(entry.path).name
+        source = (
+            CocoLvisSource.open(name, folder, root / entry.index)
+            if entry.index
+            else OPENERS[entry.reader](name, folder)
+        )
         held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt")
         stems = tuple(stem for stem in source.stems if stem not in held_out)
         if not stems:
@@ -103,21 +118,24 @@ class Sampler:
     def pick(self, entry: TrainingSource, rng: Rng) -> Labelled | None:
         """A random object of a random image of the source; None when the image has no object."""
         stem = entry.stems[rng.integers(len(entry.stems))]
-        ids = entry.source.object_ids(stem)
+        ids = candidates(entry.source, stem, self.recipe, self.size, rng)
         if not ids:
             return None
         chosen = str(ids[rng.integers(len(ids))])
         image, target = read_object(entry.source, stem, chosen)
-        others = np.zeros_like(target)
+        others, second = np.zeros_like(target), None
         if isinstance(entry.source, LabelSource):
             others, target = vary_part(entry.source, stem, ids, target, rng)
         elif isinstance(entry.source, PairSource):
             target = single_component(target, rng) if rng.random() < SINGLE_COMPONENT_SHARE else target
         else:
-            near = rng.permutation([i for i in ids if i != chosen])[:4]
+            near = list(rng.permutation([i for i in ids if i != chosen])[:4])
+            if self.recipe.data.merge_share and near and rng.random() < self.recipe.data.merge_share:
+                second = entry.source.mask(stem, str(near.pop()))
+                target = target | second
             for other in near:
                 others |= entry.source.mask(stem, str(other))
-        return Labelled(image, target, others & ~target)
+        return Labelled(image, target, others & ~target, second)
 
     def compose(self, rng: Rng) -> Labelled | None:
         """A random image with one to three pasted cut-outs, one of which is the target."""
@@ -146,7 +164,7 @@ class Sampler:
             return None
         augment, size = self.recipe.augment, self.size
         labelled = flipped(labelled) if rng.random() < augment.flip else labelled
-        labelled = Labelled(jittered(labelled.image, augment.colour, rng), labelled.target, labelled.others)
+        labelled = replace(labelled, image=jittered(labelled.image, augment.colour, rng))
         labelled, box = draw_crop(labelled, augment, size, rng)
         gt_mask = resample_mask(labelled.target, box, size)
         grid: Frame | Warp = Frame(box, size, size)
@@ -159,8 +177,10 @@ class Sampler:
         low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
         focus_box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
         patch_gt = mask_on(grid, labelled.target, focus_box)
-        init_clicks = self.recipe.clicks.init_clicks
-        single = init_clicks == "single" or (init_clicks == "mixed" and rng.random() < 0.5)
+        start = self.recipe.clicks
+        single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
+        others = mask_on(grid, labelled.others)
+        second = None if labelled.second is None else mask_on(grid, labelled.second)
         return Sample(
             image=image_on(grid, labelled.image),
             gt_mask=gt_mask,
@@ -168,8 +188,33 @@ class Sampler:
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=on_grid(grid, focus_box),
-            clicks=tuple(initial_clicks(gt_mask, mask_on(grid, labelled.others), rng, single)),
+            clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second)),
         )
+
+
+def candidates(source: Source, stem: str, recipe: Recipe, size: int, rng: Rng) -> tuple[str, ...]:
+    """The objects of an image that may be a target.
+
+    Of COCO+LVIS that is: the roots (or all), in stuff_share of the draws stuff as well, and none that would be too
+    small on the grid in any crop, because most are.
+    """
+    if not isinstance(source, CocoLvisSource):
+        return source.object_ids(stem)
+    objects = source.objects(stem)
+    ids = objects.roots if recipe.data.roots_only else objects.ids[: len(objects.parents)]
+    if recipe.data.stuff_share and rng.random() < recipe.data.stuff_share:
+        ids += objects.stuff
+    least = least_share(recipe, size) * objects.height * objects.width
+    return tuple(i for i in ids if objects.area(i) >= least)
+
+
+def least_share(recipe: Recipe, size: int) -> float:
+    """The share of its image below which no object reaches min_object_px; 0 where crops enlarge objects freely."""
+    augment = recipe.augment
+    if augment.object_share or augment.zoom_share:
+        return 0.0
+    factor = max(augment.scale[1] if augment.scaled_share else 0.0, 1.0 if augment.whole_share else 0.0)
+    return recipe.data.min_object_px / (size * factor) ** 2
 
 
 def image_on(grid: Frame | Warp, image: Image, part: Box | None = None) -> Image:
@@ -203,11 +248,8 @@ def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
 
 def flipped(labelled: Labelled) -> Labelled:
     """Mirrored left to right."""
-    return Labelled(
-        np.ascontiguousarray(labelled.image[:, ::-1]),
-        np.ascontiguousarray(labelled.target[:, ::-1]),
-        np.ascontiguousarray(labelled.others[:, ::-1]),
-    )
+    masks = {name: np.ascontiguousarray(mask[:, ::-1]) for name, mask in labelled.masks.items()}
+    return Labelled(np.ascontiguousarray(labelled.image[:, ::-1]), **masks)
 
 
 def jittered(image: Image, share: float, rng: Rng) -> Image:
@@ -288,9 +330,8 @@ def windowed(labelled: Labelled, width: int, height: int, rng: Rng) -> tuple[Lab
     if pad_x or pad_y:
         left, top = int(rng.integers(pad_x + 1)), int(rng.integers(pad_y + 1))
         room = ((top, pad_y - top), (left, pad_x - left))
-        labelled = Labelled(
-            np.pad(labelled.image, (*room, (0, 0))), np.pad(labelled.target, room), np.pad(labelled.others, room)
-        )
+        masks = {name: np.pad(mask, room) for name, mask in labelled.masks.items()}
+        labelled = Labelled(np.pad(labelled.image, (*room, (0, 0))), **masks)
         rows, cols = labelled.target.shape
     x0, y0 = int(rng.integers(cols - width + 1)), int(rng.integers(rows - height + 1))
     return labelled, Box(x0, y0, x0 + width, y0 + height)

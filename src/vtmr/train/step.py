@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vtmr.losses import normalised_focal_loss
+from vtmr.losses import boundary_focal_loss, normalised_focal_loss
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, step_rng
@@ -148,7 +148,10 @@ class TrainingStep:
         ]
         discs = click_maps(in_patch, self.spec.refine_disc_radius, size).contiguous(memory_format=torch.channels_last)
         refined, edge = self.network.refine(patch, discs, logits[:n], features[:n], batch.focus[:n])
+        gt, band = batch.patch_gt[:n].float(), batch.patch_edge[:n].float()
+        losses = self.recipe.losses
+        by_boundary, by_entropy = losses.refined == "boundary", losses.edge == "cross_entropy"
         return (
-            normalised_focal_loss(refined, batch.patch_gt[:n].float()).mean(),
-            normalised_focal_loss(edge, batch.patch_edge[:n].float()).mean(),
+            boundary_focal_loss(refined, gt, band) if by_boundary else normalised_focal_loss(refined, gt).mean(),
+            F.binary_cross_entropy_with_logits(edge, band) if by_entropy else normalised_focal_loss(edge, band).mean(),
         )
