@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from desk import Desk, Server
 from fakes import shapes_image
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+
+from vtmr.runtime.bundle import bundled_models
 
 ROOT = Path(__file__).parents[3]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -36,6 +39,13 @@ def browser() -> Iterator[Browser]:
 def start_server(folder: Path, port: int = 0, labels: str = "cup,plate,spoon", model: str = "colour") -> Server:
     command = [sys.executable, str(Path(__file__).with_name("serving.py")), str(folder), str(port), labels, model]
     return Server(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), folder)
+
+
+@pytest.fixture(scope="session")
+def model() -> str:
+    """What annotators are measured and pictured with: $ANNOTATOR_MODEL, else the first bundled model."""
+    bundled = [model.name for model in bundled_models()]
+    return os.environ.get("ANNOTATOR_MODEL") or (bundled[0] if bundled else "colour")
 
 
 @pytest.fixture

@@ -67,27 +67,26 @@ def test_the_theme_is_switched_and_remembered(server: Server, picture: str, sit_
     assert desk.page.evaluate(ground) == dark
 
 
-@pytest.mark.parametrize("photo", ["black", "white", "busy"])
-def test_masks_stand_out_on_any_photo(photo: str, tmp_path: Path, serve: Start, sit_down: Sit) -> None:
-    """Along a row through the mask, with the fill made invisible, the contour's tones differ from the photo by 3:1."""
+def test_masks_stand_out_on_any_photo(tmp_path: Path, serve: Start, sit_down: Sit) -> None:
+    """Along a row through the mask, the contour's tones differ from the photo's dark, middle and bright by 3:1."""
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-    image = {"black": np.zeros_like(noise), "white": np.full_like(noise, 255), "busy": noise}[photo]
-    Image.fromarray(image).save(tmp_path / "photo.png")
     mask = np.zeros((120, 160), np.uint8)
     mask[30:90, 40:120] = 255
-    Image.fromarray(mask).save(tmp_path / "photo.mask.png")
+    for name, image in {"black": np.zeros_like(noise), "white": np.full_like(noise, 255), "busy": noise}.items():
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+        Image.fromarray(mask).save(tmp_path / f"{name}.mask.png")
     desk = sit_down(serve(tmp_path))
-    desk.page.get_by_role("button", name="Import", exact=True).click()
-    desk.ready()
-    overlay = desk.pixels("overlay").astype(float)
-    row = overlay[overlay.shape[0] // 2]
-    below = desk.pixels("photo").astype(float)[overlay.shape[0] // 2, :, :3]
-    tones = luminance(row[row[:, 3] > 200, :3])
-    assert tones.size >= 6  # both sides, a few device pixels each
-    ground = luminance(below[below.any(1)] if below.any() else below)
-    for level in np.percentile(ground, [5, 50, 95]):
-        ratio = (np.maximum(tones, level) + 0.05) / (np.minimum(tones, level) + 0.05)
-        assert ratio.max() >= 3
+    for _ in range(3):
+        desk.page.get_by_role("button", name="Import", exact=True).click()
+        desk.ready()
+        overlay, photo = (desk.pixels(canvas).astype(float) for canvas in ("overlay", "photo"))
+        row, below = overlay[overlay.shape[0] // 2], photo[overlay.shape[0] // 2]
+        tones = luminance(row[row[:, 3] > 200, :3])
+        assert tones.size >= 6  # both sides, a few device pixels each
+        for level in np.percentile(luminance(below[below[:, 3] > 0, :3]), [5, 50, 95]):
+            ratio = (np.maximum(tones, level) + 0.05) / (np.minimum(tones, level) + 0.05)
+            assert ratio.max() >= 3
+        desk.press("PageDown")
 
 
 def luminance(colours: np.ndarray) -> np.ndarray:

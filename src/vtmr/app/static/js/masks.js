@@ -58,58 +58,49 @@ function fillRun(grid, mx0, my0, across, position, length, middle) {
   }
 }
 
+// Headings along the edges of cells: east, south, west, north. "On" cells lie at the right hand.
 const EAST = 0;
-const SOUTH = 1;
-const WEST = 2;
-const NORTH = 3;
 
 /**
  * The outlines of a grid as closed loops of image points [x0, y0, x1, y1, ...], along the edges of its cells, corners
- * only; outer loops run clockwise on the screen, holes the other way.
+ * only; outer loops run clockwise on the screen, holes the other way. Cells that touch at a corner belong together.
  */
 export function outlines(grid) {
-  const { bits, width, height } = grid;
-  const seen = new Uint8Array(width * height); // upper edges of "on" cells that a loop has used
+  const cells = framed(grid);
+  const across = grid.width + 2;
+  const seen = new Uint8Array(cells.length); // "on" cells whose upper edge a loop has used
   const loops = [];
-  for (let j = 0; j < height; j += 1) {
-    for (let i = 0; i < width; i += 1) {
-      const at = j * width + i;
-      if (bits[at] && !seen[at] && !(j > 0 && bits[at - width])) loops.push(follow(grid, seen, i, j));
-    }
+  for (let at = cells.indexOf(1); at >= 0; at = cells[at + 1] ? at + 1 : cells.indexOf(1, at + 1)) {
+    if (!cells[at - across] && !seen[at]) loops.push(follow(cells, across, seen, at, grid));
   }
   return loops;
 }
 
-/** One loop, from the upper edge of cell (i, j) eastwards; "on" cells are at the right hand. */
-function follow({ bits, width, height, x0, y0, step }, seen, i, j) {
-  const on = (col, row) => col >= 0 && row >= 0 && col < width && row < height && bits[row * width + col] === 1;
-  const points = [];
-  let [x, y, heading] = [i, j, EAST];
-  do {
-    if (heading === EAST) seen[y * width + x] = 1;
-    x += heading === EAST ? 1 : heading === WEST ? -1 : 0;
-    y += heading === SOUTH ? 1 : heading === NORTH ? -1 : 0;
-    const next = turned(on, x, y, heading);
-    if (next !== heading) points.push(x0 + x * step, y0 + y * step);
-    heading = next;
-  } while (x !== i || y !== j || heading !== EAST);
-  return points;
+/** The grid's cells with a frame of zeros, one cell wide, so that every cell has neighbours. */
+function framed({ bits, width, height }) {
+  const cells = new Uint8Array((width + 2) * (height + 2));
+  for (let j = 0; j < height; j += 1) {
+    cells.set(bits.slice(j * width, (j + 1) * width), (j + 1) * (width + 2) + 1);
+  }
+  return cells;
 }
 
-/** The heading after corner (x, y): left where the cell ahead on the left is on (8-connected), else on, else right. */
-function turned(on, x, y, heading) {
-  const northEast = on(x, y - 1);
-  const northWest = on(x - 1, y - 1);
-  const southEast = on(x, y);
-  const southWest = on(x - 1, y);
-  const [aheadLeft, aheadRight] = [
-    [northEast, southEast],
-    [southEast, southWest],
-    [southWest, northWest],
-    [northWest, northEast],
-  ][heading];
-  if (aheadLeft) return (heading + 3) % 4;
-  return aheadRight ? heading : (heading + 1) % 4;
+/** One loop, eastwards from the upper left corner of the framed cell `start`; a corner has the number of its cell. */
+function follow(cells, across, seen, start, { x0, y0, step }) {
+  const ahead = [1, across, -1, -across];
+  const left = [-across, 0, -1, -across - 1]; // the cell ahead on the left, seen from a corner
+  const right = [0, -1, -across - 1, -across];
+  const points = [];
+  let at = start;
+  let heading = EAST;
+  do {
+    if (heading === EAST) seen[at] = 1;
+    at += ahead[heading];
+    if (!cells[at + left[heading]] && cells[at + right[heading]]) continue;
+    points.push(x0 + ((at % across) - 1) * step, y0 + (Math.floor(at / across) - 1) * step);
+    heading = (heading + (cells[at + left[heading]] ? 3 : 1)) % 4;
+  } while (at !== start || heading !== EAST);
+  return points;
 }
 
 /** How coarse a grid may be so that its cells are still no larger than a device pixel: a power of two. */

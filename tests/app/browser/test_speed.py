@@ -1,0 +1,52 @@
+"""From the hand to the eye: click to painted mask at 1920 x 1080, measured in the page (stopwatch.js).
+
+The limits are issue 6's, for two cores that have nothing else to do. Other work on the machine makes the figures worse,
+so the everyday run only looks for a page that has become many times slower; `make proof` holds the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from desk import Desk, Server
+from PIL import Image
+
+import vtmr
+
+pytestmark = pytest.mark.browser
+CUP = Path(vtmr.__file__).parent / "assets" / "photos" / "coffee.jpg"
+P50_MS, P95_MS = 80, 150
+ROUNDS = 10
+# Of coffee.jpg in parts of its width and height: the cup, its handle's side, the saucer; then the table, taken away.
+CLICKS = [(0.48, 0.59, True), (0.40, 0.35, True), (0.61, 0.72, False)]
+
+
+@pytest.mark.parametrize("slack", [8, pytest.param(1, marks=pytest.mark.proof)])
+def test_click_to_painted_mask(
+    slack: int,
+    tmp_path: Path,
+    model: str,
+    serve: Callable[..., Server],
+    sit_down: Callable[..., Desk],
+) -> None:
+    photo = cv2.resize(np.asarray(Image.open(CUP)), (1920, 1080), interpolation=cv2.INTER_CUBIC)
+    Image.fromarray(photo).save(tmp_path / "cup.png")
+    desk = sit_down(serve(tmp_path, model=model), viewport={"width": 1920, "height": 1080})
+    desk.page.evaluate((Path(__file__).parent / "stopwatch.js").read_text())
+    for turn in range(ROUNDS):
+        for x, y, positive in CLICKS:
+            before = desk.page.evaluate("measured.length")
+            place = desk.window_point(x * 1920 + 5 * turn, y * 1080)  # never the same click: those are remembered
+            desk.page.mouse.click(*place, button="left" if positive else "right")
+            desk.page.wait_for_function("count => measured.length > count", arg=before)
+            desk.ready()
+        desk.press("Delete")
+    times = np.array(desk.page.evaluate("measured"))[len(CLICKS) :]  # the first object warms up
+    p50, p95 = np.percentile(times, [50, 95])
+    print(f"click to painted mask at 1920x1080, model {model}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, n {times.size}")
+    assert p50 <= slack * P50_MS
+    assert p95 <= slack * P95_MS
