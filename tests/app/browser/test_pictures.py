@@ -46,7 +46,7 @@ def save(screenshot: bytes, path: Path) -> None:
     if path.is_file() and looks_like(picture, Image.open(path).convert("RGB")):
         return
     packed = io.BytesIO()
-    picture.quantize(256).save(packed, "PNG", optimize=True)
+    picture.quantize(256, Image.Quantize.FASTOCTREE).save(packed, "PNG", optimize=True)
     assert len(packed.getvalue()) < 300_000
     path.write_bytes(packed.getvalue())
 
