@@ -23,7 +23,8 @@ test: .venv/.installed-all  ## everything that must pass: style, types, layers, 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "not proof"
+	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof"
+	$(BIN)/python -m pytest -m "not browser and not proof"
 
 fast: .venv/.installed-all  ## the fast tests alone
 	$(BIN)/python -m pytest

@@ -233,9 +233,14 @@ def test_ctrl_c_in_train_names_resume(command: Command, tmp_path: Path, monkeypa
         raise KeyboardInterrupt
 
     monkeypatch.setattr("vtmr.train.run", interrupt)
-    result = command("train", RECIPE, "--out", tmp_path / "run")
-    assert result.code == 130
-    assert "--resume" in result.err
+    early = command("train", RECIPE, "--out", tmp_path / "run")
+    assert early.code == 130
+    assert "nothing was saved" in early.err
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "state.safetensors").touch()
+    later = command("train", RECIPE, "--out", tmp_path / "run")
+    assert later.code == 130
+    assert "--resume" in later.err
 
 
 def test_an_unknown_recipe_key_is_refused_with_the_nearest(command: Command, tmp_path: Path) -> None:
