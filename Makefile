@@ -18,6 +18,7 @@ annotate: .venv/.installed-base  ## the annotator in the browser, on copies of t
 		[ -e "out/annotate/$${photo##*/}" ] || cp "$$photo" out/annotate/; done
 	$(BIN)/vtmr annotate out/annotate --labels object,background
 
+# The browser's tests have a process of their own: Playwright's event loop outlives them, and asyncio allows but one.
 test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,7 +31,8 @@ fast: .venv/.installed-all  ## the fast tests alone
 	$(BIN)/python -m pytest
 
 proof: .venv/.installed-all  ## soak tests, by hand: they take long
-	$(BIN)/python -m pytest -m proof -s
+	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and proof" -s
+	$(BIN)/python -m pytest -m "proof and not browser" -s
 
 clean:  ## removes what the other targets made
 	rm -rf .venv build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
