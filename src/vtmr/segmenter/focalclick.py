@@ -74,12 +74,7 @@ def predict(
 ) -> FocalClickPrediction:
     """One click. mask: what the user saw; merged: whether it comes from an edit, so that it decides the target crop."""
     spec, size = network.spec, network.spec.input_size
-    if previous is not None:
-        prev_prob = previous.probability()
-    elif mask is not None:
-        prev_prob = mask.astype(np.float32)
-    else:
-        prev_prob = np.zeros((scene.height, scene.width), np.float32)
+    prev_prob = previous_map(scene, previous, mask)
     seen = mask if merged and mask is not None else prev_prob > _THRESHOLD
     target = Box.whole(scene.height, scene.width)
     if len(clicks) > 1:
@@ -100,6 +95,15 @@ def predict(
     base = previous.layers if previous is not None and frozen else (coarse,)
     added = refined.values.nbytes + (0 if frozen else coarse.values.nbytes)
     return FocalClickPrediction(scene.height, scene.width, (*base, refined), spec.threshold, added, len(clicks))
+
+
+def previous_map(scene: Pyramid, previous: FocalClickPrediction | None, mask: Mask | None) -> FloatMap:
+    """float32 H x W that the network is told of: the last answer's probability, else the user's mask, else zeros."""
+    if previous is not None:
+        return previous.probability()
+    if mask is not None:
+        return mask.astype(np.float32)
+    return np.zeros((scene.height, scene.width), np.float32)
 
 
 def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:

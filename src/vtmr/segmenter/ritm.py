@@ -20,6 +20,7 @@ from vtmr.segmenter.focalclick import (
     ProbabilityLayer,
     cut,
     index_points,
+    previous_map,
     resized_by_corners,
     sigmoid,
 )
@@ -38,12 +39,7 @@ def predict(
 ) -> FocalClickPrediction:
     """One click. mask: what the user saw; merged: whether it comes from an edit, so that it decides the target crop."""
     spec, size = network.spec, network.spec.input_size
-    if previous is not None:
-        prev_prob = previous.probability()
-    elif mask is not None:
-        prev_prob = mask.astype(np.float32)
-    else:
-        prev_prob = np.zeros((scene.height, scene.width), np.float32)
+    prev_prob = previous_map(scene, previous, mask)
     seen = mask if merged and mask is not None else prev_prob > _CROP_THRESHOLD
     target = Box.whole(scene.height, scene.width)
     if len(clicks) > 1:

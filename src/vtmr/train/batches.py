@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vtmr import inputs
 from vtmr.errors import VtmrError
-from vtmr.masks import Mask, disc_maps
+from vtmr.masks import Mask
 from vtmr.train.recipe import Recipe
 from vtmr.train.sampling import Sample, Sampler
 from vtmr.types import Click
@@ -127,8 +128,4 @@ def sound(item: Batch | VtmrError) -> Batch:
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:
     """Disc maps float32 B x 2 x size x size, positive first; clicks in the grid's coordinates."""
-    maps = np.empty((len(clicks), 2, size, size), np.float32)
-    for row, sample in zip(maps, clicks, strict=True):
-        points = np.array([(c.x, c.y) for c in sample], np.float64).reshape(-1, 2)
-        row[:] = disc_maps(points, np.array([c.positive for c in sample], bool), radius, size, size)
-    return torch.from_numpy(maps)
+    return torch.from_numpy(np.concatenate([inputs.click_maps(sample, radius, size) for sample in clicks]))
