@@ -80,7 +80,7 @@ The frozen validation list (`src/vtmr/data/validation.json`), deterministic robo
 
 ## Limits
 
-Trained on about 13,000 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts
+Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts
 that no edge separates; the masks of several training sets are rough, so tight boundaries (IoU above .95) take clicks.
 """
 
