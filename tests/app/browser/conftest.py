@@ -15,13 +15,15 @@ import pytest
 from desk import Desk, Server
 from fakes import shapes_image
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from vtmr.runtime.bundle import bundled_models
 
 ROOT = Path(__file__).parents[3]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MANY = 40
+WAIT_MS = 20_000  # for what has to come; a machine with other work on it is slow, not wrong
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +71,7 @@ def sit_down(browser: Browser) -> Iterator[Callable[..., Desk]]:
 
     def open_desk(server: Server, image: str | None = None, **options: Any) -> Desk:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: "Content Security" in message.text and errors.append(message.text))

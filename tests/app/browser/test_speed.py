@@ -45,7 +45,9 @@ def test_click_to_painted_mask(
             desk.page.wait_for_function("count => measured.length > count", arg=before)
             desk.ready()
         desk.press("Delete")
-    times = np.array(desk.page.evaluate("measured"))[len(CLICKS) :]  # the first object warms up
+    measured = desk.page.evaluate("measured")[len(CLICKS) :]  # the first object warms up
+    times = np.array([time for time in measured if time is not None])
+    assert times.size > len(measured) / 2  # the others changed nothing that could be seen
     p50, p95 = np.percentile(times, [50, 95])
     print(f"click to painted mask at 1920x1080, model {model}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, n {times.size}")
     assert p50 <= slack * P50_MS

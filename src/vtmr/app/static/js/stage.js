@@ -5,32 +5,28 @@ import { fit, limited, snapped, toImage } from "./geometry.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 
-const PHOTO_KEYS = ["document", "view", "viewport"];
+const VIEW_KEYS = ["view", "viewport"];
 const OVERLAY_KEYS = [
-  ...PHOTO_KEYS,
-  ...["masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer", "cursor"],
-  ...["preview", "stroke", "dragged", "waiting", "label", "project"],
+  ...VIEW_KEYS,
+  ...["document", "masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer"],
+  ...["cursor", "preview", "stroke", "dragged", "waiting", "label", "project"],
 ];
 
 export function createStage(element, store, api) {
   const photoContext = contextOf(element, "#photo", { alpha: true });
   const overlayContext = contextOf(element, "#overlay", { alpha: true });
-  const photo = createPhoto(
-    photoContext,
-    api,
-    () => schedule(true, false),
-    (sharp) => store.update({ sharp }),
-  );
+  const photo = createPhoto(photoContext, api, () => schedule(true, false));
   let frame = 0;
   let stale = { photo: false, overlay: false };
 
   function schedule(photoToo, overlayToo) {
     stale = { photo: stale.photo || photoToo, overlay: stale.overlay || overlayToo };
+    if (photoToo) store.update({ sharp: false }); // until it is painted
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       const { photo: paintsPhoto, overlay: paintsOverlay } = stale;
       stale = { photo: false, overlay: false };
-      if (paintsPhoto) photo.paint(store.state);
+      if (paintsPhoto) store.update({ sharp: photo.paint(store.state) });
       if (paintsOverlay) paintOverlay(overlayContext, store.state);
     });
   }
@@ -67,11 +63,11 @@ export function createStage(element, store, api) {
 
   let shown = null;
   store.watch(["document"], ({ document }) => {
-    photo.show(document);
+    if (photo.show(document)) schedule(true, false);
     if (document && document.image !== shown) lookAtAll();
     shown = document?.image ?? null;
   });
-  store.watch(PHOTO_KEYS, () => schedule(true, true));
+  store.watch(VIEW_KEYS, () => schedule(true, false));
   store.watch(OVERLAY_KEYS, () => schedule(false, true));
 
   const screenPoint = (event) => {

@@ -5,17 +5,19 @@ import { keyOf, levelFor, tilesIn } from "../tiles.js";
 
 const KEPT = 160; // tiles in memory, the least recently seen go first: about 160 MB decoded
 
-/** repaint() is asked for when a tile has come; sharp(yes) is told whether all tiles of the view are painted. */
-export function createPhoto(context, api, repaint, sharp) {
+/** repaint() is asked for when a tile has come. */
+export function createPhoto(context, api, repaint) {
   let source = null; // {image, width, height, tiles} of the open document
   let tiles = new Map(); // key → {picture, ready, lost}, in the order in which they were last seen
 
+  /** Answers whether that is another photo than before. */
   function show(document) {
     const { image, width, height, tiles: pyramid } = document ?? {};
-    if (source?.image === image && source?.tiles.version === pyramid?.version) return;
+    if (source?.image === image && source?.tiles.version === pyramid?.version) return false;
     for (const { picture } of tiles.values()) picture.src = "";
     tiles = new Map();
     source = document ? { image, width, height, tiles: pyramid } : null;
+    return true;
   }
 
   /** The tile's record; asked for when it is new. */
@@ -38,19 +40,21 @@ export function createPhoto(context, api, repaint, sharp) {
     return record;
   }
 
+  /** Answers whether all that can be had for the view is painted. */
   function paint({ view, viewport }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     const box = source && visibleBox(view, source, viewport);
-    if (!box) return;
+    if (!box) return true;
     context.save();
     clipToImage(view, viewport.ratio);
-    paintTiles(box, view, viewport.ratio);
+    const complete = paintTiles(box, view, viewport.ratio);
     context.restore();
     for (const key of tiles.keys()) {
       if (tiles.size <= KEPT) break;
       tiles.delete(key);
     }
+    return complete;
   }
 
   /** The last pixel of a coarse level may reach beyond the image. */
@@ -69,11 +73,11 @@ export function createPhoto(context, api, repaint, sharp) {
     context.imageSmoothingQuality = "medium";
     const fine = tilesIn(box, level, size, source);
     const complete = fine.map(tile).every(({ ready, lost }) => ready || lost);
-    sharp(complete);
     for (let coarse = levels - 1; coarse > level && !complete; coarse -= 1) {
       paintKnown(box, coarse, view, ratio, coarse === levels - 1);
     }
     for (const place of fine) draw(place, tile(place), view, ratio);
+    return complete;
   }
 
   /** What is there of a coarser level; the coarsest, a single tile, is always asked for. */
