@@ -41,13 +41,17 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
 
 @dataclass(frozen=True)
 class EvalSample:
-    """One object to segment; `load` reads image, mask and, where the set has one, the pixels to ignore."""
+    """One object to segment; `load` reads image, mask and, where the set has one, the pixels to ignore.
+
+    initial: reads the mask to begin with, bool H x W, where the set brings one.
+    """
 
     dataset: str
     image_id: str
     object_id: str
     source: str
     load: Callable[[], tuple[Image, Mask, Mask | None]]
+    initial: Callable[[], Mask] | None = None
 
 
 def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSample:
