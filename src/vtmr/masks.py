@@ -18,16 +18,31 @@ from vtmr.geometry import Box, Points
 Mask = NDArray[np.bool_]
 
 
+_EVERY_ROWS = 16
+
+
 def bounding_box(mask: Mask) -> Box | None:
-    """The smallest box around the mask's pixels, or None when it is empty."""
+    """The smallest box around the mask's pixels, or None when it is empty.
+
+    Every 16th row tells rows between which nothing has to be searched for the first and the last one.
+    """
     whole_words = mask.flags.c_contiguous and mask.shape[1] % 8 == 0
     words = mask.view(np.uint64) if whole_words else mask  # eight pixels at a time: half the time at 24 megapixels
-    rows = np.flatnonzero(np.bitwise_or.reduce(words, axis=1))
-    if not rows.size:
+    some = _filled_rows(words[::_EVERY_ROWS]) * _EVERY_ROWS
+    if not some.size:
+        some = _filled_rows(words)
+    if not some.size:
         return None
-    first, last = int(rows[0]), int(rows[-1])
+    first, last = int(some[0]), int(some[-1])
+    above, below = _filled_rows(words[:first]), _filled_rows(words[last + 1 :])
+    first, last = int(above[0]) if above.size else first, last + 1 + int(below[-1]) if below.size else last
     cols = np.flatnonzero(np.bitwise_or.reduce(words[first : last + 1], axis=0).view(np.bool_))
     return Box(int(cols[0]), first, int(cols[-1]) + 1, last + 1)
+
+
+def _filled_rows(words: NDArray[np.bool_] | NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Indices of the rows that hold anything."""
+    return np.flatnonzero(np.bitwise_or.reduce(words, axis=1))
 
 
 def component_at(mask: Mask, row: int, col: int) -> Mask:

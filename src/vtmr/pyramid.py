@@ -61,11 +61,17 @@ def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
     patch, frame = shrunk_patch(image, box, size, size)
     if min(box.width, box.height) < 2 * size:  # level 0
         return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
-    xs, ys = Frame(box, size, size).centres()
     (scale_x, scale_y), (x0, y0) = frame.scale, (frame.box.x0, frame.box.y0)
-    sampled = sample_bilinear(patch, (ys - y0) * scale_y - 0.5, (xs - x0) * scale_x - 0.5)
-    sampled += 0.5
-    return sampled.astype(np.uint8)
+    step_x, step_y = box.width * scale_x / size, box.height * scale_y / size  # of the grid, in pixels of the patch
+    to_patch = np.array(
+        [
+            [step_x, 0, (box.x0 - x0) * scale_x + step_x / 2 - 0.5],
+            [0, step_y, (box.y0 - y0) * scale_y + step_y / 2 - 0.5],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sampled = cv2.warpAffine(patch, to_patch, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.uint8)
 
 
 def shrunk_patch(image: Pixels | Pyramid, box: Box, width: int, height: int) -> tuple[Pixels, Frame]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vtmr.errors import InputError
+from vtmr.geometry import Box
 from vtmr.masks import Mask, RunLengths, bounding_box, component_at, iou
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24))
@@ -37,6 +38,16 @@ def test_long_runs_round_trip(runs: list[int], first: bool) -> None:
     """Runs of very different lengths: numbers of one and two digits, and negative differences."""
     column = np.repeat(np.arange(len(runs)) % 2 == int(first), runs)[:, None]
     np.testing.assert_array_equal(RunLengths.encode(column).decode(), column)
+
+
+@given(st.lists(st.tuples(st.integers(0, 79), st.integers(0, 39)), min_size=1, max_size=4), st.integers(33, 40))
+def test_the_bounding_box_of_single_pixels(pixels: list[tuple[int, int]], width: int) -> None:
+    """Far fewer than the rows that are looked at first."""
+    mask = np.zeros((80, 40), bool)
+    rows, cols = np.array(pixels).T
+    mask[rows, cols] = True
+    mask = np.ascontiguousarray(mask[:, :width]) if width > cols.max() else mask
+    assert bounding_box(mask) == Box(cols.min(), rows.min(), cols.max() + 1, rows.max() + 1)
 
 
 @given(masks)

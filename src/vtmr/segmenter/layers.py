@@ -6,8 +6,9 @@ overlap the last one counts alone. So a prediction takes the same few hundred ki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -45,7 +46,7 @@ class Spans:
     end: NDArray[np.int64]
 
 
-NO_SPANS = Spans(np.empty(0, np.int64), np.empty(0, np.int64))
+NO_PIXELS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +80,10 @@ class LogitLayer:
             for y0, y1, x0, x1 in cells:
                 grid[y0:y1, x0:x1] = sampled[y0 - top : y1 - top, x0 - left : x1 - left]
 
-    def paint(self, mask: Mask, threshold_logit: float) -> Spans:
-        """The pixels where the layer shows and exceeds the threshold: turned on in `mask`, or returned as spans.
+    def above(self, threshold_logit: float, image_width: int) -> Spans | Callable[[Mask], None]:
+        """The pixels where the layer shows and exceeds the threshold: as spans, or as what sets them in a mask.
 
-        mask: bool H x W, off where the layer shows. What a pixel becomes depends on the layer alone, not on its
-        parts: so a frozen pixel stays as it is.
+        What a pixel becomes depends on the layer alone, not on its parts: so a frozen pixel stays as it is.
         """
         # Rows first: every row of the box is then a line of straight segments between the grid's columns.
         size = (self.logits.shape[1], self.box.height)
@@ -91,15 +91,14 @@ class LogitLayer:
         above = lines > threshold_logit
         turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
         if self.box.area < _PIXELS_PER_SPAN * (turns.size + self.box.height):
-            _paint_pixels(mask, self.box, self.parts, lines, threshold_logit)
-            return NO_SPANS
+            return partial(_set_pixels, self.box, self.parts, lines, threshold_logit)
         rows, firsts, ends = _crossings(self.box, lines, above, turns, threshold_logit)
-        clipped = [_clip(rows, firsts, ends, part, mask.shape[1]) for part in self.parts]
+        clipped = [_clip(rows, firsts, ends, part, image_width) for part in self.parts]
         return Spans(np.concatenate([c.first for c in clipped]), np.concatenate([c.end for c in clipped]))
 
 
-def _paint_pixels(mask: Mask, box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit: float) -> None:
-    """Interpolates along the box's rows at every pixel, and keeps the parts. lines: logits box.height x S."""
+def _set_pixels(box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit: float, mask: Mask) -> None:
+    """Interpolates along the box's rows at every pixel, and sets the parts. lines: logits box.height x S."""
     first, last = min(part.y0 for part in parts), max(part.y1 for part in parts)
     step = max(1, _STRIP_PIXELS // box.width)
     for row in range(first, last, step):
@@ -145,16 +144,14 @@ def _clip(rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.i
     return Spans(first[filled], end[filled])
 
 
-def _fill(mask: Mask, spans: Sequence[Spans]) -> None:
-    """Turns the spans on. mask: bool H x W, contiguous. Spans that touch are joined: filling costs by the span."""
-    first, end = np.sort(np.concatenate([s.first for s in spans])), np.sort(np.concatenate([s.end for s in spans]))
-    if not first.size:
-        return
-    gaps = first[1:] != end[:-1]
-    first, end = first[np.r_[True, gaps]], end[np.r_[gaps, True]]
-    pixels, ones = mask.view(np.uint8).reshape(-1).data, np.ones(int((end - first).max()), np.uint8).data
-    for start, stop in zip(first.tolist(), end.tolist(), strict=True):
-        pixels[start:stop] = ones[: stop - start]
+def _painted(height: int, width: int, spans: Sequence[Spans]) -> Mask:
+    """A mask in which the spans, none over another, are on. As run lengths: one pass over the pixels writes them."""
+    turns = np.empty(2 * sum(s.first.size for s in spans) + 2, np.int64)
+    turns[0], turns[-1] = 0, height * width
+    turns[1:-1:2] = np.sort(np.concatenate([NO_PIXELS, *(s.first for s in spans)]))
+    turns[2:-1:2] = np.sort(np.concatenate([NO_PIXELS, *(s.end for s in spans)]))
+    runs = np.diff(turns)
+    return np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,8 +170,11 @@ class LayeredPrediction:
 
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
-        mask = np.zeros((self.height, self.width), np.bool_)
-        _fill(mask, [layer.paint(mask, self.threshold_logit) for layer in self.layers])
+        shown = [layer.above(self.threshold_logit, self.width) for layer in self.layers]
+        mask = _painted(self.height, self.width, [part for part in shown if isinstance(part, Spans)])
+        for set_pixels in shown:
+            if not isinstance(set_pixels, Spans):
+                set_pixels(mask)
         return mask
 
     def logits_on(self, frame: Frame) -> FloatMap:
