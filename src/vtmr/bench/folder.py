@@ -17,19 +17,19 @@ import cv2
 from vtmr import provenance
 from vtmr.atomic import write_atomically
 from vtmr.bench.protocol import ModelInfo, Protocol
-from vtmr.bench.records import RECORDS, Key, Record, read_records, replace_records
+from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
 
 RUN = "run.json"
 
 
-def settings_of(protocol: Protocol, model: ModelInfo, objects: Iterable[Key]) -> dict[str, Any]:
+def settings_of(protocol: Protocol, model: ModelInfo, objects: Iterable[ObjectKey]) -> dict[str, Any]:
     """What all records of one folder share: protocol, model, versions, threads and the objects of each data set.
 
     objects: what names each sample. A data set is known by its objects' names, not by its path, so that a run can be
     continued on a copy elsewhere.
     """
-    datasets: dict[str, list[Key]] = {}
+    datasets: dict[str, list[ObjectKey]] = {}
     for key in objects:
         datasets.setdefault(key[0], []).append(key)
     settings = {
@@ -71,7 +71,7 @@ def _former_sittings(out: Path, settings: dict[str, Any]) -> list[dict[str, str]
             raise ConfigError(f"{out} holds records but no {RUN} that says how they were made: use a new folder.")
         return []
     former = _read(out / RUN)
-    for name, was, is_now in _differences(former["settings"], settings):
+    for name, was, is_now in _differences(_completed(former["settings"]), settings):
         raise ConfigError(
             f"{out} holds a run with {name} = {json.dumps(was)}, this one has {json.dumps(is_now)}: "
             "use a new folder, or the former setting."
@@ -87,6 +87,14 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError) as error:
         raise DataError(f"{path} is damaged ({error}): use a new folder.") from error
     return run
+
+
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings with the defaults of rules that vtmr didn't have when they were written."""
+    defaults = {"protocol": asdict(Protocol()), "model": asdict(ModelInfo(""))}
+    filled = {name: values | settings.get(name, {}) for name, values in defaults.items()}
+    completed: dict[str, Any] = json.loads(json.dumps(settings | filled))
+    return completed
 
 
 def _differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, Any, Any]]:

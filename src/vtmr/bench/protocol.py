@@ -2,59 +2,181 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vtmr.errors import ConfigError
-from vtmr.spec import ZoomSchedule
+from vtmr.spec import ZoomSchedule, require_keys
+
+Robot = Literal["deterministic", "random", "perturbed"]
+Stop = Literal["targets", "never"]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """How an object is clicked and what is reported of it (docs/protocol.md; facts.md §D).
 
-    max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for. min_clicks: no
-    object stops before this click for having reached all targets. report_at: the clicks whose IoU and BIoU are
-    reported. seed: of the intervals' resampling. Raises ConfigError for rules that contradict each other.
+    max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for. stop: "targets"
+    ends an object when it has reached them all, but not before min_clicks; "never" plays all clicks. report_at: the
+    clicks whose IoU and BIoU are reported. robot: who clicks; first_click: who makes the first one, None for the same.
+    jitter_px: standard deviation of the perturbed robot. repeats: runs of each object, with streams of their own.
+    initial_mask: whether a sample's mask to begin with is used; merge: whether clicks on it are merged progressively.
+    threshold: the probability that masks are cut at, None for the model's own. seed: of the random and perturbed
+    robots and of the intervals' resampling. Raises ConfigError for rules that contradict each other.
     """
 
     max_clicks: int = 20
     targets: tuple[float, ...] = (0.85, 0.90)
     min_clicks: int = 5
+    stop: Stop = "targets"
     report_at: tuple[int, ...] = (1, 5)
+    robot: Robot = "deterministic"
+    first_click: Robot | None = None
+    jitter_px: float = 0.0
+    repeats: int = 1
+    initial_mask: bool = True
+    merge: bool = True
+    threshold: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _require_one_of("stop", self.stop, get_args(Stop))
+        _require_one_of("robot", self.robot, get_args(Robot))
+        _require_one_of("first_click", self.first_click or self.robot, get_args(Robot))
         if not 1 <= self.min_clicks <= self.max_clicks:
             raise ConfigError(f"min_clicks is {self.min_clicks}: expected 1 to max_clicks ({self.max_clicks}).")
         if not self.targets or not all(0 < target <= 1 for target in self.targets):
             raise ConfigError(f"targets are {self.targets}: expected at least one IoU above 0 and up to 1.")
-        if not self.report_at or not all(1 <= click <= self.min_clicks for click in self.report_at):
+        if not self.report_at or not all(1 <= click <= self.shortest for click in self.report_at):
             raise ConfigError(
-                f"report_at is {self.report_at}: expected clicks from 1 to min_clicks ({self.min_clicks}), "
-                "because an object may stop after that."
+                f"report_at is {self.report_at}: expected clicks from 1 to "
+                + (f"max_clicks ({self.max_clicks})." if self.stop == "never" else f"min_clicks ({self.min_clicks}), ")
+                + ("" if self.stop == "never" else 'because an object may stop after that, unless stop is "never".')
+            )
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}: expected 0 or more.")
+        self._check_robots()
+
+    def _check_robots(self) -> None:
+        robots = {self.robot_at(1), self.robot}
+        if not 0 <= self.jitter_px < float("inf") or ("perturbed" in robots) != (self.jitter_px > 0):
+            raise ConfigError(
+                f"jitter_px is {self.jitter_px:g} with the robots {', '.join(sorted(robots))}: expected a standard "
+                "deviation above 0 with the perturbed robot, 0 without."
+            )
+        if self.repeats < 1 or (self.repeats > 1 and robots == {"deterministic"}):
+            raise ConfigError(
+                f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected 1, or more with a "
+                "random or perturbed robot, whose runs differ."
             )
 
-    def is_over(self, ious: list[float]) -> bool:
+    @property
+    def shortest(self) -> int:
+        """The click up to which every object has values, unless nothing is left to click."""
+        return self.max_clicks if self.stop == "never" else self.min_clicks
+
+    def robot_at(self, click: int) -> Robot:
+        """Who makes that click, counted from 1."""
+        return self.first_click or self.robot if click == 1 else self.robot
+
+    def is_over(self, ious: Sequence[float]) -> bool:
         """Whether a run with these IoUs, one per click so far, takes no further click."""
-        reached = len(ious) >= self.min_clicks and max(ious) >= max(self.targets)
-        return reached or len(ious) >= self.max_clicks
+        if len(ious) >= self.max_clicks:
+            return True
+        return self.stop == "targets" and len(ious) >= self.min_clicks and max(ious) >= max(self.targets)
+
+    @staticmethod
+    def from_values(values: Mapping[str, Any], where: str) -> Protocol:
+        """From JSON's or TOML's values; a rule that isn't there takes its default. Raises ConfigError."""
+        require_keys(values, Protocol, where)
+        hints = get_type_hints(Protocol)
+        return Protocol(**{key: _typed(value, hints[key], f"{where}: {key}") for key, value in values.items()})
 
     def __str__(self) -> str:
-        """One line for the head of a table."""
+        """One line for the head of a table: every rule."""
         targets = "/".join(f"{target:g}" for target in self.targets)
-        return (
-            f"robot user: middle of the largest error; at most {self.max_clicks} clicks; stops at IoU {targets}, "
-            f"never before click {self.min_clicks}; 95 % bootstrap intervals, seed {self.seed}"
-        )
+        first = "" if self.first_click in (None, self.robot) else f", first click: {self._in_words(1)}"
+        ends = f"stops at IoU {targets}, never before click {self.min_clicks}"
+        starts = f"from given masks, {'merged progressively' if self.merge else 'not merged'}"
+        parts = [
+            f"robot user: {self._in_words(2)}{first}",
+            *([f"{self.repeats} runs an object"] if self.repeats > 1 else []),
+            f"at most {self.max_clicks} clicks",
+            ends if self.stop == "targets" else f"none is spared for reaching IoU {targets}",
+            starts if self.initial_mask else "from empty masks",
+            "cut at the model's threshold" if self.threshold is None else f"cut at {self.threshold:g}",
+            f"values at click {', '.join(map(str, self.report_at))}",
+            f"95 % bootstrap intervals, seed {self.seed}",
+        ]
+        return "; ".join(parts)
+
+    def _in_words(self, click: int) -> str:
+        match self.robot_at(click):
+            case "deterministic":
+                return "middle of the largest error"
+            case "random":
+                return "random pixel of the largest error"
+            case "perturbed":
+                return f"middle of the largest error, off by a Gaussian of {self.jitter_px:g} px"
+
+
+def load_protocol(name: str) -> Protocol:
+    """The rules in a .toml file, or a protocol that comes with vtmr by its name. Raises ConfigError."""
+    bundled = {path.name.removesuffix(".toml"): path for path in _BUNDLED.iterdir()}
+    try:
+        text = (bundled.get(name) or Path(name)).read_text(encoding="utf-8")
+        return Protocol.from_values(tomllib.loads(text), f"The protocol {name}")
+    except OSError as error:
+        raise ConfigError(
+            f"The protocol {name} can't be read ({error.strerror}): expected a .toml file or one of "
+            f"{', '.join(sorted(bundled))}."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The protocol {name} is not valid TOML: {error}.") from error
+
+
+_BUNDLED = resources.files("vtmr") / "assets" / "protocols"
+
+
+def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{name} is {value!r}: expected one of {', '.join(known)}.")
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """A plain value as the field wants it: lists become tuples, whole numbers pass for floats. Raises ConfigError."""
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return tuple(_typed(item, get_args(hint)[0], where) for item in value)
+    kinds = _kinds(hint)
+    if float in kinds and type(value) is int:
+        return float(value)
+    if type(value) not in kinds:
+        raise ConfigError(f"{where} is {value!r}: expected {' or '.join(kind.__name__ for kind in kinds)}.")
+    return value
+
+
+def _kinds(hint: Any) -> list[type]:
+    """The plain types that a field's annotation allows."""
+    if get_origin(hint) is tuple:
+        return [list]
+    if isinstance(hint, type):
+        return [hint]
+    return [str] if get_origin(hint) is Literal else [kind for option in get_args(hint) for kind in _kinds(option)]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What answered the clicks: stored with the run, so that a figure can be traced to a file.
 
-    sha256: of the model file, "" for a method without one. threshold: the probability that its masks are cut at,
-    from the model's spec. threads: of the network's runtime. zoom: when the zoomed pass counted. None where the method
-    has no such thing.
+    sha256: of the model file, "" for a method without one. threshold: the probability that its masks are cut at.
+    threads: of the network's runtime. zoom: when the zoomed pass counted. device: of torch, "" for ONNX Runtime. None
+    where the method has no such thing.
     """
 
     name: str
@@ -62,3 +184,4 @@ class ModelInfo:
     threshold: float | None = None
     threads: int | None = None
     zoom: ZoomSchedule | None = None
+    device: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,7 +12,8 @@ from vtmr.atomic import write_atomically
 from vtmr.errors import DataError
 
 RECORDS = "records.jsonl"
-Key = tuple[str, str, str, str]  # data set, source within it, image, object
+ObjectKey = tuple[str, str, str, str]  # data set, source within it, image, object
+Key = tuple[str, str, str, str, int]  # the same and which of the object's repeats, from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Record:
 
     dataset, source, image, object: as the sample names them. k: the click's number, from 1. x, y: where, in pixels
     (x right, y down). iou, biou: of the mask after it. seconds: from `Session.add` to the mask array. last: whether
-    the object's run ended with it, so that a run cut off by an interruption is told from a finished one.
+    the object's run ended with it, so that a run cut off by an interruption is told from a finished one. repeat: which
+    of the object's runs it belongs to. wall_seconds: all the time since the click before, or since the object was
+    begun, reading and measuring included; 0 where that wasn't recorded.
     """
 
     dataset: str
@@ -36,11 +39,18 @@ class Record:
     biou: float
     seconds: float
     last: bool
+    repeat: int = 0
+    wall_seconds: float = 0.0
+
+    @property
+    def object_key(self) -> ObjectKey:
+        """What names the object."""
+        return self.dataset, self.source, self.image, self.object
 
     @property
     def key(self) -> Key:
-        """What names the object within a run."""
-        return self.dataset, self.source, self.image, self.object
+        """What names the object's run: the object and the repeat."""
+        return (*self.object_key, self.repeat)
 
     def to_line(self) -> str:
         """One line of JSON, with its line end."""
@@ -48,17 +58,23 @@ class Record:
 
     @staticmethod
     def from_line(line: str) -> Record:
-        """The inverse of `to_line`. Raises ValueError for anything else."""
+        """The inverse of `to_line`; keys that have a default may be missing. Raises ValueError for anything else."""
         values: Any = json.loads(line)
-        if not isinstance(values, dict) or set(values) != set(_TYPES):
+        if not isinstance(values, dict) or not set(_TYPES) - _OPTIONAL <= set(values) <= set(_TYPES):
             raise ValueError(f"expected an object with the keys {', '.join(_TYPES)}")
-        for name, kind in _TYPES.items():
-            if type(values[name]) is not kind:
-                raise ValueError(f"{name} is {values[name]!r}, expected {kind.__name__}")
+        for name, value in values.items():
+            if type(value) is not _TYPES[name]:
+                raise ValueError(f"{name} is {value!r}, expected {_TYPES[name].__name__}")
         return Record(**values)
 
 
 _TYPES = {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
+_OPTIONAL = {field.name for field in fields(Record) if field.default is not MISSING}
+
+
+def name_of(key: ObjectKey | Key) -> str:
+    """As messages name an object, or one of its repeats."""
+    return "/".join(key[:4]) + (f", repeat {key[4]}" if len(key) == 5 and key[4] else "")
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -94,7 +110,7 @@ def _finished(records: list[Record], path: Path) -> list[Record]:
         run = runs.setdefault(record.key, [])
         if record.k != len(run) + 1 or (run and run[-1].last) or open_key not in (None, record.key):
             raise DataError(
-                f"{path}, line {number} is click {record.k} of {'/'.join(record.key)} out of order: "
+                f"{path}, line {number} is click {record.k} of {name_of(record.key)} out of order: "
                 "remove that object's lines, or use a new folder."
             )
         run.append(record)

@@ -3,6 +3,7 @@
 {"format": 1, "model": name, "versions": {...}, "width": W, "height": H, "region": [x0, y0, x1, y1] or null,
  "initial_mask": run lengths or null, "steps": [[event, ...], ...]}, an event being {"click": [x, y, positive]} or
 {"mask": run lengths}, run lengths COCO's {"size": [H, W], "counts": text}. Events of one step were given together.
+"merge": false is there when clicks on an edit weren't merged.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class EventLog:
     region: Box | None
     initial: MaskEdit | None
     steps: tuple[tuple[Event, ...], ...]
+    merge: bool = True
 
     def to_json(self) -> str:
         """As one JSON object."""
@@ -44,6 +46,7 @@ class EventLog:
                 "region": self.region.as_tuple() if self.region else None,
                 "initial_mask": _runs_to_json(self.initial.runs) if self.initial else None,
                 "steps": [[event_to_json(event) for event in step] for step in self.steps],
+                **({} if self.merge else {"merge": False}),
             }
         )
 
@@ -62,6 +65,7 @@ class EventLog:
                 Box(*(int(bound) for bound in saved["region"])) if saved["region"] else None,
                 MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
                 tuple(tuple(event_from_json(event) for event in step) for step in saved["steps"]),
+                bool(saved.get("merge", True)),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"

@@ -50,6 +50,7 @@ class _Subject:
     width: int
     region: Box | None
     initial: tuple[_Step, ...]
+    merge: bool
 
 
 class Session:
@@ -66,16 +67,18 @@ class Session:
         *,
         initial_mask: Mask | None = None,
         region: Box | None = None,
+        merge: bool = True,
     ) -> None:
         """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the caller looks at.
 
+        merge: False leaves the predictor's masks as they are on an edit, too, for the benchmark to compare.
         Raises InputError for an image or a mask of another type or size.
         """
         height, width = _require_image(image)
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
             initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),)
-        self._subject = _Subject(predictor, predictor.prepare(image), height, width, region, initial)
+        self._subject = _Subject(predictor, predictor.prepare(image), height, width, region, initial, merge)
         self._steps = initial
         self._undone: tuple[_Step, ...] = ()
         self._mask: Mask | None = None
@@ -104,7 +107,7 @@ class Session:
         previous = None if edit or not self._steps else self._steps[-1].prediction
         history = (*self.events, *events)
         prediction = subject.predictor.predict(subject.scene, history, previous, before, subject.region)
-        if before is None or not any(isinstance(event, MaskEdit) for event in history):
+        if before is None or not subject.merge or not any(isinstance(event, MaskEdit) for event in history):
             return self._at((*self._steps, _Step(events, prediction, None)))
         after, patch = merge(before, prediction.render(), clicks)
         kept = patch if patch.nbytes <= _LARGEST_PATCH else None
@@ -136,9 +139,11 @@ class Session:
     def _render(self) -> Mask:
         """The mask after the last step: the predictor's, or the last edit with every later step's merge."""
         start = max((i for i, step in enumerate(self._steps) if _last_edit(step.events)), default=None)
+        last = self._steps[-1].prediction if self._steps else None
+        if last is not None and (start is None or not self._subject.merge):
+            return last.render()
         if start is None:
-            last = self._steps[-1].prediction if self._steps else None
-            return last.render() if last else np.zeros((self._subject.height, self._subject.width), np.bool_)
+            return np.zeros((self._subject.height, self._subject.width), np.bool_)
         edit = _last_edit(self._steps[start].events)
         mask = edit.runs.decode() if edit else np.zeros((self._subject.height, self._subject.width), np.bool_)
         for step in self._steps[start:]:
@@ -186,8 +191,9 @@ class Session:
         initial = _last_edit(subject.initial[0].events) if subject.initial else None
         steps = tuple(step.events for step in self._steps[len(subject.initial) :])
         made_with = versions() | {"platform": platform.platform(), "processor": processor()}
-        log = EventLog(subject.predictor.name, made_with, subject.height, subject.width, subject.region, initial, steps)
-        return log.to_json()
+        height, width = subject.height, subject.width
+        model, region = subject.predictor.name, subject.region
+        return EventLog(model, made_with, height, width, region, initial, steps, subject.merge).to_json()
 
 
 def replay(predictor: Predictor, image: Image, saved: str) -> Session:
@@ -206,7 +212,7 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
     if log.initial is not None:
         _require_event(log.initial, height, width)
     initial_mask = log.initial.runs.decode() if log.initial else None
-    session = Session(predictor, image, initial_mask=initial_mask, region=log.region)
+    session = Session(predictor, image, initial_mask=initial_mask, region=log.region, merge=log.merge)
     for events in log.steps:
         session = session.add(*events)
     return session

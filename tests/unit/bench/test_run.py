@@ -58,7 +58,7 @@ def test_when_an_object_stops(shares: list[float], clicks: int) -> None:
 def test_seconds_are_the_predictors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that only the predictor moves: 2 s a click."""
     now = [0.0]
-    monkeypatch.setattr("vtmr.bench.run.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("vtmr.bench.playing.time.perf_counter", lambda: now[0])
 
     def answer(gt_mask: Mask, n: int) -> Mask:
         now[0] += 2.0
@@ -101,7 +101,7 @@ def test_an_unusable_sample_is_named(bad: EvalSample, message: str, tmp_path: Pa
 
 
 def without_times(records: list[Record]) -> list[Record]:
-    return [replace(record, seconds=0.0) for record in records]
+    return [replace(record, seconds=0.0, wall_seconds=0.0) for record in records]
 
 
 SAMPLES = [sample(name) for name in "abc"]
@@ -202,6 +202,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
         "threshold": 0.5,
         "threads": 2,
         "zoom": zoom | {"kernel": kernel},
+        "device": "",
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__

@@ -1,0 +1,94 @@
+"""Plays the robot user against a predictor, through the same `Session` that the annotation app uses: one object."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from vtmr.bench.protocol import Protocol
+from vtmr.bench.records import ObjectKey, Record, name_of
+from vtmr.data import EvalSample
+from vtmr.errors import DataError, InputError
+from vtmr.masks import Mask, iou
+from vtmr.metrics import boundary_iou
+from vtmr.robot import click_stream, jittered, next_click, random_click
+from vtmr.session import Session
+from vtmr.types import Click, Image, Predictor
+
+
+def play(sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: int = 0) -> list[Record]:
+    """One object from the first click to the last, in memory: one record per click.
+
+    repeat: which of the object's runs, from 0; a random or perturbed robot clicks elsewhere in each.
+    Raises DataError for an unusable sample, InputError for a predictor whose mask has another size.
+    """
+    finished = time.perf_counter()
+    image, gt_mask, ignore_mask, initial = _loaded(sample, protocol)
+    session = Session(predictor, image, initial_mask=initial, merge=protocol.merge)
+    mask = np.zeros_like(gt_mask) if initial is None else initial
+    clicks: list[Click] = []
+    rows: list[tuple[float, float, float]] = []  # IoU, BIoU, seconds after each click
+    walls: list[float] = []
+    key = key_of(sample)
+    click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
+    if click is None:
+        raise DataError(f"The initial mask of {name_of(key)} is right already: expected one to correct, or none.")
+    while click is not None:
+        start = time.perf_counter()
+        session = session.add(click)
+        mask = session.mask
+        seconds = time.perf_counter() - start
+        if mask.shape != gt_mask.shape:
+            raise InputError(f"{predictor.name} answered with a mask of {mask.shape}: expected {gt_mask.shape}.")
+        clicks.append(click)
+        rows.append((iou(mask, gt_mask, ignore_mask), boundary_iou(mask, gt_mask, ignore_mask), seconds))
+        over = protocol.is_over([row[0] for row in rows])
+        click = None if over else _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
+        begun, finished = finished, time.perf_counter()
+        walls.append(finished - begun)
+    return [
+        Record(*key, k, c.x, c.y, c.positive, *row, last=k == len(clicks), repeat=repeat, wall_seconds=wall)
+        for k, (c, row, wall) in enumerate(zip(clicks, rows, walls, strict=True), start=1)
+    ]
+
+
+def key_of(sample: EvalSample) -> ObjectKey:
+    """What names the sample in records."""
+    return sample.dataset, sample.source, sample.image_id, sample.object_id
+
+
+def _robot_click(
+    protocol: Protocol,
+    key: tuple[str | int, ...],
+    mask: Mask,
+    gt_mask: Mask,
+    ignore_mask: Mask | None,
+    clicked: list[Click],
+) -> Click | None:
+    """The next click of the protocol's robot; None when no unclicked error pixel is left."""
+    number = len(clicked) + 1
+    robot = protocol.robot_at(number)
+    if robot == "deterministic":
+        return next_click(mask, gt_mask, ignore_mask, clicked)
+    stream = click_stream(protocol.seed, *key, number)
+    if robot == "random":
+        return random_click(mask, gt_mask, ignore_mask, clicked, stream)
+    aim = next_click(mask, gt_mask, ignore_mask, clicked)
+    return aim and jittered(aim, gt_mask, ignore_mask, protocol.jitter_px, stream)
+
+
+def _loaded(sample: EvalSample, protocol: Protocol) -> tuple[Image, Mask, Mask | None, Mask | None]:
+    """Image, object, ignored pixels and mask to begin with.
+
+    Raises DataError when they don't fit together or hold nothing to click.
+    """
+    image, gt_mask, ignore_mask = sample.load()
+    initial = sample.initial() if sample.initial is not None and protocol.initial_mask else None
+    name = name_of(key_of(sample))
+    for what, mask in (("mask", gt_mask), ("ignore mask", ignore_mask), ("initial mask", initial)):
+        if mask is not None and mask.shape != image.shape[:2]:
+            raise DataError(f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one size.")
+    if not (gt_mask if ignore_mask is None else gt_mask & ~ignore_mask).any():
+        raise DataError(f"The object {name} has no pixel that counts: expected a mask with some; mend or leave it out.")
+    return image, gt_mask, ignore_mask, initial
