@@ -8,10 +8,12 @@ import numpy as np
 
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
+from vtmr.bench.starts import superpixel_defects
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou
 from vtmr.metrics import boundary_iou
+from vtmr.perturb import perturb_to_iou
 from vtmr.robot import click_stream, jittered, next_click, random_click
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
@@ -24,7 +26,7 @@ def play(sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: i
     Raises DataError for an unusable sample, InputError for a predictor whose mask has another size.
     """
     finished = time.perf_counter()
-    image, gt_mask, ignore_mask, initial = _loaded(sample, protocol)
+    image, gt_mask, ignore_mask, initial = _loaded(sample, protocol, repeat)
     session = Session(predictor, image, initial_mask=initial, merge=protocol.merge)
     mask = np.zeros_like(gt_mask) if initial is None else initial
     clicks: list[Click] = []
@@ -78,17 +80,22 @@ def _robot_click(
     return aim and jittered(aim, gt_mask, ignore_mask, protocol.jitter_px, stream)
 
 
-def _loaded(sample: EvalSample, protocol: Protocol) -> tuple[Image, Mask, Mask | None, Mask | None]:
+def _loaded(sample: EvalSample, protocol: Protocol, repeat: int) -> tuple[Image, Mask, Mask | None, Mask | None]:
     """Image, object, ignored pixels and mask to begin with.
 
     Raises DataError when they don't fit together or hold nothing to click.
     """
     image, gt_mask, ignore_mask = sample.load()
-    initial = sample.initial() if sample.initial is not None and protocol.initial_mask else None
+    initial = sample.initial() if sample.initial is not None and protocol.initial_mask == "given" else None
     name = name_of(key_of(sample))
     for what, mask in (("mask", gt_mask), ("ignore mask", ignore_mask), ("initial mask", initial)):
         if mask is not None and mask.shape != image.shape[:2]:
             raise DataError(f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one size.")
     if not (gt_mask if ignore_mask is None else gt_mask & ~ignore_mask).any():
         raise DataError(f"The object {name} has no pixel that counts: expected a mask with some; mend or leave it out.")
+    stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)  # clicks count from 1
+    if protocol.initial_mask == "perturbed":
+        initial, _ = perturb_to_iou(gt_mask, protocol.initial_iou, stream)
+    elif protocol.initial_mask == "superpixels":
+        initial = superpixel_defects(image, gt_mask, stream)
     return image, gt_mask, ignore_mask, initial

@@ -14,6 +14,7 @@ from vtmr.spec import ZoomSchedule, require_keys
 
 Robot = Literal["deterministic", "random", "perturbed"]
 Stop = Literal["targets", "never"]
+Start = Literal["given", "none", "perturbed", "superpixels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Protocol:
     ends an object when it has reached them all, but not before min_clicks; "never" plays all clicks. report_at: the
     clicks whose IoU and BIoU are reported. robot: who clicks; first_click: who makes the first one, None for the same.
     jitter_px: standard deviation of the perturbed robot. repeats: runs of each object, with streams of their own.
-    initial_mask: whether a sample's mask to begin with is used; merge: whether clicks on it are merged progressively.
+    initial_mask: what objects begin with: "given", their own mask where the data set has one; "none"; or the truth made
+    wrong, "perturbed" to initial_iou or with "superpixels" added and removed. merge: whether clicks on it are merged
+    progressively.
     threshold: the probability that masks are cut at, None for the model's own. seed: of the random and perturbed
     robots and of the intervals' resampling. Raises ConfigError for rules that contradict each other.
     """
@@ -38,7 +41,8 @@ class Protocol:
     first_click: Robot | None = None
     jitter_px: float = 0.0
     repeats: int = 1
-    initial_mask: bool = True
+    initial_mask: Start = "given"
+    initial_iou: float = 0.8
     merge: bool = True
     threshold: float | None = None
     seed: int = 0
@@ -47,6 +51,7 @@ class Protocol:
         _require_one_of("stop", self.stop, get_args(Stop))
         _require_one_of("robot", self.robot, get_args(Robot))
         _require_one_of("first_click", self.first_click or self.robot, get_args(Robot))
+        _require_one_of("initial_mask", self.initial_mask, get_args(Start))
         if not 1 <= self.min_clicks <= self.max_clicks:
             raise ConfigError(f"min_clicks is {self.min_clicks}: expected 1 to max_clicks ({self.max_clicks}).")
         if not self.targets or not all(0 < target <= 1 for target in self.targets):
@@ -59,6 +64,8 @@ class Protocol:
             )
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
+        if not 0 < self.initial_iou < 1:
+            raise ConfigError(f"initial_iou is {self.initial_iou}: expected an IoU between 0 and 1.")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}: expected 0 or more.")
         self._check_robots()
@@ -70,10 +77,11 @@ class Protocol:
                 f"jitter_px is {self.jitter_px:g} with the robots {', '.join(sorted(robots))}: expected a standard "
                 "deviation above 0 with the perturbed robot, 0 without."
             )
-        if self.repeats < 1 or (self.repeats > 1 and robots == {"deterministic"}):
+        fixed = robots == {"deterministic"} and self.initial_mask in ("given", "none")
+        if self.repeats < 1 or (self.repeats > 1 and fixed):
             raise ConfigError(
                 f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected 1, or more with a "
-                "random or perturbed robot, whose runs differ."
+                "random or perturbed robot or initial mask, whose runs differ."
             )
 
     @property
@@ -103,13 +111,19 @@ class Protocol:
         targets = "/".join(f"{target:g}" for target in self.targets)
         first = "" if self.first_click in (None, self.robot) else f", first click: {self._in_words(1)}"
         ends = f"stops at IoU {targets}, never before click {self.min_clicks}"
-        starts = f"from given masks, {'merged progressively' if self.merge else 'not merged'}"
+        merged = f", {'merged progressively' if self.merge else 'not merged'}"
+        starts = {
+            "given": f"from given masks{merged}",
+            "none": "from empty masks",
+            "perturbed": f"from the truth perturbed to IoU {self.initial_iou:g}{merged}",
+            "superpixels": f"from the truth with superpixels added and removed{merged}",
+        }
         parts = [
             f"robot user: {self._in_words(2)}{first}",
             *([f"{self.repeats} runs an object"] if self.repeats > 1 else []),
             f"at most {self.max_clicks} clicks",
             ends if self.stop == "targets" else f"none is spared for reaching IoU {targets}",
-            starts if self.initial_mask else "from empty masks",
+            starts[self.initial_mask],
             "cut at the model's threshold" if self.threshold is None else f"cut at {self.threshold:g}",
             f"values at click {', '.join(map(str, self.report_at))}",
             f"95 % bootstrap intervals, seed {self.seed}",
@@ -185,3 +199,25 @@ class ModelInfo:
     threads: int | None = None
     zoom: ZoomSchedule | None = None
     device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of a run: of its objects, numbered from 1, those whose number leaves the same rest by `of` as `index`.
+
+    Raises ConfigError for a part that there isn't.
+    """
+
+    index: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.of:
+            raise ConfigError(f"The shard is {self}: expected I/N with N from 1 and I from 1 to N, for example 1/4.")
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+    def holds(self, place: int) -> bool:
+        """Whether it holds the object at that place, counted from 0."""
+        return place % self.of == self.index - 1
