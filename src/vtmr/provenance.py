@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from importlib import metadata
@@ -15,15 +16,24 @@ LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 def commit() -> str:
     """The commit of the source tree that this package runs from, ending in -dirty when files differ from it.
 
-    Empty for an installed copy without a repository, or where git isn't at hand.
+    Of an installed copy, the commit that pip took from a repository. Empty where neither is known.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():  # a repository further up belongs to something else
-        return ""
+        return _installed_commit()
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _installed_commit() -> str:
+    """What pip wrote down of an installation from a repository (PEP 610)."""
+    try:
+        origin = json.loads(metadata.distribution("vtmr").read_text("direct_url.json") or "{}")
+        return str(origin.get("vcs_info", {}).get("commit_id", ""))
+    except (metadata.PackageNotFoundError, ValueError):
         return ""
 
 

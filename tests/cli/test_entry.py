@@ -76,11 +76,18 @@ def test_a_defect_without_room_for_a_log_shows_the_traceback(command: Command, m
     assert "RuntimeError: the sum is wrong" in result.err
 
 
-def test_a_refusal_of_the_operating_system_names_the_file(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x.onnx"))
-    command("models").assert_refused("/data/x.onnx", "No space left on device")
-    failing(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    command("models").assert_refused("No space left on device")
+def test_an_error_of_the_operating_system_that_nobody_met_is_a_defect(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/data/x.onnx"))
+    result = command("models")
+    assert result.code == 1
+    assert "a defect of vtmr" in result.err
+
+
+def test_a_program_that_exits_by_itself_is_a_defect(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, SystemExit(3))
+    assert command("models").code == 1
 
 
 def test_ctrl_c_exits_130_with_a_sentence(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +107,7 @@ def test_ctrl_c_in_a_resumable_command_says_how_to_go_on(command: Command, monke
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(ConfigError, match=r'package safetensors.*pip install "vtmr\[train\]"'), needs_extra("train"):
+    with pytest.raises(ConfigError, match=r'package safetensors.*-e "\.\[train\]"'), needs_extra("train"):
         import safetensors  # noqa: F401
 
 

@@ -202,7 +202,7 @@ def test_without_torch_train_and_export_name_the_extra(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.toml").write_text("")
     (tmp_path / "w.safetensors").write_bytes(b"")
-    command(*command_line).assert_refused('pip install "vtmr[train]"')
+    command(*command_line).assert_refused('-e ".[train]"')
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.toml", "w.safetensors"]
 
 

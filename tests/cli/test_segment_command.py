@@ -131,6 +131,7 @@ def refuse(command: Command, folder: Path, *arguments: object, says: tuple[str, 
         (["12,40,50"], ("'12,40,50'",)),
         (["12,40,-,-"], ("'12,40,-,-'",)),
         (["a,b"], ("'a,b'",)),
+        (["1_0,5"], ("'1_0,5'",)),
         ([""], ("''",)),
         (["nan,40"], ("nan", "finite")),
         (["12,inf"], ("inf", "finite")),
@@ -203,6 +204,15 @@ def test_outputs_that_would_not_be_a_png_beside_the_photo(command: Command, phot
     refuse(command, tmp_path, photo, *click, "-o", photo, says=("shapes.png", "the image"))
     same = tmp_path / "x.png"
     refuse(command, tmp_path, photo, *click, "-o", same, "--overlay", same, says=("x.png", "both"))
+
+
+def test_a_mask_beside_the_photo_is_replaced_only_when_it_is_named(command: Command, photo: Path) -> None:
+    beside = photo.with_name("shapes.mask.png")
+    beside.write_bytes(b"a day's work")
+    command("segment", photo, "--click", RED).assert_refused("shapes.mask.png exists already", "-o")
+    assert beside.read_bytes() == b"a day's work"
+    assert command("segment", photo, "--click", RED, "-o", beside).code == 0
+    assert beside.read_bytes() != b"a day's work"
 
 
 def test_a_full_disk_leaves_nothing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,19 @@ def test_an_installed_copy_inside_another_repository_has_no_commit(
     assert provenance.commit() == ""
 
 
+def test_an_installed_copy_knows_the_commit_that_pip_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """direct_url.json as PEP 610 has it."""
+    record = tmp_path / "vtmr-1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: vtmr\nVersion: 1.0\n")
+    (record / "direct_url.json").write_text(
+        '{"url": "https://example.org/vtmr.git", "vcs_info": {"vcs": "git", "commit_id": "4a5f"}}'
+    )
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "a" / "b" / "vtmr" / "provenance.py"))
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    assert provenance.commit() == "4a5f"
+
+
 def test_versions_are_those_imported() -> None:
     versions = provenance.versions()
     assert versions["vtmr"] == vtmr.__version__

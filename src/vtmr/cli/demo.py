@@ -49,11 +49,14 @@ def bundled_photos() -> list[Photo]:
 def show(predictor: Predictor, photos: Sequence[Photo], out: Path) -> list[Shown]:
     """Clicks through the photos and writes NAME.overlay.png and NAME.clicks.png into `out`, which is made.
 
-    Raises InputError when `out` is a file.
+    Raises InputError when `out` is a file or can't be made.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file: expected a folder, which is made when it is missing.")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"--out {out} is a file: expected a folder, which is made when it is missing.") from error
+    except OSError as error:
+        raise InputError(f"The folder {out} can't be made: {error.strerror or error}.") from error
     return [_show_one(predictor, photo, out) for photo in photos]
 
 

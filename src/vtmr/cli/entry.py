@@ -1,11 +1,12 @@
 """`main`: runs one command; every way it can end becomes an exit code and at most one sentence on stderr.
 
-0 done; 2 something the user can put right (a VtmrError, wrong usage, a file that can't be written); 130 Ctrl-C;
+0 done; 2 something the user can put right (a VtmrError, wrong usage, no room for our output); 130 Ctrl-C;
 141 the reader of our output went away; 1 a defect of vtmr, with the traceback in a log file.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from vtmr.cli.commands import app
 from vtmr.cli.failures import Interrupted
 from vtmr.errors import VtmrError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
 
 
@@ -38,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(INTERRUPTED, "Interrupted; nothing half-written is left.")
     except BrokenPipeError:
         return _closed_pipe()
-    except OSError as error:
-        return _end(WRONG_INPUT, _about_file(error))
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:  # stdout has no name
+            return _end(WRONG_INPUT, f"The output can't be written: {error.strerror}.")
         return _end(DEFECT, _report(arguments))
     return _end(code, "Interrupted; nothing half-written is left.") if code == INTERRUPTED else code
 
@@ -50,8 +52,10 @@ def _run(arguments: list[str]) -> int:
     try:
         # Without arguments typer would raise an empty usage error after printing the help.
         code = app(args=arguments or ["--help"], prog_name="vtmr", standalone_mode=False)
-    except SystemExit as closed:
-        raise BrokenPipeError from closed
+    except SystemExit as end:
+        if isinstance(end.__context__, OSError) and end.__context__.errno == errno.EPIPE:
+            raise BrokenPipeError from end
+        raise RuntimeError(f"something called sys.exit({end.code!r})") from end
     return code if isinstance(code, int) else DONE
 
 
@@ -65,12 +69,6 @@ def _closed_pipe() -> int:
     """Points stdout at nothing, so that the interpreter's last flush doesn't complain either."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return CLOSED_PIPE
-
-
-def _about_file(error: OSError) -> str:
-    """What the operating system refused, with the file where it is known: a full disk, a missing permission."""
-    reason = error.strerror or str(error)
-    return f"{error.filename}: {reason}." if error.filename else f"The operating system refused: {reason}."
 
 
 def _report(arguments: list[str]) -> str:

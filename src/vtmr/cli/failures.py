@@ -30,5 +30,6 @@ def needs_extra(extra: str) -> Iterator[None]:
         if error.name is None or error.name.split(".")[0] == "vtmr":
             raise
         raise ConfigError(
-            f'This command needs the package {error.name}, which is not installed: pip install "vtmr[{extra}]".'
+            f"This command needs the package {error.name}, which is not installed: in a clone of vtmr, "
+            f'pip install -c constraints.txt -e ".[{extra}]".'
         ) from error

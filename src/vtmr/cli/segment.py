@@ -43,6 +43,8 @@ def parse_click(text: str) -> Click:
         f"The click {text!r} can't be read: expected X,Y or X,Y,- in pixels, for example 320,240 or 15.5,80,-."
     )
     parts = [part.strip() for part in text.split(",")]
+    if "_" in text or not text.isascii():  # float would read 1_0 as ten
+        raise unreadable
     sign = parts.pop() if len(parts) == 3 else "+"
     if sign not in ("+", "-"):
         raise unreadable
@@ -77,10 +79,13 @@ def choose_outputs(image_path: Path, mask_path: Path | None, overlay_path: Path 
     """Where results go: as asked, or into `<image>.mask.png` beside the image when nothing was asked.
 
     quiet: the caller prints the mask (--json), so that no file is needed. Raises InputError for a name that isn't
-    .png, for a folder that doesn't exist, for one name twice, and for the image itself.
+    .png, for a folder that doesn't exist, for one name twice, for the image itself, and for a mask beside the image
+    that is there already: only a file that was named is replaced.
     """
     if mask_path is None and overlay_path is None and not quiet:
         mask_path = image_path.with_name(f"{image_path.stem}.mask.png")
+        if mask_path.exists():
+            raise InputError(f"{mask_path} exists already: name a file with -o, the same one to replace it.")
     taken = {image_path.resolve(): "the image"}
     for path, what in ((mask_path, "the mask"), (overlay_path, "the overlay")):
         if path is None:

@@ -46,7 +46,11 @@ def _from_safetensors(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
 
 
 def _from_onnx(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
-    model = modelfile.parse(path.read_bytes(), str(path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
+    model = modelfile.parse(data, str(path))
     state = {name: torch.tensor(value) for name, value in model.counters.items()}
     for graph in (model.coarse, model.refine) if model.spec.refines else (model.coarse,):
         for tensor in onnx.load_model_from_string(graph).graph.initializer:
