@@ -86,13 +86,22 @@ def mean_interval(values: ArrayLike, seed: int = 0) -> tuple[float, float]:
 
     values: N numbers (booleans for a rate). Raises InputError when N is 0.
     """
-    sample = np.asarray(values, np.float64).ravel()
-    if not sample.size:
+    low, high = mean_band(np.asarray(values, np.float64).reshape(-1, 1), seed)
+    return float(low[0]), float(high[0])
+
+
+def mean_band(rows: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`mean_interval` of each of K columns, as low and high of K values; the columns share their resamples.
+
+    rows: N x K numbers, a row for each object. Raises InputError when N is 0.
+    """
+    sample = np.asarray(rows, np.float64)
+    if not len(sample):
         raise InputError("An interval of no values was asked for: expected at least one object.")
     rng = np.random.default_rng(seed)
-    means = [float(sample[rng.integers(sample.size, size=sample.size)].mean()) for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    means = [sample[rng.integers(len(sample), size=len(sample))].mean(axis=0) for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, seed: int = 0) -> tuple[float, float, float]:

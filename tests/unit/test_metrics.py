@@ -16,6 +16,7 @@ from vtmr.metrics import (
     boundary_iou,
     clicks_to_reach,
     fails,
+    mean_band,
     mean_interval,
     noc,
     paired_difference,
@@ -121,6 +122,15 @@ def test_mean_interval_is_seeded_and_close_to_the_normal_one() -> None:
     assert mean_interval([4.0, 4.0, 4.0]) == (4.0, 4.0)
     with pytest.raises(InputError, match="no values"):
         mean_interval([])
+
+
+def test_a_band_is_the_interval_of_each_column() -> None:
+    columns = np.random.default_rng(3).normal(size=(40, 3))
+    low, high = mean_band(columns, seed=5)
+    for i in range(3):
+        assert (low[i], high[i]) == pytest.approx(mean_interval(columns[:, i], seed=5), rel=1e-12)
+    with pytest.raises(InputError, match="at least one object"):
+        mean_band(np.zeros((0, 3)))
 
 
 def test_paired_difference_is_narrower_than_either_spread() -> None:
