@@ -160,7 +160,7 @@ def test_the_wheel_holds_every_module_and_asset(tmp_path: Path) -> None:
 
 @cache
 def commands() -> dict[str, set[str]]:
-    """Every command's flags, --help apart; under "" those of `vtmr` itself."""
+    """Every command's flags, --help apart; under "" those of `vtmr` itself. A group's are those of its commands."""
     import typer
 
     from vtmr.cli import app
@@ -168,7 +168,14 @@ def commands() -> dict[str, set[str]]:
     root = typer.main.get_command(app)
     found = {name: command for name, command in root.commands.items() if not command.hidden}  # type: ignore[attr-defined]
     return {
-        name: {flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")} - {"--help"}
+        name: {
+            flag
+            for part in (command, *(getattr(command, "commands", {}).values() if name else ()))
+            for parameter in part.params
+            for flag in parameter.opts
+            if flag.startswith("--")
+        }
+        - {"--help"}
         for name, command in {"": root, **found}.items()
     }
 

@@ -21,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+data_app = typer.Typer(help="Look after data sets.")
+app.add_typer(data_app, name="data")
 
 
 def _count(text: str) -> int:
@@ -202,6 +204,23 @@ def evaluate(
     from vtmr.cli.evaluate import evaluate_model
 
     evaluate_model(data, model, out, limit=limit, threads=threads, device=device, zoom=zoom)
+
+
+@data_app.command("check")
+def check_data(
+    data: Annotated[str, typer.Argument(metavar="NAME=PATH", help="The data set's name and folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a data set's folder is sound: exit code 1 if it isn't."""
+    from vtmr.cli.data import diagnose, print_diagnosis
+
+    diagnosis = diagnose(data, quiet=as_json)
+    if as_json:
+        print(json.dumps(diagnosis.as_record()))
+    else:
+        print_diagnosis(diagnosis)
+    if not diagnosis.sound:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """Dataset readers: sources of images with objects, and the benchmarks' samples."""
 
-from vtmr.data.benchmarks import OPENERS, EvalSample, open_benchmark, validation_list
+from vtmr.data.benchmarks import BENCHMARKS, OPENERS, open_benchmark, validation_list
 from vtmr.data.cocolvis import CocoLvisSource, MergedObjects
+from vtmr.data.samples import EvalSample
 from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems, read_object
 
 __all__ = [
+    "BENCHMARKS",
     "OPENERS",
     "CocoLvisSource",
     "CocoSource",

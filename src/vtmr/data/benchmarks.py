@@ -1,4 +1,4 @@
-"""The objects that models are judged by: GrabCut, image/mask pairs, and our frozen validation and report lists."""
+"""The objects that models are judged by: public benchmarks, image/mask pairs, our frozen lists."""
 
 from __future__ import annotations
 
@@ -8,25 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
+from vtmr.data import published
 from vtmr.data.cocolvis import CocoLvisSource
-from vtmr.data.sources import (
-    IMAGE_SUFFIXES,
-    CocoSource,
-    LabelSource,
-    PairSource,
-    Source,
-    files_by_stem,
-    read_data_image,
-    read_data_values,
-    read_object,
-    read_stems,
-    require_same_size,
-)
+from vtmr.data.published import Entries
+from vtmr.data.samples import EvalSample, Listed, of_source
+from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, read_stems
 from vtmr.errors import DataError
-from vtmr.masks import Mask
-from vtmr.types import Image
 
 OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "duts": PairSource.open,
@@ -39,59 +29,20 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
 }
 
 
-@dataclass(frozen=True)
-class EvalSample:
-    """One object to segment; `load` reads image, mask and, where the set has one, the pixels to ignore.
-
-    initial: reads the mask to begin with, bool H x W, where the set brings one.
-    """
-
-    dataset: str
-    image_id: str
-    object_id: str
-    source: str
-    load: Callable[[], tuple[Image, Mask, Mask | None]]
-    initial: Callable[[], Mask] | None = None
-
-
-def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSample:
-    """The sample for one object of a source."""
-    return EvalSample(dataset, stem, object_id, source.name, lambda: (*read_object(source, stem, object_id), None))
-
-
-def open_grabcut(root: Path) -> list[EvalSample]:
-    """`data_GT/*` with `boundary_GT/*.bmp`: 128 is ignored, above is the object (facts.md §D.7)."""
-    images = files_by_stem(root / "data_GT", IMAGE_SUFFIXES)
-    masks = files_by_stem(root / "boundary_GT", IMAGE_SUFFIXES)
-
-    def sample(stem: str) -> EvalSample:
-        if stem not in masks:
-            raise DataError(f"{root / 'boundary_GT'} lacks the mask of {images[stem].name}.")
-
-        def load() -> tuple[Image, Mask, Mask | None]:
-            image, labels = read_data_image(images[stem]), read_data_values(masks[stem])
-            require_same_size(image, labels, f"grabcut/{stem}")
-            return image, labels > 128, labels == 128
-
-        return EvalSample("grabcut", stem, "0", "grabcut", load)
-
-    return [sample(stem) for stem in images]
-
-
-def open_pairs(root: Path) -> list[EvalSample]:
-    """Any folder with `images/` and `masks/`."""
+def pairs(root: Path) -> Entries:
+    """Any folder with `images` and `masks` (0 and 255)."""
     source = PairSource.open("pairs", root)
-    return [of_source("pairs", source, stem, "0") for stem in source.stems]
+    return (Listed(of_source("pairs", source, stem, "0")) for stem in source.stems)
 
 
-def open_report(root: Path) -> list[EvalSample]:
+def report(root: Path) -> Entries:
     """The 1,000 objects of `duts/report.txt`: for figures in reports, never to choose by. `root` holds `duts`.
 
     Raises DataError when the list is missing.
     """
     source = PairSource.open("duts", root / "duts")
     stems = read_stems(root / "duts" / "report.txt")
-    return [of_source("report", source, stem, "0") for stem in stems]
+    return (Listed(of_source("report", source, stem, "0")) for stem in stems)
 
 
 def validation_list() -> list[tuple[str, str, str]]:
@@ -108,29 +59,64 @@ def list_hash(objects: list[tuple[str, str, str]]) -> str:
     return hashlib.sha256("".join("\t".join(item) + "\n" for item in objects).encode()).hexdigest()
 
 
-def open_validation(root: Path) -> list[EvalSample]:
+def validation(root: Path) -> Entries:
     """The frozen validation objects; `root` holds the sources' folders."""
     objects = validation_list()
     sources = {name: OPENERS[name](name, root / name) for name in dict.fromkeys(source for source, _, _ in objects)}
-    return [of_source("validation", sources[source], stem, object_id) for source, stem, object_id in objects]
+    return (Listed(of_source("validation", sources[source], stem, key)) for source, stem, key in objects)
 
 
-BENCHMARKS: dict[str, Callable[[Path], list[EvalSample]]] = {
-    "grabcut": open_grabcut,
-    "pairs": open_pairs,
-    "validation": open_validation,
-    "report": open_report,
+@dataclass(frozen=True)
+class Layout:
+    """How a benchmark lies on disk and what it should hold.
+
+    entries: lists its objects; raises DataError where nothing can be listed at all. images, objects: the numbers that
+    the published set may have, none where any number is right. values: those a mask file may hold, empty for any.
+    """
+
+    entries: Callable[[Path], Entries]
+    images: tuple[int, ...] = ()
+    objects: tuple[int, ...] = ()
+    values: frozenset[int] = frozenset()
+
+
+_BINARY, _TRIMAP = frozenset({0, 255}), frozenset({0, 128, 255})
+
+BENCHMARKS: dict[str, Layout] = {
+    "grabcut": Layout(published.grabcut, (50,), (50,), _TRIMAP),
+    "berkeley": Layout(published.berkeley, (96, 100), (100,), _TRIMAP),
+    "davis": Layout(published.davis, (345,), (345,)),
+    "sbd": Layout(published.sbd, (2857,), (6671,)),
+    "coco-mval": Layout(published.coco_mval, (800,), (800,), _BINARY),
+    "davis585": Layout(published.davis585("davis585", "sp"), (), (585,), _BINARY),
+    "davis585-stm": Layout(published.davis585("davis585-stm", "stm"), (), (585,), _BINARY),
+    "davis585-zero": Layout(published.davis585("davis585-zero", None), (), (585,), _BINARY),
+    "pairs": Layout(pairs),
+    "validation": Layout(validation),
+    "report": Layout(report, (1000,), (1000,)),
 }
 
 
-def open_benchmark(name: str, path: Path, limit: int | None = None) -> list[EvalSample]:
-    """The samples of a benchmark by name, the first `limit` of them. Raises DataError."""
+def layout_of(name: str, path: Path) -> Layout:
+    """The layout of that name. Raises DataError when there is none, or when `path` is not a folder."""
     if name not in BENCHMARKS:
         near = get_close_matches(name, BENCHMARKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(f"There is no data set {name!r}: known are {', '.join(BENCHMARKS)}.{hint}")
-    if limit is not None and limit < 1:
-        raise DataError(f"The limit is {limit}: expected at least 1 object.")
     if not path.is_dir():
         raise DataError(f"{path} is not a folder: expected the root of the data set {name!r}.")
-    return BENCHMARKS[name](path)[:limit]
+    return BENCHMARKS[name]
+
+
+def open_benchmark(name: str, path: Path, limit: int | None = None) -> list[EvalSample]:
+    """The samples of a benchmark by name, the first `limit` of them. Raises DataError."""
+    entries = layout_of(name, path).entries
+    if limit is not None and limit < 1:
+        raise DataError(f"The limit is {limit}: expected at least 1 object.")
+    return [_require_sample(entry) for entry in islice(entries(path), limit)]
+
+
+def _require_sample(entry: Listed | DataError) -> EvalSample:
+    if isinstance(entry, DataError):
+        raise entry
+    return entry.sample

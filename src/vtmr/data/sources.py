@@ -66,11 +66,19 @@ def entry(entries: Mapping[str, Value], key: str, where: str) -> Value:
 
 
 def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
-    """The files of a folder by stem, sorted; the case of suffixes is ignored. Raises DataError when there are none."""
+    """The files of a folder by stem, sorted; the case of suffixes is ignored, and so are hidden files.
+
+    Raises DataError when there are none, and when two have one stem.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: check the data set's path.")
     wanted = {suffix.lower() for suffix in suffixes}
-    found = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in wanted}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in wanted and not path.name.startswith("."):
+            if path.stem in found:
+                raise DataError(f"{folder} holds {found[path.stem].name} and {path.name}: expected one file a stem.")
+            found[path.stem] = path
     if not found:
         raise DataError(f"{folder} holds no {', '.join(sorted(wanted))} file: check the data set's path.")
     return found

@@ -51,6 +51,7 @@ def test_grabcut_without_a_mask_or_with_one_of_another_size(tmp_path: Path) -> N
     save(tmp_path / "boundary_GT" / "b.bmp", LABELS)
     with pytest.raises(DataError, match=r"boundary_GT lacks the mask of a\.png"):
         open_benchmark("grabcut", tmp_path)
+    (tmp_path / "boundary_GT" / "b.bmp").unlink()
     save(tmp_path / "boundary_GT" / "a.bmp", LABELS[:, :3])
     (sample,) = open_benchmark("grabcut", tmp_path)
     with pytest.raises(DataError, match="grabcut/a is 3x2, its image 4x2"):

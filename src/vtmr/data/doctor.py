@@ -1,0 +1,144 @@
+"""Whether a benchmark's folder holds what its layout promises: every file is read, everything wrong is named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vtmr.data.benchmarks import Layout, layout_of
+from vtmr.data.samples import EvalSample, Listed
+from vtmr.errors import DataError
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a data set holds, what it should hold and what is wrong with it.
+
+    images, objects: how many can be played. expected_images, expected_objects: the numbers that the published set may
+    have, empty where any is right. image_sizes: the smallest and the largest image, object_px: the smallest and the
+    largest object in pixels, None when nothing can be played. findings: a sentence each.
+    """
+
+    name: str
+    path: Path
+    images: int
+    objects: int
+    expected_images: tuple[int, ...]
+    expected_objects: tuple[int, ...]
+    image_sizes: tuple[Size, Size] | None
+    object_px: tuple[int, int] | None
+    findings: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings
+
+    def as_record(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "sound": self.sound,
+            "images": self.images,
+            "objects": self.objects,
+            "expected_images": self.expected_images,
+            "expected_objects": self.expected_objects,
+            "image_sizes": self.image_sizes,
+            "object_px": self.object_px,
+            "findings": self.findings,
+        }
+
+
+@dataclass(frozen=True)
+class _Playable:
+    """What is counted of an object that can be played."""
+
+    image: tuple[str, str]
+    size: Size
+    area: int
+
+
+def examine(name: str, path: Path, progress: Callable[[int, int], object] = lambda done, total: None) -> Diagnosis:
+    """Reads every object of a data set and compares it with what the published set holds.
+
+    progress: told how many objects of how many have been read. Raises DataError for an unknown name and when `path`
+    isn't a folder, ConfigError when a package is missing; whatever is wrong inside the folder is a finding.
+    """
+    layout = layout_of(name, path)
+    listed, findings = _listed(layout, path)
+    playable: list[_Playable] = []
+    for done, entry in enumerate(listed, start=1):
+        found, wrong = _examined(entry, layout.values)
+        playable += found
+        findings += wrong
+        progress(done, len(listed))
+    doubled = Counter(_name(entry.sample) for entry in listed)
+    findings += [f"The object {key} occurs {count} times." for key, count in doubled.items() if count > 1]
+    images = len({item.image for item in playable})
+    findings += _miscounted("images", images, layout.images)
+    findings += _miscounted("objects", len(playable), layout.objects)
+    by_size = sorted((item.size for item in playable), key=lambda size: (size[0] * size[1], size))
+    by_area = sorted(item.area for item in playable)
+    return Diagnosis(
+        name,
+        path,
+        images,
+        len(playable),
+        layout.images,
+        layout.objects,
+        (by_size[0], by_size[-1]) if by_size else None,
+        (by_area[0], by_area[-1]) if by_area else None,
+        tuple(findings),
+    )
+
+
+def _listed(layout: Layout, path: Path) -> tuple[list[Listed], list[str]]:
+    """The objects that the layout lists, and what keeps it from listing others."""
+    listed: list[Listed] = []
+    findings: list[str] = []
+    try:
+        for entry in layout.entries(path):
+            if isinstance(entry, DataError):
+                findings.append(str(entry))
+            else:
+                listed.append(entry)
+    except DataError as error:
+        findings.append(str(error))
+    return listed, findings
+
+
+def _examined(entry: Listed, values: frozenset[int]) -> tuple[list[_Playable], list[str]]:
+    """The object, if it can be played, and what is wrong with it."""
+    sample = entry.sample
+    try:
+        image, gt_mask, ignore_mask = sample.load()
+        if sample.initial is not None:
+            sample.initial()
+        odd = sorted(set(np.unique(entry.values()).tolist()) - values) if entry.values and values else []
+    except DataError as error:
+        return [], [str(error)]
+    area = int(np.count_nonzero(gt_mask if ignore_mask is None else gt_mask & ~ignore_mask))
+    wrong = []
+    if odd:
+        shown, expected = (", ".join(map(str, numbers)) for numbers in (odd, sorted(values)))
+        wrong.append(f"The mask of {_name(sample)} holds {shown}: expected {expected} alone.")
+    if not area:
+        return [], [*wrong, f"The object {_name(sample)} has no pixel that counts."]
+    return [_Playable((sample.source, sample.image_id), (image.shape[1], image.shape[0]), area)], wrong
+
+
+def _name(sample: EvalSample) -> str:
+    return "/".join((sample.source, sample.image_id, sample.object_id))
+
+
+def _miscounted(what: str, count: int, expected: tuple[int, ...]) -> list[str]:
+    if not expected or count in expected:
+        return []
+    return [f"There are {count:,} playable {what}: expected {' or '.join(f'{number:,}' for number in expected)}."]
