@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vtmr.atomic import write_atomically
+from vtmr.bench.figures import objects_of, over_repeats, rows_of
 from vtmr.bench.protocol import ModelInfo, Protocol
-from vtmr.bench.records import Key, Record
+from vtmr.bench.records import Record
 from vtmr.errors import DataError
-from vtmr.metrics import fails, mean_interval, noc, value_at_click
+from vtmr.metrics import mean_interval
 
 SUMMARY = "summary.json"
 TABLE = "table.md"
@@ -28,51 +29,38 @@ Summary = dict[str, dict[str, Any]]
 def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
     """{row name: figures}: one row per data set and, where it mixes several sources, one per data set/source.
 
-    A row holds n, for each target q NoC@q, NoF@q (strict) and NoF@q_ritm, for each reported click k IoU@k and
-    BIoU@k, SPC_p50_ms and SPC_p95_ms over all clicks, and ci = {figure: [low, high]}, the 95 % bootstrap interval
-    over objects. Raises DataError without any record.
+    A row holds n objects, for each target q NoC@q, NoF@q (strict) and NoF@q_ritm, for each reported click k IoU@k and
+    BIoU@k, SPC_p50_ms and SPC_p95_ms over all clicks, SPC_wall_ms where wall times were recorded, and ci = {figure:
+    [low, high]}, the 95 % bootstrap interval over objects. Where objects were played several times, their repeats are
+    averaged first, and the row holds repeats, NoC@q_std over the repeats' means, and NoC@q_worst, the mean of each
+    object's worst. Raises DataError without any record.
     """
     if not records:
         raise DataError("There are no records to summarise: expected at least one finished object.")
-    rows: dict[str, list[Record]] = {}
-    sources: dict[str, set[str]] = {}
-    for record in records:
-        sources.setdefault(record.dataset, set()).add(record.source)
-    for record in records:
-        rows.setdefault(record.dataset, []).append(record)
-        if len(sources[record.dataset]) > 1:
-            rows.setdefault(f"{record.dataset}/{record.source}", []).append(record)
-    return {name: _figures(rows[name], protocol) for name in rows}
+    return {name: _figures(row, protocol) for name, row in rows_of(records).items()}
 
 
 def _figures(records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
     """One row of the summary, from one group's records."""
-    runs: dict[Key, list[Record]] = {}
-    for record in records:
-        runs.setdefault(record.key, []).append(record)
-    ious = [[record.iou for record in run] for run in runs.values()]
-    bious = [[record.biou for record in run] for run in runs.values()]
-    means: dict[str, list[float]] = {}
-    counts: dict[str, list[bool]] = {}
-    for target in protocol.targets:
-        name, most = f"{100 * target:g}", protocol.max_clicks
-        means[f"NoC@{name}"] = [noc(run, target, most) for run in ious]
-        counts[f"NoF@{name}"] = [fails(run, target, most) for run in ious]
-        counts[f"NoF@{name}_ritm"] = [fails(run, target, most, ritm_compatible=True) for run in ious]
-    for click in protocol.report_at:
-        means[f"IoU@{click}"] = [value_at_click(run, click) for run in ious]
-        means[f"BIoU@{click}"] = [value_at_click(run, click) for run in bious]
+    objects = objects_of(records, protocol)
+    count = len(objects.keys)
+    scales = {name: count if name.startswith("NoF") else 1 for name in objects.values}
+    means = {name: scales[name] * float(values.mean()) for name, values in objects.values.items()}
+    intervals = {name: mean_interval(values, protocol.seed) for name, values in objects.values.items()}
     p50, p95 = np.percentile([1000 * record.seconds for record in records], [50, 95])
-    intervals = {name: mean_interval(values, protocol.seed) for name, values in means.items()}
-    shares = {name: mean_interval(values, protocol.seed) for name, values in counts.items()}
+    walls = [1000 * record.wall_seconds for record in records]
     return {
-        "n": len(runs),
-        **{name: float(np.mean(values)) for name, values in means.items()},
-        **{name: sum(values) for name, values in counts.items()},
+        "n": count,
+        **({"repeats": protocol.repeats} if protocol.repeats > 1 else {}),
+        **{
+            name: round(mean) if name.startswith("NoF") and protocol.repeats == 1 else mean
+            for name, mean in means.items()
+        },
+        **over_repeats(records, protocol),
         "SPC_p50_ms": float(p50),
         "SPC_p95_ms": float(p95),
-        "ci": {name: list(interval) for name, interval in intervals.items()}
-        | {name: [low * len(runs), high * len(runs)] for name, (low, high) in shares.items()},
+        **({"SPC_wall_ms": float(np.mean(walls))} if all(walls) else {}),
+        "ci": {name: [scales[name] * low, scales[name] * high] for name, (low, high) in intervals.items()},
     }
 
 
@@ -87,7 +75,7 @@ def table_cells(summary: Summary, protocol: Protocol) -> tuple[list[str], list[l
     click, target = max(protocol.report_at), f"{100 * max(protocol.targets):g}"
     figures = [
         *((f"NoC@{100 * q:g}", 2) for q in protocol.targets),
-        (f"NoF@{target}", 0),
+        (f"NoF@{target}", 0 if protocol.repeats == 1 else 1),
         *((f"IoU@{k}", 3) for k in protocol.report_at),
         (f"BIoU@{click}", 3),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -42,6 +43,22 @@ def test_figures_by_hand() -> None:
     low, high = row["ci"]["NoC@90"]
     assert 2 <= low < row["NoC@90"] < high <= 20
     assert 0 <= row["ci"]["NoF@90"][0] <= 1 <= row["ci"]["NoF@90"][1] <= 4
+
+
+def test_repeats_are_averaged_within_an_object() -> None:
+    """Clicks to .85 and .9 in two repeats: 1 and 3 for a, 5 and 20 (never) for b."""
+    first = [*run_of("a", [0.9]), *run_of("b", [0.5] * 4 + [0.9])]
+    second = [*run_of("a", [0.5, 0.5, 0.9]), *run_of("b", [0.5] * 20)]
+    records = [*first, *(replace(record, repeat=1) for record in second)]
+    row = summarise(records, Protocol(robot="random", repeats=2))["d"]
+    assert (row["n"], row["repeats"]) == (2, 2)
+    assert row["NoC@90"] == ((1 + 3) / 2 + (5 + 20) / 2) / 2
+    assert row["NoF@90"] == 0.5
+    assert row["NoC@90_worst"] == (3 + 20) / 2
+    assert row["NoC@90_std"] == pytest.approx(8.5 / 2**0.5)  # the repeats' means are 3 and 11.5
+    assert row["ci"]["NoC@90"] == [2.0, 12.5]  # the two objects' means: an object is drawn with all its repeats
+    unfinished = summarise(records[:-20], Protocol(robot="random", repeats=2))["d"]
+    assert unfinished["NoC@90_worst"] == 3  # b lacks a repeat
 
 
 def test_a_perfect_and_a_hopeless_predictor() -> None:

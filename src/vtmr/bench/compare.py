@@ -1,0 +1,73 @@
+"""Two runs side by side: paired differences on the objects that both have, and what their settings don't share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vtmr.bench.figures import Objects
+from vtmr.bench.folder import Settings
+from vtmr.bench.folder import differences as differing
+from vtmr.metrics import paired_difference
+
+FEWEST = 6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
+SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure of one run against another's, over the n objects that both have.
+
+    value, reference: the figure over these objects. difference: value - reference; low, high: its 95 % paired bootstrap
+    interval over objects. Means, except for NoF, which counts objects.
+    """
+
+    figure: str
+    n: int
+    value: float
+    reference: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the sample can tell the two apart: the interval leaves out 0, and the objects are enough."""
+        return self.n >= FEWEST and not self.low <= 0 <= self.high
+
+    @property
+    def reading(self) -> str:
+        """`better`, `worse`, or `not resolved`."""
+        if not self.resolved:
+            return "not resolved"
+        return "better" if (self.difference < 0) == self.figure.startswith("No") else "worse"
+
+
+def differences(objects: Objects, reference: Objects, seed: int) -> list[Difference]:
+    """Every figure that both have, on the objects that both have, in the order of the reference."""
+    others = set(objects.keys)
+    common = [key for key in reference.keys if key in others]
+    found = []
+    for figure in [figure for figure in reference.values if figure in objects.values] if common else []:
+        scale = len(common) if figure.startswith("NoF") else 1
+        values, references = objects.of(common, figure), reference.of(common, figure)
+        mean, low, high = (scale * number for number in paired_difference(values, references, seed))
+        sides = (scale * float(values.mean()), scale * float(references.mean()))
+        found.append(Difference(figure, len(common), *sides, mean, low, high))
+    return found
+
+
+def differing_settings(settings: Mapping[str, Settings]) -> dict[str, dict[str, str]]:
+    """{dotted name: {run's label: value as JSON}} of what at least one run doesn't share with the first.
+
+    settings: {label: what run.json holds}. What names model and objects is left out: a report says it elsewhere.
+    """
+    first, *others = settings
+    found: dict[str, dict[str, str]] = {}
+    for label in others:
+        for name, value, other in differing(settings[first], settings[label]):
+            if not name.startswith(SHOWN_ELSEWHERE):
+                row = found.setdefault(name, dict.fromkeys(settings, json.dumps(value)))
+                row[label] = json.dumps(other)
+    return found

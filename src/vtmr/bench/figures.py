@@ -1,0 +1,121 @@
+"""What each object of a run is worth: figures and curves per object, read from its clicks' records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.bench.protocol import Protocol
+from vtmr.bench.records import ObjectKey, Record
+from vtmr.metrics import clicks_to_reach, fails, noc, value_at_click
+
+Values = NDArray[np.float64]
+Run = list[Record]  # one object, clicked once from the first click to the last
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The N objects of one row of a table, in the order of their records; an object's repeats are averaged.
+
+    values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of failed repeats, for
+    each reported click k IoU@k and BIoU@k. iou, biou: N x K, after each click up to the protocol's most; where a run
+    ended its last value goes on. reached: {q: N x K}, the share of repeats that had reached IoU q by then. clicks:
+    N x (K + 1), the share that needed 1, 2, … K clicks for the highest target and, last, that never reached it.
+    """
+
+    keys: tuple[ObjectKey, ...]
+    values: dict[str, Values]
+    iou: Values
+    biou: Values
+    reached: dict[float, Values]
+    clicks: Values
+
+    def of(self, keys: Sequence[ObjectKey], figure: str) -> Values:
+        """A figure's values for some of the objects, in the order of `keys`."""
+        place = {key: i for i, key in enumerate(self.keys)}
+        return self.values[figure][[place[key] for key in keys]]
+
+
+def rows_of(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """{row's name: its records}: one for each data set and, where that mixes several sources, each DATASET/SOURCE."""
+    sources: dict[str, set[str]] = {}
+    for record in records:
+        sources.setdefault(record.dataset, set()).add(record.source)
+    rows: dict[str, list[Record]] = {}
+    for record in records:
+        rows.setdefault(record.dataset, []).append(record)
+        if len(sources[record.dataset]) > 1:
+            rows.setdefault(f"{record.dataset}/{record.source}", []).append(record)
+    return rows
+
+
+def runs_of(records: Iterable[Record]) -> dict[ObjectKey, list[Run]]:
+    """{object: its repeats, in their order}, each from its first click to its last."""
+    runs: dict[ObjectKey, dict[int, Run]] = {}
+    for record in records:
+        runs.setdefault(record.object_key, {}).setdefault(record.repeat, []).append(record)
+    return {key: [repeats[number] for number in sorted(repeats)] for key, repeats in runs.items()}
+
+
+def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
+    """The figures of each object in `records`, which are whole runs."""
+    runs = runs_of(records)
+    most = protocol.max_clicks
+    ious = [[[record.iou for record in run] for run in repeats] for repeats in runs.values()]
+    bious = [[[record.biou for record in run] for run in repeats] for repeats in runs.values()]
+    values: dict[str, Values] = {}
+    for target in protocol.targets:
+        name = f"{100 * target:g}"
+        values[f"NoC@{name}"] = _averaged([[noc(run, target, most) for run in repeats] for repeats in ious])
+        values[f"NoF@{name}"] = _averaged([[fails(run, target, most) for run in repeats] for repeats in ious])
+        values[f"NoF@{name}_ritm"] = _averaged(
+            [[fails(run, target, most, ritm_compatible=True) for run in repeats] for repeats in ious]
+        )
+    for k in protocol.report_at:
+        values[f"IoU@{k}"] = _averaged([[value_at_click(run, k) for run in repeats] for repeats in ious])
+        values[f"BIoU@{k}"] = _averaged([[value_at_click(run, k) for run in repeats] for repeats in bious])
+    needed = {
+        target: [[clicks_to_reach(run, target) or most + 1 for run in repeats] for repeats in ious]
+        for target in protocol.targets
+    }
+    return Objects(
+        tuple(runs),
+        values,
+        _averaged([[_filled(run, most) for run in repeats] for repeats in ious]),
+        _averaged([[_filled(run, most) for run in repeats] for repeats in bious]),
+        {
+            target: _averaged([[np.arange(1, most + 1) >= k for k in repeats] for repeats in clicks])
+            for target, clicks in needed.items()
+        },
+        _averaged([[np.arange(1, most + 2) == k for k in repeats] for repeats in needed[max(needed)]]),
+    )
+
+
+def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, float]:
+    """What clicking the same objects again changes, for each target q, over the objects that have all their repeats.
+
+    NoC@q_std: standard deviation, over the repeats, of their mean NoC. NoC@q_worst: the mean over objects of the
+    repeat that took most clicks. Empty where there are no repeats.
+    """
+    runs = [repeats for repeats in runs_of(records).values() if len(repeats) == protocol.repeats > 1]
+    figures = {}
+    for target in protocol.targets if runs else ():
+        counts = np.array(
+            [[noc([record.iou for record in run], target, protocol.max_clicks) for run in repeats] for repeats in runs]
+        )
+        figures[f"NoC@{100 * target:g}_std"] = float(counts.mean(axis=0).std(ddof=1))
+        figures[f"NoC@{100 * target:g}_worst"] = float(counts.max(axis=1).mean())
+    return figures
+
+
+def _filled(values: list[float], length: int) -> list[float]:
+    """With the last value repeated up to the length."""
+    return values + values[-1:] * (length - len(values))
+
+
+def _averaged(objects: Sequence[Sequence[object]]) -> Values:
+    """The mean over each object's repeats, which may be numbers or rows of them."""
+    return np.array([np.mean(np.asarray(repeats, np.float64), axis=0) for repeats in objects])

@@ -1,0 +1,191 @@
+"""A report's plots as PNG: values against clicks with bands, clicks needed, share of objects that got there.
+
+One colour is one run in every plot, from a palette that colour-blind readers can tell apart.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#a0522d")  # after Okabe, Ito
+INK, FAINT = "#333333", "#d9d9d9"
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)))  # of the highest target, the next, and the others
+MOST_BARS = 3  # runs whose bars fit side by side; more are drawn as steps
+DPI = 140
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A mean over objects after each of K clicks, and its 95 % interval: three arrays of K values."""
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def plot_quality(
+    title: str, iou: Mapping[str, Curve], biou: Mapping[str, Curve], stops_after: int | None = None
+) -> bytes:
+    """IoU and BIoU against clicks, a line with a band for each run; a PNG.
+
+    iou, biou: {run's label: curve}, the same labels in both. stops_after: the click from which on objects may have
+    stopped at their target, where their last value goes on; marked by a line. None where all clicks were played.
+    """
+    with _style():
+        figure = _figure(title, runs=len(iou))
+        panels = figure.subplots(1, 2)
+        low = min(float(curve.low.min()) for curve in (*iou.values(), *biou.values()))
+        for axes, name, curves in zip(panels, ("IoU", "BIoU"), (iou, biou), strict=True):
+            for colour, (label, curve) in zip(_colours(curves), curves.items(), strict=True):
+                _draw(axes, curve, colour, "-", label)
+            axes.set(title=f"{name} after each click", xlabel="clicks")
+            axes.set_ylim(max(0.0, np.floor(low * 10 - 0.2) / 10), 1.005)
+            if stops_after is not None and stops_after < _length(curves):
+                _mark_stops(axes, stops_after)
+        _legend(figure, panels[0], runs=len(iou))
+        return _png(figure)
+
+
+def plot_clicks(
+    title: str,
+    needed: Mapping[str, NDArray[np.float64]],
+    reached: Mapping[str, Mapping[float, Curve]],
+) -> bytes:
+    """How many clicks the highest target took, and the share of objects that had reached each target; a PNG.
+
+    needed: {run's label: K + 1 shares of objects}, that took 1, 2, … K clicks and, last, that never got there.
+    reached: {label: {target: curve}}, with the band of the highest target alone.
+    """
+    target = max(next(iter(reached.values())))
+    with _style():
+        figure = _figure(title, runs=len(needed))
+        histogram, success = figure.subplots(1, 2)
+        _draw_needed(histogram, needed)
+        histogram.set(title=f"Clicks to IoU {target:g}", xlabel="clicks", ylabel="objects")
+        _as_percent(histogram)
+        for colour, curves in zip(_colours(reached), reached.values(), strict=True):
+            for i, (q, curve) in enumerate(sorted(curves.items(), reverse=True)):
+                _draw(success, curve, colour, DASHES[min(i, 2)], None, band=q == target)
+        success.set(title="Objects that got there", xlabel="clicks", ylim=(0, 1.02))
+        _as_percent(success)
+        _legend(figure, histogram, runs=len(needed))
+        _name_dashes(success, sorted(next(iter(reached.values())), reverse=True))
+        return _png(figure)
+
+
+def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]]) -> None:
+    """Bars side by side, or steps where there are too many runs for that; the last place is for never."""
+    count = len(next(iter(needed.values())))
+    places = np.arange(1, count + 1, dtype=np.float64)
+    places[-1] += 1  # never stands apart from the clicks
+    few = len(needed) <= MOST_BARS
+    width = 0.8 / len(needed)
+    for i, (colour, (label, shares)) in enumerate(zip(_colours(needed), needed.items(), strict=True)):
+        if few:
+            axes.bar(places - 0.4 + (i + 0.5) * width, shares, width * 0.94, color=colour, label=label)
+        else:
+            edges = np.append(places - 0.5, places[-1] + 0.5)
+            axes.stairs(shares, edges, color=colour, linewidth=1.6, label=label)
+    ticks = [k for k in _ticks(count - 1) if k < count]
+    axes.set_xticks([*ticks, places[-1]], [*map(str, ticks), "never"])
+    axes.grid(visible=False, axis="x")
+
+
+def _draw(axes: Axes, curve: Curve, colour: str, dashes: Any, label: str | None, *, band: bool = True) -> None:
+    clicks = np.arange(1, len(curve.mean) + 1)
+    if band:
+        axes.fill_between(clicks, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
+    marker = "o" if len(clicks) == 1 else None
+    axes.plot(clicks, curve.mean, color=colour, linestyle=dashes, linewidth=1.8, marker=marker, label=label)
+    axes.set_xticks(_ticks(len(clicks)))
+    axes.set_xlim(0.6, len(clicks) + 0.4)
+
+
+def _ticks(clicks: int) -> list[int]:
+    """1 and the multiples of 5, or every click where there are few."""
+    return list(range(1, clicks + 1)) if clicks <= 10 else [1, *range(5, clicks + 1, 5)]
+
+
+def _mark_stops(axes: Axes, click: int) -> None:
+    axes.axvline(click, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
+    note = "from here on objects stop at their\ntarget and keep their last value"
+    axes.text(click + 0.25, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=8)
+
+
+def _name_dashes(axes: Axes, targets: Sequence[float]) -> None:
+    """A second legend, in the axes, that says which dash is which target."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8) for i in range(len(targets))]
+    axes.legend(lines, [f"IoU ≥ {q:g}" for q in targets], loc="lower right")
+
+
+def _as_percent(axes: Axes) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def _legend(figure: Figure, axes: Axes, runs: int) -> None:
+    """The runs' names under the panels; none for a single run, which the title names."""
+    if runs > 1:
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=min(4, runs))
+
+
+def _colours(runs: Mapping[str, Any]) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(len(runs))]
+
+
+def _length(curves: Mapping[str, Curve]) -> int:
+    return max(len(curve.mean) for curve in curves.values())
+
+
+def _style() -> Any:
+    import matplotlib
+
+    return matplotlib.rc_context(STYLE)
+
+
+def _figure(title: str, runs: int) -> Figure:
+    """An empty figure that no window knows of, with room for a legend of so many runs."""
+    from matplotlib.figure import Figure
+
+    legend_rows = -(-runs // 4) if runs > 1 else 0
+    figure = Figure(figsize=(10.5, 4.3 + 0.25 * legend_rows), layout="constrained")
+    figure.suptitle(title, x=0.008, ha="left", fontsize=13)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI)
+    return picture.getvalue()
