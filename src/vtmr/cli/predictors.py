@@ -18,13 +18,15 @@ from vtmr.spec import Schedule, ZoomSchedule
 class Loaded:
     """A predictor and where it comes from.
 
-    threshold: the probability that its masks are cut at. threads: of ONNX Runtime, None on torch.
+    threshold: the probability that its masks are cut at. threads: of ONNX Runtime or torch. device: of torch, "" for
+    ONNX Runtime.
     """
 
     predictor: Segmenter
     file: Path
     threshold: float
     threads: int | None
+    device: str = ""
 
     @property
     def sha256(self) -> str:
@@ -32,17 +34,24 @@ class Loaded:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
 
-def load(model: str, *, threads: int | None = None, device: str | None = None, zoom: str | None = None) -> Loaded:
+def load(
+    model: str,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    zoom: str | None = None,
+    threshold: float | None = None,
+) -> Loaded:
     """A bundled model by name, an .onnx file, or, with `device`, a checkpoint on torch.
 
-    zoom: in place of the model's own schedule, see `zoom_schedule`. Raises CheckpointError for what isn't a sound
+    zoom, threshold: in place of the model's own, see `zoom_schedule`. Raises CheckpointError for what isn't a sound
     model, ConfigError for impossible `threads` or a missing torch, InputError for another `zoom`.
     """
     if device is not None:
-        return _on_torch(model, device, zoom)
+        return _on_torch(model, threads, device, zoom, threshold)
     network = load_network(model, threads=threads)
-    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom))
-    return Loaded(segmenter, _file_of(model), network.spec.threshold, network.threads)
+    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
+    return Loaded(segmenter, _file_of(model), segmenter.spec.threshold, network.threads)
 
 
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
@@ -64,7 +73,7 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
         ) from error
 
 
-def _on_torch(model: str, device: str, zoom: str | None) -> Loaded:
+def _on_torch(model: str, threads: int | None, device: str, zoom: str | None, threshold: float | None) -> Loaded:
     """The network of a weights file (.safetensors or .onnx) in torch."""
     path = _file_of(model)
     if not path.is_file():
@@ -72,9 +81,9 @@ def _on_torch(model: str, device: str, zoom: str | None) -> Loaded:
     with needs_extra("train"):
         from vtmr.models.torch_network import load_torch_network
 
-        network = load_torch_network(path, device)
-    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom))
-    return Loaded(segmenter, path, network.spec.threshold, None)
+        network = load_torch_network(path, device, threads=threads)
+    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
+    return Loaded(segmenter, path, segmenter.spec.threshold, network.threads, device)
 
 
 def _file_of(model: str) -> Path:

@@ -21,10 +21,18 @@ from vtmr.types import Click, FloatMap, Image
 class TorchNetwork:
     """A `Network` on a torch module, which it moves to `device` and switches to evaluation.
 
-    Raises ConfigError when torch has no such device.
+    threads: of torch in this process, whose number one network can't have for itself; None leaves it.
+    Raises ConfigError when torch has no such device or `threads` is below 1.
     """
 
-    def __init__(self, module: InteractiveNetwork, spec: ModelSpec, device: str = "cpu") -> None:
+    def __init__(
+        self, module: InteractiveNetwork, spec: ModelSpec, device: str = "cpu", *, threads: int | None = None
+    ) -> None:
+        if threads is not None:
+            if threads < 1:
+                raise ConfigError(f"threads is {threads}: expected at least 1, best the number of cores.")
+            torch.set_num_threads(threads)
+        self.threads = torch.get_num_threads()
         try:
             self._device = torch.device(device)
             self._module = module.to(self._device).eval()
@@ -69,10 +77,10 @@ class TorchNetwork:
         return torch.from_numpy(array).to(self._device)
 
 
-def load_torch_network(path: str | Path, device: str = "cpu") -> TorchNetwork:
+def load_torch_network(path: str | Path, device: str = "cpu", *, threads: int | None = None) -> TorchNetwork:
     """The network in a .safetensors checkpoint or an exported .onnx. Raises CheckpointError, ConfigError."""
     module, spec = restore(path)
-    return TorchNetwork(module, spec, device)
+    return TorchNetwork(module, spec, device, threads=threads)
 
 
 def _numpy(logits: Tensor) -> FloatMap:

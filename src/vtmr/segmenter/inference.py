@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -26,10 +27,10 @@ from vtmr.zoom import Warp, warp_towards
 class Segmenter:
     """A Predictor around a Network: target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
 
-    def __init__(self, network: Network, *, zoom: ZoomSchedule | None = None) -> None:
-        """zoom: in place of the one in the network's spec."""
+    def __init__(self, network: Network, *, zoom: ZoomSchedule | None = None, threshold: float | None = None) -> None:
+        """zoom, threshold: in place of those in the network's spec. Raises ConfigError for an impossible threshold."""
         self.network = network
-        self.spec = network.spec
+        self.spec = network.spec if threshold is None else replace(network.spec, threshold=threshold)
         self.zoom = zoom or network.spec.zoom
 
     def zoom_weight(self, clicks: int) -> float:
@@ -61,7 +62,8 @@ class Segmenter:
             predict = focalclick.predict if self.spec.pipeline == "focalclick" else ritm.predict
             official = previous if isinstance(previous, FocalClickPrediction) else None
             merged = any(isinstance(event, MaskEdit) for event in events)
-            return predict(self.network, scene, clicks, official, mask, merged)
+            answer = predict(self.network, scene, clicks, official, mask, merged)
+            return replace(answer, threshold=self.spec.threshold)
         layered = previous if isinstance(previous, LayeredPrediction) else None
         return self._predict(scene, clicks, layered, mask, region)
 
