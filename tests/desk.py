@@ -168,3 +168,10 @@ class Desk:
 def write_mask_beside(server: Server, picture: str, mask: NDArray[np.bool_]) -> None:
     """Puts the mask where the annotator looks for masks to start from. mask: bool H x W."""
     Image.fromarray(np.uint8(mask) * 255).save(server.folder / f"{Path(picture).stem}.mask.png")
+
+
+def luminance(colours: NDArray[Any]) -> NDArray[np.float64]:
+    """WCAG's, of N x 3 values 0 to 255."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ [0.2126, 0.7152, 0.0722])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from desk import Desk, Server
+from desk import Desk, Server, luminance
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -87,13 +87,6 @@ def test_masks_stand_out_on_any_photo(tmp_path: Path, serve: Start, sit_down: Si
             ratio = (np.maximum(tones, level) + 0.05) / (np.minimum(tones, level) + 0.05)
             assert ratio.max() >= 3
         desk.press("PageDown")
-
-
-def luminance(colours: np.ndarray) -> np.ndarray:
-    """WCAG's, of N x 3 values 0 to 255."""
-    share = colours / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    return np.asarray(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path, serve: Start, sit_down: Sit) -> None:

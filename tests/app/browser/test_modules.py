@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from desk import luminance
 from playwright.sync_api import Browser, Route
 
 import vtmr
@@ -119,15 +120,24 @@ def blobs() -> np.ndarray:
     return mask
 
 
+def lit(cells: dict[str, Any]) -> np.ndarray:
+    """The cells that are on, bool height x width."""
+    on = np.zeros((cells["height"], cells["width"]), bool)
+    for row, first, after in np.array(cells["spans"], int).reshape(-1, 3):
+        assert first < after
+        assert not on[row, max(first - 1, 0) : after + 1].any(), "two spans of a row touch"
+        on[row, first:after] = True
+    return on
+
+
 @pytest.mark.parametrize("region", [(0, 0, 80, 60), (10, 7, 51, 40), (30, 20, 31, 21)])
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_masks_are_decoded_at_any_step(call: Call, blobs: np.ndarray, region: tuple[int, ...], step: int) -> None:
     x0, y0, x1, y1 = region
-    grid = call("masks.rasterise", wire(blobs), region, step)
+    cells = call("masks.cellsOf", wire(blobs), region, step)
     padded = np.pad(blobs, ((0, 8), (0, 8)))  # a last cell's middle may lie beyond
     rows, cols = np.arange(y0, y1, step) + step // 2, np.arange(x0, x1, step) + step // 2
-    bits = np.array(grid["bits"]).reshape(grid["height"], grid["width"])
-    assert np.array_equal(bits == 1, padded[np.ix_(rows, cols)])
+    assert np.array_equal(lit(cells), padded[np.ix_(rows, cols)])
 
 
 def test_area_and_membership(call: Call, blobs: np.ndarray) -> None:
@@ -141,19 +151,50 @@ def test_area_and_membership(call: Call, blobs: np.ndarray) -> None:
 @pytest.mark.parametrize("step", [1, 2])
 def test_outlines_enclose_exactly_the_cells_that_are_on(call: Call, step: int) -> None:
     """Filled by the even-odd rule, the loops give the cells back; a loop per 8-connected part and 4-connected hole."""
-    mask = np.zeros((6, 8), np.uint8)
-    mask[1:5, 1:5] = 1
-    mask[2:4, 2:4] = 0
-    mask[5, 5] = 1  # touches the corner: the same part
-    mask[0, 7] = 1
-    grid = {"x0": 10, "y0": 20, "step": step, "width": 8, "height": 6, "bits": mask.ravel().tolist()}
-    loops = [np.array(loop).reshape(-1, 2) for loop in call("masks.outlines", grid)]
+    mask = np.zeros((6, 8), bool)
+    mask[1:5, 1:5] = True
+    mask[2:4, 2:4] = False
+    mask[5, 5] = True  # touches the corner: the same part
+    mask[5, 0] = True  # so does this one, on the other side
+    mask[0, 7] = True
+    loops = outlines(call, mask, 10, 20, step)
     assert len(loops) == 3
-    filled = np.zeros((6, 8), bool)
-    for row, col in np.ndindex(6, 8):
-        x, y = 10 + (col + 0.5) * step, 20 + (row + 0.5) * step
-        filled[row, col] = sum(crossings(loop, x, y) for loop in loops) % 2
-    assert np.array_equal(filled, mask == 1)
+    assert np.array_equal(filled(loops, mask.shape, 10, 20, step), mask)
+
+
+def test_outlines_of_a_ragged_mask(call: Call, blobs: np.ndarray) -> None:
+    """As many loops as OpenCV counts 8-connected parts and 4-connected holes, outer ones clockwise, every corner once.
+
+    By the shoelace formula, with y down, clockwise means a positive area."""
+    loops = outlines(call, blobs, 0, 0, 1)
+    parts = cv2.connectedComponents(blobs.view(np.uint8), connectivity=8)[0] - 1
+    holes = cv2.connectedComponents((~blobs).view(np.uint8), connectivity=4)[0] - 2  # neither "on" nor what is around
+    areas = [np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2 for x, y in (loop.T for loop in loops)]
+    assert (sum(area > 0 for area in areas), sum(area < 0 for area in areas)) == (parts, holes)
+    assert sum(areas) == blobs.sum()
+    assert np.array_equal(filled(loops, blobs.shape, 0, 0, 1), blobs)
+    for loop in loops:
+        level = loop[:, 1] == np.roll(loop[:, 1], -1)
+        assert np.array_equal(level, np.arange(len(loop)) % 2 == level[1])  # level and upright edges take turns
+
+
+def outlines(call: Call, mask: np.ndarray, x0: int, y0: int, step: int) -> list[np.ndarray]:
+    """Of cells that are on where `mask` is: each loop N x 2."""
+    on = np.pad(mask, ((0, 0), (0, 1))).astype(np.int8)
+    turns = np.diff(on, axis=1, prepend=0)
+    (rows, firsts), (_, afters) = np.nonzero(turns == 1), np.nonzero(turns == -1)
+    cells = {"x0": x0, "y0": y0, "step": step, "width": mask.shape[1], "height": mask.shape[0]}
+    spans = np.stack([rows, firsts, afters], axis=1).ravel().tolist()
+    return [np.array(loop).reshape(-1, 2) for loop in call("masks.outlines", cells | {"spans": spans})]
+
+
+def filled(loops: list[np.ndarray], shape: tuple[int, ...], x0: int, y0: int, step: int) -> np.ndarray:
+    """The cells whose middle an odd number of loops enclose."""
+    cells = np.zeros(shape, bool)
+    for row, col in np.ndindex(shape):
+        x, y = x0 + (col + 0.5) * step, y0 + (row + 0.5) * step
+        cells[row, col] = sum(crossings(loop, x, y) for loop in loops) % 2
+    return cells
 
 
 def crossings(loop: np.ndarray, x: float, y: float) -> int:
@@ -164,15 +205,33 @@ def crossings(loop: np.ndarray, x: float, y: float) -> int:
 
 
 def test_outline_of_one_pixel_runs_clockwise(call: Call) -> None:
-    grid = {"x0": 3, "y0": 4, "step": 1, "width": 1, "height": 1, "bits": [1]}
-    assert call("masks.outlines", grid) == [[4, 4, 4, 5, 3, 5, 3, 4]]
+    cells = {"x0": 3, "y0": 4, "step": 1, "width": 1, "height": 1, "spans": [0, 0, 1]}
+    assert call("masks.outlines", cells) == [[3, 4, 4, 4, 4, 5, 3, 5]]
+
+
+def test_simplified_outlines_stay_near(call: Call, blobs: np.ndarray) -> None:
+    """A stair of 40 steps becomes a slope, a rectangle stays; no corner is further off than the tolerance."""
+    stair = [(x, y) for step in range(40) for x, y in ((step, 40 - step), (step + 1, 40 - step))]
+    corners = np.array([*stair, (40, 0), (40, 41), (0, 41)], float)
+    assert len(call("masks.simplified", corners.ravel().tolist(), 0.75)) / 2 < 8
+    box = [0, 0, 9, 0, 9, 5, 0, 5]
+    assert call("masks.simplified", box, 0.75) == box
+    for loop in outlines(call, blobs, 0, 0, 1):
+        starts = np.array(call("masks.simplified", loop.ravel().tolist(), 0.75)).reshape(-1, 2)
+        assert {tuple(point) for point in starts} <= {tuple(point) for point in loop}
+        along = np.roll(starts, -1, axis=0) - starts
+        square = np.maximum((along**2).sum(1), 1e-9)
+        share = np.clip(((loop[:, None] - starts) * along).sum(2) / square, 0, 1)
+        away = np.linalg.norm(loop[:, None] - starts - share[..., None] * along, axis=2).min(1)
+        assert away.max() <= 0.75 + 1e-6
 
 
 def test_label_colours_stand_out_on_any_photo(call: Call) -> None:
-    """The line is bright, its casing dark: 3:1 against each other, so that one of them has it against any grey."""
+    """The line is bright, its casing (8, 10, 14) dark: at 6:1, one of them has 2.4:1 against any grey."""
     labels = [f"label {number}" for number in range(10)]
     colours = [call("palette.colourOf", label, labels) for label in labels]
     assert len(set(colours)) == 10
+    casing = luminance(np.array([[8, 10, 14]]))[0]
     for colour in [*colours, call("palette.colourOf", "", labels)]:
-        assert call("palette.contrast", call("palette.channels", colour), [8, 10, 14]) >= 6
-    assert call("palette.contrast", [255, 255, 255], [0, 0, 0]) == pytest.approx(21)
+        line = luminance(np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)]]))[0]
+        assert (line + 0.05) / (casing + 0.05) >= 6

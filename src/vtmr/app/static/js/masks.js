@@ -22,28 +22,29 @@ export function isOn(mask, [col, row]) {
 }
 
 /**
- * The part of a mask inside `region` as a grid of 0 and 1, one cell per `step` x `step` pixels (the cell's middle pixel
- * decides): {x0, y0, step, width, height, bits}. Cell (i, j) begins at image pixel (x0 + i * step, y0 + j * step).
+ * The part of a mask inside `region` as cells of `step` x `step` pixels, of which the middle pixel decides:
+ * {x0, y0, step, width, height, spans}. Cell (i, j) begins at image pixel (x0 + i * step, y0 + j * step). `spans` are
+ * the runs of cells that are on, three numbers each (row, first column, column after the last), in reading order; two
+ * of a row never touch.
  */
-export function rasterise(mask, region, step) {
+export function cellsOf(mask, region, step) {
   const [x0, y0] = [region[0], region[1]];
   const width = Math.max(Math.ceil((region[2] - x0) / step), 0);
   const height = Math.max(Math.ceil((region[3] - y0) / step), 0);
-  const grid = { x0, y0, step, width, height, bits: new Uint8Array(width * height) };
-  const [mx0, my0, mx1] = mask.box;
-  const across = mx1 - mx0;
-  const middle = step >> 1;
+  const cells = { x0, y0, step, width, height, spans: [] };
   let position = 0;
-  mask.runs.forEach((length, i) => {
-    if (i % 2 === 1) fillRun(grid, mx0, my0, across, position, length, middle);
-    position += length;
-  });
-  return grid;
+  for (let i = 1; i < mask.runs.length; i += 2) {
+    position += mask.runs[i - 1];
+    addRun(cells, mask.box, position, mask.runs[i]);
+    position += mask.runs[i];
+  }
+  return cells;
 }
 
-/** Sets the cells whose middle pixels a run of `length` pixels from `position` (row-major in the mask's box) covers. */
-function fillRun(grid, mx0, my0, across, position, length, middle) {
-  const { x0, y0, step, width, height, bits } = grid;
+/** Adds the cells whose middle pixels a run of `length` pixels from `position` (row-major in the mask's box) covers. */
+function addRun({ x0, y0, step, width, height, spans }, [mx0, my0, mx1], position, length) {
+  const across = mx1 - mx0;
+  const middle = step >> 1;
   const end = position + length;
   for (let row = Math.floor(position / across); row * across < end; row += 1) {
     const down = my0 + row - y0 - middle;
@@ -53,54 +54,118 @@ function fillRun(grid, mx0, my0, across, position, length, middle) {
     const from = mx0 + Math.max(position - row * across, 0) - x0 - middle;
     const to = mx0 + Math.min(end - row * across, across) - x0 - middle;
     const first = Math.max(Math.ceil(from / step), 0);
-    const last = Math.min(Math.ceil(to / step), width);
-    if (first < last) bits.fill(1, j * width + first, j * width + last);
+    const after = Math.min(Math.ceil(to / step), width);
+    if (first >= after) continue;
+    if (spans.at(-1) === first && spans.at(-3) === j) spans[spans.length - 1] = after;
+    else spans.push(j, first, after);
   }
 }
 
-// Headings along the edges of cells: east, south, west, north. "On" cells lie at the right hand.
-const EAST = 0;
-
 /**
- * The outlines of a grid as closed loops of image points [x0, y0, x1, y1, ...], along the edges of its cells, corners
+ * The outlines of cells as closed loops of image points [x0, y0, x1, y1, ...], along the edges of the cells, corners
  * only; outer loops run clockwise on the screen, holes the other way. Cells that touch at a corner belong together.
  */
-export function outlines(grid) {
-  const cells = framed(grid);
-  const across = grid.width + 2;
-  const seen = new Uint8Array(cells.length); // "on" cells whose upper edge a loop has used
+export function outlines(cells) {
+  const { xs, ys, mates, eastward } = cornersOf(cells);
+  const used = new Uint8Array(eastward.length);
   const loops = [];
-  for (let at = cells.indexOf(1); at >= 0; at = cells[at + 1] ? at + 1 : cells.indexOf(1, at + 1)) {
-    if (!cells[at - across] && !seen[at]) loops.push(follow(cells, across, seen, at, grid));
+  for (let edge = 0; edge < eastward.length; edge += 1) {
+    if (used[edge]) continue;
+    const start = eastward[edge] ? 2 * edge : 2 * edge + 1;
+    const loop = [];
+    let at = start;
+    do {
+      used[at >> 1] = 1;
+      loop.push(xs[at], ys[at], xs[at ^ 1], ys[at ^ 1]); // along a level edge,
+      at = mates[at ^ 1]; // then along an upright one
+    } while (at !== start);
+    loops.push(loop);
   }
   return loops;
 }
 
-/** The grid's cells with a frame of zeros, one cell wide, so that every cell has neighbours. */
-function framed({ bits, width, height }) {
-  const cells = new Uint8Array((width + 2) * (height + 2));
-  for (let j = 0; j < height; j += 1) {
-    cells.set(bits.slice(j * width, (j + 1) * width), (j + 1) * (width + 2) + 1);
+/**
+ * The corners of the outlines, line by line from left to right: corners 2n and 2n + 1 are the ends of level edge n,
+ * `mates` has the other end of each corner's upright edge. eastward: the cells below a level edge are on, so that it
+ * runs east with them at its right hand.
+ */
+function cornersOf({ x0, y0, step, height, spans }) {
+  const corners = { xs: [], ys: [], mates: [], eastward: [] };
+  let above = { turns: [], tops: [] };
+  let read = 0;
+  for (let j = 0; j <= height; j += 1) {
+    const below = { turns: [], tops: [] }; // where the row below turns on and off, and where those edges began
+    for (; spans[read] === j; read += 3) below.turns.push(spans[read + 1], spans[read + 2]);
+    addLine(corners, above, below, x0, y0 + j * step, step);
+    above = below;
   }
-  return cells;
+  return corners;
 }
 
-/** One loop, eastwards from the upper left corner of the framed cell `start`; a corner has the number of its cell. */
-function follow(cells, across, seen, start, { x0, y0, step }) {
-  const ahead = [1, across, -1, -across];
-  const left = [-across, 0, -1, -across - 1]; // the cell ahead on the left, seen from a corner
-  const right = [0, -1, -across - 1, -across];
-  const points = [];
-  let at = start;
-  let heading = EAST;
-  do {
-    if (heading === EAST) seen[at] = 1;
-    at += ahead[heading];
-    if (!cells[at + left[heading]] && cells[at + right[heading]]) continue;
-    points.push(x0 + ((at % across) - 1) * step, y0 + (Math.floor(at / across) - 1) * step);
-    heading = (heading + (cells[at + left[heading]] ? 3 : 1)) % 4;
-  } while (at !== start || heading !== EAST);
-  return points;
+/** Adds the corners on the line between two rows: where one of them turns on or off and the other doesn't alike. */
+function addLine({ xs, ys, mates, eastward }, above, below, x0, y, step) {
+  let [a, b] = [0, 0];
+  while (a < above.turns.length || b < below.turns.length) {
+    const [upper, lower] = [above.turns[a] ?? Infinity, below.turns[b] ?? Infinity];
+    if (upper === lower && a % 2 === b % 2) {
+      below.tops[b] = above.tops[a]; // the upright edge goes on
+      a += 1;
+      b += 1;
+      continue;
+    }
+    // Where two cells meet at a corner, the edge that turns on comes first: so their outlines become one.
+    const endsHere = upper < lower || (upper === lower && a % 2 === 0);
+    const corner = xs.push(x0 + (endsHere ? upper : lower) * step) - 1;
+    ys.push(y);
+    if (corner % 2 === 0) eastward.push(endsHere ? a % 2 === 1 : b % 2 === 0);
+    if (endsHere) {
+      mates[corner] = above.tops[a];
+      mates[above.tops[a]] = corner;
+      a += 1;
+    } else {
+      mates[corner] = -1; // until that edge ends
+      below.tops[b] = corner;
+      b += 1;
+    }
+  }
+}
+
+/**
+ * A loop without the points that lie within `tolerance` of the line between those kept (Douglas and Peucker): stairs
+ * become slopes, and drawing costs a fraction.
+ */
+export function simplified(loop, tolerance) {
+  const count = loop.length / 2;
+  const kept = new Uint8Array(count + 1);
+  const open = [0, count]; // stretches still to be looked at; point `count` is the first one again
+  kept[0] = 1;
+  while (open.length) {
+    const [last, first] = [open.pop(), open.pop()];
+    const farthest = farthestFrom(loop, first, last, tolerance);
+    if (farthest < 0) continue;
+    kept[farthest] = 1;
+    open.push(first, farthest, farthest, last);
+  }
+  return loop.filter((_, i) => kept[i >> 1]);
+}
+
+/** Of the points between `first` and `last` the one farthest from the stretch between those two; -1: all are near. */
+function farthestFrom(loop, first, last, tolerance) {
+  const end = (2 * last) % loop.length;
+  const [x, y] = [loop[2 * first], loop[2 * first + 1]];
+  const [dx, dy] = [loop[end] - x, loop[end + 1] - y];
+  const square = dx * dx + dy * dy || 1;
+  let found = -1;
+  let most = tolerance * tolerance;
+  for (let i = first + 1; i < last; i += 1) {
+    const [px, py] = [loop[2 * i] - x, loop[2 * i + 1] - y];
+    const along = Math.min(Math.max((px * dx + py * dy) / square, 0), 1);
+    const away = (px - along * dx) ** 2 + (py - along * dy) ** 2;
+    if (away <= most) continue;
+    most = away;
+    found = i;
+  }
+  return found;
 }
 
 /** How coarse a grid may be so that its cells are still no larger than a device pixel: a power of two. */

@@ -34,22 +34,3 @@ function hash(text) {
   for (const character of text) value = (value * 31 + character.codePointAt(0)) >>> 0;
   return value;
 }
-
-/** "#rrggbb" as [r, g, b], 0 to 255. */
-export function channels(colour) {
-  return [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-}
-
-/** WCAG's contrast of two colours [r, g, b], 1 to 21. */
-export function contrast(a, b) {
-  const [light, dark] = [luminance(a), luminance(b)].sort((p, q) => q - p);
-  return (light + 0.05) / (dark + 0.05);
-}
-
-function luminance(colour) {
-  const [r, g, b] = colour.map((value) => {
-    const share = value / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}

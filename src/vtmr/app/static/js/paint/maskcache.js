@@ -1,26 +1,41 @@
-// Pictures of masks, made once and kept as long as the mask lives and the view can use them.
+// Outlines of masks as paths, traced once and kept as long as the mask lives and the view can use them.
 
 import { contains, intersection } from "../geometry.js";
-import { outlines, rasterise, stepFor } from "../masks.js";
-import { channels } from "../palette.js";
+import { cellsOf, outlines, simplified, stepFor } from "../masks.js";
 
-const WHOLE = 3e6; // cells up to which a mask is drawn whole; larger ones only where they can be seen
+const WHOLE = 3e6; // cells up to which a mask is traced whole; larger ones only where they can be seen
+const LARGE = 2; // device pixels from which on a cell's edges count each for itself
+const NEAR = 0.75; // cells: how far an outline may be from the edges of smaller ones; stairs stay within that
 
-const pictures = new WeakMap(); // mask → {region, step, colour, canvas, outline}
+const known = new WeakMap(); // mask → {region, step, exact, path}
 
 /**
- * A mask's picture for a view: {canvas, x0, y0, step, outline}. The canvas has one pixel per `step` x `step` image
- * pixels, the first at (x0, y0); the outline is a Path2D in image coordinates. Null where nothing is visible.
+ * A mask's outline for a view, a Path2D in image coordinates along the edges of cells of so many pixels that each is
+ * about a device pixel, or near them where cells are small: to be filled and stroked. Null where nothing is visible.
  */
-export function pictureOf(mask, colour, visible, deviceScale) {
+export function outlineOf(mask, visible, deviceScale) {
   const step = stepFor(deviceScale);
   const seen = intersection(mask.box, visible);
   if (!seen) return null;
-  const known = pictures.get(mask);
-  if (known && known.step === step && known.colour === colour && contains(known.region, seen)) return known;
-  const picture = draw(mask, regionFor(mask, seen, step), step, colour);
-  pictures.set(mask, picture);
-  return picture;
+  const exact = deviceScale * step >= LARGE;
+  const before = known.get(mask);
+  if (before?.step === step && before.exact === exact && contains(before.region, seen)) return before.path;
+  const region = regionFor(mask, seen, step);
+  const path = tracedPath(mask, region, step, exact);
+  known.set(mask, { region, step, exact, path });
+  return path;
+}
+
+/** The outline of a mask inside `region`, in cells of `step` pixels. */
+export function tracedPath(mask, region, step, exact = false) {
+  const path = new Path2D();
+  for (const traced of outlines(cellsOf(mask, region, step))) {
+    const loop = exact ? traced : simplified(traced, NEAR * step);
+    path.moveTo(loop[0], loop[1]);
+    for (let i = 2; i < loop.length; i += 2) path.lineTo(loop[i], loop[i + 1]);
+    path.closePath();
+  }
+  return path;
 }
 
 /** The whole mask, or what is visible of it and half as much again on each side; its corner lies on the lattice. */
@@ -33,29 +48,4 @@ function regionFor(mask, seen, step) {
 
 function aligned([x0, y0, x1, y1], step) {
   return [Math.floor(x0 / step) * step, Math.floor(y0 / step) * step, x1, y1];
-}
-
-function draw(mask, region, step, colour) {
-  const grid = rasterise(mask, region, step);
-  const canvas = new OffscreenCanvas(grid.width, grid.height);
-  canvas.getContext("2d").putImageData(new ImageData(coloured(grid, colour), grid.width, grid.height), 0, 0);
-  return { region, step, colour, canvas, x0: grid.x0, y0: grid.y0, outline: pathOf(outlines(grid)) };
-}
-
-function coloured({ bits }, colour) {
-  const [r, g, b] = channels(colour);
-  const word = new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0];
-  const pixels = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i += 1) if (bits[i]) pixels[i] = word;
-  return new Uint8ClampedArray(pixels.buffer);
-}
-
-function pathOf(loops) {
-  const path = new Path2D();
-  for (const loop of loops) {
-    path.moveTo(loop[0], loop[1]);
-    for (let i = 2; i < loop.length; i += 2) path.lineTo(loop[i], loop[i + 1]);
-    path.closePath();
-  }
-  return path;
 }

@@ -3,7 +3,7 @@
 import { toScreen, visibleBox } from "../geometry.js";
 import { CASING, colourOf } from "../palette.js";
 import { selectedObject } from "../store.js";
-import { pictureOf } from "./maskcache.js";
+import { outlineOf } from "./maskcache.js";
 
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
@@ -35,11 +35,11 @@ function paintMasks(context, state, toImagePixels) {
   const chosen = selectedObject(state);
   const shown = document.objects.filter((object) => object.visible && masks[object.id]);
   const draw = (mask, colour, opacity, style) => {
-    const picture = pictureOf(mask, colour, visible, deviceScale);
-    if (!picture) return;
+    const outline = outlineOf(mask, visible, deviceScale);
+    if (!outline) return;
     toImagePixels();
-    fill(context, picture, opacity, deviceScale);
-    stroke(context, picture, view.scale, style);
+    fill(context, outline, colour, opacity);
+    stroke(context, outline, colour, view.scale, style);
   };
   const labels = state.project.labels;
   for (const object of shown) {
@@ -55,15 +55,15 @@ const PLAIN = { casing: 2.5, line: 1.25 };
 const SELECTED = { casing: 4.5, line: 2.25 };
 const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
 
-function fill(context, { canvas, x0, y0, step }, opacity, deviceScale) {
+function fill(context, outline, colour, opacity) {
   context.globalAlpha = opacity;
-  context.imageSmoothingEnabled = deviceScale * step < 1;
-  context.drawImage(canvas, x0, y0, canvas.width * step, canvas.height * step);
+  context.fillStyle = colour;
+  context.fill(outline);
   context.globalAlpha = 1;
 }
 
 /** Two tones: one of them stands out on any photo. Widths are CSS pixels. */
-function stroke(context, { outline, colour }, scale, { casing, line, dash }) {
+function stroke(context, outline, colour, scale, { casing, line, dash }) {
   context.lineJoin = "bevel"; // thousands of short edges: round joins cost several times as much
   context.setLineDash((dash ?? []).map((length) => length / scale));
   context.strokeStyle = CASING;

@@ -1,8 +1,9 @@
 // The objects of the open image, the uppermost first, and the labels.
 
 import { byId, el, icon, swatch } from "../dom.js";
-import { areaOf, rasterise } from "../masks.js";
-import { channels, colourOf } from "../palette.js";
+import { areaOf } from "../masks.js";
+import { tracedPath } from "../paint/maskcache.js";
+import { colourOf } from "../palette.js";
 import { canEdit, selectedObject } from "../store.js";
 import { counted } from "./images.js";
 
@@ -123,17 +124,14 @@ function drawThumb(mask, colour) {
   const [x0, y0, x1, y1] = mask.box;
   const longest = Math.max(x1 - x0, y1 - y0);
   const room = (THUMB - 8) * devicePixelRatio;
-  const step = Math.max(1, Math.floor(longest / room));
-  const grid = rasterise(mask, mask.box, step);
-  const [r, g, b] = channels(colour);
-  const picture = new OffscreenCanvas(grid.width, grid.height);
-  const pixels = new ImageData(grid.width, grid.height);
-  grid.bits.forEach((bit, i) => bit && pixels.data.set([r, g, b, 255], 4 * i));
-  picture.getContext("2d").putImageData(pixels, 0, 0);
   const side = THUMB * devicePixelRatio;
+  const scale = room / longest;
   const canvas = el("canvas", { width: side, height: side });
-  const scale = room / Math.max(grid.width, grid.height);
-  const [width, height] = [grid.width * scale, grid.height * scale];
-  canvas.getContext("2d").drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
+  const context = canvas.getContext("2d");
+  context.translate(side / 2, side / 2);
+  context.scale(scale, scale);
+  context.translate(-(x0 + x1) / 2, -(y0 + y1) / 2);
+  context.fillStyle = colour;
+  context.fill(tracedPath(mask, mask.box, Math.max(1, Math.floor(longest / room / 2))));
   return canvas;
 }
