@@ -26,7 +26,7 @@ def play(sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: i
     Raises DataError for an unusable sample, InputError for a predictor whose mask has another size.
     """
     finished = time.perf_counter()
-    image, gt_mask, ignore_mask, initial = _loaded(sample, protocol, repeat)
+    image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)
     session = Session(predictor, image, initial_mask=initial, merge=protocol.merge)
     mask = np.zeros_like(gt_mask) if initial is None else initial
     clicks: list[Click] = []
@@ -80,7 +80,7 @@ def _robot_click(
     return aim and jittered(aim, gt_mask, ignore_mask, protocol.jitter_px, stream)
 
 
-def _loaded(sample: EvalSample, protocol: Protocol, repeat: int) -> tuple[Image, Mask, Mask | None, Mask | None]:
+def load_arrays(sample: EvalSample, protocol: Protocol, repeat: int) -> tuple[Image, Mask, Mask | None, Mask | None]:
     """Image, object, ignored pixels and mask to begin with.
 
     Raises DataError when they don't fit together or hold nothing to click.
