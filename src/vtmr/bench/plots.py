@@ -59,8 +59,8 @@ def plot_quality(
     iou, biou: {run's label: curve}, the same labels in both. stops_after: the click from which on objects may have
     stopped at their target, where their last value goes on; marked by a line. None where all clicks were played.
     """
-    with _style():
-        figure = _figure(title, runs=len(iou))
+    with styled():
+        figure = new_figure(title, _inches(len(iou)))
         panels = figure.subplots(1, 2)
         low = min(float(curve.low.min()) for curve in (*iou.values(), *biou.values()))
         for axes, name, curves in zip(panels, ("IoU", "BIoU"), (iou, biou), strict=True):
@@ -71,7 +71,7 @@ def plot_quality(
             if stops_after is not None and stops_after < _length(curves):
                 _mark_stops(axes, stops_after)
         _legend(figure, panels[0], runs=len(iou))
-        return _png(figure)
+        return as_png(figure)
 
 
 def plot_clicks(
@@ -85,8 +85,8 @@ def plot_clicks(
     reached: {label: {target: curve}}, with the band of the highest target alone.
     """
     target = max(next(iter(reached.values())))
-    with _style():
-        figure = _figure(title, runs=len(needed))
+    with styled():
+        figure = new_figure(title, _inches(len(needed)))
         histogram, success = figure.subplots(1, 2)
         _draw_needed(histogram, needed)
         histogram.set(title=f"Clicks to IoU {target:g}", xlabel="clicks", ylabel="objects")
@@ -98,7 +98,7 @@ def plot_clicks(
         _as_percent(success)
         _legend(figure, histogram, runs=len(needed))
         _name_dashes(success, sorted(next(iter(reached.values())), reverse=True))
-        return _png(figure)
+        return as_png(figure)
 
 
 def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]]) -> None:
@@ -161,6 +161,12 @@ def _legend(figure: Figure, axes: Axes, runs: int) -> None:
         figure.legend(handles, labels, loc="outside lower left", ncols=min(4, runs))
 
 
+def _inches(runs: int) -> tuple[float, float]:
+    """The size of two panels with a legend of so many runs below."""
+    legend_rows = -(-runs // 4) if runs > 1 else 0
+    return 10.5, 4.3 + 0.25 * legend_rows
+
+
 def _colours(runs: Mapping[str, Any]) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(len(runs))]
 
@@ -169,23 +175,24 @@ def _length(curves: Mapping[str, Curve]) -> int:
     return max(len(curve.mean) for curve in curves.values())
 
 
-def _style() -> Any:
+def styled() -> Any:
+    """A context in which figures look like the house's."""
     import matplotlib
 
     return matplotlib.rc_context(STYLE)
 
 
-def _figure(title: str, runs: int) -> Figure:
-    """An empty figure that no window knows of, with room for a legend of so many runs."""
+def new_figure(title: str, inches: tuple[float, float]) -> Figure:
+    """An empty figure that no window knows of."""
     from matplotlib.figure import Figure
 
-    legend_rows = -(-runs // 4) if runs > 1 else 0
-    figure = Figure(figsize=(10.5, 4.3 + 0.25 * legend_rows), layout="constrained")
+    figure = Figure(figsize=inches, layout="constrained")
     figure.suptitle(title, x=0.008, ha="left", fontsize=13)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The bytes of a PNG file."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=DPI)
     return picture.getvalue()
