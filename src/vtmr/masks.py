@@ -94,23 +94,51 @@ class RunLengths:
 
     @staticmethod
     def encode(mask: Mask) -> RunLengths:
-        """Of a bool mask H x W."""
-        counts = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"]
-        return RunLengths(mask.shape[0], mask.shape[1], counts)
+        """Of a bool mask H x W; at a cost that goes by its bounding box."""
+        height, width = mask.shape
+        turns = _turns_by_column(mask)
+        runs = np.diff(turns, prepend=0, append=height * width)
+        if turns.size and not runs[-1]:
+            runs = runs[:-1]  # the last pixel is on
+        loose = {"size": [height, width], "counts": runs.tolist()}
+        return RunLengths(height, width, coco_mask.frPyObjects(loose, height, width)["counts"])
 
     def decode(self) -> Mask:
         """The bool mask H x W. Raises InputError when the counts don't fill it."""
-        if _pixels_in(self.counts) != self.height * self.width:  # pycocotools would fill up with zeros
-            raise InputError(f"The run lengths don't fill a {self.width}x{self.height} mask.")
-        try:
-            mask = coco_mask.decode({"size": [self.height, self.width], "counts": self.counts})
-        except (ValueError, TypeError) as error:
-            raise InputError(f"The run lengths don't describe a {self.width}x{self.height} mask: {error}.") from error
-        return np.ascontiguousarray(mask).astype(bool)
+        height, runs = self.height, _runs_in(self.counts)
+        if runs.sum() != height * self.width:
+            raise InputError(f"The run lengths don't fill a {self.width}x{height} mask.")
+        mask = np.zeros((height, self.width), np.bool_)
+        filled = np.flatnonzero(runs[1::2]) * 2 + 1
+        if filled.size:
+            ends = np.cumsum(runs)
+            first, after = int(ends[filled[0] - 1]) // height, (int(ends[filled[-1]]) - 1) // height + 1
+            ends = np.concatenate([[0], ends]).clip(first * height, after * height)
+            columns = np.repeat(np.arange(runs.size) % 2 == 1, ends[1:] - ends[:-1]).reshape(-1, height)
+            mask[:, first:after] = cv2.transpose(columns.view(np.uint8)).view(np.bool_)
+        return mask
 
 
-def _pixels_in(counts: bytes) -> int:
-    """How many pixels compressed run lengths cover, on and off.
+def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
+    """Where the mask, read column by column, turns on, off, on …: pixel numbers, increasing, as many off as on."""
+    box = bounding_box(mask)
+    if box is None:
+        return np.empty(0, np.int64)
+    columns = np.zeros((box.width, box.height + 1), np.uint8)  # a pixel that is off ends every column's last run
+    columns[:, :-1] = cv2.transpose(mask[box.slices].view(np.uint8))
+    flat = columns.reshape(-1)
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[0]:
+        turns = np.concatenate([[0], turns])
+    cols, rows = np.divmod(turns, box.height + 1)
+    places = (cols + box.x0) * mask.shape[0] + rows + box.y0
+    # A run that ends at the image's bottom may go on at the top of the next column.
+    met = np.flatnonzero(places[1:] == places[:-1])
+    return np.delete(places, np.concatenate([met, met + 1]))
+
+
+def _runs_in(counts: bytes) -> NDArray[np.int64]:
+    """Compressed run lengths as numbers of pixels, off and on in turn; none for what can't be read.
 
     The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says that more follow, bit
     4 of the last is the sign; from the fourth run on, a number is the difference to the run before the last.
@@ -118,7 +146,7 @@ def _pixels_in(counts: bytes) -> int:
     digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     last = (digits & 0x20) == 0
     if not digits.size or not last[-1] or digits.min() < 0:
-        return 0
+        return np.empty(0, np.int64)
     starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
     place = np.arange(digits.size) - np.repeat(starts, np.diff([*starts, digits.size]))
     values = (digits & 0x1F) << (5 * np.minimum(place, 12))
@@ -126,4 +154,4 @@ def _pixels_in(counts: bytes) -> int:
     runs = np.add.reduceat(values, starts)
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
-    return int(runs.sum()) if runs.min() >= 0 else 0
+    return runs if runs.min() >= 0 else np.empty(0, np.int64)

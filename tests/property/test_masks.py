@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco_mask
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
@@ -15,6 +16,14 @@ masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=2
 pairs = hnp.array_shapes(min_dims=2, max_dims=2, max_side=24).flatmap(
     lambda shape: st.tuples(hnp.arrays(np.bool_, shape), hnp.arrays(np.bool_, shape))
 )
+
+
+@given(masks)
+def test_run_lengths_are_cocos(mask: Mask) -> None:
+    """Expected: what pycocotools itself writes and reads."""
+    reference = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    assert RunLengths.encode(mask).counts == reference["counts"]
+    np.testing.assert_array_equal(RunLengths(*mask.shape, reference["counts"]).decode(), mask)
 
 
 @given(masks)
