@@ -70,37 +70,47 @@ def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: Mod
     write_atomically(folder / TABLE, markdown_table(summary, protocol, model).encode())
 
 
-def table_cells(summary: Summary, protocol: Protocol) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table: a figure and, after a space, its interval in brackets."""
-    click, target = max(protocol.report_at), f"{100 * max(protocol.targets):g}"
-    figures = [
-        *((f"NoC@{100 * q:g}", 2) for q in protocol.targets),
-        (f"NoF@{target}", 0 if protocol.repeats == 1 else 1),
-        *((f"IoU@{k}", 3) for k in protocol.report_at),
-        (f"BIoU@{click}", 3),
-    ]
-    header = ["data", "n", *(name for name, _ in figures), "p50 ms", "p95 ms"]
+def digits_of(figure: str, protocol: Protocol) -> int:
+    """How many decimals of a figure are worth printing."""
+    if figure.startswith("NoF"):
+        return 0 if protocol.repeats == 1 else 1
+    return 2 if figure.startswith("NoC") else 3
+
+
+def table_cells(
+    summary: Summary, protocol: Protocol, figures: Sequence[str], corner: str = "data"
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table: a figure and, after a space, its interval in brackets; a dash where a row lacks it.
+
+    corner: the header over the rows' names.
+    """
+    header = [corner, "n", *(figure.replace("_", " ") for figure in figures), "p50 ms", "p95 ms"]
     rows = []
     for name, row in summary.items():
         cells = [name, str(row["n"])]
-        for figure, digits in figures:
-            low, high = row["ci"][figure]
-            cells.append(f"{row[figure]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+        for figure in figures:
+            digits, interval = digits_of(figure, protocol), row["ci"].get(figure)
+            value = f"{row[figure]:.{digits}f}" if figure in row else "–"
+            cells.append(value + (f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""))
         rows.append([*cells, f"{row['SPC_p50_ms']:.1f}", f"{row['SPC_p95_ms']:.1f}"])
     return header, rows
 
 
+def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, numbers to the right, with its line end. A bar inside a cell is escaped."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in ([_escaped(cell) for cell in line] for line in lines))
+
+
 def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> str:
     """The table as Markdown, under two lines that name the model and the protocol."""
-    header, rows = table_cells(summary, protocol)
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"{_describe(model)}\n\nProtocol: {protocol}.\n\n{table}\n"
+    table = markdown_lines(*table_cells(summary, protocol, _main_figures(protocol)))
+    return f"{describe(model)}\n\nProtocol: {protocol}.\n\n{table}"
 
 
 def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console: Console) -> None:
     """Prints the table for a terminal: intervals under the figures where there is room, sources indented."""
-    header, rows = table_cells(summary, protocol)
+    header, rows = table_cells(summary, protocol, _main_figures(protocol))
     roomy = console.width >= INTERVALS_FROM_WIDTH
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, name in enumerate(header):
@@ -110,12 +120,31 @@ def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console:
             re.sub("^.*/", "  ", name),
             *(cell.replace(" [", "\n[") if roomy else cell.partition(" [")[0] for cell in cells),
         )
-    console.print(_describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
+    console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
 
 
-def _describe(model: ModelInfo) -> str:
+def describe(model: ModelInfo) -> str:
+    """One line that names the model and what belongs to it."""
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
     details += [f"{model.threads} threads"] if model.threads is not None else []
+    details += [f"on {model.device}"] if model.device else []
     details += [f"zoom {model.zoom}"] if model.zoom is not None else []
     return f"{model.name} ({', '.join(details)})" if details else model.name
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def _main_figures(protocol: Protocol) -> list[str]:
+    """The columns of a run's own table, which has to fit a terminal."""
+    targets = [f"{100 * q:g}" for q in protocol.targets]
+    spread = ("std", "worst") if protocol.repeats > 1 else ()
+    return [
+        *(f"NoC@{q}" for q in targets),
+        *(f"NoC@{max(targets, key=float)}_{name}" for name in spread),
+        f"NoF@{max(targets, key=float)}",
+        *(f"IoU@{k}" for k in protocol.report_at),
+        f"BIoU@{max(protocol.report_at)}",
+    ]
