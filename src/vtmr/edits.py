@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.geometry import Box, Points
-from vtmr.masks import Mask, bounding_box
+from vtmr.masks import Mask, bounding_box, row_runs
 
 _SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
 _RUNS_AT_ONCE = 1 << 18
@@ -102,13 +102,36 @@ def without_small_parts(mask: Mask, smallest: int | None = None) -> Mask:
     box = bounding_box(mask)
     if box is None:
         return after
-    part = np.ascontiguousarray(mask[box.slices])
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    kept = areas >= (areas[1:].max() * SMALL_PART_RATIO if smallest is None else smallest)
-    kept[0] = False
-    after[box.slices] = kept[labels]
+    rows, firsts, ends = row_runs(mask[box.slices])
+    parts = _parts_of(rows, firsts, ends)
+    areas = np.bincount(parts, ends - firsts)
+    small = areas[parts] < (areas.max() * SMALL_PART_RATIO if smallest is None else smallest)
+    inside = after[box.slices]
+    for row, first, end in zip(rows[small].tolist(), firsts[small].tolist(), ends[small].tolist(), strict=True):
+        inside[row, first:end] = False
     return after
+
+
+def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
+    """For each of the runs of `row_runs` its 8-connected part, as the number of one of that part's runs.
+
+    From runs instead of pixels it takes a tenth of the time and none of the memory of a map of labels.
+    """
+    # In the row below, those that end at or behind a run's first column and begin at or before the column after it.
+    row_length = int(ends.max()) + 1
+    low = np.searchsorted(rows * row_length + ends, (rows + 1) * row_length + firsts)
+    high = np.searchsorted(rows * row_length + firsts, (rows + 1) * row_length + ends, side="right")
+    touching = np.maximum(high - low, 0)
+    upper = np.repeat(np.arange(rows.size), touching)
+    lower = np.arange(upper.size) - np.repeat(np.cumsum(touching) - touching, touching) + low[upper]
+    parts = np.arange(rows.size)
+    while True:
+        one, other = parts[upper], parts[lower]
+        if np.array_equal(one, other):
+            return parts
+        np.minimum.at(parts, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(parts, parts[parts]):
+            parts = parts[parts]
 
 
 def smoothed(mask: Mask, radius: int) -> Mask:

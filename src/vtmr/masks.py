@@ -119,22 +119,30 @@ class RunLengths:
         return mask
 
 
+def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The runs of pixels that are on, in reading order: rows, first columns, columns after the last."""
+    height, width = mask.shape
+    padded = np.zeros((height, width + 1), np.uint8)  # a pixel that is off ends every row's last run
+    padded[:, :-1] = mask
+    flat = padded.reshape(-1)
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[0]:
+        turns = np.concatenate([[0], turns])
+    rows, firsts = np.divmod(turns[::2], width + 1)
+    return rows, firsts, turns[1::2] - rows * (width + 1)
+
+
 def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
     """Where the mask, read column by column, turns on, off, on …: pixel numbers, increasing, as many off as on."""
     box = bounding_box(mask)
     if box is None:
         return np.empty(0, np.int64)
-    columns = np.zeros((box.width, box.height + 1), np.uint8)  # a pixel that is off ends every column's last run
-    columns[:, :-1] = cv2.transpose(mask[box.slices].view(np.uint8))
-    flat = columns.reshape(-1)
-    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    if flat[0]:
-        turns = np.concatenate([[0], turns])
-    cols, rows = np.divmod(turns, box.height + 1)
-    places = (cols + box.x0) * mask.shape[0] + rows + box.y0
+    cols, firsts, ends = row_runs(cv2.transpose(mask[box.slices].view(np.uint8)).view(np.bool_))
+    top = (cols + box.x0) * mask.shape[0] + box.y0
+    turns = np.stack([top + firsts, top + ends], axis=1).reshape(-1)
     # A run that ends at the image's bottom may go on at the top of the next column.
-    met = np.flatnonzero(places[1:] == places[:-1])
-    return np.delete(places, np.concatenate([met, met + 1]))
+    met = np.flatnonzero(turns[1:] == turns[:-1])
+    return np.delete(turns, np.concatenate([met, met + 1]))
 
 
 def _runs_in(counts: bytes) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -112,6 +113,25 @@ class TestSmallParts:
         mask = EMPTY.copy()
         mask[5, 5] = mask[6, 6] = True
         assert without_small_parts(mask, 2).sum() == 2
+
+    @pytest.mark.parametrize("smallest", [2, 7, 30, None])
+    def test_parts_are_those_that_opencv_labels(self, smallest: int | None) -> None:
+        """Ragged parts of all sizes, and a spiral whose runs meet late."""
+        noise = cv2.GaussianBlur(np.random.default_rng(5).normal(size=(60, 80)), (0, 0), 0.8) > 0.1
+        spiral = np.zeros((60, 80), bool)
+        for inset in range(0, 28, 4):
+            spiral[inset, inset : 80 - inset] = spiral[inset : 60 - inset, 79 - inset] = True
+            spiral[59 - inset, inset : 80 - inset] = spiral[inset + 4 : 60 - inset, inset] = True
+            spiral[inset + 4, inset : inset + 5] = True
+        for mask in (noise, spiral):
+            _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+            areas = stats[:, cv2.CC_STAT_AREA]
+            kept = areas >= (areas[1:].max() * 0.05 if smallest is None else smallest)
+            kept[0] = False
+            np.testing.assert_array_equal(without_small_parts(mask, smallest), kept[labels])
+
+    def test_an_empty_mask_stays_empty(self) -> None:
+        assert not without_small_parts(EMPTY).any()
 
 
 class TestSmoothing:

@@ -56,12 +56,11 @@ class Workbench:
 
     def edited(self, item: Item, edit: Callable[[Mask], Mask]) -> Item:
         """With the mask that `edit` makes of its own; unchanged if that is the same."""
-        before = self.mask_of(item)
-        after = edit(before)
-        if np.array_equal(before, after) and item.steps:
+        after = edit(self.mask_of(item))
+        mask = MaskRuns.encode(after)
+        if _same(mask, item.mask) and item.steps:
             return item
-        step = (MaskEdit.of(after),)
-        return replace(item, steps=(*item.steps, step), mask=MaskRuns.encode(after), made_with=self.made_with)
+        return replace(item, steps=(*item.steps, (MaskEdit.of(after),)), mask=mask, made_with=self.made_with)
 
     def mask_of(self, item: Item) -> Mask:
         """bool H x W. Raises InputError when the item's mask isn't of this image."""
