@@ -49,11 +49,24 @@ def component_at(mask: Mask, row: int, col: int) -> Mask:
     """The 8-connected component of `mask` that holds the pixel; empty where the pixel is off."""
     if not mask[row, col]:
         return np.zeros_like(mask)
+    return _flooded(mask, row, col)[0]
+
+
+def component_in_box(mask: Mask, row: int, col: int) -> tuple[Box, Mask]:
+    """The box of the component that holds the pixel, which is on, and the component in it."""
+    flooded, box = _flooded(mask, row, col)
+    return box, flooded[box.slices]
+
+
+def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
+    """The component of the pixel, which is on, as a mask of the same size, and its box."""
     # A flood into a byte map with a border of one: labels of all components would take four times the memory.
     flooded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
     pixels = np.ascontiguousarray(mask).view(np.uint8)
-    cv2.floodFill(pixels, flooded, (col, row), 1, flags=8 | cv2.FLOODFILL_MASK_ONLY | 1 << 8)
-    return flooded[1:-1, 1:-1].view(np.bool_)
+    _, _, _, (x, y, width, height) = cv2.floodFill(
+        pixels, flooded, (col, row), 1, flags=8 | cv2.FLOODFILL_MASK_ONLY | 1 << 8
+    )
+    return flooded[1:-1, 1:-1].view(np.bool_), Box(x, y, x + width, y + height)
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:

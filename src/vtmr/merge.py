@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vtmr.geometry import Box
-from vtmr.masks import Mask, bounding_box, component_at
+from vtmr.masks import Mask, bounding_box, component_in_box
 from vtmr.types import Click
 
 
@@ -53,16 +53,14 @@ def merge(before: Mask, predicted: Mask, clicks: Sequence[Click]) -> tuple[Mask,
     """
     after = before.copy()
     difference = before ^ predicted
-    box = bounding_box(difference)
-    if box is None:
-        return after, NO_PATCH
-    changed, was_on = difference[box.slices], before[box.slices]
-    flipped = np.zeros_like(changed)
+    flipped, within = np.zeros(before.shape, np.bool_), None  # zeros cost nothing where they are never touched
     for click in clicks:
         row, col = click.pixel
         if difference[row, col]:
-            component = component_at(changed, row - box.y0, col - box.x0)
-            component &= was_on == before[row, col]
-            flipped |= component
-    after[box.slices] ^= flipped
-    return after, Patch.of(flipped, box)
+            box, component = component_in_box(difference, row, col)
+            flipped[box.slices] |= component & (before[box.slices] == before[row, col])
+            within = box.union(within) if within else box
+    if within is None:
+        return after, NO_PATCH
+    after[within.slices] ^= flipped[within.slices]
+    return after, Patch.of(flipped[within.slices], within)

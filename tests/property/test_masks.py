@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
-from vtmr.masks import Mask, RunLengths, bounding_box, component_at, iou
+from vtmr.masks import Mask, RunLengths, bounding_box, component_at, component_in_box, iou
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24))
 pairs = hnp.array_shapes(min_dims=2, max_dims=2, max_side=24).flatmap(
@@ -83,6 +83,10 @@ def test_a_component_is_what_flooding_reaches(mask: Mask, data: st.DataObject) -
             flooded[r, c] = True
             front += [(r + dr, c + dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1)]
     np.testing.assert_array_equal(component_at(mask, row, col), flooded)
+    if mask[row, col]:
+        box, inside = component_in_box(mask, row, col)
+        assert box == bounding_box(flooded)
+        np.testing.assert_array_equal(inside, flooded[box.slices])
 
 
 @given(pairs)
