@@ -37,10 +37,15 @@ class Difference:
         return self.n >= FEWEST and not self.low <= 0 <= self.high
 
     @property
+    def is_nil(self) -> bool:
+        """Whether no resample shows a difference: every object has the same value in both."""
+        return self.low == self.difference == self.high == 0
+
+    @property
     def reading(self) -> str:
-        """`better`, `worse`, or `not resolved`."""
+        """`better`, `worse`, `equal`, or `not resolved`."""
         if not self.resolved:
-            return "not resolved"
+            return "equal" if self.is_nil else "not resolved"
         return "better" if (self.difference < 0) == self.figure.startswith("No") else "worse"
 
 

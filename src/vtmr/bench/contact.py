@@ -11,7 +11,7 @@ import numpy as np
 
 from vtmr.bench.figures import Run, runs_of
 from vtmr.bench.playing import load_arrays
-from vtmr.bench.plots import as_png, new_figure, styled
+from vtmr.bench.plots import as_jpeg, new_figure, styled
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import Record
 from vtmr.data import EvalSample
@@ -82,7 +82,7 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
 
 
 def draw_sheet(title: str, cells: Sequence[Cell]) -> bytes:
-    """The cells in rows of five, with a key to their colours; a PNG. cells: at least one."""
+    """The cells in rows of five, with a key to their colours; a JPEG. cells: at least one."""
     columns = min(COLUMNS, len(cells))
     rows = -(-len(cells) // columns)
     with styled():
@@ -93,7 +93,7 @@ def draw_sheet(title: str, cells: Sequence[Cell]) -> bytes:
         for axes in panels[len(cells) :]:
             axes.set_axis_off()
         _draw_key(figure, masks=any(cell.mask is not None for cell in cells))
-        return as_png(figure)
+        return as_jpeg(figure)
 
 
 def _draw(axes: Axes, cell: Cell) -> None:

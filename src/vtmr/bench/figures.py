@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record
-from vtmr.metrics import clicks_to_reach, fails, noc, value_at_click
+from vtmr.metrics import clicks_to_reach, fails, mean_band, noc, value_at_click
 
 Values = NDArray[np.float64]
+REACHED = "IoU ≥ {:g}"
 Run = list[Record]  # one object, clicked once from the first click to the last
 
 
@@ -37,6 +38,22 @@ class Objects:
         """A figure's values for some of the objects, in the order of `keys`."""
         place = {key: i for i, key in enumerate(self.keys)}
         return self.values[figure][[place[key] for key in keys]]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A mean over objects after each of K clicks, and its 95 % bootstrap interval: three arrays of K values."""
+
+    mean: Values
+    low: Values
+    high: Values
+
+
+def curves_of(objects: Objects, seed: int) -> dict[str, Curve]:
+    """{name: curve}: IoU, BIoU, and for each target q, as REACHED names it, the share of objects that had reached q."""
+    rows = {"IoU": objects.iou, "BIoU": objects.biou}
+    rows |= {REACHED.format(q): values for q, values in objects.reached.items()}
+    return {name: Curve(values.mean(axis=0), *mean_band(values, seed)) for name, values in rows.items()}
 
 
 def rows_of(records: Sequence[Record]) -> dict[str, list[Record]]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vtmr.bench.figures import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,15 +43,6 @@ STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A mean over objects after each of K clicks, and its 95 % interval: three arrays of K values."""
-
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-
-
 def plot_quality(
     title: str, iou: Mapping[str, Curve], biou: Mapping[str, Curve], stops_after: int | None = None
 ) -> bytes:
@@ -67,6 +59,7 @@ def plot_quality(
             for colour, (label, curve) in zip(_colours(curves), curves.items(), strict=True):
                 _draw(axes, curve, colour, "-", label)
             axes.set(title=f"{name} after each click", xlabel="clicks")
+            _span(axes, _length(curves))
             axes.set_ylim(max(0.0, np.floor(low * 10 - 0.2) / 10), 1.005)
             if stops_after is not None and stops_after < _length(curves):
                 _mark_stops(axes, stops_after)
@@ -75,46 +68,44 @@ def plot_quality(
 
 
 def plot_clicks(
-    title: str,
-    needed: Mapping[str, NDArray[np.float64]],
-    reached: Mapping[str, Mapping[float, Curve]],
+    title: str, needed: Mapping[str, NDArray[np.float64]], reached: Mapping[str, Mapping[str, Curve]]
 ) -> bytes:
     """How many clicks the highest target took, and the share of objects that had reached each target; a PNG.
 
     needed: {run's label: K + 1 shares of objects}, that took 1, 2, … K clicks and, last, that never got there.
-    reached: {label: {target: curve}}, with the band of the highest target alone.
+    reached: {label: {target's name: curve}}, the highest target first, whose band alone is drawn.
     """
-    target = max(next(iter(reached.values())))
+    targets = list(next(iter(reached.values())))
     with styled():
         figure = new_figure(title, _inches(len(needed)))
         histogram, success = figure.subplots(1, 2)
         _draw_needed(histogram, needed)
-        histogram.set(title=f"Clicks to IoU {target:g}", xlabel="clicks", ylabel="objects")
+        histogram.set(title=f"Clicks to {targets[0]}", xlabel="clicks", ylabel="objects")
         _as_percent(histogram)
         for colour, curves in zip(_colours(reached), reached.values(), strict=True):
-            for i, (q, curve) in enumerate(sorted(curves.items(), reverse=True)):
-                _draw(success, curve, colour, DASHES[min(i, 2)], None, band=q == target)
+            for i, curve in enumerate(curves.values()):
+                _draw(success, curve, colour, DASHES[min(i, 2)], None, band=i == 0)
         success.set(title="Objects that got there", xlabel="clicks", ylim=(0, 1.02))
+        _span(success, max(_length(curves) for curves in reached.values()))
         _as_percent(success)
         _legend(figure, histogram, runs=len(needed))
-        _name_dashes(success, sorted(next(iter(reached.values())), reverse=True))
+        _name_dashes(success, targets)
         return as_png(figure)
 
 
 def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]]) -> None:
     """Bars side by side, or steps where there are too many runs for that; the last place is for never."""
-    count = len(next(iter(needed.values())))
+    count = max(len(shares) for shares in needed.values())
     places = np.arange(1, count + 1, dtype=np.float64)
     places[-1] += 1  # never stands apart from the clicks
-    few = len(needed) <= MOST_BARS
     width = 0.8 / len(needed)
     for i, (colour, (label, shares)) in enumerate(zip(_colours(needed), needed.items(), strict=True)):
-        if few:
-            axes.bar(places - 0.4 + (i + 0.5) * width, shares, width * 0.94, color=colour, label=label)
+        filled = np.concatenate([shares[:-1], np.zeros(count - len(shares)), shares[-1:]])
+        if len(needed) <= MOST_BARS:
+            axes.bar(places - 0.4 + (i + 0.5) * width, filled, width * 0.94, color=colour, label=label)
         else:
-            edges = np.append(places - 0.5, places[-1] + 0.5)
-            axes.stairs(shares, edges, color=colour, linewidth=1.6, label=label)
-    ticks = [k for k in _ticks(count - 1) if k < count]
+            axes.stairs(filled, np.append(places - 0.5, places[-1] + 0.5), color=colour, linewidth=1.6, label=label)
+    ticks = _ticks(count - 1)
     axes.set_xticks([*ticks, places[-1]], [*map(str, ticks), "never"])
     axes.grid(visible=False, axis="x")
 
@@ -122,11 +113,16 @@ def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]]) -> None:
 def _draw(axes: Axes, curve: Curve, colour: str, dashes: Any, label: str | None, *, band: bool = True) -> None:
     clicks = np.arange(1, len(curve.mean) + 1)
     if band:
-        axes.fill_between(clicks, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
+        axes.fill_between(clicks, curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
+        for edge in (curve.low, curve.high):  # bands that lie on each other are told apart by their edges
+            axes.plot(clicks, edge, color=colour, alpha=0.35, linewidth=0.7)
     marker = "o" if len(clicks) == 1 else None
     axes.plot(clicks, curve.mean, color=colour, linestyle=dashes, linewidth=1.8, marker=marker, label=label)
-    axes.set_xticks(_ticks(len(clicks)))
-    axes.set_xlim(0.6, len(clicks) + 0.4)
+
+
+def _span(axes: Axes, clicks: int) -> None:
+    axes.set_xticks(_ticks(clicks))
+    axes.set_xlim(0.6, clicks + 0.4)
 
 
 def _ticks(clicks: int) -> list[int]:
@@ -140,12 +136,12 @@ def _mark_stops(axes: Axes, click: int) -> None:
     axes.text(click + 0.25, 0.03, note, transform=axes.get_xaxis_transform(), fontsize=8)
 
 
-def _name_dashes(axes: Axes, targets: Sequence[float]) -> None:
+def _name_dashes(axes: Axes, targets: Sequence[str]) -> None:
     """A second legend, in the axes, that says which dash is which target."""
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8) for i in range(len(targets))]
-    axes.legend(lines, [f"IoU ≥ {q:g}" for q in targets], loc="lower right")
+    axes.legend(lines, targets, loc="lower right")
 
 
 def _as_percent(axes: Axes) -> None:
@@ -193,6 +189,15 @@ def new_figure(title: str, inches: tuple[float, float]) -> Figure:
 
 def as_png(figure: Figure) -> bytes:
     """The bytes of a PNG file."""
+    return _saved(figure, format="png", dpi=DPI)
+
+
+def as_jpeg(figure: Figure) -> bytes:
+    """The bytes of a JPEG file: a fifth of a PNG's where most of the figure is photos."""
+    return _saved(figure, format="jpeg", dpi=DPI, pil_kwargs={"quality": 88})
+
+
+def _saved(figure: Figure, **how: Any) -> bytes:
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI)
+    figure.savefig(picture, **how)
     return picture.getvalue()

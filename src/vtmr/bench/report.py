@@ -96,9 +96,9 @@ def table_cells(
     return header, rows
 
 
-def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, numbers to the right, with its line end. A bar inside a cell is escaped."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
+    """A Markdown table, the first columns to the left, numbers to the right. A bar inside a cell is escaped."""
+    lines = [header, [*["---"] * names, *["---:"] * (len(header) - names)], *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in ([_escaped(cell) for cell in line] for line in lines))
 
 
@@ -127,7 +127,7 @@ def describe(model: ModelInfo) -> str:
     """One line that names the model and what belongs to it."""
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
-    details += [f"{model.threads} threads"] if model.threads is not None else []
+    details += [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []
     details += [f"on {model.device}"] if model.device else []
     details += [f"zoom {model.zoom}"] if model.zoom is not None else []
     return f"{model.name} ({', '.join(details)})" if details else model.name

@@ -1,0 +1,235 @@
+"""`vtmr report`: runs side by side as Markdown, JSON, CSV and pictures, all re-read from the clicks' records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vtmr.atomic import write_atomically
+from vtmr.bench.compare import FEWEST, Difference, differing_settings
+from vtmr.bench.entries import Entry, Section, sections_of
+from vtmr.bench.figures import Curve
+from vtmr.bench.pictures import Picture, draw_pictures
+from vtmr.bench.protocol import Protocol
+from vtmr.bench.report import describe, digits_of, markdown_lines, table_cells
+from vtmr.errors import InputError
+from vtmr.types import Predictor
+
+PAGE, CONTENT, FIGURES, DIFFERENCES = "report.md", "report.json", "figures.csv", "differences.csv"
+MINUS, UNRESOLVED = "−", "~"
+
+
+def write_report(
+    entries: Sequence[Entry],
+    out: Path,
+    *,
+    data: Mapping[str, Path] | None = None,
+    predictors: Mapping[str, Predictor] | None = None,
+) -> list[str]:
+    """Writes report.md, report.json, two CSV files and the pictures into `out`; the first run is the reference.
+
+    data: folders of data sets in place of those in the runs' notes, for the contact sheets. predictors: {run's label:
+    what answered its clicks}, to draw its masks too. Returns what a reader has to know of the report's limits, a
+    sentence each. Needs matplotlib. Raises InputError when `out` can't be written.
+    """
+    sections = sections_of(entries)
+    pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
+    notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
+    files: dict[str, bytes] = {
+        PAGE: _page(entries, sections, pictures, notes).encode(),
+        CONTENT: (json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False) + "\n").encode(),
+        FIGURES: _csv(("data", "run", "figure", "n", "value", "low", "high"), _figure_rows(sections)),
+        DIFFERENCES: _csv(
+            ("data", "run", *Difference.__slots__, "reading"),
+            (
+                (section.name, label, *asdict(found).values(), found.reading)
+                for section in sections
+                for label, differences in section.differences.items()
+                for found in differences
+            ),
+        ),
+    }
+    files |= {picture.name: picture.content for found in pictures.values() for picture in found}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
+    for name, content in files.items():
+        write_atomically(out / name, content)
+    return notes
+
+
+def _unfinished(entries: Iterable[Entry]) -> list[str]:
+    """A sentence for each run that isn't played to its end."""
+    return [
+        f"{entry.label} is unfinished: it lacks {entry.missing} of {entry.whole} runs of objects."
+        for entry in entries
+        if entry.missing > 0
+    ]
+
+
+def _not_shared(entries: Sequence[Entry], sections: Iterable[Section]) -> list[str]:
+    """A sentence for each run that has other objects than the reference."""
+    first, notes = entries[0].label, []
+    for section in sections:
+        for label, objects in section.objects.items():
+            if section.is_whole and label != first and first in section.objects:
+                reference = section.objects[first].keys
+                common = len(set(reference) & set(objects.keys))
+                if not common == len(reference) == len(objects.keys):
+                    notes.append(
+                        f"{section.name}: {label} has {len(objects.keys)} objects, {first} {len(reference)}; their "
+                        f"difference is over the {common} that both have."
+                    )
+    return notes
+
+
+def _content(entries: Sequence[Entry], sections: Sequence[Section], notes: Sequence[str]) -> dict[str, Any]:
+    """report.json: everything that the page shows as numbers."""
+    return {
+        "runs": [
+            {
+                "label": entry.label,
+                "folder": str(entry.folder),
+                "settings": entry.run.settings,
+                "sittings": entry.run.sittings,
+            }
+            for entry in entries
+        ],
+        "notes": list(notes),
+        "differing_settings": _differing(entries),
+        "data": {
+            section.name: {
+                "runs": section.summary,
+                "curves": {label: _curves(curves) for label, curves in section.curves.items()},
+                "differences": {
+                    label: [asdict(found) | {"reading": found.reading} for found in differences]
+                    for label, differences in section.differences.items()
+                },
+            }
+            for section in sections
+        },
+    }
+
+
+def _curves(curves: Mapping[str, Curve]) -> dict[str, dict[str, list[float]]]:
+    return {
+        name: {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
+        for name, curve in curves.items()
+    }
+
+
+def _differing(entries: Sequence[Entry]) -> dict[str, dict[str, str]]:
+    return differing_settings({entry.label: entry.run.settings for entry in entries})
+
+
+def _figure_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
+    for section in sections:
+        for label, row in section.summary.items():
+            for figure, value in row.items():
+                if figure not in ("n", "ci"):
+                    yield section.name, label, figure, row["n"], value, *row["ci"].get(figure, ("", ""))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _page(
+    entries: Sequence[Entry],
+    sections: Sequence[Section],
+    pictures: Mapping[str, Sequence[Picture]],
+    notes: Sequence[str],
+) -> str:
+    """report.md."""
+    first = entries[0]
+    parts = [f"# {' · '.join(entry.label for entry in entries)}", _runs_table(entries)]
+    if differing := _differing(entries):
+        header = ["setting", *(entry.label for entry in entries)]
+        rows = [[name, *(f"`{value}`" for value in values.values())] for name, values in differing.items()]
+        parts += ["Settings that differ:", markdown_lines(header, rows, names=len(header))]
+    parts += [f"Protocol{f' of {first.label}' if differing else ''}: {first.run.protocol}."]
+    parts += ["\n".join(f"* {note}" for note in notes)] if notes else []
+    for section in sections:
+        parts += [f"## {section.name}", _figures_table(section, entries)]
+        parts += [_differences_table(section, first)] if section.differences else []
+        parts += [f"![{picture.title}]({picture.name})" for picture in pictures.get(section.name, ())]
+    parts += ["## How to read this", _how_to_read(any(section.differences for section in sections))]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _runs_table(entries: Sequence[Entry]) -> str:
+    rows = [
+        [
+            entry.label,
+            describe(entry.run.model),
+            ", ".join(dict.fromkeys(sitting["commit"][:12] or "unknown" for sitting in entry.run.sittings)),
+            ", ".join(dict.fromkeys(sitting["cpu"] for sitting in entry.run.sittings)),
+            str(len({record.object_key for record in entry.records})),
+            str(len(entry.records)),
+        ]
+        for entry in entries
+    ]
+    return markdown_lines(["run", "model", "commit", "processor", "objects", "clicks"], rows, names=4)
+
+
+def _figures_table(section: Section, entries: Sequence[Entry]) -> str:
+    """All figures of a row but RITM's NoF, a line for each run."""
+    protocols = [entry.run.protocol for entry in entries if entry.label in section.summary]
+    names = dict.fromkeys(name for row in section.summary.values() for name in row)
+    figures = [name for name in names if "@" in name and not name.endswith("_ritm")]
+    return markdown_lines(*table_cells(section.summary, protocols[0], figures, corner="run"))
+
+
+def _differences_table(section: Section, first: Entry) -> str:
+    """A line for each run against the first; what isn't resolved is marked."""
+    figures = [name for name in _compared_figures(section) if not name.endswith("_ritm")]
+    rows = []
+    for label, found in section.differences.items():
+        cells = {difference.figure: _in_words(difference, first.run.protocol) for difference in found}
+        rows.append([label, str(found[0].n), *(cells.get(figure, "–") for figure in figures)])
+    table = markdown_lines([f"minus {first.label}", "objects", *figures], rows)
+    return f"Differences on the same objects:\n\n{table}"
+
+
+def _compared_figures(section: Section) -> list[str]:
+    """The figures that any difference of the section is about."""
+    return list(dict.fromkeys(found.figure for differences in section.differences.values() for found in differences))
+
+
+def _in_words(found: Difference, protocol: Protocol) -> str:
+    """`**−0.35** [−0.60, −0.10] better`, `−0.12 [−0.40, 0.16] ~`, or `=`."""
+    digits = digits_of(found.figure, protocol)
+    value, low, high = (
+        f"{number:.{digits}f}".replace("-", MINUS) for number in (found.difference, found.low, found.high)
+    )
+    if found.is_nil:
+        return "="
+    if not found.resolved:
+        return f"{value} [{low}, {high}] {UNRESOLVED}"
+    return f"**{value}** [{low}, {high}] {found.reading}"
+
+
+def _how_to_read(compared: bool) -> str:
+    """What the signs mean, and what a sample can't tell."""
+    lines = [
+        "A figure is a mean over objects, NoF a number of them; in brackets its 95 % bootstrap interval over objects. "
+        "NoC counts clicks: fewer are better. What each figure is, and how it is measured: docs/protocol.md.",
+    ]
+    if compared:
+        lines.append(
+            "A difference is that of the objects which both runs have, each compared with itself. "
+            f"`{UNRESOLVED}` marks one that this sample can't resolve: its interval includes 0, or there are fewer "
+            f"than {FEWEST} objects. It may be there all the same: more objects would narrow the interval. Of twenty "
+            "intervals about nothing, one leaves 0 out by chance. `=` stands where every object has the same value."
+        )
+    return "\n\n".join(lines)

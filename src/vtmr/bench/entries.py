@@ -1,0 +1,114 @@
+"""The runs that a report is about, read from their folders: what was played, and each row's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vtmr.bench.compare import Difference, differences
+from vtmr.bench.figures import Curve, Objects, curves_of, objects_of, rows_of
+from vtmr.bench.folder import StoredRun, read_run
+from vtmr.bench.records import Record, read_records
+from vtmr.bench.report import summarise
+from vtmr.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run of a report, under a label that no other has."""
+
+    label: str
+    folder: Path
+    run: StoredRun
+    records: tuple[Record, ...]
+
+    @property
+    def whole(self) -> int:
+        """How many runs of objects the folder is for, repeats counted."""
+        return len(self.run.objects) * self.run.protocol.repeats
+
+    @property
+    def missing(self) -> int:
+        """How many of them it lacks, as when it was interrupted; 0 where the folder doesn't say what it is for."""
+        return max(0, self.whole - len({record.key for record in self.records}))
+
+    def data_path(self, dataset: str) -> Path | None:
+        """Where the data set lay when the run was last continued, where it says so."""
+        paths = [sitting["data"][dataset] for sitting in self.run.sittings if dataset in sitting.get("data", {})]
+        return Path(paths[-1]) if paths else None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One row of every run's table: a data set, or a source within one (then the name has a slash).
+
+    objects, summary: {run's label: its objects, its row of figures}, where the run has them. differences: {label:
+    figures against the first run's}, empty where the first run lacks the row or shares no object. curves: {label: see
+    `curves_of`}, of whole data sets alone.
+    """
+
+    name: str
+    objects: dict[str, Objects]
+    summary: dict[str, dict[str, Any]]
+    differences: dict[str, list[Difference]]
+    curves: dict[str, dict[str, Curve]]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a data set rather than a part of one."""
+        return "/" not in self.name
+
+
+def open_entries(folders: Mapping[str, Path]) -> list[Entry]:
+    """The runs in the folders, given by their labels. Raises DataError for a folder without a sound, begun run."""
+    entries = []
+    for label, folder in folders.items():
+        run, records = read_run(folder), read_records(folder)
+        if not records:
+            raise DataError(f"{folder} holds no finished object: run vtmr evaluate to its end first.")
+        entries.append(Entry(label, folder, run, tuple(records)))
+    return entries
+
+
+def labels_of(folders: Sequence[Path]) -> dict[str, Path]:
+    """{label: folder}: the folders' names, with as much of the path before as tells them apart.
+
+    Raises ConfigError for a folder that is given twice.
+    """
+    paths = [folder.resolve() for folder in folders]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise ConfigError(f"The folder {twice} is given twice: expected each run once.")
+    depth, longest = 1, max(len(path.parts) for path in paths)
+    while depth < longest and len({path.parts[-depth:] for path in paths}) < len(paths):
+        depth += 1
+    return {"/".join(path.parts[-depth:]): folder for path, folder in zip(paths, folders, strict=True)}
+
+
+def sections_of(entries: Sequence[Entry]) -> list[Section]:
+    """Every row that a run has, in the order in which the runs bring them."""
+    objects: dict[str, dict[str, Objects]] = {}
+    summaries: dict[str, dict[str, dict[str, Any]]] = {}
+    for entry in entries:
+        summary = summarise(entry.records, entry.run.protocol)
+        for name, records in rows_of(entry.records).items():
+            objects.setdefault(name, {})[entry.label] = objects_of(records, entry.run.protocol)
+            summaries.setdefault(name, {})[entry.label] = summary[name]
+    first, seed = entries[0].label, entries[0].run.protocol.seed
+    return [
+        Section(
+            name,
+            found,
+            summaries[name],
+            _against(first, found, seed) if first in found else {},
+            {} if "/" in name else {label: curves_of(each, seed) for label, each in found.items()},
+        )
+        for name, found in objects.items()
+    ]
+
+
+def _against(first: str, objects: Mapping[str, Objects], seed: int) -> dict[str, list[Difference]]:
+    """The other runs' differences to the first."""
+    others = {label: differences(found, objects[first], seed) for label, found in objects.items() if label != first}
+    return {label: found for label, found in others.items() if found}
