@@ -21,6 +21,7 @@ from vtmr.models.restore import restore
 from vtmr.perturb import perturb_official, perturb_to_iou
 from vtmr.pyramid import crop_resized
 from vtmr.train import load_recipe
+from vtmr.train.batches import click_rngs
 from vtmr.train.chain import Chain
 from vtmr.train.clicks import initial_clicks
 from vtmr.train.maskmatch import second_chain
@@ -81,7 +82,7 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
     network, spec = restore(weights)
     network.eval()
     recipe = replace(load_recipe(ROOT / "recipes/lite0-cpu.toml"), no_grad_precision="float32")
-    step, rng = TrainingStep(network, recipe), np.random.default_rng(SEED)
+    step, (rng,) = TrainingStep(network, recipe), click_rngs(SEED, 0, (0,))
     c1 = network.early(normalised(torch.from_numpy(image).permute(2, 0, 1)[None], spec.coarse_normalisation))
     clicks = initial_clicks(gt_mask, np.zeros_like(gt_mask), rng, single=True)
 
@@ -89,7 +90,7 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
         panels = []
         for i, name in enumerate(names):
             if i:
-                chain = step.advanced(c1, chain, 1, rng)
+                chain = step.advanced(c1, chain, 1)
             panels.append(labelled(chain.prev_mask, name, chain.clicks[0]))
         logits, _ = network.late(c1, chain.maps(spec))
         return chain, [*panels, labelled(torch.sigmoid(logits), "matched:", chain.clicks[0])]
@@ -98,11 +99,11 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
         mask = prob[0, 0].numpy() > spec.threshold
         return panel(image, mask, gt_mask, f"{name} IoU {iou(mask, gt_mask):.3f}", clicks)
 
-    blank = Chain.blank([tuple(clicks)], [gt_mask])
-    first = step.advanced(c1, blank, 1, rng)
+    blank = Chain.blank([tuple(clicks)], [gt_mask], [rng])
+    first = step.advanced(c1, blank, 1)
     names = [f"step {k}:" for k in range(1, STEPS + 1)]
     last, upper = led(first, ["first answer:", *names])
-    second = second_chain(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0), rng)
+    second = second_chain(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0))
     if second is None:
         sys.exit("The first answer is too poor to be matched by a perturbed ground truth: use better weights.")
     _, lower = led(second.chain, ["perturbed:", *names])

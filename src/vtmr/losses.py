@@ -24,14 +24,20 @@ def normalised_focal_loss(logits: Tensor, labels: Tensor, alpha: float = 0.5, ga
     return pixel.sum(dim=(1, 2, 3)) / (count + TINY)
 
 
-def boundary_focal_loss(logits: Tensor, labels: Tensor, edge: Tensor) -> Tensor:
+def boundary_focal_loss(logits: Tensor, labels: Tensor, edge: Tensor, total: Tensor | None = None) -> Tensor:
     """The normalised focal loss with pixels of the edge band counted twice, one mean over the batch [facts.md §C.7].
 
-    logits, labels: B x 1 x H x W; edge: bool, the same shape. Returns one number.
+    logits, labels: B x 1 x H x W; edge: 0 or 1, the same shape. Returns one number. total: the sum of
+    `boundary_weights` over the whole batch, where this is a part of it; the parts' losses add up to the whole's.
     """
-    weight = 0.5 + 0.5 * edge.to(logits.dtype)
+    weight = boundary_weights(edge)
     pixel, _ = focal_pixels(logits, labels, alpha=0.5, gamma=2.0)
-    return (pixel * weight).sum() / weight.sum()
+    return (pixel * weight).sum() / (weight.sum() if total is None else total)
+
+
+def boundary_weights(edge: Tensor) -> Tensor:
+    """1 in the edge band and .5 elsewhere; edge: 0 or 1."""
+    return 0.5 + 0.5 * edge
 
 
 def focal_pixels(logits: Tensor, labels: Tensor, alpha: float, gamma: float) -> tuple[Tensor, Tensor]:

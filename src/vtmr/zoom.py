@@ -65,6 +65,11 @@ class Warp:
         points = np.asarray(points, np.float64)
         return np.stack(self._backward(points[:, 0], points[:, 1]), axis=1) * self.size
 
+    def box_to_grid(self, box: Box) -> GridBox:
+        """A box of the image in grid units."""
+        (x0, y0), (x1, y1) = self.to_grid(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
+        return float(x0), float(y0), float(x1), float(y1)
+
     def centres(self) -> tuple[Vector, Vector]:
         """Image x of every grid column's centre and image y of every grid row's centre, strictly increasing."""
         middles = (np.arange(self.size) + 0.5) / self.size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -25,10 +27,11 @@ from vtmr.models.export import model_bytes
 from vtmr.models.restore import restore
 from vtmr.spec import Run
 from vtmr.train import loop, run
-from vtmr.train.batches import Batch, batches
+from vtmr.train.batches import SAMPLE_STREAM, Batch, batches
 from vtmr.train.chain import Chain
 from vtmr.train.loop import initial_network, with_terms
 from vtmr.train.recipe import load_recipe
+from vtmr.train.sampling import Sampler
 from vtmr.train.step import Losses, TrainingStep, normalised
 
 STATE, WEIGHTS = "state.safetensors", "weights.safetensors"
@@ -62,11 +65,11 @@ def at_step(number: int, happening: Callable[[], object], monkeypatch: pytest.Mo
     """Something that happens, once, while that step is computed."""
     compute, due = TrainingStep.__call__, [True]
 
-    def computed(self: TrainingStep, batch: Batch, step: int) -> Losses:
+    def computed(self: TrainingStep, batch: Batch, step: int, edge_weight: Any) -> Losses:
         if step == number and due:
             due.clear()
             happening()
-        return compute(self, batch, step)
+        return compute(self, batch, step, edge_weight)
 
     monkeypatch.setattr(TrainingStep, "__call__", computed)
 
@@ -187,6 +190,17 @@ class TestWhatIsWritten:
             with pytest.raises(CheckpointError, match="doesn't fit the network"):
                 run(finished.parent / "tiny.toml", tmp_path, resume=True)
 
+    def test_a_state_from_before_these_fields_can_be_resumed(self, finished: Path, tmp_path: Path) -> None:
+        """Progress without a count of what was unreadable, a recipe without `compute`, as the first runs saved them."""
+        with safe_open(finished / STATE, "pt") as file:
+            header = file.metadata()
+        for part, names in (("progress", ("unreadable", "scaler")), ("recipe", ("compute",))):
+            values = json.loads(header[part])
+            header[part] = json.dumps({name: value for name, value in values.items() if name not in names})
+        save_file(load_file(finished / STATE), tmp_path / STATE, header)
+        outcome = run(finished.parent / "tiny.toml", tmp_path, resume=True)
+        assert outcome is not None and (outcome.samples, outcome.unreadable) == (8, 0)
+
 
 class TestRefusals:
     """Each before anything is written."""
@@ -231,6 +245,16 @@ class TestRefusals:
         save_file({"a": torch.zeros(1)}, init, {"spec": replace(spec, model="lite9").to_json()})
         self.refused(recipe, out, CheckpointError, "lite9", init=init)
 
+    def test_weights_of_another_architecture(self, recipe: Path, tmp_path: Path) -> None:
+        network, init = build("focalclick-b0"), tmp_path / "w.safetensors"
+        save_file(network.state_dict(), init, {"spec": network.spec.to_json()})
+        message = r"w\.safetensors holds a 'focalclick-b0': the recipe wants 'lite0'"
+        self.refused(recipe, tmp_path / "out", CheckpointError, message, init=init)
+
+    def test_nothing_left_to_train(self, recipe: Path, tmp_path: Path) -> None:
+        everything = "optimiser.frozen=['encoder', 'interaction', 'head', 'refiner']"
+        self.refused(recipe, tmp_path / "out", ConfigError, "leaves no part to train", overrides=[everything])
+
     def test_a_folder_that_cannot_be_made(self, recipe: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(InputError, match="file/out can't be made: Not a directory"):
@@ -239,7 +263,7 @@ class TestRefusals:
     def test_a_loss_that_is_not_finite(
         self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
     ) -> None:
-        nan = torch.tensor(float("nan"))
+        nan = torch.tensor(float("nan"), requires_grad=True)
         monkeypatch.setattr(TrainingStep, "__call__", lambda *_: Losses(nan, nan, nan))
         with pytest.raises(ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights"):
             run(recipe, tmp_path / "out")
@@ -337,6 +361,65 @@ class TestInterruptions:
         assert len(rows(out)) == 2
 
 
+class TestUnreadable:
+    """Images that turn out to be damaged in the middle of a run."""
+
+    @pytest.fixture
+    def image(self, tmp_path: Path) -> Path:
+        return tmp_path / "data" / "shapes" / "images" / "1.png"
+
+    def test_a_few_are_counted_and_others_take_their_place(
+        self, recipe: Path, tmp_path: Path, image: Path, unplotted: None
+    ) -> None:
+        """Their number is that of the draws which failed; the log says why, and so does the outcome."""
+        image.write_bytes(image.read_bytes()[:100])
+        sampler = Sampler(load_recipe(recipe), tmp_path / "data", 64)
+        drawn = [sampler.draw(np.random.default_rng((3, SAMPLE_STREAM, number))) for number in range(8)]
+        counts = [len(sample.unreadable) for sample in drawn]
+        assert 0 < sum(counts) <= 10
+        outcome = run(recipe, tmp_path / "out")
+        assert outcome is not None and (outcome.samples, outcome.unreadable) == (8, sum(counts))
+        assert "images/1.png is damaged" in outcome.reasons[0]
+        found = rows(tmp_path / "out")
+        assert [row["unreadable"] for row in found] == [sum(counts[: 2 * step]) for step in (1, 2, 3, 4)]
+        told = [reason for row in found for reason in row.get("reasons", ())]
+        assert told == [reason for sample in drawn for reason in sample.unreadable]
+
+    @pytest.mark.slow
+    def test_too_many_end_the_run_which_goes_on_when_they_are_mended(
+        self, recipe: Path, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+    ) -> None:
+        """And then it is as if nothing had been."""
+        run(recipe, tmp_path / "whole")
+        content = image.read_bytes()
+        monkeypatch.setattr(loop, "SAMPLES_TO_JUDGE", 8)
+        at_step(0, image.unlink, monkeypatch)
+        out = tmp_path / "parts"
+        with pytest.raises(DataError, match=r"more than 1%; the first: .*images/1\.png") as caught:
+            run(recipe, out)
+        step = rows(out)[-1]["step"]
+        assert step < 4
+        assert f"{out} holds the run as of step {step}: then add --resume." in str(caught.value)
+        image.write_bytes(content)
+        run(recipe, out, resume=True)
+        assert_same_run(out, tmp_path / "whole")
+
+    @pytest.mark.slow
+    def test_a_worker_that_is_killed_ends_the_run_with_what_was_done(
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+    ) -> None:
+        """As by the kernel for lack of memory; the batches that it had ready are still used."""
+        overrides = ["steps=8", "data.workers=1"]
+        run(recipe, tmp_path / "whole", overrides=overrides)
+        at_step(0, lambda: [worker.kill() for worker in multiprocessing.active_children()], monkeypatch)
+        out = tmp_path / "parts"
+        with pytest.raises(DataError, match=r"ended unexpectedly.*holds the run as of step \d: then add --resume\."):
+            run(recipe, out, overrides=overrides)
+        assert 1 <= rows(out)[-1]["step"] < 8
+        run(recipe, out, overrides=overrides, resume=True)
+        assert_same_run(out, tmp_path / "whole")
+
+
 class TestDescent:
     def test_lineage_adds_up_over_a_chain(self, recipe: Path, tmp_path: Path, unplotted: None) -> None:
         run(recipe, tmp_path / "a", overrides=["steps=1"])
@@ -417,6 +500,6 @@ def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
         network.eval()
         image = normalised(batch.image, network.spec.coarse_normalisation)
         with torch.no_grad():
-            logits, _ = network.coarse(image, Chain.blank(batch.clicks, batch.gt_masks).maps(network.spec))
+            logits, _ = network.coarse(image, Chain.blank(batch.clicks, batch.gt_masks, ()).maps(network.spec))
         ious.append(iou((logits[0, 0] > 0).numpy(), batch.gt_masks[0]))
     assert ious[0] > 0.85 > 0.5 > ious[1]

@@ -21,7 +21,7 @@ from vtmr.models.lite0 import SPEC, Lite0
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import RAW, ModelSpec
 from vtmr.train import step as step_module
-from vtmr.train.batches import Batch, click_maps, collate, step_rng
+from vtmr.train.batches import Batch, click_maps, click_rngs, collate, step_rng
 from vtmr.train.chain import Chain
 from vtmr.train.checkpoint import comparable
 from vtmr.train.clicks import corrective_click
@@ -177,10 +177,8 @@ def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(re
         assert not network.passes[0][1][:, 0].any()  # a blank mask
         assert [len(logits) for logits in network.refined] == [2]
         assert torch.equal(network.refined[0], network.learning()[0])
-        rng = step_rng(recipe.seed, step)
-        rng.integers(2**31)
-        image = normalised(batch_of([POOR, GOOD]).image, RAW)
-        _, chain, second = training.chains(image, batch_of([POOR, GOOD]), recipe.maskmatch, rng)
+        image, rngs = normalised(batch_of([POOR, GOOD]).image, RAW), click_rngs(0, step, (0, 1))
+        _, chain, second = training.chains(image, batch_of([POOR, GOOD]), recipe.maskmatch, k, rngs)
         assert second is not None and second.samples.tolist() == [1]
         assert [len(clicks) for clicks in chain.clicks] == [1 + k + 1] * 2
         assert [len(clicks) for clicks in second.chain.clicks] == [k + 1]
@@ -192,8 +190,8 @@ def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on
     gt_mask = square(8, 8, 56, 56)
     for rows, expected in ((54, 46 / 48), (44, 36 / 48), (32, 0.5)):
         first_mask = torch.from_numpy(square(8, 8, 56, rows))[None, None].float() * 0.8
-        last = Chain(torch.from_numpy(gt_mask)[None, None].float(), ((),), (gt_mask,))
-        second = second_chain(first_mask, last, 0.5, MaskMatchRecipe(), np.random.default_rng(1))
+        last = Chain(torch.from_numpy(gt_mask)[None, None].float(), ((),), (gt_mask,), click_rngs(1, 0, (0,)))
+        second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
         assert second is not None
         start = second.chain.prev_mask[0, 0].numpy()
         assert set(np.unique(start)) == {0.0, 1.0}
@@ -204,9 +202,10 @@ def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on
 
 def test_a_first_mask_far_below_what_perturbation_reaches_is_no_match() -> None:
     """.3 is the least IoU of a perturbed mask; it stands for .1 at the least (facts.md §E.3)."""
-    last = Chain(torch.from_numpy(np.stack([GT, GT]))[:, None].float(), ((), ()), (GT, GT))
+    masks = torch.from_numpy(np.stack([GT, GT]))[:, None].float()
+    last = Chain(masks, ((), ()), (GT, GT), click_rngs(1, 0, (0, 1)))
     first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 15), square(12, 12, 52, 17)]))[:, None].float()
-    second = second_chain(first_mask, last, 0.5, MaskMatchRecipe(), np.random.default_rng(1))  # .075 and .125
+    second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())  # .075 and .125
     assert second is not None and second.samples.tolist() == [1]
 
 
@@ -240,8 +239,8 @@ def small_network() -> Lite0:
 
 
 def plain_step(network: Lite0, recipe: Recipe, batch: Batch, step: int) -> tuple[Tensor, dict[str, Any]]:
-    """The step before there was MaskMatch, in its order of draws: coarse loss and the generator's state."""
-    rng = step_rng(recipe.seed, step)
+    """A step without MaskMatch, in its order of draws: coarse loss and the state of the step's generator."""
+    rng, rngs = step_rng(recipe.seed, step), click_rngs(recipe.seed, step, range(len(batch.clicks)))
     torch.manual_seed(int(rng.integers(2**31)))
     clicks = [list(sample) for sample in batch.clicks]
 
@@ -255,12 +254,12 @@ def plain_step(network: Lite0, recipe: Recipe, batch: Batch, step: int) -> tuple
     with torch.no_grad():
         for _ in range(int(rng.integers(recipe.clicks.max_steps + 1))):
             prev_mask = torch.sigmoid(network.late(network.early(image), maps())[0])
-            for sample, prob, gt_mask in zip(clicks, prev_mask[:, 0].numpy(), batch.gt_masks, strict=True):
-                click = corrective_click(prob, gt_mask, rng)
+            for i, sample in enumerate(clicks):
+                click = corrective_click(prev_mask[i, 0].numpy(), batch.gt_masks[i], rngs[i])
                 sample.extend([click] if click else [])
     set_training(network, recipe)
     logits, _ = network.late(network.early(image), maps())
-    return normalised_focal_loss(logits, batch.gt.float()).mean(), dict(rng.bit_generator.state)
+    return normalised_focal_loss(logits, batch.gt.float()).sum() / len(clicks), dict(rng.bit_generator.state)
 
 
 @pytest.mark.parametrize("maskmatch", [None, MaskMatchRecipe(share=0)])
@@ -291,7 +290,7 @@ def test_steps_without_gradients_leave_the_statistics_of_batch_norm_alone(recipe
     before = {name: value.clone() for name, value in network.state_dict().items()}
     training = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=0.0)))
     image = normalised(batch.image, SMALL.coarse_normalisation)
-    training.chains(image, batch, MaskMatchRecipe(alpha=0.0), step_rng(0, 1))
+    training.chains(image, batch, MaskMatchRecipe(alpha=0.0), 2, click_rngs(0, 1, (0, 1)))
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
 

@@ -96,6 +96,18 @@ def test_overrides(tmp_path: Path) -> None:
         ("optimiser.drops=[0]", r"optimiser\.drops is \[0\]"),
         ("optimiser.drops=[1.5]", r"recipe\.optimiser\.drops is \[1\.5\]"),
         ("losses.refined=plain", "losses.refined is 'plain': expected one of focal, boundary"),
+        (
+            "maskmatch={loss='supervised', two_sided=true}",
+            'maskmatch.loss is "supervised", which average and two_sided',
+        ),
+        ("maskmatch={loss='supervised', average='selected'}", "contradict: leave them out"),
+        ("data.stuff_share=0.1", r"data\.stuff_share is 0\.1, but only sources of cocolvis have any"),
+        ("data.merge_share=0.1", r"data\.merge_share is 0\.1, but only sources of coco, cocolvis, inst have any"),
+        ("compute.precision=half", "compute.precision is 'half': expected one of float32, bfloat16, float16"),
+        ("compute.accelerator=tpu", "compute.accelerator is 'tpu': expected one of auto, cpu, cuda"),
+        ("compute.devices=0", "compute.devices is 0: expected at least 1"),
+        ("compute.nodes=-1", "compute.nodes is -1"),
+        ("compute.accumulate=3", r"batch is 2 and compute\.accumulate 3: the batch must divide evenly"),
         ("losses.edge=bce", "losses.edge is 'bce': expected one of focal, cross_entropy"),
     ],
 )

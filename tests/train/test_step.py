@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from shapes import write_recipe
@@ -14,7 +13,7 @@ from shapes import write_recipe
 from vtmr.losses import normalised_focal_loss
 from vtmr.models import build
 from vtmr.models.lite0 import Lite0
-from vtmr.train.batches import Batch, batches, click_maps, step_rng
+from vtmr.train.batches import Batch, batches, click_maps, click_rngs, step_rng
 from vtmr.train.optimiser import freeze
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import TrainingStep, normalised, set_training
@@ -53,8 +52,8 @@ def test_the_click_chain_leaves_the_statistics_alone(network: Lite0, recipe: Rec
     step = TrainingStep(network, recipe)
     image = normalised(batch.image, step.spec.coarse_normalisation)
     longest = 0
-    for seed in range(4):
-        _, chain, _ = step.chains(image, batch, None, np.random.default_rng(seed))
+    for steps in range(4):
+        _, chain, _ = step.chains(image, batch, None, steps, click_rngs(0, steps, batch.positions))
         longest = max(longest, len(chain.clicks[0]))
     assert changed(before, network) == set()
     assert longest > len(batch.clicks[0])  # there were passes
@@ -124,13 +123,11 @@ def test_the_batch_is_not_changed(network: Lite0, recipe: Recipe, batch: Batch) 
 def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
     network: Lite0, recipe: Recipe, batch: Batch, small: int
 ) -> None:
-    """0 to 3 passes, the same number for the whole batch; the previous mask is the last pass's probability."""
+    """The previous mask is the last pass's probability."""
     step = TrainingStep(network, recipe)
     image = normalised(batch.image, step.spec.coarse_normalisation)
-    seen = set()
-    for seed in range(12):
-        passes = int(np.random.default_rng(seed).integers(4))
-        c1, chain, second = step.chains(image, batch, None, np.random.default_rng(seed))
+    for passes in range(4):
+        c1, chain, second = step.chains(image, batch, None, passes, click_rngs(0, passes, batch.positions))
         prev_mask = chain.prev_mask
         assert second is None
         assert [len(after) - len(before) for after, before in zip(chain.clicks, batch.clicks, strict=True)] == [
@@ -145,8 +142,31 @@ def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
                 blank = torch.zeros_like(prev_mask)
                 logits, _ = network.late(c1, torch.cat([blank, click_maps(batch.clicks, 5.0, small)], dim=1))
             torch.testing.assert_close(prev_mask, torch.sigmoid(logits))
-        seen.add(passes)
-    assert seen == {0, 1, 2, 3}
+
+
+def test_the_number_of_passes_is_drawn_for_the_whole_step(recipe: Recipe, batch: Batch, network: Lite0) -> None:
+    """0 to 3, from (seed, step) alone, whichever part of the batch it is."""
+    for part in (batch, replace(batch, positions=(1, 3))):
+        asked: list[int] = []
+        step = TrainingStep(network, recipe)
+
+        def chains(*arguments: Any, asked: list[int] = asked) -> Any:
+            asked.append(arguments[3])
+            raise InterruptedError
+
+        step.chains = chains  # type: ignore[method-assign]
+        for number in range(20):
+            with pytest.raises(InterruptedError):
+                step(part, number)
+        assert set(asked) == {0, 1, 2, 3}
+        assert asked == [drawn_passes(recipe, number) for number in range(20)]
+
+
+def drawn_passes(recipe: Recipe, step: int) -> int:
+    """The second draw of the step's generator; the first is the dropout's seed."""
+    rng = step_rng(recipe.seed, step)
+    rng.integers(2**31)
+    return int(rng.integers(recipe.clicks.max_steps + 1))
 
 
 def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: Recipe, batch: Batch) -> None:
@@ -154,7 +174,7 @@ def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: R
     for precision in ("float32", "bfloat16"):
         step = TrainingStep(network, replace(recipe, no_grad_precision=precision))
         image = normalised(batch.image, step.spec.coarse_normalisation)
-        found.append(step.chains(image, batch, None, np.random.default_rng(1)))
+        found.append(step.chains(image, batch, None, 2, click_rngs(0, 1, batch.positions)))
     assert found[1][0].dtype == found[1][1].prev_mask.dtype == torch.float32
     torch.testing.assert_close(found[1][0], found[0][0], rtol=0.1, atol=0.1)
     assert not torch.equal(found[1][0], found[0][0])  # it was asked for

@@ -100,6 +100,40 @@ def test_refusals_leave_nothing(
 
 
 @pytest.mark.slow
+def test_sigterm_to_the_whole_group_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
+    """As a scheduler ends a job: the data's workers die of it at once, the run saves what is done."""
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    with subprocess.Popen(
+        command(recipe, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 100
+        while process.poll() is None and time.monotonic() < deadline and not (out / "log.jsonl").exists():
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert f"{out} holds the state of the run: add --resume" in one_sentence(err)
+    done = subprocess.run(
+        command(recipe, out, "--resume", "--set", "data.workers=0"), capture_output=True, text=True, timeout=110
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_could_not_be_read_is_told_at_the_end(
+    tmp_path: Path, small: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(loop, "plot_losses", lambda rows, out: None)
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    for number in (1, 2):
+        (tmp_path / "data" / "shapes" / "images" / f"{number}.png").write_bytes(b"no image")
+    assert main(["train", str(recipe), "--out", str(out), "--set", "steps=1"]) == 0
+    sentence = one_sentence(capsys.readouterr().err)
+    assert "for 2 samples couldn't be read and others took their place; the first:" in sentence
+    assert "images/" in sentence
+
+
+@pytest.mark.slow
 def test_a_damaged_image_is_one_sentence_from_the_data_worker(tmp_path: Path) -> None:
     recipe, out = write_recipe(tmp_path), tmp_path / "out"
     for path in (tmp_path / "data" / "shapes" / "images").iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,13 @@ def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: boo
         from vtmr.train import load_recipe, run
     root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root
     with resumable(lambda: how_to_go_on(out)):
-        run(recipe_path, out, init=init, resume=resume, overrides=overrides, validate=validation(root))
+        outcome = run(recipe_path, out, init=init, resume=resume, overrides=overrides, validate=validation(root))
+    if outcome is not None and outcome.unreadable:
+        print(
+            f"vtmr: {outcome.unreadable} draws for {outcome.samples} samples couldn't be read and others took their "
+            f"place; the first: {' '.join(outcome.reasons)}",
+            file=sys.stderr,
+        )
 
 
 def how_to_go_on(out: Path) -> str:

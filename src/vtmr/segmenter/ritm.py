@@ -26,8 +26,6 @@ from vtmr.segmenter.focalclick import (
 )
 from vtmr.types import Click, FloatMap, Image, Network
 
-_CROP_THRESHOLD = 0.5  # of the previous probability
-
 
 def predict(
     network: Network,
@@ -40,7 +38,7 @@ def predict(
     """One click. mask: what the user saw; merged: whether it comes from an edit, so that it decides the target crop."""
     spec, size = network.spec, network.spec.input_size
     prev_prob = previous_map(scene, previous, mask)
-    seen = mask if merged and mask is not None else prev_prob > _CROP_THRESHOLD
+    seen = mask if merged and mask is not None else prev_prob > spec.threshold
     target = Box.whole(scene.height, scene.width)
     if len(clicks) > 1:
         earlier = previous.layers[0].box if previous is not None and previous.clicks > 1 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,27 +20,36 @@ class Chain:
     """Where B interactions are.
 
     prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so far, in the grid's
-    coordinates; gt_masks: bool S x S each.
+    coordinates; gt_masks: bool S x S each; rngs: what draws each sample's clicks.
     """
 
     prev_mask: Tensor
     clicks: tuple[tuple[Click, ...], ...]
     gt_masks: tuple[Mask, ...]
+    rngs: tuple[Rng, ...]
 
     @staticmethod
-    def blank(clicks: Sequence[tuple[Click, ...]], gt_masks: Sequence[Mask]) -> Chain:
+    def blank(
+        clicks: Sequence[tuple[Click, ...]],
+        gt_masks: Sequence[Mask],
+        rngs: Sequence[Rng],
+        device: torch.device | None = None,
+    ) -> Chain:
         """The start of an interaction without a mask."""
-        return Chain(torch.zeros(len(gt_masks), 1, *gt_masks[0].shape), tuple(clicks), tuple(gt_masks))
+        prev_mask = torch.zeros(len(gt_masks), 1, *gt_masks[0].shape, device=device)
+        return Chain(prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs))
 
-    def continued(self, prev_mask: Tensor, rng: Rng) -> Chain:
+    def continued(self, prev_mask: Tensor) -> Chain:
         """With a new mask, and one more click on each sample where that mask is wrong."""
         clicks = []
-        for sample, prob, gt_mask in zip(self.clicks, prev_mask[:, 0].numpy(), self.gt_masks, strict=True):
+        for sample, prob, gt_mask, rng in zip(
+            self.clicks, prev_mask[:, 0].cpu().numpy(), self.gt_masks, self.rngs, strict=True
+        ):
             click = corrective_click(prob, gt_mask, rng)
             clicks.append(sample if click is None else (*sample, click))
-        return Chain(prev_mask, tuple(clicks), self.gt_masks)
+        return replace(self, prev_mask=prev_mask, clicks=tuple(clicks))
 
     def maps(self, spec: ModelSpec) -> Tensor:
         """What the network is fed: [prev_mask, positive discs, negative discs], B x 3 x S x S, channels last."""
-        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1])
+        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1]).to(self.prev_mask.device)
         return torch.cat([self.prev_mask, discs], dim=1).contiguous(memory_format=torch.channels_last)

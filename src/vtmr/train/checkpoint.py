@@ -6,7 +6,7 @@ No pickle anywhere: the optimiser's moments are tensors under names, everything 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,16 @@ WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 # What may change between the parts of one run, because no sample and no gradient depends on it.
 FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes")
+FREE_DATA_KEYS = ("root", "workers")
+FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts."""
+    """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts.
+
+    unreadable: how often something couldn't be read, and another sample was drawn. scaler: the state of float16's.
+    """
 
     step: int
     cpu_seconds: float
@@ -38,12 +43,15 @@ class Progress:
     started: str
     commit: str
     initialised_from: str
+    unreadable: int = 0
+    scaler: dict[str, float] = field(default_factory=dict)
 
 
 def comparable(recipe: Recipe) -> dict[str, Any]:
     """The recipe without what may change on resuming."""
     values = as_values(recipe)
-    values["data"] = {k: v for k, v in values["data"].items() if k not in ("root", "workers")}
+    for table, free in (("data", FREE_DATA_KEYS), ("compute", FREE_COMPUTE_KEYS)):
+        values[table] = {k: v for k, v in values[table].items() if k not in free}
     values = {k: v for k, v in values.items() if k not in FREE_KEYS}
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain

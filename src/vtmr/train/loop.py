@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from torch import Tensor
 
-from vtmr.atomic import write_atomically
-from vtmr.errors import CheckpointError, ConfigError, InputError
+from vtmr.errors import CheckpointError, ConfigError, DataError, InputError, VtmrError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
-from vtmr.train.batches import batches
+from vtmr.train.batches import Batch, batches
 from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
+from vtmr.train.clock import Clock
+from vtmr.train.devices import LossModule, first_error, gathered, open_fabric, placed, summed
+from vtmr.train.journal import Journal, read_log
 from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
 from vtmr.train.plots import plot_losses
 from vtmr.train.recipe import Recipe, load_recipe
-from vtmr.train.step import Losses, TrainingStep
+from vtmr.train.step import TrainingStep
 
 LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
 LOG_STEPS = 20
+UNREADABLE_SHARE, SAMPLES_TO_JUDGE = 0.01, 1000
 TERMS_LICENCE = "as the terms of the training data allow"
 
 Validate = Callable[[Path], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run is to report when it is done: how many draws couldn't be read, why (the first few), of how many."""
+
+    samples: int
+    unreadable: int
+    reasons: tuple[str, ...]
 
 
 def run(
@@ -48,12 +62,13 @@ def run(
     resume: bool = False,
     overrides: Sequence[str] = (),
     validate: Validate | None = None,
-) -> None:
+) -> Outcome | None:
     """Trains by the recipe, into the folder `out`: weights.safetensors, state.safetensors, log.jsonl, loss.png.
 
     init: weights to start from (.safetensors or an exported .onnx); without, the encoder starts from ImageNet.
     resume: goes on from out/state.safetensors; the result equals that of an uninterrupted run.
     validate: called with the folder every `validate_minutes`; its figures are appended to validation.jsonl.
+    Of several processes the first alone writes, returns an outcome and raises what they all stop for.
     Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the state is saved; ConfigError, DataError, CheckpointError,
     InputError for what is wrong with the recipe, the data, the weights or the disk.
     """
@@ -63,13 +78,31 @@ def run(
     if not resume and (out / STATE).exists():
         raise ConfigError(f"{out} already holds a run: add --resume to continue it, or name another folder.")
     keep_freed_memory()
+    fabric = open_fabric(recipe)
     torch.set_num_threads(recipe.threads)
-    training = Training(recipe, recipe_path.parent / recipe.data.root, out, init, resume, validate)
+    training, wrong = None, None
+    try:
+        training = Training(fabric, recipe, recipe_path.parent / recipe.data.root, out, init, resume, validate)
+        make_folder(out)
+    except VtmrError as error:
+        wrong = error
+    try:
+        agreed = first_error(fabric, wrong)
+        if agreed is not None or training is None:
+            raise agreed or DataError("A process of the run couldn't be started.")
+        return training.run()
+    except (VtmrError, KeyboardInterrupt):
+        if fabric.is_global_zero:
+            raise
+        return None
+
+
+def make_folder(out: Path) -> None:
+    """The run's folder. Raises InputError when it can't be made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {out} can't be made: {error.strerror or error}.") from error
-    training.run()
 
 
 def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> tuple[InteractiveNetwork, ModelSpec]:
@@ -119,16 +152,19 @@ def stop_requests() -> Iterator[threading.Event]:
 
 
 class Training:
-    """One run: owns the network, the optimiser, the average and what is written to the folder."""
+    """One run of one process: owns the network, the optimiser, the average and what is written to the folder."""
 
     def __init__(
-        self, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool, validate: Validate | None
-    ) -> None:
-        self.recipe, self.out, self.validate = recipe, out, validate
-        self.network, spec = initial_network(recipe, init, root)
-        self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self, fabric: Fabric, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool,
+        validate: Validate | None,
+    ) -> None:  # fmt: skip
+        self.fabric, self.recipe, self.out, self.validate = fabric, recipe, out, validate
+        network, spec = initial_network(recipe, init, root)
+        self.network = placed(fabric, network, recipe.compute)
         self.spec = with_zoom(with_terms(spec, recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
+        if not recipe.refined and self.network.refiner is not None:
+            self.network.refiner.requires_grad_(False)
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)
         self.progress = Progress(
@@ -137,86 +173,163 @@ class Training:
         )  # fmt: skip
         if resume:
             self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
-        self.data = batches(recipe, root, self.spec.input_size, self.progress.step)
-        self.rows = read_log(out / LOG, self.progress.step) if resume else []
+        self.first = self.progress
+        self.data = batches(recipe, root, self.spec.input_size, self.first.step, fabric.global_rank, fabric.world_size)
+        writes = fabric.is_global_zero
+        self.journal = Journal(out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes)
+        self.clock = Clock()
+        self.losses_of = TrainingStep(self.network, recipe, self.clock)
+        self.saved_step = self.first.step
 
-    def run(self) -> None:
+    def run(self) -> Outcome:
         """All steps that are left, a checkpoint every few minutes and at the end."""
-        first, before = self.progress, (time.monotonic(), time.process_time())
-        step_losses = TrainingStep(self.network, self.recipe)
+        recipe, first, started = self.recipe, self.first, (time.monotonic(), time.process_time())
+        self.fabric.strategy.precision.load_state_dict(first.scaler)
+        self.module, self.stepper = self.fabric.setup(LossModule(self.network), self.adam, move_to_device=False)
         saved = validated = time.monotonic()
-        window: list[dict[str, Tensor]] = []
         workers = 0.0
         with stop_requests() as stop, self.bar() as bar:
-            task = bar.add_task("", total=self.recipe.steps, completed=first.step, note="")
-            for step, batch in enumerate(self.data, start=first.step):
-                window.append(self.update(step_losses(batch, step), step))
-                workers += batch.cpu_seconds if self.recipe.data.workers else 0.0
+            task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
+            for step in range(first.step, recipe.steps):
+                parts, unreadable, edge_weight = self.fetch(step, stop)
+                workers += sum(part.cpu_seconds for part in parts) if recipe.data.workers else 0.0
+                losses = self.gradients(parts, step, edge_weight)
+                cpu_seconds = time.process_time() - started[1] + workers
+                agreed = summed(self.fabric, {**losses, "stop": stop.is_set(), "cpu_seconds": cpu_seconds})
+                stopped, cpu_seconds = agreed.pop("stop") > 0, agreed.pop("cpu_seconds")
+                self.update(agreed, step)
                 now = time.monotonic()
                 self.progress = replace(
-                    first,
+                    self.progress,
                     step=step + 1,
-                    seconds=first.seconds + now - before[0],
-                    cpu_seconds=first.cpu_seconds + time.process_time() - before[1] + workers,
+                    seconds=first.seconds + now - started[0],
+                    cpu_seconds=first.cpu_seconds + cpu_seconds,
+                    unreadable=self.progress.unreadable + unreadable,
                 )
-                last = step + 1 == self.recipe.steps or stop.is_set()
-                if len(window) == LOG_STEPS or last:
-                    bar.update(task, completed=step + 1, note=self.log(window))
-                    window = []
-                score = self.validate is not None and now - validated > 60 * self.recipe.validate_minutes > 0
-                if last or score or now - saved > 60 * self.recipe.checkpoint_minutes:
+                self.journal.add(agreed)
+                last = step + 1 == recipe.steps or stopped
+                if len(self.journal.losses) == LOG_STEPS or last:
+                    bar.update(task, completed=step + 1, note=self.log())
+                score = self.validate is not None and now - validated > 60 * recipe.validate_minutes > 0
+                if last or score or now - saved > 60 * recipe.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
                 if score:
                     self.score()
                     validated = time.monotonic()
-                if stop.is_set():
+                if stopped:
                     raise KeyboardInterrupt
+        samples = self.progress.step * recipe.batch
+        return Outcome(samples, self.progress.unreadable, tuple(self.journal.reasons))
 
-    def update(self, losses: Losses, step: int) -> dict[str, Tensor]:
-        """One optimiser step; returns the loss's parts. Raises ConfigError when the loss is not finite."""
-        total = losses.total
-        if not torch.isfinite(total):
+    def fetch(self, step: int, stop: threading.Event) -> tuple[list[Batch], int, Tensor | None]:
+        """This process's parts of a step; and of the whole step how much couldn't be read, and its weight of edges.
+
+        Once the steps done are saved, raises in all processes VtmrError when one of them has no data or too much
+        couldn't be read, and KeyboardInterrupt when the signal to stop took the data's workers with it.
+        """
+        parts: list[Batch] = []
+        error: VtmrError | None = None
+        with self.clock.part("data"):
+            try:
+                parts = [next(self.data) for _ in range(self.recipe.compute.accumulate)]
+            except VtmrError as caught:
+                error = caught
+        if self.recipe.data.workers:
+            self.clock.add("data", sum(part.cpu_seconds for part in parts))
+        reasons = tuple(reason for part in parts for reason in part.unreadable)
+        weights = [weight for part in parts if (weight := self.losses_of.edge_weight(part)) is not None]
+        agreed = summed(
+            self.fabric,
+            {
+                "errors": error is not None,
+                "stops": stop.is_set(),
+                "unreadable": len(reasons),
+                "edges": sum(weights, torch.zeros(())),
+            },
+        )
+        unreadable = round(agreed["unreadable"])
+        if unreadable:
+            self.journal.complain(gathered(self.fabric, reasons))
+            error = error or self.too_much_unreadable(self.progress.unreadable + unreadable, step)
+        if agreed["errors"] or error is not None:
+            self.save_what_is_done()
+            if agreed["stops"]:
+                raise KeyboardInterrupt
+            raise self.ended(first_error(self.fabric, error))
+        edge_weight = torch.tensor(agreed["edges"], device=self.fabric.device) if weights else None
+        return parts, unreadable, edge_weight
+
+    def too_much_unreadable(self, unreadable: int, step: int) -> DataError | None:
+        """The error when more than a hundredth couldn't be read; a few are let pass in any run."""
+        samples = (step + 1) * self.recipe.batch
+        if unreadable <= UNREADABLE_SHARE * max(samples, SAMPLES_TO_JUDGE):
+            return None
+        return DataError(
+            f"{unreadable} draws for the first {samples} samples couldn't be read, more than {UNREADABLE_SHARE:.0%}; "
+            f"the first: {' '.join(self.journal.reasons)}"
+        )
+
+    def save_what_is_done(self) -> None:
+        """Logs and saves the steps since the last checkpoint, if there are any."""
+        if self.progress.step > self.saved_step:
+            self.log()
+            self.save()
+
+    def ended(self, error: VtmrError | None) -> VtmrError:
+        """The error, with what is left of the run."""
+        error = error or DataError("A process of the run has no data.")
+        if not self.progress.step:
+            return error
+        return type(error)(f"{error} {self.out} holds the run as of step {self.progress.step}: then add --resume.")
+
+    def gradients(self, parts: Sequence[Batch], step: int, edge_weight: Tensor | None) -> dict[str, Tensor]:
+        """Leaves the gradients of the whole batch in the network; returns what these parts add to its losses."""
+        sums: dict[str, Tensor] = {}
+        self.stepper.zero_grad(set_to_none=True)
+        for number, part in enumerate(parts, start=1):
+            compute = partial(self.losses_of, part.to(self.fabric.device), step, edge_weight)
+            with self.fabric.no_backward_sync(self.module, enabled=number < len(parts)):
+                losses = self.module(compute)
+                with self.clock.part("backward"):  # Fabric takes the mean over the processes, losses are to be added
+                    self.fabric.backward(losses.pop("total") * self.fabric.world_size)
+            sums = {name: value + sums[name] if sums else value for name, value in losses.items()}
+        return sums
+
+    def update(self, losses: Mapping[str, float], step: int) -> None:
+        """One optimiser step. Raises ConfigError when a loss is not finite."""
+        total = sum(value for name, value in losses.items() if name != "gate")
+        if not math.isfinite(total):
             raise ConfigError(
-                f"The loss is {total.item()} at step {step}: start a new run with --init {self.out / WEIGHTS} "
+                f"The loss is {total} at step {step}: start a new run with --init {self.out / WEIGHTS} "
                 "and a lower optimiser.lr."
             )
-        set_learning_rate(self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps))
-        self.adam.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        if self.recipe.optimiser.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
-        self.adam.step()
-        self.average.update(self.network, step)
-        return losses.parts
+        with self.clock.part("update"):
+            set_learning_rate(self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps))
+            if self.recipe.optimiser.clip_norm:
+                norm = self.recipe.optimiser.clip_norm
+                self.fabric.clip_gradients(self.module, self.stepper, max_norm=norm, error_if_nonfinite=False)
+            self.stepper.step()
+            self.average.update(self.network, step)
 
-    def log(self, window: Sequence[dict[str, Tensor]]) -> str:
-        """Appends the window's means to the log; returns them as a note for the bar."""
-        means = {part: float(torch.stack([row[part] for row in window]).mean()) for part in window[0]}
-        progress = self.progress
-        earlier = self.rows[-1] if self.rows else {"samples": 0, "seconds": 0.0}
-        samples = progress.step * self.recipe.batch
-        speed = (samples - earlier["samples"]) / max(1e-9, progress.seconds - earlier["seconds"])
-        row = {
-            "step": progress.step, "samples": samples, **means,
-            "lr": learning_rate(self.recipe.optimiser, progress.step - 1, self.recipe.steps),
-            "seconds": round(progress.seconds, 2), "cpu_seconds": round(progress.cpu_seconds, 2),
-            "samples_per_s": round(speed, 2),
-        }  # fmt: skip
-        self.rows.append(row)
-        with (self.out / LOG).open("w" if len(self.rows) == 1 else "a") as file:
-            file.write(json.dumps(row) + "\n")
-        return "  ".join([*(f"{part} {mean:.3f}" for part, mean in means.items()), f"{speed:.1f} samples/s"])
+    def log(self) -> str:
+        """Adds the steps since the last row to the log; returns a note for the bar."""
+        rate = learning_rate(self.recipe.optimiser, self.progress.step - 1, self.recipe.steps)
+        return self.journal.write(self.progress, self.progress.step * self.recipe.batch, rate, self.clock.taken())
 
     def save(self) -> None:
-        """The checkpoint and the loss curve."""
-        save_checkpoint(self.out, self.recipe, self.network, self.adam, self.average, self.spec, self.progress)
-        if self.rows:
-            plot_losses(self.rows, self.out / CURVE)
+        """The checkpoint and the loss curve, by the first process."""
+        self.saved_step = self.progress.step
+        if not self.fabric.is_global_zero:
+            return
+        progress = replace(self.progress, scaler=dict(self.fabric.strategy.precision.state_dict()))
+        save_checkpoint(self.out, self.recipe, self.network, self.adam, self.average, self.spec, progress)
+        if self.journal.rows:
+            plot_losses(self.journal.rows, self.out / CURVE)
 
     def score(self) -> None:
         """The figures of the weights just saved."""
-        if self.validate is not None:
+        if self.validate is not None and self.fabric.is_global_zero:
             row = {"step": self.progress.step, **self.validate(self.out)}
             with (self.out / SCORES).open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -225,23 +338,5 @@ class Training:
         """The progress bar: steps, losses, samples per second, time left."""
         return Bar(
             TextColumn(self.recipe.name), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(), disable=not self.fabric.is_global_zero,
         )  # fmt: skip
-
-
-def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
-    """The rows of an interrupted run up to its saved step; the file is cut there, so that no step is logged twice."""
-    rows = []
-    lines = path.read_text().splitlines() if path.exists() else []
-    for line in lines:
-        try:
-            row = json.loads(line)
-            over = row["step"] > steps
-        except (ValueError, KeyError, TypeError):  # a line that was cut when the run was killed
-            break
-        if over:
-            break
-        rows.append(row)
-    if len(rows) < len(lines):
-        write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    return rows

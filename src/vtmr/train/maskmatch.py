@@ -16,7 +16,6 @@ from vtmr.losses import matching_loss, normalised_focal_loss
 from vtmr.masks import Mask, iou
 from vtmr.perturb import REACHABLE, perturb_to_iou
 from vtmr.train.chain import Chain
-from vtmr.train.clicks import Rng
 from vtmr.train.recipe import MaskMatchRecipe
 
 MOST_CLAMPED = 0.2  # a perturbation this much better than the first mask is no match for it (facts.md §E.3)
@@ -30,9 +29,7 @@ class SecondChain:
     chain: Chain
 
 
-def second_chain(
-    first_mask: Tensor, last: Chain, threshold: float, recipe: MaskMatchRecipe, rng: Rng
-) -> SecondChain | None:
+def second_chain(first_mask: Tensor, last: Chain, threshold: float, recipe: MaskMatchRecipe) -> SecondChain | None:
     """The beginning of the second chain: perturbed masks as good as the first ones, and one click; None without any.
 
     first_mask: M'01, probabilities B x 1 x S x S. last: the first chain at its end, with M01. A sample counts where
@@ -44,17 +41,17 @@ def second_chain(
         good = iou(binary(last.prev_mask[i], threshold), gt_mask) > recipe.alpha
         if good and target >= REACHABLE[0] - MOST_CLAMPED:
             samples.append(i)
-            starts.append(perturb_to_iou(gt_mask, target, rng)[0])
+            starts.append(perturb_to_iou(gt_mask, target, last.rngs[i])[0])
     if not samples:
         return None
-    chain = Chain.blank([()] * len(samples), [last.gt_masks[i] for i in samples])
-    chain = chain.continued(torch.from_numpy(np.stack(starts))[:, None].float(), rng)
-    return SecondChain(torch.tensor(samples), chain)
+    chain = Chain.blank([()] * len(samples), [last.gt_masks[i] for i in samples], [last.rngs[i] for i in samples])
+    chain = chain.continued(torch.from_numpy(np.stack(starts))[:, None].float().to(first_mask.device))
+    return SecondChain(torch.tensor(samples, device=first_mask.device), chain)
 
 
 def binary(prob: Tensor, threshold: float) -> Mask:
     """1 x S x S probabilities as a bool mask S x S."""
-    return np.asarray(prob[0].numpy() > threshold)
+    return np.asarray(prob[0].cpu().numpy() > threshold)
 
 
 def match_loss(logits: Tensor, reference: Tensor, gt: Tensor, recipe: MaskMatchRecipe) -> Tensor:

@@ -23,9 +23,14 @@ def freeze(network: InteractiveNetwork, names: tuple[str, ...]) -> None:
 
 
 def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.optim.Adam:
-    """Groups "new" (factor 1) and "encoder"; each group keeps its factor for `set_learning_rate`."""
+    """Groups "new" (factor 1) and "encoder"; each group keeps its factor for `set_learning_rate`.
+
+    Raises ConfigError when everything is frozen.
+    """
     encoder = {id(p) for p in network.encoder.parameters()}
     trained = [p for p in network.parameters() if p.requires_grad]
+    if not trained:
+        raise ConfigError("optimiser.frozen leaves no part to train: take some of its names out.")
     groups = [
         {"params": [p for p in trained if id(p) not in encoder], "factor": 1.0},
         {"params": [p for p in trained if id(p) in encoder], "factor": recipe.encoder_factor},

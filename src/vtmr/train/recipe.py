@@ -15,6 +15,10 @@ from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel, require_keys
 
 PRECISIONS = ("float32", "bfloat16")
+HAVE_STUFF = frozenset({"cocolvis"})
+HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
+ACCELERATORS = ("auto", "cpu", "cuda")
+COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 INIT_CLICKS = ("multi", "single", "mixed")
 MATCH_AVERAGES = ("all", "selected")
 MATCH_LOSSES = ("match", "supervised")
@@ -81,6 +85,15 @@ class DataRecipe:
             "data.paste_weight is set but no source has cut_outs = true.",
         )
         require(self.workers >= 0, f"data.workers is {self.workers}: expected 0 or more.")
+        readers = {s.reader for s in self.sources}
+        for name, share, known in (
+            ("stuff_share", self.stuff_share, HAVE_STUFF),
+            ("merge_share", self.merge_share, HAVE_INSTANCES),
+        ):
+            require(
+                not share or bool(readers & known),
+                f"data.{name} is {share}, but only sources of {', '.join(sorted(known))} have any: leave it out.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +175,10 @@ class MaskMatchRecipe:
         for name, known in (("average", MATCH_AVERAGES), ("loss", MATCH_LOSSES)):
             value = getattr(self, name)
             require(value in known, f"maskmatch.{name} is {value!r}: expected one of {', '.join(known)}.")
+        require(
+            self.loss == "match" or (self.average == "all" and not self.two_sided),
+            'maskmatch.loss is "supervised", which average and two_sided contradict: leave them out.',
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +231,35 @@ class OptimiserRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputeRecipe:
+    """What a run is computed on. The batch is that of the whole step: `accumulate` parts of every process make it up.
+
+    accelerator: "auto" takes CUDA where there is any. devices: processes on each of `nodes` machines, one a GPU; under
+    torchrun both are its own. precision: of the passes that learn, "bfloat16" and "float16" as autocast has them.
+    sync_batch_norm: statistics over all processes (CUDA alone); else each has its own and the first one's are kept.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "float32"
+    accumulate: int = 1
+    sync_batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("accelerator", ACCELERATORS), ("precision", COMPUTE_PRECISIONS)):
+            value = getattr(self, name)
+            require(value in known, f"compute.{name} is {value!r}: expected one of {', '.join(known)}.")
+        for name in ("devices", "nodes", "accumulate"):
+            value = getattr(self, name)
+            require(value > 0, f"compute.{name} is {value}: expected at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner.
 
+    no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`.
     encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
     """
 
@@ -235,6 +278,7 @@ class Recipe:
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
     losses: LossRecipe = field(default_factory=LossRecipe)
+    compute: ComputeRecipe = field(default_factory=ComputeRecipe)
     maskmatch: MaskMatchRecipe | None = None
     encoder_weights: str | None = None
 
@@ -247,6 +291,10 @@ class Recipe:
         require(
             self.no_grad_precision in PRECISIONS,
             f"no_grad_precision is {self.no_grad_precision!r}: expected one of {', '.join(PRECISIONS)}.",
+        )
+        require(
+            self.batch % self.compute.accumulate == 0,
+            f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch must divide evenly.",
         )
 
     @property

@@ -17,11 +17,12 @@ from vtmr.pyramid import crop_resized
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
-from vtmr.train.refiner_targets import GridBox, draw_focus_box, edge_band
+from vtmr.train.refiner_targets import draw_focus_box, edge_band
 from vtmr.types import Click, Image
 from vtmr.zoom import Warp, warp_towards
 
 ATTEMPTS = 200
+UNREADABLE_DRAWS = 10
 MAX_AREA_SHARE = 0.9
 SINGLE_COMPONENT_SHARE = 0.3
 CUT_OUT_MIN_AREA = 1500
@@ -33,6 +34,7 @@ class Sample:
 
     image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
     the image's grid; clicks: initial ones in that grid. Of a zoomed sample all of this is in the zoomed grid.
+    unreadable: what was drawn before and couldn't be read, as sentences.
     """
 
     image: Image
@@ -42,6 +44,7 @@ class Sample:
     patch_edge: Mask
     focus: tuple[float, float, float, float]
     clicks: tuple[Click, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,23 @@ class Sampler:
         self.donor_shares = counts / counts.sum() if len(counts) else counts
 
     def draw(self, rng: Rng) -> Sample:
-        """One sample. Raises DataError when ATTEMPTS draws give no usable object."""
+        """One sample; what can't be read is noted and the next draw takes its place.
+
+        Raises DataError when ATTEMPTS draws give no usable object, or when more than UNREADABLE_DRAWS can't be read.
+        """
+        unreadable: list[str] = []
         for _ in range(ATTEMPTS):
             choice = int(rng.choice(len(self.shares), p=self.shares))
-            labelled = self.compose(rng) if choice == len(self.sources) else self.pick(self.sources[choice], rng)
+            try:
+                labelled = self.compose(rng) if choice == len(self.sources) else self.pick(self.sources[choice], rng)
+            except DataError as error:
+                unreadable.append(str(error))
+                if len(unreadable) > UNREADABLE_DRAWS:
+                    raise DataError(f"{len(unreadable)} draws for one sample couldn't be read: {error}") from error
+                continue
             sample = self.crop(labelled, rng) if labelled is not None else None
             if sample is not None:
-                return sample
+                return replace(sample, unreadable=tuple(unreadable))
         raise DataError(
             f"{ATTEMPTS} draws in a row gave no object of {self.recipe.data.min_object_px} px or more: "
             "check the data sets or lower data.min_object_px."
@@ -187,7 +200,7 @@ class Sampler:
             patch=image_on(grid, labelled.image, focus_box),
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
-            focus=on_grid(grid, focus_box),
+            focus=grid.box_to_grid(focus_box),
             clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second)),
         )
 
@@ -223,21 +236,15 @@ def image_on(grid: Frame | Warp, image: Image, part: Box | None = None) -> Image
     On a zoomed grid the part is zoomed as well, so that it lies straight over its place in the grid.
     """
     if isinstance(grid, Warp):
-        return grid.sample(image, on_grid(grid, part) if part else None)
+        return grid.sample(image, grid.box_to_grid(part) if part else None)
     return crop_resized(image, part or grid.box, grid.width)
 
 
 def mask_on(grid: Frame | Warp, mask: Mask, part: Box | None = None) -> Mask:
     """A mask of the image in the same way, by majority: bool S x S."""
     if isinstance(grid, Warp):
-        return grid.sample_mask(mask, on_grid(grid, part) if part else None)
+        return grid.sample_mask(mask, grid.box_to_grid(part) if part else None)
     return resample_mask(mask, part or grid.box, grid.width)
-
-
-def on_grid(grid: Frame | Warp, box: Box) -> GridBox:
-    """A box of image pixels as (x0, y0, x1, y1) in grid units."""
-    (x0, y0), (x1, y1) = grid.to_grid(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
-    return float(x0), float(y0), float(x1), float(y1)
 
 
 def resample_mask(mask: Mask, box: Box, size: int) -> Mask:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vtmr.losses import boundary_focal_loss, normalised_focal_loss
+from vtmr.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
-from vtmr.train.batches import Batch, click_maps, step_rng
+from vtmr.train.batches import Batch, click_maps, click_rngs, step_rng
 from vtmr.train.chain import Chain
 from vtmr.train.clicks import Rng
+from vtmr.train.clock import Clock
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
@@ -23,7 +26,7 @@ AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [f
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over the batch; the refiner's are over its share of it.
+    """Means over the step's batch, the refiner's over its share of it; of a part of the batch, what it adds to them.
 
     match: MaskMatch's term, weighted; gate: the share of samples that it counts. Both None where the recipe has none.
     """
@@ -50,8 +53,8 @@ class Losses:
 
 def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     """uint8 B x 3 x S x S as the network wants it, channels last."""
-    mean = torch.tensor(normalisation.mean)[None, :, None, None]
-    std = torch.tensor(normalisation.std)[None, :, None, None]
+    mean = torch.tensor(normalisation.mean, device=image.device)[None, :, None, None]
+    std = torch.tensor(normalisation.std, device=image.device)[None, :, None, None]
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
@@ -65,35 +68,44 @@ def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
 
 
 class TrainingStep:
-    """Computes the losses of a batch. All randomness comes from (seed, step)."""
+    """Computes the losses of a batch, or of a part of it. All randomness comes from (seed, step, position)."""
 
-    def __init__(self, network: InteractiveNetwork, recipe: Recipe) -> None:
+    def __init__(self, network: InteractiveNetwork, recipe: Recipe, clock: Clock | None = None) -> None:
         self.network = network
         self.recipe = recipe
         self.spec = network.spec
+        self.clock = clock or Clock()
         self.early_frozen = not any(p.requires_grad for p in network.early_parameters())
 
-    def __call__(self, batch: Batch, step: int) -> Losses:
-        rng = step_rng(self.recipe.seed, step)
-        torch.manual_seed(int(rng.integers(2**31)))  # dropout
-        image = normalised(batch.image, self.spec.coarse_normalisation)
+    def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
+        """edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says that it counts."""
+        recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
+        torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])  # dropout: the parts' are not the same
         matching = self.matching(rng)
-        c1, chain, second = self.chains(image, batch, matching, rng)
-        set_training(self.network, self.recipe)
-        c1 = c1 if self.early_frozen else self.network.early(image)
-        logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
-        coarse = normalised_focal_loss(logits, batch.gt.float()).mean()
-        if auxiliary is not None:
-            coarse = coarse + AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary, batch.gt.float())
-        refined, edge = self.refiner_losses(batch, chain, logits, features)
-        if self.recipe.maskmatch is None:
+        steps = int(rng.integers(recipe.clicks.max_steps + 1))
+        image = normalised(batch.image, self.spec.coarse_normalisation)
+        with self.clock.part("chains"):
+            rngs = click_rngs(recipe.seed, step, batch.positions)
+            c1, chain, second = self.chains(image, batch, matching, steps, rngs)
+        set_training(self.network, recipe)
+        with self.clock.part("coarse"):
+            c1 = c1 if self.early_frozen else self.network.early(image)
+            logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
+            logits, gt, share = logits.float(), batch.gt.float(), len(logits) / batch.whole
+            coarse = normalised_focal_loss(logits, gt).sum() / batch.whole
+            if auxiliary is not None:
+                coarse = coarse + share * AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary.float(), gt)
+        with self.clock.part("refiner"):
+            refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
+        if recipe.maskmatch is None:
             return Losses(coarse, refined, edge)
-        match = torch.zeros(())
-        if matching is not None and second is not None:
-            picked = second.samples
-            other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
-            match = match_loss(other, logits[picked], batch.gt[picked], matching).sum() / len(logits)
-        gate = torch.tensor((len(second.samples) if second else 0) / len(logits))
+        with self.clock.part("match"):
+            match = logits.new_zeros(())
+            if matching is not None and second is not None:
+                picked = second.samples
+                other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
+                match = match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum() / batch.whole
+            gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
         return Losses(coarse, refined, edge, match, gate)
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
@@ -105,53 +117,71 @@ class TrainingStep:
 
     @torch.no_grad()
     def chains(
-        self, image: Tensor, batch: Batch, matching: MaskMatchRecipe | None, rng: Rng
+        self, image: Tensor, batch: Batch, matching: MaskMatchRecipe | None, steps: int, rngs: Sequence[Rng]
     ) -> tuple[Tensor, Chain, SecondChain | None]:
-        """Features at stride 4, and what the passes that learn are fed: after K further clicks, 0 to max_steps.
+        """Features at stride 4, and what the passes that learn are fed: after K = `steps` further clicks.
 
         With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
         """
         self.network.eval()
         low = self.recipe.no_grad_precision == "bfloat16"
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        with torch.autocast(image.device.type, torch.bfloat16) if low else nullcontext():
             c1 = self.network.early(image)
-            chain = Chain.blank(batch.clicks, batch.gt_masks)
-            steps = int(rng.integers(self.recipe.clicks.max_steps + 1))
+            chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
             if matching is not None:
-                chain = self.advanced(c1, chain, 1, rng)
+                chain = self.advanced(c1, chain, 1)
             first_mask = chain.prev_mask
-            chain = self.advanced(c1, chain, steps, rng)
+            chain = self.advanced(c1, chain, steps)
             second = None
             if matching is not None:
-                second = second_chain(first_mask, chain, self.spec.threshold, matching, rng)
+                second = second_chain(first_mask, chain, self.spec.threshold, matching)
             if second is not None:
-                second = replace(second, chain=self.advanced(c1[second.samples], second.chain, steps, rng))
+                second = replace(second, chain=self.advanced(c1[second.samples], second.chain, steps))
         return c1.float(), chain, second
 
-    def advanced(self, c1: Tensor, chain: Chain, steps: int, rng: Rng) -> Chain:
+    def advanced(self, c1: Tensor, chain: Chain, steps: int) -> Chain:
         """Some passes and clicks further."""
         for _ in range(steps):
             logits, _ = self.network.late(c1, chain.maps(self.spec))
-            chain = chain.continued(torch.sigmoid(logits.float()), rng)
+            chain = chain.continued(torch.sigmoid(logits.float()))
         return chain
 
-    def refiner_losses(self, batch: Batch, chain: Chain, logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Refined and edge loss on the first `recipe.refined` samples; zeros when there are none or no refiner."""
-        n = self.recipe.refined if self.spec.refines else 0
-        if not n:
-            return torch.zeros(()), torch.zeros(())
+    def refiner_losses(
+        self, batch: Batch, chain: Chain, logits: Tensor, features: Tensor, edge_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Refined and edge loss on the samples that train the refiner; zeros when there are none or no refiner."""
+        refiner = self.network.refiner
+        n, whole = batch.refined(self.recipe.refined), min(self.recipe.refined, batch.whole)
+        if refiner is None or not whole:
+            return logits.new_zeros(()), logits.new_zeros(())
+        if not n:  # the other processes wait for the gradients of every parameter
+            nothing = torch.stack([p.sum() for p in refiner.parameters()]).sum() * 0
+            return nothing, nothing
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
         size = self.spec.input_size
         in_patch = [
             [Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive) for c in sample]
             for sample, (x0, y0, x1, y1) in zip(chain.clicks[:n], batch.focus[:n].tolist(), strict=True)
         ]
-        discs = click_maps(in_patch, self.spec.refine_disc_radius, size).contiguous(memory_format=torch.channels_last)
+        discs = click_maps(in_patch, self.spec.refine_disc_radius, size).to(patch.device)
+        discs = discs.contiguous(memory_format=torch.channels_last)
         refined, edge = self.network.refine(patch, discs, logits[:n], features[:n], batch.focus[:n])
+        refined, edge = refined.float(), edge.float()
         gt, band = batch.patch_gt[:n].float(), batch.patch_edge[:n].float()
         losses = self.recipe.losses
         by_boundary, by_entropy = losses.refined == "boundary", losses.edge == "cross_entropy"
-        return (
-            boundary_focal_loss(refined, gt, band) if by_boundary else normalised_focal_loss(refined, gt).mean(),
-            F.binary_cross_entropy_with_logits(edge, band) if by_entropy else normalised_focal_loss(edge, band).mean(),
+        entropy = (
+            F.binary_cross_entropy_with_logits(edge, band) * n if by_entropy else normalised_focal_loss(edge, band)
         )
+        return (
+            boundary_focal_loss(refined, gt, band, edge_weight)
+            if by_boundary
+            else normalised_focal_loss(refined, gt).sum() / whole,
+            entropy.sum() / whole,
+        )
+
+    def edge_weight(self, batch: Batch) -> Tensor | None:
+        """What a part of a batch adds to the weight that its refined losses are divided by; None where none is."""
+        if self.recipe.losses.refined != "boundary" or self.network.refiner is None:
+            return None
+        return boundary_weights(batch.patch_edge[: batch.refined(self.recipe.refined)].float()).sum()
