@@ -48,5 +48,5 @@ $(BIN)/python:
 
 .venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
-	$(INSTALL) -e '.[train,bench,dev]'
+	$(INSTALL) -e '.[train,bench,cluster,dev]'
 	touch $@ .venv/.installed-base

@@ -1,4 +1,4 @@
-"""`vtmr models`, `demo`, `evaluate`, `export` and `train`: what they hand on, what they refuse."""
+"""`vtmr models`, `demo`, `export` and `train`: what they hand on, what they refuse."""
 
 from __future__ import annotations
 
@@ -76,91 +76,6 @@ def test_the_demo_refuses_a_file_as_folder(command: Command, photo: Path) -> Non
     command("demo", "--out", photo).assert_refused("shapes.png", "folder")
 
 
-@pytest.mark.usefixtures("colour_network")
-@pytest.mark.parametrize(
-    ("flags", "fragments"),
-    [
-        (["--data", "grabcut"], ("'grabcut'", "NAME=PATH")),
-        (["--data", "=x"], ("'=x'", "NAME=PATH")),
-        (["--data", "grabcut=nowhere"], ("nowhere", "doesn't exist")),
-        (["--data", "grabcut=.", "--data", "grabcut=."], ("named twice",)),
-        (["--data", "grabcut=.", "--limit", "0"], ("--limit", "'0'")),
-        (["--data", "grabcut=.", "--zoom", "late"], ("'late'", "paper, eager, off")),
-        (["--data", "grabcut=.", "--zoom", "paper=0.5"], ("'paper=0.5'", "eager=WEIGHT")),
-        (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
-        (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
-    ],
-)
-def test_evaluate_refuses_data_it_cannot_read(
-    command: Command, tmp_path: Path, flags: list[str], fragments: tuple[str, ...]
-) -> None:
-    command("evaluate", *flags, "--out", tmp_path / "out").assert_refused(*fragments)
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def benchmark_call(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The arguments that the benchmark is called with."""
-    calls: list[Any] = []
-    monkeypatch.setattr("vtmr.cli.evaluate.run_benchmark", lambda *arguments: calls.extend(arguments))
-    return calls
-
-
-@pytest.mark.usefixtures("colour_network")
-def test_evaluate_hands_data_model_and_limit_to_the_benchmark(
-    command: Command, tmp_path: Path, benchmark_call: list[Any]
-) -> None:
-    model = tmp_path / "m.onnx"
-    model.write_bytes(b"weights")
-    flags = ("--data", f"grabcut={tmp_path}", "--data", "pairs=.", "--model", model, "--limit", 3)
-    result = command("evaluate", *flags, "--out", tmp_path / "out")
-    assert result.code == 0, result.err
-    data, predictor, info, out, limit, _ = benchmark_call
-    assert data == [("grabcut", tmp_path), ("pairs", Path())]
-    assert predictor.name == info.name == "colour"
-    # printf weights | sha256sum
-    assert info.sha256 == "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
-    assert (info.threshold, info.threads, out, limit) == (0.5, 1, tmp_path / "out", 3)
-
-
-@pytest.mark.parametrize(
-    ("flags", "zoom"),
-    [
-        ([], "paper"),
-        (["--zoom", "off"], "off"),
-        (["--zoom", "eager"], "eager"),
-        (["--zoom", "eager=0.25"], "eager=0.25"),
-    ],
-)
-@pytest.mark.usefixtures("colour_network")
-def test_evaluate_measures_with_another_zoom(
-    command: Command, tmp_path: Path, benchmark_call: list[Any], flags: list[str], zoom: str
-) -> None:
-    """Without the flag, the model's own, which is the paper's by default."""
-    model = tmp_path / "m.onnx"
-    model.write_bytes(b"weights")
-    result = command("evaluate", "--data", "pairs=.", "--model", model, "--out", tmp_path / "out", *flags)
-    assert result.code == 0, result.err
-    _, predictor, info, *_ = benchmark_call
-    assert str(info.zoom) == zoom
-    assert info.zoom == predictor.zoom
-
-
-@pytest.mark.usefixtures("colour_network")
-def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("vtmr.cli.evaluate.run_benchmark", interrupt)
-    model = tmp_path / "m.onnx"
-    model.write_bytes(b"weights")
-    result = command("evaluate", "--data", f"grabcut={tmp_path}", "--model", model, "--out", "o")
-    assert result.code == 130
-    assert "run the same command again" in result.err
-
-
 @pytest.mark.parametrize(
     ("name", "content", "fragments"),
     [
@@ -177,11 +92,6 @@ def test_files_that_are_no_model(
         (tmp_path / name).write_bytes(content)
     command("segment", photo, "--click", "5,5", "--model", tmp_path / name).assert_refused(*fragments)
     assert not (tmp_path / "shapes.mask.png").exists()
-
-
-def test_a_device_asks_for_a_file(command: Command, tmp_path: Path) -> None:
-    flags = ("--data", f"grabcut={tmp_path}", "--model", "no.safetensors", "--device", "cpu", "--out", tmp_path / "o")
-    command("evaluate", *flags).assert_refused("no.safetensors")
 
 
 def test_train_refuses_a_recipe_that_is_not_there(command: Command, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A run's folder: what it was made with (run.json), and whether it may be continued."""
+"""A run's folder: what it was made with (run.json), what it plays (objects.json), and whether it may be continued."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,36 @@ import cv2
 
 from vtmr import provenance
 from vtmr.atomic import write_atomically
-from vtmr.bench.protocol import ModelInfo, Protocol
+from vtmr.bench.protocol import ModelInfo, Protocol, Shard
 from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
-from vtmr.errors import ConfigError, DataError, InputError
+from vtmr.errors import ConfigError, DataError, InputError, VtmrError
+from vtmr.spec import ZoomKernel, ZoomSchedule
 
 RUN = "run.json"
+OBJECTS = "objects.json"
+Settings = dict[str, Any]
+Sitting = dict[str, Any]
 
 
-def settings_of(protocol: Protocol, model: ModelInfo, objects: Iterable[ObjectKey]) -> dict[str, Any]:
-    """What all records of one folder share: protocol, model, versions, threads and the objects of each data set.
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """What a folder says of its run. objects: all of them, in the samples' order, in a shard's folder too."""
 
-    objects: what names each sample. A data set is known by its objects' names, not by its path, so that a run can be
-    continued on a copy elsewhere.
+    protocol: Protocol
+    model: ModelInfo
+    shard: Shard | None
+    objects: tuple[ObjectKey, ...]
+    settings: Settings
+    sittings: tuple[Sitting, ...]
+
+
+def settings_of(
+    protocol: Protocol, model: ModelInfo, objects: Iterable[ObjectKey], shard: Shard | None = None
+) -> Settings:
+    """What all records of one folder share: protocol, model, versions, threads, each data set's objects, the shard.
+
+    objects: what names each sample of the whole run. A data set is known by its objects' names, not by its path, so
+    that a run can be continued on a copy elsewhere.
     """
     datasets: dict[str, list[ObjectKey]] = {}
     for key in objects:
@@ -41,15 +59,19 @@ def settings_of(protocol: Protocol, model: ModelInfo, objects: Iterable[ObjectKe
             name: {"objects": len(found), "names_sha256": hashlib.sha256(json.dumps(found).encode()).hexdigest()}
             for name, found in datasets.items()
         },
+        "shard": shard and asdict(shard),
     }
-    loaded: dict[str, Any] = json.loads(json.dumps(settings))  # lists for tuples, as a stored run has them
+    loaded: Settings = json.loads(json.dumps(settings))  # lists for tuples, as a stored run has them
     return loaded
 
 
-def open_folder(out: Path, settings: dict[str, Any]) -> list[Record]:
-    """Makes or reopens a run's folder and returns the records of the objects that it holds finished.
+def open_folder(
+    out: Path, settings: Settings, objects: Sequence[ObjectKey], data: Mapping[str, Path] | None = None
+) -> list[Record]:
+    """Makes or reopens a run's folder and returns the records of the runs of objects that it holds finished.
 
-    An unfinished last object and a cut last line are removed from the file; this sitting is noted in run.json.
+    An unfinished last object and a cut last line are removed from the file; this sitting is noted in run.json, with
+    the folders of the data sets where `data` says them.
     Raises ConfigError when the folder holds a run with other settings, DataError when its files are damaged,
     InputError when it can't be written.
     """
@@ -59,19 +81,59 @@ def open_folder(out: Path, settings: dict[str, Any]) -> list[Record]:
         raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
     sittings = _former_sittings(out, settings)
     records = read_records(out) if (out / RECORDS).exists() else []
-    run = {"settings": settings, "sittings": [*sittings, _sitting()]}
-    write_atomically(out / RUN, (json.dumps(run, indent=2, ensure_ascii=False) + "\n").encode())
+    write_run(out, settings, [*sittings, _sitting(data or {})], objects)
     replace_records(out, records)
     return records
 
 
-def _former_sittings(out: Path, settings: dict[str, Any]) -> list[dict[str, str]]:
+def write_run(folder: Path, settings: Settings, sittings: Sequence[Sitting], objects: Sequence[ObjectKey]) -> None:
+    """Writes run.json and objects.json, each whole or not at all. Raises InputError."""
+    names = ",\n".join(json.dumps(key, ensure_ascii=False) for key in objects)
+    write_atomically(folder / OBJECTS, f"[\n{names}\n]\n".encode())
+    run = {"settings": settings, "sittings": list(sittings)}
+    write_atomically(folder / RUN, (json.dumps(run, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_run(folder: Path) -> StoredRun:
+    """What a folder's run.json and objects.json say; without the latter, `objects` is empty. Raises DataError."""
+    if not (folder / RUN).exists():
+        raise DataError(f"{folder} holds no {RUN}: expected the folder of a vtmr evaluate run.")
+    stored = _read_json(folder / RUN)
+    settings = _completed(stored["settings"])
+    try:
+        model = dict(settings["model"])
+        if model["zoom"] is not None:
+            kernel = ZoomKernel(**model["zoom"]["kernel"])
+            model["zoom"] = ZoomSchedule(**{**model["zoom"], "kernel": kernel})
+        names = json.loads((folder / OBJECTS).read_bytes()) if (folder / OBJECTS).exists() else []
+        return StoredRun(
+            Protocol.from_values(settings["protocol"], f"The protocol in {folder / RUN}"),
+            ModelInfo(**model),
+            Shard(**settings["shard"]) if settings["shard"] else None,
+            tuple((str(d), str(s), str(i), str(o)) for d, s, i, o in names),
+            settings,
+            tuple(stored["sittings"]),
+        )
+    except (ValueError, KeyError, TypeError, OSError, VtmrError) as error:
+        raise DataError(f"{folder}'s {RUN} or {OBJECTS} is damaged ({error}): run the evaluation anew.") from error
+
+
+def differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, Any, Any]]:
+    """Every leaf that two nested settings don't share, as (dotted name, former value, present value)."""
+    if isinstance(was, dict) and isinstance(is_now, dict):
+        for key in [*was, *(key for key in is_now if key not in was)]:
+            yield from differences(was.get(key), is_now.get(key), f"{name}.{key}" if name else key)
+    elif was != is_now:
+        yield name, was, is_now
+
+
+def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
     if not (out / RUN).exists():
         if (out / RECORDS).exists():
             raise ConfigError(f"{out} holds records but no {RUN} that says how they were made: use a new folder.")
         return []
-    former = _read(out / RUN)
-    for name, was, is_now in _differences(_completed(former["settings"]), settings):
+    former = _read_json(out / RUN)
+    for name, was, is_now in differences(_completed(former["settings"]), settings):
         raise ConfigError(
             f"{out} holds a run with {name} = {json.dumps(was)}, this one has {json.dumps(is_now)}: "
             "use a new folder, or the former setting."
@@ -79,7 +141,7 @@ def _former_sittings(out: Path, settings: dict[str, Any]) -> list[dict[str, str]
     return list(former["sittings"])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Settings:
     try:
         run = json.loads(path.read_bytes())
         if not (isinstance(run, dict) and isinstance(run["settings"], dict) and isinstance(run["sittings"], list)):
@@ -89,24 +151,15 @@ def _read(path: Path) -> dict[str, Any]:
     return run
 
 
-def _completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Stored settings with the defaults of rules that vtmr didn't have when they were written."""
+def _completed(settings: Settings) -> Settings:
+    """Stored settings with the defaults of what vtmr didn't have when they were written."""
     defaults = {"protocol": asdict(Protocol()), "model": asdict(ModelInfo(""))}
     filled = {name: values | settings.get(name, {}) for name, values in defaults.items()}
-    completed: dict[str, Any] = json.loads(json.dumps(settings | filled))
+    completed: Settings = json.loads(json.dumps({"shard": None} | settings | filled))
     return completed
 
 
-def _differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, Any, Any]]:
-    """Every leaf that two nested settings don't share, as (dotted name, former value, present value)."""
-    if isinstance(was, dict) and isinstance(is_now, dict):
-        for key in [*was, *(key for key in is_now if key not in was)]:
-            yield from _differences(was.get(key), is_now.get(key), f"{name}.{key}" if name else key)
-    elif was != is_now:
-        yield name, was, is_now
-
-
-def _sitting() -> dict[str, str]:
+def _sitting(data: Mapping[str, Path]) -> Sitting:
     """Where and when this process works on the run: it may differ between sittings, so it is noted for each."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,4 +168,5 @@ def _sitting() -> dict[str, str]:
         "system": platform.platform(),
         "cpu": provenance.processor(),
         "cores": str(os.cpu_count()),
+        "data": {name: str(path.resolve()) for name, path in data.items()},
     }

@@ -1,9 +1,11 @@
-"""Plays the robot user against a predictor, through the same `Session` that the annotation app uses."""
+"""A whole run of the benchmark: which objects are left to play, who plays them, and where their records go."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vtmr.bench.folder import open_folder, settings_of
 from vtmr.bench.playing import key_of, play
-from vtmr.bench.protocol import ModelInfo, Protocol
-from vtmr.bench.records import Record, append_records, name_of, read_records
+from vtmr.bench.protocol import ModelInfo, Protocol, Shard
+from vtmr.bench.records import Key, Record, append_records, name_of, read_records, replace_records
 from vtmr.bench.report import print_table, summarise, write_summary
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import ConfigError, DataError
 from vtmr.types import Predictor
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One object to play once. place: of its sample among all, from 0; key: its name and the repeat."""
+
+    place: int
+    key: Key
+
+
+Team = Callable[[Sequence[Task], Protocol], Generator[list[Record]]]
+"""Who plays: yields each task's records as soon as it is done, in any order, and stops its work when it is closed."""
 
 
 def run_benchmark(
@@ -28,22 +42,35 @@ def run_benchmark(
     limit: int | None = None,
     protocol: Protocol | None = None,
     console: Console | None = None,
+    *,
+    shard: Shard | None = None,
+    team: Team | None = None,
 ) -> dict[str, Any]:
     """Evaluates a predictor on data sets, given as (name, path), and returns what summary.json then holds.
 
-    limit: only the first so many objects of each. Writes records.jsonl, run.json, summary.json and table.md into
-    `out`, continues an interrupted run there, prints the table. Raises ConfigError, DataError and InputError.
+    limit: only the first so many objects of each. shard, team: see `evaluate`. Writes records.jsonl, run.json,
+    objects.json, summary.json and table.md into `out`, continues an interrupted run there, prints the table.
+    Raises ConfigError, DataError and InputError.
     """
     protocol, console = protocol or Protocol(), console or Console()
-    counts = Counter(name for name, _ in data)
-    if not counts or max(counts.values()) > 1:
-        raise ConfigError(f"The data sets are {', '.join(counts.elements()) or 'none'}: expected each of them once.")
-    samples = [sample for name, path in data for sample in open_benchmark(name, path, limit)]
-    records = evaluate(samples, predictor, protocol, out, model=model, console=console)
+    samples = open_benchmarks(data, limit)
+    records = evaluate(
+        samples, predictor, protocol, out, model=model, console=console, shard=shard, team=team, data=dict(data)
+    )
     summary = summarise(records, protocol)
     write_summary(out, summary, protocol, model)
     print_table(summary, protocol, model, console)
+    if shard is not None:
+        console.print(f"This is shard {shard} alone: vtmr evaluate merge makes one table of all.", highlight=False)
     return summary
+
+
+def open_benchmarks(data: Sequence[tuple[str, Path]], limit: int | None = None) -> list[EvalSample]:
+    """The samples of data sets given as (name, path), the first `limit` of each. Raises ConfigError, DataError."""
+    counts = Counter(name for name, _ in data)
+    if not counts or max(counts.values()) > 1:
+        raise ConfigError(f"The data sets are {', '.join(counts.elements()) or 'none'}: expected each of them once.")
+    return [sample for name, path in data for sample in open_benchmark(name, path, limit)]
 
 
 def evaluate(
@@ -54,25 +81,67 @@ def evaluate(
     *,
     model: ModelInfo | None = None,
     console: Console | None = None,
+    shard: Shard | None = None,
+    team: Team | None = None,
+    data: Mapping[str, Path] | None = None,
 ) -> list[Record]:
-    """Plays all samples and returns their records, read again from `out`/records.jsonl.
+    """Plays all samples and returns their records in the samples' order, read again from `out`/records.jsonl.
 
     An object's records are appended when it ends; objects that a former, interrupted run finished in this folder
-    are not played again. console: where progress is shown, None for none. Raises ConfigError when the folder holds
-    a run with other settings, DataError for an unusable sample, InputError when the folder can't be written.
+    are not played again. shard: only this part of the objects. team: who plays, None for this process with
+    `predictor`; see `processes` and `on_ray`. data: where the data sets lie, noted for reports. console: where progress
+    is shown, None for none. Raises ConfigError when the folder holds a run with other settings, DataError for an
+    unusable sample, InputError when the folder can't be written.
     """
-    counts = Counter(key_of(sample) for sample in samples)
+    model = model or ModelInfo(predictor.name)
+    if protocol.threshold is not None and protocol.threshold != model.threshold:
+        raise ConfigError(
+            f"The protocol cuts at {protocol.threshold:g}, {model.name} at {_cut(model)}: expected a model that "
+            "is told to cut there."
+        )
+    objects = [key_of(sample) for sample in samples]
+    counts = Counter(objects)
     if doubled := next((key for key, count in counts.items() if count > 1), None):
         raise DataError(f"The object {name_of(doubled)} occurs {counts[doubled]} times: expected each object once.")
-    settings = settings_of(protocol, model or ModelInfo(predictor.name), list(counts))
-    runs = [(sample, repeat) for sample in samples for repeat in range(protocol.repeats)]
-    done = {record.key for record in open_folder(out, settings)}
+    done = {record.key for record in open_folder(out, settings_of(protocol, model, objects, shard), objects, data)}
+    tasks = [
+        Task(place, (*key, repeat))
+        for place, key in enumerate(objects)
+        if shard is None or shard.holds(place)
+        for repeat in range(protocol.repeats)
+    ]
+    if foreign := next(iter(done - {task.key for task in tasks}), None):
+        raise DataError(f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new folder.")
+    left = [task for task in tasks if task.key not in done]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=console is None, transient=True) as progress:
-        task = progress.add_task("", total=len(runs), completed=len(done))
-        for sample, repeat in runs:
-            if (*key_of(sample), repeat) not in done:
-                progress.update(task, description=sample.dataset)
-                append_records(out, play(sample, predictor, protocol, repeat))
-                progress.advance(task)
-    return read_records(out)
+        bar = progress.add_task("", total=len(tasks), completed=len(tasks) - len(left))
+        with closing((team or _alone(samples, predictor))(left, protocol)) as played:
+            for records in played:
+                append_records(out, records)
+                progress.update(bar, advance=1, description=records[-1].dataset)
+    return _in_order(out, tasks)
+
+
+def _alone(samples: Sequence[EvalSample], predictor: Predictor) -> Team:
+    """This process, one object after the other."""
+
+    def team(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
+        for task in tasks:
+            yield play(samples[task.place], predictor, protocol, task.key[-1])
+
+    return team
+
+
+def _in_order(out: Path, tasks: Sequence[Task]) -> list[Record]:
+    """The folder's records in the order of the tasks, as which they are written again where they came otherwise."""
+    records = read_records(out)
+    order = {task.key: number for number, task in enumerate(tasks)}
+    ordered = sorted(records, key=lambda record: order[record.key])
+    if ordered != records:
+        replace_records(out, ordered)
+    return ordered
+
+
+def _cut(model: ModelInfo) -> str:
+    return "no probability" if model.threshold is None else f"{model.threshold:g}"

@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look after data sets.")
 app.add_typer(data_app, name="data")
+evaluate_app = typer.Typer()
+app.add_typer(evaluate_app, name="evaluate")
 
 
 def _count(text: str) -> int:
@@ -181,16 +183,24 @@ def replay(
     print(f"{sum(result.identical for result in results)} of {len(results)} masks are identical.")
 
 
-@app.command()
+@evaluate_app.callback(invoke_without_command=True)
 def evaluate(
-    data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")],
+    context: typer.Context,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", help="Bundled model, .onnx file, or with --device a .safetensors checkpoint.")
     ] = DEFAULT_MODEL,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")
     ] = None,
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="P", help="default, all-clicks, random, perturbed or a .toml file.")
+    ] = "default",
     threads: Threads = None,
     device: Annotated[
         str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
@@ -199,11 +209,48 @@ def evaluate(
         str | None,
         typer.Option("--zoom", metavar="SCHEDULE", help="paper, eager, eager=WEIGHT or off; default: the model's own."),
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N, to be merged with the others.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option("--ray", metavar="ADDRESS", help="Play on a Ray cluster: host:port, auto or local.")
+    ] = None,
 ) -> None:
     """Let the robot user click through data sets and report the figures."""
+    if context.invoked_subcommand is not None:
+        return
+    for name, value in (("--data", data), ("--out", out)):
+        if not value:
+            raise typer.BadParameter("it is needed, but wasn't given", param_hint=name)
     from vtmr.cli.evaluate import evaluate_model
 
-    evaluate_model(data, model, out, limit=limit, threads=threads, device=device, zoom=zoom)
+    evaluate_model(
+        data or [],
+        model,
+        out or Path(),
+        limit=limit,
+        protocol=protocol,
+        threads=threads,
+        device=device,
+        zoom=zoom,
+        jobs=jobs or 1,
+        shard=shard,
+        ray=ray,
+    )
+
+
+@evaluate_app.command("merge")
+def merge_evaluations(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of all shards of one run.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the whole run.")],
+) -> None:
+    """Make one run out of its shards."""
+    from vtmr.cli.evaluate import merge_shards
+
+    merge_shards(folders, out)
 
 
 @data_app.command("check")

@@ -1,14 +1,34 @@
-"""`vtmr evaluate`: from flags to one run of the benchmark."""
+"""`vtmr evaluate`: from flags to one run of the benchmark, or to one run out of several shards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from vtmr.bench import ModelInfo, Protocol, run_benchmark
+from rich.console import Console
+
+from vtmr.bench import (
+    ModelInfo,
+    Shard,
+    Team,
+    Work,
+    load_protocol,
+    merge_runs,
+    on_ray,
+    open_benchmarks,
+    print_table,
+    processes,
+    read_records,
+    run_benchmark,
+    summarise,
+    write_summary,
+)
 from vtmr.cli import predictors
-from vtmr.cli.failures import resumable
+from vtmr.cli.failures import needs_extra, resumable
 from vtmr.errors import InputError
+from vtmr.runtime import default_threads
+from vtmr.types import Predictor
 
 
 def parse_data(text: str) -> tuple[str, Path]:
@@ -21,26 +41,72 @@ def parse_data(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def parse_shard(text: str) -> Shard:
+    """`I/N` as a shard. Raises InputError for anything else, ConfigError for a part that there isn't."""
+    index, separator, of = text.partition("/")
+    if not (separator and index.isascii() and index.isdigit() and of.isascii() and of.isdigit()):
+        raise InputError(f"The shard {text!r} can't be read: expected I/N, for example 1/4.")
+    return Shard(int(index), int(of))
+
+
 def evaluate_model(
     data: Sequence[str],
     model: str,
     out: Path,
     *,
-    limit: int | None,
-    threads: int | None,
-    device: str | None,
-    zoom: str | None,
+    limit: int | None = None,
+    protocol: str = "default",
+    threads: int | None = None,
+    device: str | None = None,
+    zoom: str | None = None,
+    jobs: int = 1,
+    shard: str | None = None,
+    ray: str | None = None,
 ) -> None:
     """Runs the benchmark; records and summary.json go into `out`, the table to the terminal.
 
-    Raises InputError for data that can't be found or named twice and for an unknown `zoom`, DataError for damaged data,
-    CheckpointError for a model that can't be loaded, ConfigError when `out` holds a run with other settings.
+    Raises InputError for data that can't be found or named twice, an unknown `zoom` or `shard`, DataError for damaged
+    data, CheckpointError for a model that can't be loaded, ConfigError for an unusable protocol, when `out` holds a run
+    with other settings and when an extra is missing.
     """
     sets = [parse_data(text) for text in data]
     if len({name for name, _ in sets}) < len(sets):
         raise InputError(f"A data set is named twice in {', '.join(data)}: expected each name once.")
-    loaded = predictors.load(model, threads=threads, device=device, zoom=zoom)
+    part, rules = parse_shard(shard) if shard else None, load_protocol(protocol)
+    if ray is not None and jobs > 1:
+        raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
+    if threads is None and (jobs > 1 or ray is not None):
+        threads = default_threads(jobs) if ray is None else 1
+    load = partial(predictors.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
+    loaded = load()
     segmenter = loaded.predictor
-    info = ModelInfo(segmenter.name, loaded.sha256, loaded.threshold, loaded.threads, segmenter.zoom)
+    info = ModelInfo(
+        segmenter.name, loaded.sha256, loaded.threshold, loaded.threads, segmenter.zoom, device=loaded.device
+    )
+    team = _team(Work(partial(open_benchmarks, sets, limit), partial(_predictor, load)), jobs, ray, threads or 1)
     with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
-        run_benchmark(sets, segmenter, info, out, limit, Protocol())
+        run_benchmark(sets, segmenter, info, out, limit, rules, shard=part, team=team)
+
+
+def merge_shards(folders: Sequence[Path], out: Path) -> None:
+    """Merges the shards' folders into `out`, with summary.json and table.md, and prints the table.
+
+    Raises ConfigError, DataError and InputError, see `merge_runs`.
+    """
+    run = merge_runs(folders, out)
+    summary = summarise(read_records(out), run.protocol)
+    write_summary(out, summary, run.protocol, run.model)
+    print_table(summary, run.protocol, run.model, Console())
+
+
+def _team(work: Work, jobs: int, ray: str | None, threads: int) -> Team | None:
+    """Who plays: None for this process."""
+    if ray is not None:
+        with needs_extra("cluster"):
+            return on_ray(work, ray, threads)
+    return processes(work, jobs) if jobs > 1 else None
+
+
+def _predictor(load: Callable[[], predictors.Loaded]) -> Predictor:
+    """What another process plays with."""
+    return load().predictor

@@ -1,0 +1,55 @@
+"""A run of the benchmark on a Ray cluster (extra [cluster]); the data lie at the same paths on every machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Generator, Sequence
+
+import cv2
+
+from vtmr.bench.jobs import Work, Worker
+from vtmr.bench.protocol import Protocol
+from vtmr.bench.records import Record
+from vtmr.bench.run import Task, Team
+from vtmr.errors import InputError
+
+
+def on_ray(work: Work, address: str, threads: int = 1) -> Team:
+    """A team of actors on a Ray cluster, as many as it has room for; each takes `threads` processors.
+
+    address: host:port of the cluster's head, "auto" for the one that this machine belongs to, "local" for a new one on
+    this machine alone; a connection that this process has already is used instead. Raises ModuleNotFoundError without
+    Ray, InputError for a cluster that doesn't answer or has no room.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray  # takes seconds, and few have it
+    from ray.exceptions import RayError, RayTaskError
+    from ray.util import ActorPool
+
+    def team(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
+        if not tasks:
+            return
+        ours = not ray.is_initialized()
+        try:
+            if ours:
+                ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+            room = int(ray.cluster_resources().get("CPU", 0) // threads)
+            if room < 1:
+                raise InputError(f"The Ray cluster at {address} has no machine with {threads} processors: use fewer.")
+            actor = ray.remote(num_cpus=threads)(Worker)
+            actors = [actor.remote(work, cv2.getNumThreads()) for _ in range(min(room, len(tasks)))]
+            pool = ActorPool(actors)
+            yield from pool.map_unordered(lambda worker, task: worker.play.remote(task, protocol), tasks)
+        except RayTaskError as error:
+            raise error.cause from error
+        except (RayError, ConnectionError) as error:
+            raise InputError(
+                f"The Ray cluster at {address} can't be used ({str(error).splitlines()[0]}): every finished object is "
+                "kept; see that it runs, then run the same command again."
+            ) from error
+        finally:
+            if ours:
+                ray.shutdown()
+
+    return team

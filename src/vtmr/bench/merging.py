@@ -1,0 +1,94 @@
+"""One run out of its shards' folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
+from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
+from vtmr.errors import ConfigError, DataError, InputError
+
+MOST_NAMED = 3  # objects, in a message
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    folder: Path
+    run: StoredRun
+    runs: dict[Key, list[Record]]  # the object's clicks by what names its run
+
+
+def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
+    """Writes the run that the shards in `folders` make up into the new folder `out`, records in the samples' order.
+
+    Raises ConfigError when their settings differ or `out` already holds a run, DataError when an object is missing or
+    there twice and for a damaged folder, InputError when `out` can't be written.
+    """
+    if (out / RUN).exists() or (out / RECORDS).exists():
+        raise ConfigError(f"{out} already holds a run: expected a new folder to merge into.")
+    parts = [_Part(folder, read_run(folder), _runs(read_records(folder))) for folder in folders]
+    if not parts:
+        raise InputError("There is nothing to merge: expected the folders of all shards.")
+    whole = parts[0].run
+    for part in parts[1:]:
+        _require_same_run(parts[0], part)
+    found = _found(parts)
+    keys: list[Key] = [(*key, repeat) for key in whole.objects for repeat in range(whole.protocol.repeats)]
+    _require_all(keys, found, parts)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
+    sittings = [sitting | {"shard": str(part.run.shard or "1/1")} for part in parts for sitting in part.run.sittings]
+    write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
+    replace_records(out, [record for key in keys for record in found[key].runs[key]])
+    return read_run(out)
+
+
+def _runs(records: Sequence[Record]) -> dict[Key, list[Record]]:
+    runs: dict[Key, list[Record]] = {}
+    for record in records:
+        runs.setdefault(record.key, []).append(record)
+    return runs
+
+
+def _require_same_run(first: _Part, other: _Part) -> None:
+    """Raises ConfigError unless both are parts of one run; which part isn't compared."""
+    unsharded, other_unsharded = (part.run.settings | {"shard": None} for part in (first, other))
+    for name, one, another in differences(unsharded, other_unsharded):
+        raise ConfigError(
+            f"{first.folder} has {name} = {json.dumps(one)}, {other.folder} has {json.dumps(another)}: "
+            "expected shards of one run."
+        )
+
+
+def _found(parts: Sequence[_Part]) -> dict[Key, _Part]:
+    """{run of an object: the part that has it}. Raises DataError when two do."""
+    found: dict[Key, _Part] = {}
+    for part in parts:
+        for key in part.runs:
+            if key in found:
+                raise DataError(
+                    f"{name_of(key)} is in {found[key].folder} and in {part.folder}: expected every shard once."
+                )
+            found[key] = part
+    return found
+
+
+def _require_all(keys: Sequence[Key], found: dict[Key, _Part], parts: Sequence[_Part]) -> None:
+    """Raises DataError when an object is missing or unknown, and says which folders can't be complete."""
+    if strange := found.keys() - set(keys):
+        key = min(strange)
+        raise DataError(f"{found[key].folder} holds {name_of(key)}, which its {RUN} doesn't know: play it anew.")
+    missing = [key for key in keys if key not in found]
+    if not missing:
+        return
+    names = ", ".join(name_of(key) for key in missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+    given = {part.run.shard.index for part in parts if part.run.shard}
+    number = max((part.run.shard.of for part in parts if part.run.shard), default=1)
+    absent = [f"{index}/{number}" for index in range(1, number + 1) if index not in given] if given else []
+    advice = f"add the folder of shard {', '.join(absent)}" if absent else "finish the interrupted shard"
+    raise DataError(f"{len(missing)} of {len(keys)} runs of objects are missing ({names}): {advice}.")

@@ -1,0 +1,235 @@
+"""`vtmr evaluate` and `vtmr evaluate merge`: what they hand on, what they refuse, and whole runs on tiny folders."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from fakes import shapes_image
+from running import Command
+
+from vtmr.bench import Protocol, Shard, read_records
+from vtmr.runtime import default_threads
+
+
+@pytest.mark.usefixtures("colour_network")
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        (["--data", "grabcut"], ("'grabcut'", "NAME=PATH")),
+        (["--data", "=x"], ("'=x'", "NAME=PATH")),
+        (["--data", "grabcut=nowhere"], ("nowhere", "doesn't exist")),
+        (["--data", "grabcut=.", "--data", "grabcut=."], ("named twice",)),
+        (["--data", "grabcut=.", "--limit", "0"], ("--limit", "'0'")),
+        (["--data", "grabcut=.", "--zoom", "late"], ("'late'", "paper, eager, off")),
+        (["--data", "grabcut=.", "--zoom", "paper=0.5"], ("'paper=0.5'", "eager=WEIGHT")),
+        (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
+        (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
+        ([], ("--data", "needed")),
+        (["--data", "grabcut=.", "--protocol", "defalt"], ("defalt", "all-clicks, default, perturbed, random")),
+        (["--data", "grabcut=.", "--shard", "2"], ("'2'", "I/N")),
+        (["--data", "grabcut=.", "--shard", "3/2"], ("3/2", "1/4")),
+        (["--data", "grabcut=.", "--jobs", "0"], ("--jobs", "'0'")),
+        (["--data", "grabcut=.", "--jobs", "2", "--ray", "auto"], ("--jobs 2", "--ray auto")),
+    ],
+)
+def test_evaluate_refuses_data_it_cannot_read(
+    command: Command, tmp_path: Path, flags: list[str], fragments: tuple[str, ...]
+) -> None:
+    command("evaluate", *flags, "--out", tmp_path / "out").assert_refused(*fragments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def benchmark_call(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arguments that the benchmark is called with."""
+    calls: list[Any] = []
+    monkeypatch.setattr(
+        "vtmr.cli.evaluate.run_benchmark", lambda *positional, **named: calls.append((positional, named))
+    )
+    return calls
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_evaluate_hands_data_model_and_limit_to_the_benchmark(
+    command: Command, tmp_path: Path, benchmark_call: list[Any]
+) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    flags = ("--data", f"grabcut={tmp_path}", "--data", "pairs=.", "--model", model, "--limit", 3)
+    result = command("evaluate", *flags, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    (((data, predictor, info, out, limit, protocol), named),) = benchmark_call
+    assert data == [("grabcut", tmp_path), ("pairs", Path())]
+    assert predictor.name == info.name == "colour"
+    # printf weights | sha256sum
+    assert info.sha256 == "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
+    assert (info.threshold, info.threads, out, limit) == (0.5, 1, tmp_path / "out", 3)
+    assert (protocol, named) == (Protocol(), {"shard": None, "team": None})
+
+
+@pytest.mark.parametrize(
+    ("flags", "zoom"),
+    [
+        ([], "paper"),
+        (["--zoom", "off"], "off"),
+        (["--zoom", "eager"], "eager"),
+        (["--zoom", "eager=0.25"], "eager=0.25"),
+    ],
+)
+@pytest.mark.usefixtures("colour_network")
+def test_evaluate_measures_with_another_zoom(
+    command: Command, tmp_path: Path, benchmark_call: list[Any], flags: list[str], zoom: str
+) -> None:
+    """Without the flag, the model's own, which is the paper's by default."""
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    result = command("evaluate", "--data", "pairs=.", "--model", model, "--out", tmp_path / "out", *flags)
+    assert result.code == 0, result.err
+    (((_, predictor, info, *_), _),) = benchmark_call
+    assert str(info.zoom) == zoom
+    assert info.zoom == predictor.zoom
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vtmr.cli.evaluate.run_benchmark", interrupt)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    result = command("evaluate", "--data", f"grabcut={tmp_path}", "--model", model, "--out", "o")
+    assert result.code == 130
+    assert "run the same command again" in result.err
+
+
+def test_a_device_asks_for_a_file(command: Command, tmp_path: Path) -> None:
+    flags = ("--data", f"grabcut={tmp_path}", "--model", "no.safetensors", "--device", "cpu", "--out", tmp_path / "o")
+    command("evaluate", *flags).assert_refused("no.safetensors")
+
+
+def test_evaluate_needs_a_folder_to_write_into(command: Command) -> None:
+    command("evaluate", "--data", "grabcut=.").assert_refused("--out", "needed")
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_rules_shard_and_jobs_are_handed_on(command: Command, tmp_path: Path, benchmark_call: list[Any]) -> None:
+    rules = tmp_path / "mine.toml"
+    rules.write_text("max_clicks = 9\nrobot = 'random'\nthreshold = 0.25\n")
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    flags = ("--protocol", rules, "--shard", "2/3", "--jobs", 2, "--model", model, "--out", tmp_path / "out")
+    assert command("evaluate", "--data", "pairs=.", *flags).code == 0
+    ((positional, named),) = benchmark_call
+    assert positional[5] == Protocol(max_clicks=9, robot="random", threshold=0.25)
+    assert positional[2].threshold == positional[1].spec.threshold == 0.25
+    assert named["shard"] == Shard(2, 3)
+    assert callable(named["team"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "threads"),
+    [
+        ([], None),
+        (["--threads", "3"], 3),
+        (["--jobs", "2"], default_threads(2)),
+        (["--jobs", "2", "--threads", "3"], 3),
+    ],
+)
+@pytest.mark.usefixtures("benchmark_call")
+def test_jobs_share_the_cores_out(
+    command: Command,
+    tmp_path: Path,
+    colour_network: object,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    threads: int | None,
+) -> None:
+    asked: list[int | None] = []
+    monkeypatch.setattr(
+        "vtmr.cli.predictors.load_network", lambda name, threads=None: asked.append(threads) or colour_network
+    )
+    (tmp_path / "m.onnx").write_bytes(b"weights")
+    arguments = ("--data", "pairs=.", "--model", tmp_path / "m.onnx", "--out", tmp_path / "out")
+    assert command("evaluate", *arguments, *flags).code == 0
+    assert asked == [threads]
+
+
+def test_ray_is_asked_for_by_its_extra(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    refused = command("evaluate", "--data", "pairs=.", "--ray", "auto", "--out", tmp_path / "out")
+    refused.assert_refused("the package ray", "[cluster]")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Five pictures of a red ellipse and its mask."""
+    rows, cols = np.mgrid[:120, :160]
+    ellipse = ((rows - 54) / 36) ** 2 + ((cols - 56) / 32) ** 2 < 1
+    for folder in ("images", "masks"):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+    for name in "abcde":
+        picture = shapes_image(seed=ord(name))
+        cv2.imwrite(str(tmp_path / "pairs" / "images" / f"{name}.png"), picture[..., ::-1])
+        cv2.imwrite(str(tmp_path / "pairs" / "masks" / f"{name}.png"), np.where(ellipse, 255, 0).astype(np.uint8))
+    return tmp_path / "pairs"
+
+
+def clicks_of(folder: Path) -> list[tuple[Any, ...]]:
+    """The records without their times."""
+    return [(*r.key, r.k, r.x, r.y, r.positive, r.iou, r.biou, r.last) for r in read_records(folder)]
+
+
+@pytest.mark.usefixtures("colour_network")
+def test_shards_merge_into_the_run_that_one_command_makes(command: Command, pairs: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    common = ("evaluate", "--data", f"pairs={pairs}", "--model", model, "--protocol", "random")
+    assert command(*common, "--out", tmp_path / "whole").code == 0
+    for part in (1, 2):
+        said = command(*common, "--shard", f"{part}/2", "--out", tmp_path / f"{part}")
+        assert f"This is shard {part}/2 alone" in said.out
+    command("evaluate", "merge", tmp_path / "1", "--out", tmp_path / "m").assert_refused("10 of 25", "shard 2/2")
+    merged = command("evaluate", "merge", tmp_path / "1", tmp_path / "2", "--out", tmp_path / "m")
+    assert merged.code == 0, merged.err
+    assert "random pixel of the largest error; 5 runs an object" in " ".join(merged.out.split())
+    assert clicks_of(tmp_path / "m") == clicks_of(tmp_path / "whole")
+    figures = [json.loads((tmp_path / name / "summary.json").read_text())["pairs"] for name in ("m", "whole")]
+    assert figures[0]["NoC@90"] == figures[1]["NoC@90"]
+    assert figures[0]["n"] == 5
+
+
+@pytest.mark.slow
+def test_jobs_and_one_process_click_alike_with_the_bundled_model(command: Command, pairs: Path, tmp_path: Path) -> None:
+    common = ("evaluate", "--data", f"pairs={pairs}", "--limit", 3, "--threads", 1)
+    for name, jobs in (("one", 1), ("two", 2)):
+        done = command(*common, "--jobs", jobs, "--out", tmp_path / name)
+        assert done.code == 0, done.err
+    assert clicks_of(tmp_path / "one") == clicks_of(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_a_network_on_torch_with_its_threads(command: Command, pairs: Path, tmp_path: Path) -> None:
+    """The bundled weights on torch find what they find on ONNX Runtime."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        common = ("evaluate", "--data", f"pairs={pairs}", "--limit", 1, "--threads", 1)
+        for name, flags in (("torch", ("--device", "cpu")), ("onnx", ())):
+            done = command(*common, *flags, "--out", tmp_path / name)
+            assert done.code == 0, done.err
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    model = json.loads((tmp_path / "torch" / "run.json").read_text())["settings"]["model"]
+    assert (model["threads"], model["device"]) == (1, "cpu")
+    (first, *_), (same, *_) = read_records(tmp_path / "torch"), read_records(tmp_path / "onnx")
+    assert first.iou == pytest.approx(same.iou, abs=0.01)
