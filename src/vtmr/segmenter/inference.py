@@ -33,6 +33,10 @@ class Segmenter:
         self.spec = network.spec if threshold is None else replace(network.spec, threshold=threshold)
         self.zoom = zoom or network.spec.zoom
 
+    def with_zoom(self, zoom: ZoomSchedule) -> Segmenter:
+        """The same with another schedule."""
+        return Segmenter(self.network, zoom=zoom, threshold=self.spec.threshold)
+
     def zoom_weight(self, clicks: int) -> float:
         """The zoomed pass's share of the answer to that many clicks; 0 in a pipeline that knows no zoom."""
         return self.zoom.weight(clicks) if self.spec.pipeline == "vtmr" else 0.0

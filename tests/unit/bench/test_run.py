@@ -206,7 +206,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__
-    assert set(run["sittings"][0]) == {"started", "commit", "python", "system", "cpu", "cores"}
+    assert set(run["sittings"][0]) == {"started", "commit", "python", "system", "cpu", "cores", "data"}
 
 
 def test_damaged_or_missing_run_files_are_refused(tmp_path: Path) -> None:
