@@ -28,16 +28,18 @@ def write_report(
     entries: Sequence[Entry],
     out: Path,
     *,
+    sections: Sequence[Section] | None = None,
     data: Mapping[str, Path] | None = None,
     predictors: Mapping[str, Predictor] | None = None,
 ) -> list[str]:
     """Writes report.md, report.json, two CSV files and the pictures into `out`; the first run is the reference.
 
-    data: folders of data sets in place of those in the runs' notes, for the contact sheets. predictors: {run's label:
-    what answered its clicks}, to draw its masks too. Returns what a reader has to know of the report's limits, a
-    sentence each. Needs matplotlib. Raises InputError when `out` can't be written.
+    sections: of these entries, where they are at hand. data: folders of data sets in place of those in the runs' notes,
+    for the contact sheets. predictors: {run's label: what answered its clicks}, to draw its masks too. Returns what a
+    reader has to know of the report's limits, a sentence each. Needs matplotlib. Raises InputError when `out` can't be
+    written.
     """
-    sections = sections_of(entries)
+    sections = sections_of(entries) if sections is None else sections
     pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
     notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
     files: dict[str, bytes] = {
@@ -163,7 +165,7 @@ def _page(
         parts += [f"## {section.name}", _figures_table(section, entries)]
         parts += [_differences_table(section, first)] if section.differences else []
         parts += [f"![{picture.title}]({picture.name})" for picture in pictures.get(section.name, ())]
-    parts += ["## How to read this", _how_to_read(any(section.differences for section in sections))]
+    parts += ["## How to read this", how_to_read(any(section.differences for section in sections))]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
@@ -195,7 +197,7 @@ def _differences_table(section: Section, first: Entry) -> str:
     figures = [name for name in _compared_figures(section) if not name.endswith("_ritm")]
     rows = []
     for label, found in section.differences.items():
-        cells = {difference.figure: _in_words(difference, first.run.protocol) for difference in found}
+        cells = {difference.figure: in_words(difference, first.run.protocol) for difference in found}
         rows.append([label, str(found[0].n), *(cells.get(figure, "–") for figure in figures)])
     table = markdown_lines([f"minus {first.label}", "objects", *figures], rows)
     return f"Differences on the same objects:\n\n{table}"
@@ -206,7 +208,7 @@ def _compared_figures(section: Section) -> list[str]:
     return list(dict.fromkeys(found.figure for differences in section.differences.values() for found in differences))
 
 
-def _in_words(found: Difference, protocol: Protocol) -> str:
+def in_words(found: Difference, protocol: Protocol) -> str:
     """`**−0.35** [−0.60, −0.10] better`, `−0.12 [−0.40, 0.16] ~`, or `=`."""
     digits = digits_of(found.figure, protocol)
     value, low, high = (
@@ -219,7 +221,7 @@ def _in_words(found: Difference, protocol: Protocol) -> str:
     return f"**{value}** [{low}, {high}] {found.reading}"
 
 
-def _how_to_read(compared: bool) -> str:
+def how_to_read(compared: bool) -> str:
     """What the signs mean, and what a sample can't tell."""
     lines = [
         "A figure is a mean over objects, NoF a number of them; in brackets its 95 % bootstrap interval over objects. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vtmr.metrics import mean_interval
 
 SUMMARY = "summary.json"
 TABLE = "table.md"
+SPC = ("SPC_p50_ms", "SPC_p95_ms")
 INTERVALS_FROM_WIDTH = 115  # columns of a terminal
 Summary = dict[str, dict[str, Any]]
 
@@ -72,6 +73,8 @@ def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: Mod
 
 def digits_of(figure: str, protocol: Protocol) -> int:
     """How many decimals of a figure are worth printing."""
+    if figure.startswith("SPC"):
+        return 1
     if figure.startswith("NoF"):
         return 0 if protocol.repeats == 1 else 1
     return 2 if figure.startswith("NoC") else 3
@@ -87,13 +90,17 @@ def table_cells(
     header = [corner, "n", *(figure.replace("_", " ") for figure in figures), "p50 ms", "p95 ms"]
     rows = []
     for name, row in summary.items():
-        cells = [name, str(row["n"])]
-        for figure in figures:
-            digits, interval = digits_of(figure, protocol), row["ci"].get(figure)
-            value = f"{row[figure]:.{digits}f}" if figure in row else "–"
-            cells.append(value + (f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""))
-        rows.append([*cells, f"{row['SPC_p50_ms']:.1f}", f"{row['SPC_p95_ms']:.1f}"])
+        rows.append([name, str(row["n"]), *(figure_cell(row, figure, protocol) for figure in [*figures, *SPC])])
     return header, rows
+
+
+def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
+    """A figure of a summary's row with its interval, where it has one; a dash where it is lacking."""
+    if figure not in row:
+        return "–"
+    digits, interval = digits_of(figure, protocol), row["ci"].get(figure)
+    value = f"{row[figure]:.{digits}f}"
+    return f"{value} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else value
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
@@ -111,16 +118,19 @@ def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> st
 def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console: Console) -> None:
     """Prints the table for a terminal: intervals under the figures where there is room, sources indented."""
     header, rows = table_cells(summary, protocol, _main_figures(protocol))
-    roomy = console.width >= INTERVALS_FROM_WIDTH
+    rows = [[re.sub("^.*/", "  ", name), *cells] for name, *cells in rows]
+    table = terminal_table(header, rows, intervals=console.width >= INTERVALS_FROM_WIDTH)
+    console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
+
+
+def terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, intervals: bool) -> Table:
+    """A table for a terminal, the figures' intervals under them or left out."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, name in enumerate(header):
         table.add_column(name, justify="right" if i else "left", overflow="fold")
     for name, *cells in rows:
-        table.add_row(
-            re.sub("^.*/", "  ", name),
-            *(cell.replace(" [", "\n[") if roomy else cell.partition(" [")[0] for cell in cells),
-        )
-    console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
+        table.add_row(name, *(cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in cells))
+    return table
 
 
 def describe(model: ModelInfo) -> str:

@@ -1,0 +1,109 @@
+"""Runs an experiment: one folder of records for each model and condition, then one table, read again from them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from vtmr.atomic import write_atomically
+from vtmr.bench.document import UNRESOLVED, write_report
+from vtmr.bench.entries import Entry, open_entries, sections_of
+from vtmr.bench.experiments.definitions import Condition, Experiment
+from vtmr.bench.experiments.table import as_markdown, result_table
+from vtmr.bench.protocol import ModelInfo
+from vtmr.bench.report import terminal_table
+from vtmr.bench.run import Team, evaluate
+from vtmr.data import EvalSample
+from vtmr.errors import ConfigError
+from vtmr.types import Predictor
+
+RUNS, REPORT, TABLE = "runs", "report", "table.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What plays one condition. team: see `evaluate`."""
+
+    predictor: Predictor
+    info: ModelInfo
+    team: Team | None = None
+
+
+class Opener(Protocol):
+    """Loads a model for a condition, as late as it is needed."""
+
+    def __call__(self, condition: Condition) -> Contender: ...
+
+
+def run_experiment(
+    experiment: Experiment,
+    models: Mapping[str, Opener],
+    samples: Sequence[EvalSample],
+    out: Path,
+    *,
+    data: Mapping[str, Path] | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Plays every model under every condition into `out`/runs, and writes `out`/table.md and `out`/report.
+
+    models: {label: how it is loaded}, the first being what others are compared with. data: where the data sets lie,
+    for the report's pictures. console: where progress and the table are shown, None for none. Returns the table's path.
+    A former, interrupted call on the same folder is continued. Needs matplotlib. Raises ConfigError for too few models
+    or labels that are too much alike, and what `evaluate` raises.
+    """
+    if len(models) < experiment.fewest_models:
+        raise ConfigError(
+            f"The experiment {experiment.name} compares variants, and has {len(models)}: expected at least "
+            f"{experiment.fewest_models}, each given as LABEL=MODEL."
+        )
+    plan = [(label, condition) for label in models for condition in experiment.conditions]
+    folders = _folders(out / RUNS, [_name(label, condition) for label, condition in plan])
+    for (label, condition), folder in zip(plan, folders.values(), strict=True):
+        contender = models[label](condition)
+        evaluate(
+            samples,
+            contender.predictor,
+            condition.protocol,
+            folder,
+            model=contender.info,
+            console=console,
+            team=contender.team,
+            data=data,
+        )
+    return _write_results(experiment, open_entries(folders), out, console)
+
+
+def _name(label: str, condition: Condition) -> str:
+    return f"{label}, {condition.name}" if condition.name else label
+
+
+def _folders(root: Path, names: Sequence[str]) -> dict[str, Path]:
+    """{run's name: its folder}. Raises ConfigError when two names would share one."""
+    folders = {name: root / (re.sub(r"[^\w.]+", "-", name).strip("-.") or "run") for name in names}
+    counts = Counter(str(folder).lower() for folder in folders.values())
+    if alike := [name for name, folder in folders.items() if counts[str(folder).lower()] > 1]:
+        raise ConfigError(
+            f"The labels of {' and '.join(alike)} are too much alike: expected ones that differ in a word."
+        )
+    return folders
+
+
+def _write_results(experiment: Experiment, entries: Sequence[Entry], out: Path, console: Console | None) -> Path:
+    """The table and the report, from the records alone."""
+    sections = sections_of(entries)
+    notes = write_report(entries, out / REPORT, sections=sections)
+    write_atomically(out / TABLE, as_markdown(experiment, entries, sections, notes).encode())
+    if console is not None:
+        table = result_table(experiment, entries, sections)
+        console.print(f"{experiment.title}:", terminal_table(table.header, table.rows, intervals=True), markup=False)
+        if table.compared:
+            rows = [[cell.replace("**", "") for cell in row] for row in table.compared]
+            header = [f"minus {entries[0].label}", *table.header[1:]]
+            console.print(terminal_table(header, rows, intervals=True), f"{UNRESOLVED}: not resolved", markup=False)
+    return out / TABLE

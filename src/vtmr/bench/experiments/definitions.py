@@ -1,0 +1,80 @@
+"""What each experiment plays and reports; docs/experiments.md says what the paper found [VTMR, tables 1-6]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from vtmr.bench.protocol import Protocol
+from vtmr.errors import ConfigError
+from vtmr.spec import Guidance
+
+NOC = ("NoC@85", "NoC@90")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One way in which an experiment has every model played.
+
+    name: empty where there is but one. guidance: of the zoomed pass, in place of the model's own.
+    """
+
+    name: str
+    protocol: Protocol
+    guidance: Guidance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Every model is played under every condition; the table has a line for each such run and these figures.
+
+    fewest_models: without which there would be nothing to compare.
+    """
+
+    name: str
+    title: str
+    conditions: tuple[Condition, ...]
+    figures: tuple[str, ...] = NOC
+    fewest_models: int = 1
+
+
+_PLAIN = (Condition("", Protocol()),)
+_ALL_CLICKS = (Condition("", Protocol(stop="never", report_at=(5, 20))),)
+_FROM_PERTURBED = tuple(
+    Condition(name, Protocol(initial_mask="perturbed", initial_iou=0.8, repeats=10, merge=merge))
+    for name, merge in (("merged", True), ("not merged", False))
+)
+_FROM_DEFECTS = (
+    Condition("from defects", Protocol(initial_mask="superpixels")),
+    Condition("from nothing", Protocol(initial_mask="none")),
+)
+_GUIDANCES: tuple[tuple[str, Guidance], ...] = (("mask", "mask"), ("clicks", "clicks"), ("mask and clicks", "both"))
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment("table1", "Clicks to a target", _PLAIN),
+        Experiment(
+            "table2",
+            "Failures, quality after 5 clicks and seconds, all 20 clicks played",
+            _ALL_CLICKS,
+            ("NoF@90", "NoF@90_ritm", "IoU@5", "BIoU@5", "SPC_wall_ms"),
+        ),
+        Experiment("table3", "Clicks to correct a perturbed mask, ten of IoU 0.8 for each object", _FROM_PERTURBED),
+        Experiment("table4", "Parts of the method left out", _PLAIN, fewest_models=2),
+        Experiment("table5", "Thresholds that activate MaskMatch", _PLAIN, fewest_models=2),
+        Experiment(
+            "table6", "What guides the zoom", tuple(Condition(name, Protocol(), which) for name, which in _GUIDANCES)
+        ),
+        Experiment("correction", "Clicks to correct a mask with superpixels added and removed", _FROM_DEFECTS),
+    )
+}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of that name. Raises ConfigError, with the nearest one."""
+    if name not in EXPERIMENTS:
+        near = get_close_matches(name, EXPERIMENTS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"There is no experiment {name!r}: known are {', '.join(EXPERIMENTS)}.{hint}")
+    return EXPERIMENTS[name]
