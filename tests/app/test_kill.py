@@ -27,9 +27,11 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from fakes import ColourNetwork
+from offline import stay_offline
 from vtmr.app.annotator import Annotator
 from vtmr.app.running import run
 from vtmr.segmenter import Segmenter
+stay_offline()
 run(Annotator(Path(sys.argv[1]), Segmenter(ColourNetwork()), made_with={}), "127.0.0.1", 0, open_browser=False)
 """
 NAMES = ("shapes.png", "sub/other.png")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from offline import REACHED_OUT
 from starlette.testclient import TestClient
 
 from vtmr.serving.access import Access
 
+TESTS = Path(__file__).parents[1]
 SECRET = {"Authorization": "Bearer secret"}
 API = "/api/v1/project"
 
@@ -259,3 +263,21 @@ def test_nothing_is_ever_asked_of_others(annotating: Any, monkeypatch: pytest.Mo
     }
     assert annotating.http.post("/api/v1/import", json=coco).status_code == 200
     assert annotating.http.post("/api/v1/exports", json={"format": "coco"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "socket.create_connection(('192.0.2.1', 80), 1)",
+        "socket.getaddrinfo('example.org', 80)",
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 53))",
+        "subprocess.run(['true'])",
+    ],
+)
+def test_a_server_of_the_tests_dies_when_it_reaches_out(attempt: str) -> None:
+    """What the browser tests and the kill tests rely on: their servers serve whole sessions with this watch on."""
+    code = f"import socket, subprocess, sys; sys.path.insert(0, {str(TESTS)!r})\n"
+    code += f"from offline import stay_offline; stay_offline(); {attempt}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == REACHED_OUT
+    assert "an attempt to reach out" in done.stderr

@@ -11,7 +11,7 @@
       if (across > 0.5 && down > 0.5) found.push(`${name(a)} overlaps ${name(b)}`);
     }));
   }
-  for (const button of document.querySelectorAll('button, h2, output')) {
+  for (const button of document.querySelectorAll('button, h2, output, .field, .about')) {
     if (!shown(button)) continue;
     const {left, right} = button.getBoundingClientRect();
     if (left < -0.5 || right > innerWidth + 0.5) found.push(`${name(button)} sticks out`);
