@@ -76,7 +76,7 @@ def start(launcher: tuple[str, ...], recipe: Path, out: Path, *more: str, interr
     command = [sys.executable, *launcher, str(program), str(interrupt), "train", str(recipe), "--out", str(out)]
     free = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")}
     done = subprocess.run(
-        [*command, *settings, *more], capture_output=True, text=True, timeout=400, check=False,
+        [*command, *settings, *more], capture_output=True, text=True, timeout=900, check=False,
         env={**free, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     print(done.stdout, done.stderr)  # pytest shows it when the test fails

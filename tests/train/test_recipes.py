@@ -21,7 +21,7 @@ from vtmr.train import loop
 from vtmr.train.batches import batches
 from vtmr.train.checkpoint import as_comparable, comparable
 from vtmr.train.optimiser import learning_rate
-from vtmr.train.recipe import LossRecipe, MaskMatchRecipe, load_recipe
+from vtmr.train.recipe import ComputeRecipe, LossRecipe, MaskMatchRecipe, load_recipe
 from vtmr.train.step import TrainingStep
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,7 @@ def test_the_papers_values(
     assert (recipe.augment.whole_share, recipe.augment.object_share) == (0, 0)
     assert (recipe.augment.zoom_share, recipe.augment.zoom_kernel) == (zoom, ZoomKernel())
     assert (recipe.clicks.max_steps, recipe.refiner_share) == (3, 1)
+    assert recipe.compute == ComputeRecipe(accelerator="cuda", devices=2)
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -121,6 +122,7 @@ def test_two_steps_of_each(path: Path, tmp_path: Path, small: int, monkeypatch: 
     recipe = load_recipe(path)
     data = tmp_path / "data"
     overrides = ["steps=2", "batch=2", "threads=1", "data.workers=0", "data.min_object_px=40", f"data.root={data}"]
+    overrides.append("compute={}")  # one process on the CPU
     if recipe.encoder_weights:
         write_cocolvis(data / recipe.data.sources[0].path)
         write_encoder(build(recipe.model), data / recipe.encoder_weights)
@@ -139,7 +141,7 @@ def test_a_state_from_before_these_fields_can_be_resumed(tmp_path: Path) -> None
     """What an older program saved lacks them; they take the values that change nothing."""
     recipe = load_recipe(path_of("lite0-cpu"))
     saved = comparable(recipe)
-    del saved["losses"], saved["optimiser"]["drops"], saved["clicks"]["centred"]
+    del saved["losses"], saved["compute"], saved["optimiser"]["drops"], saved["clicks"]["centred"]
     for name in ("stuff_share", "merge_share", "roots_only"):
         del saved["data"][name]
     for source in saved["data"]["sources"]:

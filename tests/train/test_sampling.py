@@ -152,6 +152,43 @@ def test_objects_that_are_too_small_end_in_a_data_error(tmp_path: Path) -> None:
         made.draw(np.random.default_rng(0))
 
 
+def test_empty_and_giant_masks_are_passed_over(tmp_path: Path) -> None:
+    """Nothing to click on, or nothing beside it; where there is nothing else the run can't begin."""
+    root = tmp_path / "data" / "shapes"
+    write(root, "empty", gradient(), np.zeros((HEIGHT, WIDTH), np.uint8))
+    write(root, "giant", gradient(), np.full((HEIGHT, WIDTH), 255, np.uint8))
+    with pytest.raises(DataError, match="200 draws in a row gave no object of 40 px or more"):
+        sampler(tmp_path, KINDS["whole"]).draw(np.random.default_rng(0))
+    image = gradient()
+    image[..., 2] = 77
+    write(root, "good", image, disc() * np.uint8(255))
+    for sample in draws(sampler(tmp_path, KINDS["whole"]), 12):
+        assert set(np.unique(sample.image[..., 2])) == {77}
+        assert not sample.unreadable
+
+
+def test_another_draw_takes_the_place_of_what_cannot_be_read(tmp_path: Path) -> None:
+    """The same one each time; samples that don't meet the damaged file are what they were."""
+    root = tmp_path / "data" / "shapes"
+    for stem in "abcd":
+        write(root, stem, gradient(), disc() * np.uint8(255))
+    made, other_one = sampler(tmp_path), sampler(tmp_path)  # all files are there when they are opened
+    before = draws(made, 12)
+    (root / "masks" / "b.png").write_bytes(b"no mask")
+    (root / "images" / "c.png").unlink()
+    found, again = draws(made, 12), draws(other_one, 12)
+    told = [message for sample in found for message in sample.unreadable]
+    assert any("masks/b.png" in message for message in told) and any("images/c.png" in message for message in told)
+    assert len(told) < 24
+    for one, other, sound in zip(found, again, before, strict=True):
+        assert one.unreadable == other.unreadable
+        np.testing.assert_array_equal(one.image, other.image)
+        assert one.clicks == other.clicks
+        if not one.unreadable:
+            np.testing.assert_array_equal(one.image, sound.image)
+            assert one.clicks == sound.clicks
+
+
 def test_held_out_images_are_never_drawn(tmp_path: Path) -> None:
     """Blue tells the images apart."""
     root = tmp_path / "data" / "shapes"
