@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from vtmr.errors import InputError
-from vtmr.robot import next_click
+from vtmr.robot import click_stream, jittered, next_click, random_click
 from vtmr.types import Click
 
 
@@ -106,6 +106,116 @@ def test_no_click_when_every_counted_pixel_is_right() -> None:
     gt_mask[1:4, 1:4] = True
     assert next_click(gt_mask.copy(), gt_mask) is None
     assert next_click(np.zeros_like(gt_mask), gt_mask, gt_mask) is None
+
+
+class Scripted:
+    """In place of a random generator: `integers` and `normal` give what they are told."""
+
+    def __init__(self, index: int = 0, offsets: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.index, self.offsets, self.limit = index, offsets, 0
+
+    def integers(self, limit: int) -> int:
+        self.limit = limit
+        return self.index
+
+    def normal(self, mean: float, deviation: float, size: int) -> np.ndarray:
+        assert (mean, size) == (0.0, 2)
+        return deviation * np.array(self.offsets)
+
+
+def brute_force_components(region: np.ndarray) -> list[list[tuple[int, int]]]:
+    """8-connected components by flooding, in row-major order of their first pixels, their pixels in row-major order."""
+    left = {(int(row), int(col)) for row, col in np.argwhere(region)}
+    found = []
+    while left:
+        component, edge = set(), [min(left)]
+        while edge:
+            row, col = edge.pop()
+            if (row, col) in left:
+                left.remove((row, col))
+                component.add((row, col))
+                edge += [(row + dy, col + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        found.append(sorted(component))
+    return found
+
+
+def brute_force_choices(
+    mask: np.ndarray, gt_mask: np.ndarray, ignore_mask: np.ndarray, clicked: list[Click]
+) -> tuple[list[tuple[int, int]], bool]:
+    """The pixels that the random robot chooses from, and the click's sign."""
+    pixels = {click.pixel for click in clicked}
+
+    def largest(region: np.ndarray) -> list[tuple[int, int]]:
+        unclicked = [[p for p in found if p not in pixels] for found in brute_force_components(region)]
+        return max(unclicked, key=len, default=[])  # the first of the largest
+
+    missed, wrong = largest(gt_mask & ~mask & ~ignore_mask), largest(mask & ~gt_mask & ~ignore_mask)
+    return (missed, True) if len(missed) > len(wrong) else (wrong, False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenes(), st.data())
+def test_the_random_robot_chooses_from_the_largest_region(
+    scene: tuple[np.ndarray, np.ndarray, np.ndarray, list[Click]], data: st.DataObject
+) -> None:
+    choices, positive = brute_force_choices(*scene)
+    if not choices:
+        assert random_click(*scene, Scripted()) is None
+        return
+    stream = Scripted(data.draw(st.integers(0, len(choices) - 1)))
+    row, col = choices[stream.index]
+    assert random_click(*scene, stream) == Click(col + 0.5, row + 0.5, positive)
+    assert stream.limit == len(choices)
+
+
+def test_the_random_robot_reaches_every_pixel_about_equally_often() -> None:
+    """A region of 4 pixels and a smaller one: of 2000 clicks, about 500 on each of the 4 (standard deviation 19)."""
+    gt_mask = np.zeros((6, 6), bool)
+    gt_mask[1, 1:4] = gt_mask[2, 4] = True  # connected by a corner
+    gt_mask[5, 0:3] = True
+    stream = np.random.default_rng(0)
+    clicks = [random_click(np.zeros_like(gt_mask), gt_mask, None, [], stream) for _ in range(2000)]
+    counts = {pixel: sum(click.pixel == pixel for click in clicks) for pixel in ((1, 1), (1, 2), (1, 3), (2, 4))}
+    assert sum(counts.values()) == 2000
+    assert all(420 < count < 580 for count in counts.values())
+
+
+@pytest.mark.parametrize(
+    ("offsets", "landed"),
+    [
+        ((0.0, 0.0), (7.5, 5.5, True)),
+        ((1.5, -1.0), (10.5, 3.5, True)),  # 3 px to the right and 2 px up, still on the object
+        ((2.0, 0.0), (11.5, 5.5, False)),  # beside the object: a click there says background
+        ((0.0, -9.0), (7.5, 0.5, False)),  # clipped at the upper border
+        ((9.0, 9.0), (14.5, 10.5, False)),  # clipped into the last pixel
+        ((-2.0, 0.0), (3.5, 5.5, True)),  # on an ignored pixel the sign stays as it was meant
+    ],
+)
+def test_where_a_jittered_click_lands(offsets: tuple[float, float], landed: tuple[float, float, bool]) -> None:
+    """11 x 15 pixels, the object in rows 2 to 8 and columns 4 to 10, column 3 ignored; offsets in units of 2 px."""
+    gt_mask, ignore_mask = np.zeros((11, 15), bool), np.zeros((11, 15), bool)
+    gt_mask[2:9, 4:11], ignore_mask[:, 3] = True, True
+    assert jittered(Click(7.5, 5.5), gt_mask, ignore_mask, 2.0, Scripted(offsets=offsets)) == Click(*landed)
+
+
+def test_jitter_spreads_as_it_says() -> None:
+    """Rounding to pixels adds 1/12 to the variance of 3 squared: 3.01 px; 4000 draws know it to about 1 %."""
+    gt_mask = np.ones((101, 101), bool)
+    clicks = [jittered(Click(50.5, 50.5), gt_mask, None, 3.0, np.random.default_rng(seed)) for seed in range(4000)]
+    for values in ([click.x for click in clicks], [click.y for click in clicks]):
+        assert np.mean(values) == pytest.approx(50.5, abs=0.2)
+        assert np.std(values) == pytest.approx(3.01, rel=0.04)
+
+
+def test_a_clicks_stream_is_a_function_of_all_that_names_it() -> None:
+    """The number was written down once: runs of different machines and days have to agree on it."""
+
+    def draw(*names: str | int) -> float:
+        return float(click_stream(*names).random())  # type: ignore[arg-type]
+
+    assert draw(0, "grabcut", "a", 1) == draw(0, "grabcut", "a", 1) == 0.22209090770912965
+    names = [(0, "grabcut", "a", 1), (1, "grabcut", "a", 1), (0, "grabcut", "a", 2), (0, "grabcuta", "", 1), (0, "a")]
+    assert len({draw(*each) for each in names}) == 5
 
 
 def test_another_shape_is_refused() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vtmr.errors import ConfigError
@@ -113,8 +114,8 @@ class Protocol:
         ends = f"stops at IoU {targets}, never before click {self.min_clicks}"
         merged = f", {'merged progressively' if self.merge else 'not merged'}"
         starts = {
-            "given": f"from given masks{merged}",
-            "none": "from empty masks",
+            "given": f"initial masks, where given{merged}",
+            "none": "from an empty mask",
             "perturbed": f"from the truth perturbed to IoU {self.initial_iou:g}{merged}",
             "superpixels": f"from the truth with superpixels added and removed{merged}",
         }
@@ -122,7 +123,7 @@ class Protocol:
             f"robot user: {self._in_words(2)}{first}",
             *([f"{self.repeats} runs an object"] if self.repeats > 1 else []),
             f"at most {self.max_clicks} clicks",
-            ends if self.stop == "targets" else f"none is spared for reaching IoU {targets}",
+            ends if self.stop == "targets" else f"all of them are made; targets IoU {targets}",
             starts[self.initial_mask],
             "cut at the model's threshold" if self.threshold is None else f"cut at {self.threshold:g}",
             f"values at click {', '.join(map(str, self.report_at))}",
@@ -171,7 +172,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     if float in kinds and type(value) is int:
         return float(value)
     if type(value) not in kinds:
-        raise ConfigError(f"{where} is {value!r}: expected {' or '.join(kind.__name__ for kind in kinds)}.")
+        names = [kind.__name__ for kind in kinds if kind is not NoneType]
+        raise ConfigError(f"{where} is {value!r}: expected {' or '.join(names)}.")
     return value
 
 

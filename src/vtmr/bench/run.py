@@ -57,6 +57,9 @@ def run_benchmark(
     records = evaluate(
         samples, predictor, protocol, out, model=model, console=console, shard=shard, team=team, data=dict(data)
     )
+    if shard is not None and not records:
+        console.print(f"Shard {shard} holds none of the {len(samples)} objects: nothing to play.", highlight=False)
+        return {}
     summary = summarise(records, protocol)
     write_summary(out, summary, protocol, model)
     print_table(summary, protocol, model, console)
