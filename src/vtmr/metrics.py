@@ -18,6 +18,7 @@ from vtmr.masks import Mask, bounding_box, iou
 BAND_RATIO = 0.02  # of the image's diagonal
 RESAMPLES = 2000
 LEVEL = 0.95
+LARGEST_DRAW = 1 << 20  # numbers of the resamples that are in memory together
 
 
 def boundary_band(mask: Mask) -> Mask:
@@ -99,8 +100,10 @@ def mean_band(rows: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float64], NDAr
     if not len(sample):
         raise InputError("An interval of no values was asked for: expected at least one object.")
     rng = np.random.default_rng(seed)
-    means = [sample[rng.integers(len(sample), size=len(sample))].mean(axis=0) for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    at_once = max(1, LARGEST_DRAW // sample.size)  # many small draws cost more than what they draw
+    counts = [min(at_once, RESAMPLES - done) for done in range(0, RESAMPLES, at_once)]
+    draws = (sample[rng.integers(len(sample), size=(count, len(sample)))].mean(axis=1) for count in counts)
+    low, high = np.quantile(np.concatenate(list(draws)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vtmr.bench.figures import Objects
 from vtmr.bench.folder import Settings
 from vtmr.bench.folder import differences as differing
-from vtmr.metrics import paired_difference
+from vtmr.metrics import mean_band
 
 FEWEST = 6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
 SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
@@ -53,14 +53,19 @@ def differences(objects: Objects, reference: Objects, seed: int) -> list[Differe
     """Every figure that both have, on the objects that both have, in the order of the reference."""
     others = set(objects.keys)
     common = [key for key in reference.keys if key in others]
-    found = []
-    for figure in [figure for figure in reference.values if figure in objects.values] if common else []:
-        scale = len(common) if figure.startswith("NoF") else 1
-        values, references = objects.of(common, figure), reference.of(common, figure)
-        mean, low, high = (scale * number for number in paired_difference(values, references, seed))
-        sides = (scale * float(values.mean()), scale * float(references.mean()))
-        found.append(Difference(figure, len(common), *sides, mean, low, high))
-    return found
+    figures = [figure for figure in reference.values if figure in objects.values]
+    if not common or not figures:
+        return []
+    values, references = objects.of(common, figures), reference.of(common, figures)
+    lows, highs = mean_band(values - references, seed)
+    columns = zip(
+        values.mean(axis=0), references.mean(axis=0), (values - references).mean(axis=0), lows, highs, strict=True
+    )
+    scales = [len(common) if figure.startswith("NoF") else 1 for figure in figures]
+    return [
+        Difference(figure, len(common), *(scale * float(number) for number in column))
+        for figure, scale, column in zip(figures, scales, columns, strict=True)
+    ]
 
 
 def differing_settings(settings: Mapping[str, Settings]) -> dict[str, dict[str, str]]:

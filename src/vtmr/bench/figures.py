@@ -34,10 +34,10 @@ class Objects:
     reached: dict[float, Values]
     clicks: Values
 
-    def of(self, keys: Sequence[ObjectKey], figure: str) -> Values:
-        """A figure's values for some of the objects, in the order of `keys`."""
+    def of(self, keys: Sequence[ObjectKey], figures: Sequence[str]) -> Values:
+        """Some figures of some of the objects: a row for each of `keys`, a column for each of `figures`."""
         place = {key: i for i, key in enumerate(self.keys)}
-        return self.values[figure][[place[key] for key in keys]]
+        return np.stack([self.values[figure] for figure in figures], axis=1)[[place[key] for key in keys]]
 
 
 @dataclass(frozen=True, slots=True)

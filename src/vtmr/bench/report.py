@@ -18,7 +18,7 @@ from vtmr.bench.figures import objects_of, over_repeats, rows_of
 from vtmr.bench.protocol import ModelInfo, Protocol
 from vtmr.bench.records import Record
 from vtmr.errors import DataError
-from vtmr.metrics import mean_interval
+from vtmr.metrics import mean_band
 
 SUMMARY = "summary.json"
 TABLE = "table.md"
@@ -47,7 +47,8 @@ def _figures(records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
     count = len(objects.keys)
     scales = {name: count if name.startswith("NoF") else 1 for name in objects.values}
     means = {name: scales[name] * float(values.mean()) for name, values in objects.values.items()}
-    intervals = {name: mean_interval(values, protocol.seed) for name, values in objects.values.items()}
+    lows, highs = mean_band(np.stack(list(objects.values.values()), axis=1), protocol.seed)
+    intervals = {name: (float(low), float(high)) for name, low, high in zip(objects.values, lows, highs, strict=True)}
     p50, p95 = np.percentile([1000 * record.seconds for record in records], [50, 95])
     walls = [1000 * record.wall_seconds for record in records]
     return {
