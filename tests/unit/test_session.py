@@ -187,6 +187,23 @@ def test_noise_too_large_to_keep_is_merged_again() -> None:
     assert np.array_equal(two.undo().redo().mask, two.mask)
 
 
+def test_without_merging_the_predictors_mask_stands() -> None:
+    """Also after undo, redo and a further edit, and when the session is replayed."""
+    first, second = grid("#.", ".."), grid(".#", "##")
+    masks = Painter(first, second, first)
+    bare = Session(masks, np.zeros((2, 2, 3), np.uint8), initial_mask=grid("..", "##"), merge=False)
+    two = bare.add(Click(0.5, 0.5)).add(Click(1.5, 0.5))
+    assert np.array_equal(masks.asked[0][2], bare.mask)  # type: ignore[arg-type]
+    assert np.array_equal(two.undo().mask, first)
+    assert np.array_equal(two.undo().redo().mask, second)
+    assert np.array_equal(two.undo().undo().mask, grid("..", "##"))
+    edited = two.add(MaskEdit.of(grid("##", "##")))
+    assert np.array_equal(edited.mask, grid("##", "##"))
+    assert np.array_equal(edited.add(Click(0.5, 0.5)).mask, first)
+    again = replay(Painter(first, second), np.zeros((2, 2, 3), np.uint8), two.to_json())
+    assert np.array_equal(again.mask, second)
+
+
 def test_an_initial_mask_is_the_first_event_and_stays() -> None:
     initial = session().add(RED).mask
     start = session(initial_mask=initial)
