@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from vtmr.errors import InputError
+from vtmr.masks import iou
 from vtmr.metrics import (
     boundary_band,
     boundary_iou,
@@ -45,6 +46,19 @@ def test_boundary_iou_equals_brute_force_on_small_masks(data: st.DataObject, hei
     one, other = (data.draw(npst.arrays(bool, (height, width))) for _ in range(2))
     np.testing.assert_array_equal(boundary_band(one), brute_force_band(one))
     assert boundary_iou(one, other) == brute_force_boundary_iou(one, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 8), st.integers(1, 8))
+def test_iou_and_boundary_iou_count_pixel_by_pixel(data: st.DataObject, height: int, width: int) -> None:
+    """With a truth of 1, 0 and -1 (ignored), as the official loaders give it (facts.md §D.2)."""
+    mask = data.draw(npst.arrays(bool, (height, width)))
+    truth = data.draw(npst.arrays(np.int8, (height, width), elements=st.integers(-1, 1)))
+    pairs = [(bool(p), int(t)) for p, t in zip(mask.ravel(), truth.ravel(), strict=True) if t != -1]
+    both, either = sum(p and t == 1 for p, t in pairs), sum(p or t == 1 for p, t in pairs)
+    assert iou(mask, truth == 1, truth == -1) == (both / either if either else 1.0)
+    counted = mask & (truth != -1)
+    assert boundary_iou(mask, truth == 1, truth == -1) == brute_force_boundary_iou(counted, truth == 1)
 
 
 def test_boundary_iou_equals_brute_force_with_a_band_of_three_pixels() -> None:

@@ -389,6 +389,8 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     assert "| pairs | 2 | 1.00 [1.00, 1.00] |" in (tmp_path / "out" / "table.md").read_text()
     assert summary["pairs"]["n"] == 2
     assert summary["pairs"]["NoC@90"] == 1.0
+    walls = [record.wall_seconds for record in read_records(tmp_path / "out")]
+    assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(1000 * sum(walls) / 2)  # all the time over two clicks
     printed = console.file.getvalue()
     assert "NoC@90" in printed
     assert "at most 20 clicks" in printed
