@@ -79,7 +79,7 @@ def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
     """
 
     def entries(root: Path) -> Entries:
-        sequences = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        sequences = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
         if not sequences:
             yield DataError(f"{root} holds no folder of a sequence: check the data set's path.")
         for sequence in sequences:

@@ -1,0 +1,29 @@
+"""What a peer answers: its mask, kept as run lengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vtmr.masks import Mask, RunLengths
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A prediction. memory: what the peer wants back with the next click; memory_bytes: what that takes."""
+
+    runs: RunLengths
+    memory: Any = None
+    memory_bytes: int = 0
+
+    @staticmethod
+    def of(mask: Mask, memory: Any = None, memory_bytes: int = 0) -> Answer:
+        """mask: bool H x W."""
+        return Answer(RunLengths.encode(mask), memory, memory_bytes)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.runs.counts) + self.memory_bytes
+
+    def render(self) -> Mask:
+        return self.runs.decode()

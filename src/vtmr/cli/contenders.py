@@ -1,0 +1,39 @@
+"""From the value of --model to what the benchmark plays: a model, or a peer by `peer:NAME`."""
+
+from __future__ import annotations
+
+from vtmr.bench import ModelInfo
+from vtmr.bench.peers import open_peer
+from vtmr.cli import predictors
+from vtmr.cli.failures import needs_extra
+from vtmr.errors import InputError
+from vtmr.types import Predictor
+
+PEER = "peer:"
+
+
+def load(
+    model: str,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    zoom: str | None = None,
+    threshold: float | None = None,
+) -> tuple[Predictor, ModelInfo]:
+    """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
+
+    threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an unknown peer and for
+    device, zoom or threshold with a peer, ConfigError when the peer needs a package that isn't installed.
+    """
+    if not model.startswith(PEER):
+        loaded = predictors.load(model, threads=threads, device=device, zoom=zoom, threshold=threshold)
+        predictor = loaded.predictor
+        return predictor, ModelInfo(
+            predictor.name, loaded.sha256, loaded.threshold, loaded.threads, predictor.zoom, device=loaded.device
+        )
+    for what, value in (("device", device), ("zoom", zoom), ("threshold", threshold)):
+        if value is not None:
+            raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")
+    with needs_extra("bench"):
+        peer = open_peer(model.removeprefix(PEER))
+    return peer, ModelInfo(peer.name)
