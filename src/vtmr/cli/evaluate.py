@@ -24,7 +24,7 @@ from vtmr.bench import (
     summarise,
     write_summary,
 )
-from vtmr.cli import predictors
+from vtmr.cli import contenders
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.errors import InputError
 from vtmr.runtime import default_threads
@@ -77,15 +77,11 @@ def evaluate_model(
         raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
     if threads is None and (jobs > 1 or ray is not None):
         threads = default_threads(jobs) if ray is None else 1
-    load = partial(predictors.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
-    loaded = load()
-    segmenter = loaded.predictor
-    info = ModelInfo(
-        segmenter.name, loaded.sha256, loaded.threshold, loaded.threads, segmenter.zoom, device=loaded.device
-    )
+    load = partial(contenders.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
+    predictor, info = load()
     team = _team(Work(partial(open_benchmarks, sets, limit), partial(_predictor, load)), jobs, ray, threads or 1)
     with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
-        run_benchmark(sets, segmenter, info, out, limit, rules, shard=part, team=team)
+        run_benchmark(sets, predictor, info, out, limit, rules, shard=part, team=team)
 
 
 def merge_shards(folders: Sequence[Path], out: Path) -> None:
@@ -107,6 +103,6 @@ def _team(work: Work, jobs: int, ray: str | None, threads: int) -> Team | None:
     return processes(work, jobs) if jobs > 1 else None
 
 
-def _predictor(load: Callable[[], predictors.Loaded]) -> Predictor:
+def _predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor:
     """What another process plays with."""
-    return load().predictor
+    return load()[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 
-from vtmr.bench import Protocol, load_protocol
+from vtmr.bench import Protocol, Record, load_protocol
 from vtmr.errors import ConfigError
 
 
@@ -70,6 +71,15 @@ def test_every_rule_is_in_the_line_under_a_table(name: str) -> None:
     """Changing a rule changes the line."""
     before = Protocol(**NEEDS.get(name, {}))  # type: ignore[arg-type]
     assert str(replace(before, **{name: OTHER[name]})) != str(before)  # type: ignore[arg-type]
+
+
+def test_the_page_about_the_protocol_names_every_rule_and_every_key() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
+    missing = [rule.name for rule in fields(Protocol) if f"`{rule.name}`" not in page]
+    assert not missing
+    keys = re.search(r"`\{(dataset, [^}]*)\}`", page)
+    assert keys is not None
+    assert re.split(r",\s+", keys[1]) == [field.name for field in fields(Record)]
 
 
 def test_rules_survive_json() -> None:
