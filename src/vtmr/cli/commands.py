@@ -110,8 +110,16 @@ def latency(
 
 
 @app.command()
-def models(as_json: AsJson = False) -> None:
-    """List the bundled models and how good they are."""
+def models(
+    peers: Annotated[bool, typer.Option("--peers", help="The methods to compare with instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the bundled models and how good they are, or the methods to compare with."""
+    if peers:
+        from vtmr.cli import contenders
+
+        print(json.dumps(contenders.peers()) if as_json else contenders.as_text(contenders.peers()))
+        return
     from vtmr.cli.model_table import as_text, records
 
     print(json.dumps(records()) if as_json else as_text(records()))
@@ -193,7 +201,7 @@ def evaluate(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", help="Bundled model, .onnx file, or with --device a .safetensors checkpoint.")
+        str, typer.Option("--model", help="Bundled model, .onnx file, peer:NAME, or with --device a .safetensors.")
     ] = DEFAULT_MODEL,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")

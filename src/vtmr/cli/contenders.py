@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vtmr.bench import ModelInfo
-from vtmr.bench.peers import open_peer
+from vtmr.bench.peers import PEERS, open_peer
 from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import InputError
@@ -37,3 +39,14 @@ def load(
     with needs_extra("bench"):
         peer = open_peer(model.removeprefix(PEER))
     return peer, ModelInfo(peer.name)
+
+
+def peers() -> list[dict[str, str]]:
+    """One object for each peer that comes with vtmr: its value of --model and what it is."""
+    return [{"name": f"{PEER}{name}", "description": peer.description} for name, peer in PEERS.items()]
+
+
+def as_text(listed: Sequence[dict[str, str]]) -> str:
+    """A line for each of `peers`."""
+    width = max(len(peer["name"]) for peer in listed)
+    return "\n".join(f"{peer['name']:{width}}  {peer['description']}" for peer in listed)

@@ -104,7 +104,8 @@ def read_instances(path: Path) -> NDArray[np.int64]:
         from scipy.io.matlab import MatReadError
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f'SBD\'s files need {error.name}, which is not installed: pip install "vtmr[bench]".'
+            f"SBD's files need {error.name}, which is not installed: in a clone of vtmr, "
+            'pip install -c constraints.txt -e ".[bench]".'
         ) from error
     damage = (OSError, ValueError, LookupError, TypeError, NotImplementedError, MemoryError, zlib.error, MatReadError)
     try:

@@ -38,8 +38,8 @@ def _geodesic() -> Predictor:
 
 PEERS: dict[str, Peer] = {
     "grabcut-opencv": Peer("OpenCV's GrabCut, clicks as seeds (iterated graph cut on colours)", _grabcut),
-    "random-walker": Peer("scikit-image's random walker, clicks as seeds; needs vtmr[bench]", _random_walker),
-    "geodesic": Peer("nearer seed along the path of least contrast; needs vtmr[bench]", _geodesic),
+    "random-walker": Peer("scikit-image's random walker, clicks as seeds; needs the extra [bench]", _random_walker),
+    "geodesic": Peer("nearer seed along the path of least contrast; needs the extra [bench]", _geodesic),
 }
 
 
