@@ -261,6 +261,59 @@ def merge_evaluations(
     merge_shards(folders, out)
 
 
+@app.command()
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders of `vtmr evaluate`, first the one to compare with.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for the report. Default: report in the first DIR."),
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="NAME=PATH", help="Where a data set lies now. Repeat it.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Draw the masks, too, of the runs that it made. Repeat it.")
+    ] = None,
+) -> None:
+    """Put runs side by side: tables, differences and plots. Needs the extra [bench]."""
+    from vtmr.cli.report import report_runs
+
+    page, notes = report_runs(folders, out, data=data or [], models=model or [])
+    for note in notes:
+        print(f"vtmr: {note}", file=sys.stderr)
+    print(page)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 to table6, or correction.")],
+    data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the runs, the table and the report.")],
+    model: Annotated[str, typer.Option("--model", help="The model, as `vtmr evaluate` takes it.")] = DEFAULT_MODEL,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option("--variant", metavar="LABEL=MODEL", help="Models to compare, in place of --model. Repeat it."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
+    ] = None,
+    threads: Threads = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Run the checkpoints on torch, on this device (cpu, cuda).")
+    ] = None,
+) -> None:
+    """Repeat one of the paper's experiments. Needs the extra [bench]."""
+    from vtmr.cli.experiment import conduct
+
+    models = variant or []
+    print(conduct(name, data, models, model, out, limit=limit, jobs=jobs or 1, threads=threads, device=device))
+
+
 @data_app.command("check")
 def check_data(
     data: Annotated[str, typer.Argument(metavar="NAME=PATH", help="The data set's name and folder.")],

@@ -1,0 +1,109 @@
+"""`vtmr experiment`: from flags to one of the paper's experiments on one's own data and models."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from vtmr.bench import ModelInfo, Work, open_benchmarks, processes
+from vtmr.bench.experiments import Condition, Contender, Experiment, find_experiment, run_experiment
+from vtmr.cli import contenders
+from vtmr.cli.evaluate import parse_data
+from vtmr.cli.failures import needs_extra, resumable
+from vtmr.data import EvalSample
+from vtmr.errors import InputError
+from vtmr.runtime import default_threads
+from vtmr.segmenter import Segmenter
+from vtmr.spec import Guidance
+from vtmr.types import Predictor
+
+
+def parse_variant(text: str) -> tuple[str, str]:
+    """`LABEL=MODEL` as (label, model). Raises InputError for anything else."""
+    label, separator, model = text.partition("=")
+    if not (label.strip() and separator and model):
+        raise InputError(f"The variant {text!r} can't be read: expected LABEL=MODEL, for example 'no zoom=b3.onnx'.")
+    return label.strip(), model
+
+
+def conduct(
+    name: str,
+    data: Sequence[str],
+    variants: Sequence[str],
+    model: str,
+    out: Path,
+    *,
+    limit: int | None,
+    jobs: int,
+    threads: int | None,
+    device: str | None,
+) -> Path:
+    """Runs the experiment and prints its table; the path of the page.
+
+    variants: LABEL=MODEL each; without any, `model` alone. Raises ConfigError for an unknown experiment, too few
+    variants and a missing extra, InputError for what can't be read, and whatever `vtmr evaluate` raises.
+    """
+    experiment = find_experiment(name)
+    sets = [parse_data(text) for text in data]
+    models = dict(parse_variant(text) for text in variants) or {_label(model): model}
+    if len(models) < len(variants):
+        raise InputError(f"A label is given twice in {', '.join(variants)}: expected each once.")
+    _require_packages(experiment)
+    threads = default_threads(jobs) if threads is None and jobs > 1 else threads
+    samples = partial(open_benchmarks, sets, limit)
+    openers = {label: _Opener(partial(load, each, threads, device), samples, jobs) for label, each in models.items()}
+    with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
+        return run_experiment(experiment, openers, samples(), out, data=dict(sets), console=Console())
+
+
+def load(model: str, threads: int | None, device: str | None, guidance: Guidance | None) -> tuple[Predictor, ModelInfo]:
+    """What `contenders.load` gives, its zoomed pass guided otherwise where `guidance` says so.
+
+    A schedule that is off becomes the paper's then: without a zoomed pass nothing would be compared. Raises InputError
+    for a predictor without one, and what `contenders.load` raises.
+    """
+    predictor, info = contenders.load(model, threads=threads, device=device)
+    if guidance is None:
+        return predictor, info
+    if not isinstance(predictor, Segmenter) or predictor.spec.pipeline != "vtmr":
+        raise InputError(f"{predictor.name} has no zoomed pass to guide: expected a network with vtmr's own pipeline.")
+    schedule = predictor.zoom.schedule
+    zoom = replace(predictor.zoom, guidance=guidance, schedule="paper" if schedule == "off" else schedule)
+    return predictor.with_zoom(zoom), replace(info, zoom=zoom)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Loads one model for each condition, here and in the processes that play beside this one."""
+
+    load: partial[tuple[Predictor, ModelInfo]]
+    samples: partial[list[EvalSample]]
+    jobs: int
+
+    def __call__(self, condition: Condition) -> Contender:
+        predictor, info = self.load(condition.guidance)
+        work = Work(self.samples, partial(_predictor, self.load, condition.guidance))
+        return Contender(predictor, info, processes(work, self.jobs) if self.jobs > 1 else None)
+
+
+def _predictor(load: partial[tuple[Predictor, ModelInfo]], guidance: Guidance | None) -> Predictor:
+    """What another process plays with."""
+    return load(guidance)[0]
+
+
+def _label(model: str) -> str:
+    """A model's name in the table: a file's without folder and suffix."""
+    return Path(model).stem if Path(model).suffix else model.removeprefix(contenders.PEER)
+
+
+def _require_packages(experiment: Experiment) -> None:
+    """Raises ConfigError at once for what would only be missed after hours of clicks."""
+    with needs_extra("bench"):
+        importlib.import_module("matplotlib")
+        if any(condition.protocol.initial_mask == "superpixels" for condition in experiment.conditions):
+            importlib.import_module("skimage")
