@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,42 @@ def test_shards_merge_into_the_run_that_one_command_makes(command: Command, pair
     figures = [json.loads((tmp_path / name / "summary.json").read_text())["pairs"] for name in ("m", "whole")]
     assert figures[0]["NoC@90"] == figures[1]["NoC@90"]
     assert figures[0]["n"] == 5
+
+
+def black(path: Path) -> None:
+    cv2.imwrite(str(path), np.zeros((120, 160), np.uint8))
+
+
+def smaller(path: Path) -> None:
+    cv2.imwrite(str(path), np.full((60, 80), 255, np.uint8))
+
+
+@pytest.mark.usefixtures("colour_network")
+@pytest.mark.parametrize(
+    ("folder", "spoil", "fragments", "kept"),
+    [
+        ("masks", Path.unlink, ("without a mask", "first 'c'"), None),  # told before anything is played
+        ("masks", black, ("pairs/pairs/c/0 has no pixel that counts", "leave it out"), 2),
+        ("masks", smaller, ("The mask of pairs/c is 80x60", "160x120"), 2),
+        ("images", lambda path: path.write_bytes(path.read_bytes()[:3000]), ("c.png", "damaged"), 2),
+    ],
+)
+def test_an_object_that_cant_be_played_ends_the_run_and_is_named(
+    command: Command,
+    pairs: Path,
+    tmp_path: Path,
+    folder: str,
+    spoil: Callable[[Path], Any],
+    fragments: tuple[str, ...],
+    kept: int | None,
+) -> None:
+    """The third of five: the two before it are kept, and there is no table of fewer objects than were asked for."""
+    model, out = tmp_path / "m.onnx", tmp_path / "out"
+    model.write_bytes(b"weights")
+    spoil(pairs / folder / "c.png")
+    command("evaluate", "--data", f"pairs={pairs}", "--model", model, "--out", out).assert_refused(*fragments)
+    assert not (out / "summary.json").exists()
+    assert (len({r.key for r in read_records(out)}) if out.exists() else None) == kept
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import cv2
 
@@ -15,9 +15,10 @@ from vtmr.bench.run import Task, Team
 from vtmr.errors import InputError
 
 
-def on_ray(work: Work, address: str, threads: int = 1) -> Team:
-    """A team of actors on a Ray cluster, as many as it has room for; each takes `threads` processors.
+def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
+    """A team of actors on a Ray cluster, as many as its machines have room for; each takes `threads` processors.
 
+    gpus: that each takes besides; without one, Ray hides them from it.
     address: host:port of the cluster's head, "auto" for the one that this machine belongs to, "local" for a new one on
     this machine alone; a connection that this process has already is used instead. Raises ModuleNotFoundError without
     Ray, InputError for a cluster that doesn't answer or has no room.
@@ -34,10 +35,13 @@ def on_ray(work: Work, address: str, threads: int = 1) -> Team:
         try:
             if ours:
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-            room = int(ray.cluster_resources().get("CPU", 0) // threads)
+            room = sum(_room_on(node["Resources"], threads, gpus) for node in ray.nodes() if node["Alive"])
             if room < 1:
-                raise InputError(f"The Ray cluster at {address} has no machine with {threads} processors: use fewer.")
-            actor = ray.remote(num_cpus=threads)(Worker)
+                raise InputError(
+                    f"The Ray cluster at {address} has no machine with {threads} processors and {gpus} GPUs: "
+                    "use fewer, or another cluster."
+                )
+            actor = ray.remote(num_cpus=threads, num_gpus=gpus)(Worker)
             actors = [actor.remote(work, cv2.getNumThreads()) for _ in range(min(room, len(tasks)))]
             pool = ActorPool(actors)
             yield from pool.map_unordered(lambda worker, task: worker.play.remote(task, protocol), tasks)
@@ -53,3 +57,9 @@ def on_ray(work: Work, address: str, threads: int = 1) -> Team:
                 ray.shutdown()
 
     return team
+
+
+def _room_on(resources: Mapping[str, float], threads: int, gpus: int) -> int:
+    """How many actors a machine takes."""
+    room = int(resources.get("CPU", 0) // threads)
+    return min(room, int(resources.get("GPU", 0) // gpus)) if gpus else room

@@ -117,7 +117,8 @@ def evaluate(
         raise DataError(f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new folder.")
     left = [task for task in tasks if task.key not in done]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=console is None, transient=True) as progress:
+    hidden = console is None or not console.is_terminal  # a file would get an empty line
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         bar = progress.add_task("", total=len(tasks), completed=len(tasks) - len(left))
         with closing((team or _alone(samples, predictor))(left, protocol)) as played:
             for records in played:

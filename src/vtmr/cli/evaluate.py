@@ -11,7 +11,6 @@ from rich.console import Console
 from vtmr.bench import (
     ModelInfo,
     Shard,
-    Team,
     Work,
     load_protocol,
     merge_runs,
@@ -79,7 +78,11 @@ def evaluate_model(
         threads = default_threads(jobs) if ray is None else 1
     load = partial(contenders.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
     predictor, info = load()
-    team = _team(Work(partial(open_benchmarks, sets, limit), partial(_predictor, load)), jobs, ray, threads or 1)
+    work = Work(partial(open_benchmarks, sets, limit), partial(_predictor, load))
+    team = processes(work, jobs) if jobs > 1 else None
+    if ray is not None:
+        with needs_extra("cluster"):
+            team = on_ray(work, ray, threads or 1, gpus=1 if device is not None and device.startswith("cuda") else 0)
     with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
         run_benchmark(sets, predictor, info, out, limit, rules, shard=part, team=team)
 
@@ -93,14 +96,6 @@ def merge_shards(folders: Sequence[Path], out: Path) -> None:
     summary = summarise(read_records(out), run.protocol)
     write_summary(out, summary, run.protocol, run.model)
     print_table(summary, run.protocol, run.model, Console())
-
-
-def _team(work: Work, jobs: int, ray: str | None, threads: int) -> Team | None:
-    """Who plays: None for this process."""
-    if ray is not None:
-        with needs_extra("cluster"):
-            return on_ray(work, ray, threads)
-    return processes(work, jobs) if jobs > 1 else None
 
 
 def _predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor:

@@ -147,17 +147,21 @@ from pathlib import Path
 import ray
 from players import Discs, ellipses
 from vtmr.bench import Protocol, Work, evaluate, on_ray
-from vtmr.errors import DataError
+from vtmr.errors import DataError, InputError
 
 def broken():
     raise DataError("The data are broken.")
 
 if __name__ == "__main__":
     protocol = Protocol(max_clicks=6, min_clicks=2, report_at=(1,), robot="random", repeats=2, seed=3)
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
-        evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(broken, Discs), "local"))
+        evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(broken, Discs), "local", gpus=1))
     except DataError as error:
+        print(error)
+    try:
+        evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(ellipses, Discs), "local", threads=3))
+    except InputError as error:
         print(error)
     evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(ellipses, Discs), "local"))
 """
@@ -172,7 +176,10 @@ def test_a_local_ray_of_two_workers_equals_one_process(tmp_path: Path, whole: li
         [sys.executable, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout == "The data are broken.\n"
+    assert run.stdout.splitlines() == [
+        "The data are broken.",
+        "The Ray cluster at local has no machine with 3 processors and 0 GPUs: use fewer, or another cluster.",
+    ]
     assert without_times(read_records(tmp_path / "out")) == whole
 
 
