@@ -13,7 +13,7 @@ from fakes import shapes_image
 from PIL import Image
 from running import Command
 
-from vtmr.bench.peers import PEERS
+from vtmr.bench.peers import PEERS, ClassicalPeer
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
 
@@ -106,6 +106,10 @@ def test_the_peers_are_listed(command: Command) -> None:
     assert listed == [{"name": f"peer:{name}", "description": peer.description} for name, peer in PEERS.items()]
 
 
-def test_every_peer_is_documented() -> None:
-    text = DOCUMENT.read_text()
-    assert all(f"| `peer:{name}` |" in text for name in PEERS)
+def test_every_peer_is_documented_with_the_size_it_works_at() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `peer:")]
+    for name, peer in PEERS.items():
+        (row,) = [row for row in rows if f"`peer:{name}`" in row]
+        opened = peer.open()
+        assert isinstance(opened, ClassicalPeer)
+        assert f"| long side {opened.side} |" in row
