@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -26,7 +27,7 @@ from vtmr.train import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "recipes/lite0-cpu.toml"
-START = ROOT / "src/vtmr/assets/models/lite0.onnx"
+BUNDLED = ROOT / "src/vtmr/assets/models/lite0.onnx"
 # A short fine-tuning: a fifth of the recipe's rate, which is for a network that knows nothing yet.
 SHARED = ("seed=7", "optimiser.lr=4e-4", "optimiser.warmup_steps=20", "validate_minutes=0")
 VARIANTS = {
@@ -46,13 +47,13 @@ def vtmr(*arguments: str | Path) -> None:
         sys.exit(done.returncode)
 
 
-def trained(out: Path, overrides: tuple[str, ...], steps: int) -> Path:
-    """The folder's weights as a model file, after a run of that many steps."""
+def trained(start: Path, out: Path, overrides: tuple[str, ...], steps: int) -> Path:
+    """The folder's weights as a model file, after a run of that many steps from the model `start`."""
     model = out / "model.onnx"
     if not model.exists():
         settings = [word for override in (*overrides, f"steps={steps}") for word in ("--set", override)]
-        start = ["--resume"] if (out / "state.safetensors").exists() else ["--init", START]
-        vtmr("train", RECIPE, "--out", out, *start, *settings)
+        begin = ["--resume"] if (out / "state.safetensors").exists() else ["--init", start]
+        vtmr("train", RECIPE, "--out", out, *begin, *settings)
         vtmr("export", out / "weights.safetensors", "-o", model)
     return model
 
@@ -118,12 +119,17 @@ def main() -> None:
     steps = max(1, arguments.samples // recipe.batch)
     data = Path(os.path.normpath(RECIPE.parent / recipe.data.root))
 
-    start = played(START, arguments.out / "start", data, arguments.limit)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    first = arguments.out / "start.onnx"  # a copy, because the bundled model may be another by the time a run goes on
+    if not first.exists():
+        shutil.copy(BUNDLED, first)
+
+    start = played(first, arguments.out / "start", data, arguments.limit)
     quality, cost_rows = [quality_cells("start", start, start)], []
     spent: dict[str, dict[str, float]] = {}
     for name, overrides in VARIANTS.items():
         out = arguments.out / name
-        model = trained(out, (*SHARED, *overrides, *arguments.overrides), steps)
+        model = trained(first, out, (*SHARED, *overrides, *arguments.overrides), steps)
         quality.append(quality_cells(name, played(model, out / "validation", data, arguments.limit), start))
         spent[name] = costs(out)
         ratio = spent[name]["in all"] / spent["baseline"]["in all"]

@@ -72,6 +72,12 @@ def start(launcher: tuple[str, ...], recipe: Path, out: Path, *more: str, interr
     """Runs the command in two processes; the exit code."""
     program = out.with_name("program.py")
     program.write_text(PROGRAM)
+    return started(launcher, program, recipe, out, *more, interrupt=interrupt).returncode
+
+
+def started(
+    launcher: tuple[str, ...], program: Path, recipe: Path, out: Path, *more: str, interrupt: int
+) -> subprocess.CompletedProcess[str]:
     settings = [word for override in OVERRIDES for word in ("--set", override)]
     command = [sys.executable, *launcher, str(program), str(interrupt), "train", str(recipe), "--out", str(out)]
     free = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")}
@@ -80,7 +86,7 @@ def start(launcher: tuple[str, ...], recipe: Path, out: Path, *more: str, interr
         env={**free, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     print(done.stdout, done.stderr)  # pytest shows it when the test fails
-    return done.returncode
+    return done
 
 
 @pytest.mark.slow
@@ -170,6 +176,21 @@ def test_what_cannot_be_computed_here_is_refused(
     with pytest.raises(ConfigError, match=message):
         run(write_recipe(tmp_path), tmp_path / "out", overrides=overrides)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
+    """With a sentence that says so; torchrun reports it too, and only that one is ours."""
+    program = tmp_path / "killed.py"
+    program.write_text(PROGRAM.replace("signal.SIGINT", "signal.SIGKILL"))
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=0")
+    done = started(
+        torchrun, program, write_recipe(tmp_path), tmp_path / "out", "--set", "checkpoint_minutes=0", interrupt=1
+    )
+    assert done.returncode != 0
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("vtmr: ")]
+    assert sentence.startswith("vtmr: Another process of the run ended")
+    assert (tmp_path / "out" / STATE).exists()
 
 
 def test_another_number_of_processes_may_resume_a_run_but_not_other_parts(tmp_path: Path) -> None:

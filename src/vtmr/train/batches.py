@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -131,8 +131,10 @@ def collate(
     )
 
 
-def batches(recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-    """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time.
+def batches(
+    recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, processes: int = 1
+) -> Generator[Batch, None, None]:
+    """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time until it is closed.
 
     Raises DataError, at once or from the iterator.
     """
@@ -158,7 +160,7 @@ def batches(recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, pr
     return sound(items)
 
 
-def sound(items: Iterator[Batch | VtmrError]) -> Iterator[Batch]:
+def sound(items: Iterator[Batch | VtmrError]) -> Generator[Batch, None, None]:
     """The batches as they are; an error is raised, and so is the loss of a worker."""
     while True:
         try:

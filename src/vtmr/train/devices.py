@@ -123,3 +123,8 @@ def first_error(fabric: Fabric, error: VtmrError | None) -> VtmrError | None:
         return None
     messages = gathered(fabric, (str(error),) if error else ())
     return error or DataError(messages[0])
+
+
+def lost_a_process(error: RuntimeError) -> bool:
+    """Whether that is what waiting for a process ends with which is there no more."""
+    return isinstance(error, torch.distributed.DistError) or "Connection closed by peer" in str(error)

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import Batch, batches
 from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
 from vtmr.train.clock import Clock
-from vtmr.train.devices import LossModule, first_error, gathered, open_fabric, placed, summed
+from vtmr.train.devices import LossModule, first_error, gathered, lost_a_process, open_fabric, placed, summed
 from vtmr.train.journal import Journal, read_log
 from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
@@ -95,6 +95,13 @@ def run(
         if fabric.is_global_zero:
             raise
         return None
+    except RuntimeError as error:
+        if not lost_a_process(error):
+            raise
+        raise DataError(
+            f"Another process of the run ended, which its own message explains unless it was killed. {out} holds the "
+            "run as of its last checkpoint, if there was one: add --resume."
+        ) from error
 
 
 def make_folder(out: Path) -> None:
@@ -188,7 +195,7 @@ class Training:
         self.module, self.stepper = self.fabric.setup(LossModule(self.network), self.adam, move_to_device=False)
         saved = validated = time.monotonic()
         workers = 0.0
-        with stop_requests() as stop, self.bar() as bar:
+        with stop_requests() as stop, closing(self.data), self.bar() as bar:
             task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
             for step in range(first.step, recipe.steps):
                 parts, unreadable, edge_weight = self.fetch(step, stop)
