@@ -67,7 +67,7 @@ class Server:
         """GET, or POST where there is a body."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(f"{self.origin}/api/v1{path}", data, headers), timeout=20) as answer:
+        with urlopen(Request(f"{self.origin}/api/v1{path}", data, headers), timeout=60) as answer:
             return json.load(answer)
 
     def images(self) -> dict[str, Any]:
@@ -159,10 +159,14 @@ class Desk:
 
     def is_painted(self, x: float, y: float) -> bool:
         """Whether the overlay covers the image point."""
+        return self.opacity_at(x, y) > 0
+
+    def opacity_at(self, x: float, y: float) -> float:
+        """The overlay's at the image point, 0 to 1."""
         left, top = self.stage_corner()
         wx, wy = self.window_point(x, y)
         ratio = self.page.evaluate("devicePixelRatio")
-        return bool(self.page.evaluate(_PIXEL, [int((wx - left) * ratio), int((wy - top) * ratio)])[3])
+        return float(self.page.evaluate(_PIXEL, [int((wx - left) * ratio), int((wy - top) * ratio)])[3] / 255)
 
 
 def write_mask_beside(server: Server, picture: str, mask: NDArray[np.bool_]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from desk import Desk, Server, write_mask_beside
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 pytestmark = pytest.mark.browser
 ELLIPSE, RECTANGLE = (56, 54), (124, 66)
@@ -129,6 +129,36 @@ def test_rest_previews_and_the_next_move_takes_it_away(desk: Desk, server: Serve
     desk.page.evaluate("() => new Promise(requestAnimationFrame)")
     assert not desk.is_painted(40, 54)
     assert server.document(picture) == before
+
+
+def test_the_next_move_cancels_a_preview_on_its_way(desk: Desk) -> None:
+    """The server's answer is held back: the page has to give the request up by itself."""
+    place = desk.window_point(*ELLIPSE)
+    desk.page.route("**/preview", lambda route: None)
+    with desk.page.expect_request("**/preview"):
+        desk.page.mouse.move(*place)
+    with desk.page.expect_event("requestfailed", lambda request: request.url.endswith("/preview")) as given_up:
+        desk.page.mouse.move(place[0] + 3, place[1])
+    assert "ABORTED" in given_up.value.failure
+
+
+def test_a_click_that_meets_a_full_queue_is_sent_again(desk: Desk, server: Server, picture: str) -> None:
+    """503 once, with Retry-After; the server's part is in tests/app/test_api.py."""
+    answers = [503]
+
+    def busy(route: Route) -> None:
+        if answers:
+            error = {"error": {"code": "busy", "message": "Too many predictions wait."}}
+            route.fulfill(status=answers.pop(), headers={"Retry-After": "1"}, json=error)
+        else:
+            route.continue_()
+
+    desk.page.route("**/changes", busy)
+    desk.click(*ELLIPSE)
+    assert not answers
+    assert len(server.document(picture)["objects"][0]["clicks"]) == 1
+    assert desk.is_painted(40, 54)
+    expect(desk.page.get_by_role("alert")).to_have_count(0)
 
 
 def test_clicks_made_in_haste_all_arrive_in_order(desk: Desk, server: Server, picture: str) -> None:

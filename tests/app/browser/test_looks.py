@@ -48,6 +48,9 @@ def test_text_is_readable_and_nothing_overlaps(
     require_good_looks(desk)
     desk.press("Escape", "?")
     require_good_looks(desk)
+    if window == "usual":
+        sheet = "document.querySelector('dialog')"
+        assert desk.page.evaluate(f"{sheet}.scrollHeight <= {sheet}.clientHeight")  # all of it, without scrolling
     desk.press("Escape")
     if window == "doubled":
         desk.page.locator("#drawer").click()
