@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
@@ -72,7 +73,9 @@ def processes(work: Work, jobs: int) -> Team:
         line, held = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin, (work, cv2.getNumThreads(), line))
         try:
-            for future in as_completed([pool.submit(_play, task, protocol) for task in tasks]):
+            with _without_interrupts():
+                futures = [pool.submit(_play, task, protocol) for task in tasks]
+            for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise InputError(
@@ -86,6 +89,19 @@ def processes(work: Work, jobs: int) -> Team:
     return team
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Holds Ctrl-C back from this thread for a moment, and from the processes that it starts meanwhile for good.
+
+    The terminal sends it to all of them, and the asker alone has to decide what it means.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _worker: Worker  # this process's, when it is one of a team
 
 
@@ -93,7 +109,6 @@ def _begin(work: Work, opencv_threads: int, line: Connection) -> None:
     """Makes this process a worker."""
     global _worker
     _worker = Worker(work, opencv_threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the asker alone decides what it means
     threading.Thread(target=_end_with_the_asker, args=(line,), daemon=True).start()
 
 
