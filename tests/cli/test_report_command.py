@@ -100,6 +100,7 @@ def test_reports_that_cannot_be(command: Command, run: Path, tmp_path: Path, und
     command("report", tmp_path / "pairs").assert_refused("holds no run.json")
     command("report", run, run).assert_refused("is given twice")
     command("report", run, "--data", "pairs").assert_refused("NAME=PATH")
+    command("report", run, "--data", f"pears={tmp_path}").assert_refused("No run has the data set 'pears'", "pairs")
     (tmp_path / "other.onnx").write_bytes(b"other weights")
     command("report", run, "--model", tmp_path / "other.onnx").assert_refused("other.onnx", "made none of the runs")
     assert not (run / "report").exists()
@@ -152,6 +153,32 @@ def test_experiments_that_cannot_be(
     arguments = ("experiment", name, "--data", f"pairs={pairs}", *flags, "--out", tmp_path / "out")
     command(*arguments).assert_refused(*fragments)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_jobs_play_the_same(command: Command, tmp_path: Path, pairs: Path) -> None:
+    """Further processes load the model themselves, so it is one that needs no stand-in: GrabCut on initial masks."""
+    tables = []
+    for jobs in (1, 2):
+        out = tmp_path / f"out{jobs}"
+        flags = ("--data", f"pairs={pairs}", "--model", "peer:grabcut-opencv", "--jobs", jobs, "--out", out)
+        result = command("experiment", "correction", *flags)
+        assert result.code == 0, result.err
+        tables.append((out / "table.md").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_ctrl_c_in_an_experiment_says_that_it_can_go_on(
+    command: Command, tmp_path: Path, pairs: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vtmr.cli.experiment.run_experiment", interrupt)
+    result = command("experiment", "table1", "--data", f"pairs={pairs}", "--model", model, "--out", tmp_path / "out")
+    assert result.code == 130
+    assert "run the same command again" in result.err
 
 
 def test_without_the_extra_nothing_is_played(

@@ -26,8 +26,10 @@ class Entry:
 
     @property
     def whole(self) -> int:
-        """How many runs of objects the folder is for, repeats counted."""
-        return len(self.run.objects) * self.run.protocol.repeats
+        """How many runs of objects the folder is for, repeats counted; a shard's are its part."""
+        shard = self.run.shard
+        places = [place for place in range(len(self.run.objects)) if shard is None or shard.holds(place)]
+        return len(places) * self.run.protocol.repeats
 
     @property
     def missing(self) -> int:

@@ -15,7 +15,7 @@ from vtmr.bench.playing import key_of
 from vtmr.bench.plots import plot_clicks, plot_quality
 from vtmr.bench.records import ObjectKey, name_of
 from vtmr.data import EvalSample, open_benchmark
-from vtmr.errors import DataError
+from vtmr.errors import DataError, InputError
 from vtmr.types import Predictor
 
 
@@ -48,7 +48,7 @@ def draw_pictures(
                 path = data.get(section.name) or _path_of(section.name, [entry, *entries])
                 predictor = predictors.get(entry.label)
                 found.append(_sheet(entry, section.name, samples(section.name, path), predictor))
-            except DataError as error:
+            except (DataError, InputError) as error:
                 lacking[f"{section.name}: no sheet of the worst objects. {error}"] = None
     return pictures, list(lacking)
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
-from vtmr.bench.starts import superpixel_defects
+from vtmr.bench.starts import made_wrong
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou
 from vtmr.metrics import boundary_iou
-from vtmr.perturb import perturb_to_iou
 from vtmr.robot import click_stream, jittered, next_click, random_click
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
@@ -93,9 +92,7 @@ def load_arrays(sample: EvalSample, protocol: Protocol, repeat: int) -> tuple[Im
             raise DataError(f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one size.")
     if not (gt_mask if ignore_mask is None else gt_mask & ~ignore_mask).any():
         raise DataError(f"The object {name} has no pixel that counts: expected a mask with some; mend or leave it out.")
-    stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)  # clicks count from 1
-    if protocol.initial_mask == "perturbed":
-        initial, _ = perturb_to_iou(gt_mask, protocol.initial_iou, stream)
-    elif protocol.initial_mask == "superpixels":
-        initial = superpixel_defects(image, gt_mask, stream)
+    if protocol.initial_mask in ("perturbed", "superpixels"):
+        stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)  # clicks count from 1
+        initial = made_wrong(image, gt_mask, ignore_mask, protocol, stream)
     return image, gt_mask, ignore_mask, initial

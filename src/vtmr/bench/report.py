@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vtmr.atomic import write_atomically
@@ -130,7 +131,9 @@ def terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, inte
     for i, name in enumerate(header):
         table.add_column(name, justify="right" if i else "left", overflow="fold")
     for name, *cells in rows:
-        table.add_row(name, *(cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in cells))
+        table.add_row(
+            escape(name), *(cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in cells)
+        )
     return table
 
 

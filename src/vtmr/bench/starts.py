@@ -13,15 +13,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vtmr.bench.protocol import Protocol
 from vtmr.masks import Mask, iou
+from vtmr.perturb import perturb_to_iou
 from vtmr.types import Image
 
+DRAWS = 10
 WANTED_IOU = (0.75, 0.85)
 ATTEMPTS, DEFECTS = 30, 10  # tries at most, and superpixels flipped in each
 SUPERPIXELS = (50, 100, 200, 300, 500, 700)  # about how many an image is cut into: one of these for each defect
 COMPACTNESS = 10.0
 RIM_STEPS = 3  # erosions and dilations by 5 x 5 between which the rim lies
 RIM_SHARE, INSIDE_SHARE = 0.65, 0.25  # of the defects; the others lie outside
+
+
+def made_wrong(
+    image: Image, gt_mask: Mask, ignore_mask: Mask | None, protocol: Protocol, stream: np.random.Generator
+) -> Mask:
+    """The object made wrong as the protocol says, drawn again where all that is wrong with it would be ignored."""
+    counts = np.ones_like(gt_mask) if ignore_mask is None else ~ignore_mask
+    mask = gt_mask
+    for _ in range(DRAWS):
+        if protocol.initial_mask == "perturbed":
+            mask, _ = perturb_to_iou(gt_mask, protocol.initial_iou, stream)
+        else:
+            mask = superpixel_defects(image, gt_mask, stream)
+        if ((mask != gt_mask) & counts).any():
+            break
+    return mask
 
 
 def superpixel_defects(image: Image, gt_mask: Mask, stream: np.random.Generator) -> Mask:

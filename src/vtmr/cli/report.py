@@ -26,6 +26,9 @@ def report_runs(
     """
     entries = open_entries(labels_of(folders))
     paths = dict(parse_data(text) for text in data)
+    known = dict.fromkeys(record.dataset for entry in entries for record in entry.records)
+    if unknown := next((name for name in paths if name not in known), None):
+        raise InputError(f"No run has the data set {unknown!r}: expected one of {', '.join(known)}.")
     out = out or folders[0] / "report"
     with needs_extra("bench"):
         notes = write_report(entries, out, data=paths, predictors=_predictors(entries, models))

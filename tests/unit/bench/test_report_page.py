@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from players import Player, columns, oracle, sample
 
-from vtmr.bench import ModelInfo, Protocol, evaluate, read_records, summarise
+from vtmr.bench import ModelInfo, Protocol, Shard, evaluate, read_records, summarise
 from vtmr.bench.document import write_report
 from vtmr.bench.entries import labels_of, open_entries, sections_of
 from vtmr.data import EvalSample
@@ -103,6 +103,13 @@ def test_what_limits_a_report_is_said(tmp_path: Path) -> None:
     grabcut = page.partition("## grabcut")[2].partition("##")[0]
     assert "| cut | 1 |" in grabcut
     assert "minus" not in grabcut
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_shard_is_whole_when_its_part_is_there(tmp_path: Path) -> None:
+    evaluate(SAMPLES[:5], oracle(), Protocol(), tmp_path / "part", shard=Shard(2, 2))
+    _, notes = report([tmp_path / "part"], tmp_path / "out")
+    assert notes == []
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -13,7 +13,7 @@ from players import Answer, sample
 from skimage.segmentation import slic
 
 from vtmr.bench import Protocol, play
-from vtmr.bench.starts import superpixel_defects
+from vtmr.bench.starts import made_wrong, superpixel_defects
 from vtmr.data import EvalSample
 from vtmr.masks import Mask, iou
 from vtmr.types import Event, Image
@@ -52,6 +52,16 @@ def test_an_object_smaller_than_any_superpixel_gets_the_nearest_mask() -> None:
     dot[60:62, 80:82] = True
     mask = superpixel_defects(shapes_image(), dot, stream())
     assert (mask != dot).any()
+
+
+def test_a_mask_that_is_wrong_only_where_nothing_counts_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the object's left half counts: a mask that lacks the right half is no start, one without the left is."""
+    left, right = ELLIPSE & (COLS < 56), ELLIPSE & (COLS >= 56)
+    drawn = [left, left, right]
+    monkeypatch.setattr("vtmr.bench.starts.perturb_to_iou", lambda *_: (drawn.pop(0), 0.5))
+    mask = made_wrong(shapes_image(), ELLIPSE, right, Protocol(initial_mask="perturbed"), stream())
+    assert (mask == right).all()
+    assert drawn == []
 
 
 @dataclass
