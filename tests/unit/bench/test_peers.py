@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -72,6 +74,25 @@ def test_the_same_clicks_give_the_same_bits_whatever_was_asked_before(peer: Pred
     answer(peer, image[::-1], Click(3, 3))
     assert np.array_equal(answer(peer, image, *clicks), first)
     assert np.array_equal(answer(open_peer(peer.name.split()[0]), image, *clicks), first)
+
+
+@pytest.mark.slow
+def test_the_first_click_isnt_charged_for_loading_packages() -> None:
+    """In a fresh process: after the peer was opened, answering loads nothing of scikit-image or SciPy any more."""
+    code = """
+import sys
+import numpy as np
+from vtmr.bench.peers import PEERS, open_peer
+from vtmr.types import Click
+image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+for name in PEERS:
+    peer = open_peer(name)
+    scene, before = peer.prepare(image), set(sys.modules)
+    peer.predict(scene, [Click(9, 9)]).render()
+    print([new for new in sorted(set(sys.modules) - before) if new.startswith(("skimage", "scipy"))])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["[]"] * len(PEERS) + [""]
 
 
 def test_a_large_image_is_worked_on_small_and_answered_large(peer: Predictor) -> None:
