@@ -118,10 +118,11 @@ def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> st
 
 
 def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console: Console) -> None:
-    """Prints the table for a terminal: intervals under the figures where there is room, sources indented."""
-    header, rows = table_cells(summary, protocol, _main_figures(protocol))
+    """Prints the table for a terminal: all figures and their intervals where there is room, sources indented."""
+    roomy = console.width >= INTERVALS_FROM_WIDTH
+    header, rows = table_cells(summary, protocol, _main_figures(protocol) if roomy else _fewest_figures(protocol))
     rows = [[re.sub("^.*/", "  ", name), *cells] for name, *cells in rows]
-    table = terminal_table(header, rows, intervals=console.width >= INTERVALS_FROM_WIDTH)
+    table = terminal_table(header, rows, intervals=roomy)
     console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
 
 
@@ -152,7 +153,7 @@ def _escaped(cell: str) -> str:
 
 
 def _main_figures(protocol: Protocol) -> list[str]:
-    """The columns of a run's own table, which has to fit a terminal."""
+    """The columns of a run's own table."""
     targets = [f"{100 * q:g}" for q in protocol.targets]
     spread = ("std", "worst") if protocol.repeats > 1 else ()
     return [
@@ -162,3 +163,11 @@ def _main_figures(protocol: Protocol) -> list[str]:
         *(f"IoU@{k}" for k in protocol.report_at),
         f"BIoU@{max(protocol.report_at)}",
     ]
+
+
+def _fewest_figures(protocol: Protocol) -> list[str]:
+    """Those columns that fit a narrow terminal: of the clicks the first and the last, or how far repeats vary."""
+    first, last = f"IoU@{min(protocol.report_at)}", f"IoU@{max(protocol.report_at)}"
+    if protocol.repeats > 1:
+        return [name for name in _main_figures(protocol) if name.startswith("NoC") or name == last]
+    return [name for name in _main_figures(protocol) if not name.startswith("IoU") or name in (first, last)]

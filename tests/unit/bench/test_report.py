@@ -104,6 +104,32 @@ def test_the_table_fits_its_terminal(width: int, intervals: bool) -> None:
     assert ("[20.00, 20.00]" in printed) is intervals
 
 
+@pytest.mark.parametrize(
+    ("protocol", "columns"),
+    [
+        (
+            Protocol(stop="never", report_at=(1, 5, 10, 20)),
+            ["data", "n", "NoC@85", "NoC@90", "NoF@90", "IoU@1", "IoU@20", "BIoU@20", "p50", "ms", "p95", "ms"],
+        ),
+        (
+            Protocol(robot="random", repeats=2),
+            ["data", "n", "NoC@85", "NoC@90", "NoC@90", "std", "NoC@90", "worst", "IoU@5", "p50", "ms", "p95", "ms"],
+        ),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns(protocol: Protocol, columns: list[str]) -> None:
+    """No name in the header is broken; table.md and a wide terminal have them all."""
+    runs = [
+        replace(record, repeat=repeat) for repeat in (0, 1) for record in run_of("a", [0.5, 0.95], "s", "validation")
+    ]
+    summary = summarise(runs if protocol.repeats > 1 else runs[:2], protocol)
+    console = Console(file=StringIO(), width=80)
+    print_table(summary, protocol, ModelInfo("lite0"), console)
+    header = next(line for line in console.file.getvalue().splitlines() if "NoC@85" in line)
+    assert header.split() == columns
+    assert "IoU@5" in markdown_table(summary, protocol, ModelInfo("lite0"))
+
+
 def test_no_records_are_refused() -> None:
     with pytest.raises(DataError, match="no records"):
         summarise([], PROTOCOL)
