@@ -1,9 +1,10 @@
-"""Writing a file whole or not at all."""
+"""Writing files so that what was there stays whole: replaced at once, or added to."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from vtmr.errors import InputError
@@ -25,4 +26,16 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror or error}. Choose another place.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it can't be there under a name that can't be
+            partial.unlink(missing_ok=True)
+
+
+def append(path: str | Path, text: str) -> None:
+    """Adds the text to the end of the file, which is made where it is missing. Raises InputError."""
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be written: {error.strerror or error}. Make room or choose another place."
+        ) from error

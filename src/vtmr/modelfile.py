@@ -2,7 +2,7 @@
 
 The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch parameters are. Its
 metadata holds the rest: the ModelSpec as JSON, the refiner's ONNX graph as base64, the integer counters that no graph
-uses (BatchNorm's), and a SHA-256 over both graphs. So one file runs, starts training, and can be checked.
+uses (BatchNorm's), and a SHA-256 over all of that. So one file runs, starts training, and can be checked.
 """
 
 from __future__ import annotations
@@ -141,21 +141,23 @@ def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, 
     return graph, metadata
 
 
-def _digest(graph: memoryview, refine: bytes) -> str:
-    """SHA-256 (hex) over the serialised graphs; metadata stays apart, since the digest is part of it."""
+def _digest(graph: memoryview, metadata: Mapping[str, str]) -> str:
+    """SHA-256 (hex) over the serialised coarse graph and the metadata, but for the digest itself."""
     total = hashlib.sha256(graph)
-    total.update(refine)
+    for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY):
+        total.update(metadata[key].encode())
     return total.hexdigest()
 
 
 def metadata_of(spec: ModelSpec, coarse: bytes, refine: bytes, counters: Mapping[str, int]) -> dict[str, str]:
     """What has to be added to the coarse model's metadata to make it a model file."""
-    return {
+    metadata = {
         SPEC_KEY: spec.to_json(),
         REFINE_KEY: base64.b64encode(refine).decode(),
         COUNTERS_KEY: json.dumps(dict(counters)),
-        DIGEST_KEY: _digest(_graph_and_metadata(coarse, "The coarse graph")[0], refine),
     }
+    graph, _ = _graph_and_metadata(coarse, "The coarse graph")
+    return {**metadata, DIGEST_KEY: _digest(graph, metadata)}
 
 
 def parse(data: bytes, name: str) -> ModelFile:
@@ -178,12 +180,16 @@ def parse(data: bytes, name: str) -> ModelFile:
         counters = {str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()}
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{name} has damaged metadata ({error}): copy or export the model again.") from error
-    if spec.refines:
+    if spec.refines != bool(refine):
+        raise CheckpointError(
+            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: export the model again."
+        )
+    if refine:
         _graph_and_metadata(refine, f"The refiner in {name}")
-    found, expected = _digest(graph, refine), metadata[DIGEST_KEY]
+    found, expected = _digest(graph, metadata), metadata[DIGEST_KEY]
     if found != expected:
         raise CheckpointError(
-            f"{name} is damaged: its graphs have SHA-256 {found[:12]}…, expected {expected[:12]}…. "
+            f"{name} is damaged: its content has SHA-256 {found[:12]}…, expected {expected[:12]}…. "
             "Copy or export the model again."
         )
     return ModelFile(spec, data, refine, counters)

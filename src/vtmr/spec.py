@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
 
 from vtmr.errors import CheckpointError, ConfigError
+from vtmr.values import from_values
+from vtmr.values import require_keys as require_keys
 
 FORMAT = 1
 CODE_LICENCE = "Apache-2.0"
+MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
 Pipeline = Literal["vtmr", "focalclick", "ritm"]
 Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
@@ -24,6 +25,10 @@ class Normalisation:
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if not (all(map(math.isfinite, self.mean)) and all(0 < value < math.inf for value in self.std)):
+            raise ConfigError(f"The normalisation has mean {self.mean} and std {self.std}: expected std above 0.")
 
 
 RAW = Normalisation((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))  # [0, 1], as every refiner wants it (facts.md §A.4)
@@ -136,14 +141,18 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if self.format != FORMAT:
             raise CheckpointError(f"The model file has format {self.format}; this version reads format {FORMAT}.")
-        if self.input_size < 32 or self.input_size % 32:
-            raise ConfigError(f"input_size is {self.input_size}: expected a positive multiple of 32.")
+        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % 32:
+            raise ConfigError(
+                f"input_size is {self.input_size}: expected a multiple of 32, from 32 to {MAX_INPUT_SIZE}."
+            )
         if not 0 < self.threshold < 1:
             raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
-        if min(self.disc_radius, self.refine_disc_radius) <= 0 or min(self.target_ratio, self.focus_ratio) < 1:
-            raise ConfigError(
-                "disc_radius and refine_disc_radius must be positive, target_ratio and focus_ratio at least 1."
-            )
+        for name, least in (("disc_radius", 0), ("refine_disc_radius", 0), ("target_ratio", 1), ("focus_ratio", 1)):
+            value = getattr(self, name)
+            if not (value >= least and 0 < value < math.inf):
+                raise ConfigError(f"{name} is {value}: expected {f'at least {least}' if least else 'more than 0'}.")
+        if self.freeze_from_click < 1:
+            raise ConfigError(f"freeze_from_click is {self.freeze_from_click}: expected at least 1.")
         if self.pipeline not in get_args(Pipeline):
             raise ConfigError(f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}.")
 
@@ -160,38 +169,9 @@ class ModelSpec:
     def from_json(text: str) -> ModelSpec:
         """The inverse of `to_json`. Raises CheckpointError for anything else."""
         try:
-            values = json.loads(text)
-            if not isinstance(values, dict):
-                raise CheckpointError(f"The model's spec is a JSON {type(values).__name__}: expected an object.")
-            require_keys(values, ModelSpec, "the model's spec")
-            for key in ("coarse_normalisation", "refine_normalisation"):
-                values[key] = Normalisation(tuple(values[key]["mean"]), tuple(values[key]["std"]))
-            values["zoom"] = _zoom_from(values["zoom"])
-            values["training_data"] = tuple(values["training_data"])
-            values["lineage"] = tuple(Run(**run) for run in values["lineage"])
-            return ModelSpec(**values)
-        except (ValueError, KeyError, TypeError) as error:
+            spec: ModelSpec = from_values(ModelSpec, json.loads(text), "the model's spec")
+            return spec
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(f"The model's spec can't be read: {error}. Export the model again.") from error
         except ConfigError as error:
             raise CheckpointError(f"The model's spec is not usable: {error}") from error
-
-
-def _zoom_from(values: Mapping[str, Any]) -> ZoomSchedule:
-    """From JSON; what older files don't say takes its default."""
-    require_keys(values, ZoomSchedule, "the model's zoom")
-    kernel = dict(values.get("kernel", {}))
-    require_keys(kernel, ZoomKernel, "the model's zoom.kernel")
-    return ZoomSchedule(**{**values, "kernel": ZoomKernel(**kernel)})
-
-
-def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:
-    """Refuses keys that the dataclass `record` doesn't have, naming the nearest one that it has, and missing ones."""
-    known = {f.name: f for f in fields(record)}
-    for key in values:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
-            raise ConfigError(f"{where} has the unknown key {key!r}.{hint}")
-    for key, f in known.items():
-        if key not in values and f.default is MISSING and f.default_factory is MISSING:
-            raise ConfigError(f"{where} lacks the key {key!r}.")

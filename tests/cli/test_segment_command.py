@@ -215,6 +215,32 @@ def test_a_mask_beside_the_photo_is_replaced_only_when_it_is_named(command: Comm
     assert beside.read_bytes() != b"a day's work"
 
 
+def test_paths_that_can_not_be(command: Command, photo: Path, tmp_path: Path) -> None:
+    endless, loop = "x" * 300 + ".png", tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    for arguments in (
+        (tmp_path / endless, "--click", RED),
+        (photo, "--click", RED, "-o", tmp_path / endless),
+        (photo, "--click", RED, "-o", tmp_path / "x" / endless),
+        (loop, "--click", RED),
+    ):
+        assert command("segment", *arguments).code == 2, arguments
+
+
+def test_a_folder_that_may_not_be_entered(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = photo.parent / "locked"
+    real = os.stat
+
+    def refuse(path: object, **options: object) -> object:
+        if str(locked) in str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("os.stat", refuse)
+    command("segment", photo, "--click", RED, "-o", locked / "m.png").assert_refused("locked", "Permission denied")
+    command("segment", locked / "a.png", "--click", RED).assert_refused("locked", "Permission denied")
+
+
 def test_a_full_disk_leaves_nothing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

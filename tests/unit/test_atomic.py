@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import append, write_atomically
 from vtmr.errors import InputError
 
 
@@ -37,3 +37,20 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone/f\.bin can't be written: No such file or directory"):
         write_atomically(tmp_path / "gone" / "f.bin", b"")
+
+
+def test_adding_to_a_file(tmp_path: Path) -> None:
+    append(tmp_path / "a.txt", "one\n")
+    append(tmp_path / "a.txt", "two\n")
+    assert (tmp_path / "a.txt").read_text() == "one\ntwo\n"
+
+
+def test_what_can_not_be_added_to_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"log\.jsonl can't be written: Is a directory"):
+        (tmp_path / "log.jsonl").mkdir()
+        append(tmp_path / "log.jsonl", "one\n")
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        write_atomically(tmp_path / ("x" * 300), b"")

@@ -11,6 +11,7 @@ from vtmr.app.running import run
 from vtmr.cli import predictors
 from vtmr.cli.predictors import Loaded
 from vtmr.errors import InputError
+from vtmr.paths import is_folder
 from vtmr.provenance import processor, versions
 
 
@@ -34,7 +35,7 @@ def annotate_folder(folder: Path, model: str, *, labels: str, host: str, port: i
     if not 0 <= port <= 65535:
         raise InputError(f"--port {port} is no port: expected 0 (any that is free) to 65535.")
     names = parse_labels(labels)
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder} is not a folder: expected one with images.")
     loaded = predictors.load(model)
     annotator = Annotator(folder, loaded.predictor, labels=names, made_with=made_with(loaded))

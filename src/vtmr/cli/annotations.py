@@ -18,6 +18,7 @@ from vtmr.cli.annotate import made_with
 from vtmr.errors import InputError
 from vtmr.formats import write
 from vtmr.masks import iou
+from vtmr.paths import is_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Replayed:
 
 def open_annotations(folder: Path) -> Store:
     """The folder's annotations for reading. Raises InputError when there are none."""
-    if not (folder / ".vtmr").is_dir():
+    if not is_folder(folder / ".vtmr"):
         raise InputError(f"{folder} has no annotations: expected a folder in which `vtmr annotate` was used.")
     return Store(folder, write=False)
 

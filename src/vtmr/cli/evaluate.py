@@ -26,6 +26,7 @@ from vtmr.bench import (
 from vtmr.cli import contenders
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.errors import InputError
+from vtmr.paths import is_folder
 from vtmr.runtime import default_threads
 from vtmr.types import Predictor
 
@@ -35,7 +36,7 @@ def parse_data(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
     if not (name and separator and path):
         raise InputError(f"The data set {text!r} can't be read: expected NAME=PATH, for example grabcut=data/GrabCut.")
-    if not Path(path).is_dir():
+    if not is_folder(path):
         raise InputError(f"The data set {name} should be in the folder {path}, which doesn't exist.")
     return name, Path(path)
 

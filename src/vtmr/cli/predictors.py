@@ -9,6 +9,7 @@ from typing import cast, get_args
 
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import CheckpointError, ConfigError, InputError
+from vtmr.paths import is_file
 from vtmr.runtime import bundled_models, load_network
 from vtmr.segmenter import Segmenter
 from vtmr.spec import Schedule, ZoomSchedule
@@ -76,7 +77,7 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
 def _on_torch(model: str, threads: int | None, device: str, zoom: str | None, threshold: float | None) -> Loaded:
     """The network of a weights file (.safetensors or .onnx) in torch."""
     path = _file_of(model)
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"There is no file {path}: with --device, expected a .safetensors or .onnx file.")
     with needs_extra("train"):
         from vtmr.models.torch_network import load_torch_network

@@ -14,6 +14,7 @@ from vtmr.drawing import overlay
 from vtmr.errors import InputError
 from vtmr.images import read_image, read_mask, write_png
 from vtmr.masks import Mask, RunLengths
+from vtmr.paths import exists, is_folder, true_path
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 
@@ -84,19 +85,19 @@ def choose_outputs(image_path: Path, mask_path: Path | None, overlay_path: Path 
     """
     if mask_path is None and overlay_path is None and not quiet:
         mask_path = image_path.with_name(f"{image_path.stem}.mask.png")
-        if mask_path.exists():
+        if exists(mask_path):
             raise InputError(f"{mask_path} exists already: name a file with -o, the same one to replace it.")
-    taken = {image_path.resolve(): "the image"}
+    taken = {true_path(image_path): "the image"}
     for path, what in ((mask_path, "the mask"), (overlay_path, "the overlay")):
         if path is None:
             continue
         if path.suffix.lower() != ".png":
             raise InputError(f"{what.capitalize()} can't be written to {path}: expected a name that ends in .png.")
-        if not path.parent.is_dir():
+        if not is_folder(path.parent):
             raise InputError(f"{what.capitalize()} can't be written to {path}: the folder {path.parent} doesn't exist.")
-        if path.resolve() in taken:
-            raise InputError(f"{path} would hold both {taken[path.resolve()]} and {what}: expected different names.")
-        taken[path.resolve()] = what
+        if true_path(path) in taken:
+            raise InputError(f"{path} would hold both {taken[true_path(path)]} and {what}: expected different names.")
+        taken[true_path(path)] = what
     return Outputs(mask_path, overlay_path)
 
 

@@ -17,6 +17,7 @@ from vtmr.data.published import Entries
 from vtmr.data.samples import EvalSample, Listed, of_source
 from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, read_stems
 from vtmr.errors import DataError
+from vtmr.paths import is_folder
 
 OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "duts": PairSource.open,
@@ -103,7 +104,7 @@ def layout_of(name: str, path: Path) -> Layout:
         near = get_close_matches(name, BENCHMARKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(f"There is no data set {name!r}: known are {', '.join(BENCHMARKS)}.{hint}")
-    if not path.is_dir():
+    if not is_folder(path):
         raise DataError(f"{path} is not a folder: expected the root of the data set {name!r}.")
     return BENCHMARKS[name]
 

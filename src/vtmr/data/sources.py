@@ -16,6 +16,7 @@ from vtmr.errors import DataError, InputError
 from vtmr.formats.coco import coco_runs
 from vtmr.images import read_image, read_values
 from vtmr.masks import Mask
+from vtmr.paths import is_file, is_folder
 from vtmr.types import Image
 
 Value = TypeVar("Value")
@@ -70,11 +71,15 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
 
     Raises DataError when there are none, and when two have one stem.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(f"{folder} is not a folder: check the data set's path.")
     wanted = {suffix.lower() for suffix in suffixes}
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} can't be read: {error.strerror or error}. Check the data set's path.") from error
+    for path in paths:
         if path.suffix.lower() in wanted and not path.name.startswith("."):
             if path.stem in found:
                 raise DataError(f"{folder} holds {found[path.stem].name} and {path.name}: expected one file a stem.")
@@ -86,7 +91,7 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
 
 def listed_stems(path: Path) -> frozenset[str]:
     """The stems of a list file such as val.txt, one a line; empty when there is no such file."""
-    return frozenset(read_stems(path)) if path.is_file() else frozenset()
+    return frozenset(read_stems(path)) if is_file(path) else frozenset()
 
 
 def read_stems(path: Path) -> list[str]:
@@ -209,7 +214,7 @@ class CocoSource:
                     stem = Path(records[annotation["image_id"]]["file_name"]).stem
                     annotations[stem][str(annotation["id"])] = annotation
             sizes = {Path(r["file_name"]).stem: (int(r["height"]), int(r["width"])) for r in records.values()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"{path} is not a COCO instances file: {type(error).__name__}: {error}.") from error
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         missing = sorted(annotations.keys() - images.keys())

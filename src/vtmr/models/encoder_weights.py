@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vtmr.errors import CheckpointError
 from vtmr.models.foreign_files import read_state
 from vtmr.models.renaming import HRNET, MIT, MIT_HUGGING_FACE, Rule, renamed, require_fit
+from vtmr.paths import is_file
 
 NVIDIA_LICENCE = "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"
 
@@ -40,7 +41,7 @@ def hrnet_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
 
 
 def _given(path: Path | None, kind: str, sources: str) -> Path:
-    if path is None or not path.is_file():
+    if path is None or not is_file(path):
         where = "no file was named" if path is None else f"{path} doesn't exist"
         raise CheckpointError(f"The ImageNet weights of {kind} are missing ({where}): get them from {sources}.")
     return path

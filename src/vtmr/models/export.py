@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vtmr import modelfile
 from vtmr.atomic import write_atomically
-from vtmr.errors import CheckpointError
+from vtmr.errors import CheckpointError, InputError
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.spec import ModelSpec
@@ -29,8 +29,10 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> ModelSpec:
     """Writes the .onnx of a .safetensors checkpoint of training; returns its spec.
 
     Raises CheckpointError when the checkpoint isn't one of ours or doesn't fit its network, InputError when `out` can't
-    be written.
+    be written or isn't named .onnx.
     """
+    if Path(out).suffix != ".onnx":
+        raise InputError(f"The output {out} must end in .onnx: that is what `vtmr export` writes.")
     network, spec = restore(checkpoint)
     write_atomically(out, model_bytes(network, spec))
     return spec

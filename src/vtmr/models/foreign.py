@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
 from torch import Tensor
 
 from vtmr.atomic import write_atomically
@@ -17,7 +16,7 @@ from vtmr.models.builders import build
 from vtmr.models.encoder_weights import NVIDIA_LICENCE
 from vtmr.models.foreign_files import read_pickle, require_state
 from vtmr.models.renaming import OFFICIAL_HRNET, OFFICIAL_SEGFORMER, renamed, require_fit
-from vtmr.models.weights import CHECKPOINT_SPEC_KEY
+from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
 from vtmr.spec import ModelSpec
 
 FOCALCLICK_LICENCE, RITM_LICENCE = "Apache-2.0 (FocalClick)", "MIT (RITM)"
@@ -52,8 +51,8 @@ def import_checkpoint(official: str | Path, out: str | Path) -> ModelSpec:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     terms = f"converted from {path.name} (SHA-256 {digest}), to which the terms of its training data apply"
     spec = replace(network.spec, licence=licence, terms=terms)
-    tensors = {key: value.to(expected[key].dtype).contiguous() for key, value in ours.items()}
-    write_atomically(out, save(tensors, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
+    tensors = {key: value.to(expected[key].dtype) for key, value in ours.items()}
+    write_atomically(out, sealed(tensors, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
     return spec
 
 

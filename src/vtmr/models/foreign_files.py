@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vtmr.errors import CheckpointError
+from vtmr.paths import is_file
 
 
 def read_pickle(path: Path) -> Any:
@@ -20,7 +21,7 @@ def read_pickle(path: Path) -> Any:
 
     Raises CheckpointError for a file that is missing or damaged, or that holds anything that would run code.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"There is no weights file {path}.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
@@ -17,6 +19,8 @@ def restore(path: str | Path) -> tuple[InteractiveNetwork, ModelSpec]:
     Raises CheckpointError when the file isn't sound or its weights don't fit the network that its spec names.
     """
     state, spec = read_weights(path)
+    if broken := [name for name, value in state.items() if not torch.isfinite(value).all()]:
+        raise CheckpointError(f"{path} holds values that are no numbers, in {broken[0]!r}: use an earlier checkpoint.")
     try:
         network = build(spec.model)
         network.load_state_dict(state, strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,44 @@ import onnx
 import torch
 from onnx import numpy_helper
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from vtmr import modelfile
 from vtmr.errors import CheckpointError
+from vtmr.paths import is_file
 from vtmr.spec import ModelSpec
 
 CHECKPOINT_SPEC_KEY = "spec"  # in a checkpoint's safetensors metadata: the ModelSpec as JSON
+DIGEST_KEY = "sha256"  # and a SHA-256 over the tensors
+
+
+def sealed(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """A .safetensors file whose metadata also hold a SHA-256 over all tensors, so that damage shows."""
+    plain = {name: value.detach().contiguous() for name, value in tensors.items()}
+    return save(plain, {**metadata, DIGEST_KEY: _digest(plain)})
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        total.update(value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the metadata. Raises CheckpointError for a file that is damaged or of another kind."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} can't be read as safetensors ({error}): it may be truncated.") from error
+    if DIGEST_KEY in metadata and metadata[DIGEST_KEY] != _digest(tensors):  # files of others may have none
+        raise CheckpointError(f"{path} is damaged: its tensors don't match their SHA-256. Copy the file again.")
+    return tensors, metadata
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
@@ -24,7 +57,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
     Raises CheckpointError for a file that is missing, damaged, foreign, or neither .safetensors nor .onnx.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"There is no weights file {path}.")
     if path.suffix == ".onnx":
         return _from_onnx(path)
@@ -34,14 +67,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
 
 
 def _from_safetensors(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if CHECKPOINT_SPEC_KEY not in metadata:
-                raise CheckpointError(f"{path} holds no model spec: expected a checkpoint written by `vtmr train`.")
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} can't be read as safetensors ({error}): it may be truncated.") from error
+    state, metadata = read_safetensors(path)
+    if CHECKPOINT_SPEC_KEY not in metadata:
+        raise CheckpointError(f"{path} holds no model spec: expected a checkpoint written by `vtmr train`.")
     return state, ModelSpec.from_json(metadata[CHECKPOINT_SPEC_KEY])
 
 

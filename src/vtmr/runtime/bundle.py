@@ -12,6 +12,7 @@ from typing import Any
 
 from vtmr import modelfile
 from vtmr.errors import CheckpointError
+from vtmr.paths import is_file
 from vtmr.runtime.onnx_network import OnnxNetwork
 
 MODELS = Path(__file__).parents[1] / "assets" / "models"
@@ -60,7 +61,7 @@ def load_network(
             f"{path} is a training checkpoint, which needs torch: "
             f"write a model file with `vtmr export {path} -o {path.with_suffix('.onnx')}` and load that."
         )
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
     return _network(_read(path), str(path), threads)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models.network import InteractiveNetwork
+from vtmr.models.weights import CHECKPOINT_SPEC_KEY, read_safetensors, sealed
+from vtmr.paths import is_file
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
 from vtmr.train.recipe import Recipe, as_values, from_values
@@ -93,11 +93,9 @@ def save_checkpoint(
         "spec": spec.to_json(),
     }
     finished = replace(spec, lineage=lineage(recipe, progress, spec.lineage))
-    write_atomically(out / STATE, save({k: v.contiguous() for k, v in tensors.items()}, header))
-    weights = {name: value.contiguous() for name, value in average.tensors().items()}
-    write_atomically(
-        out / WEIGHTS, save(weights, {"spec": finished.to_json(), "recipe": json.dumps(as_values(recipe))})
-    )
+    write_atomically(out / STATE, sealed(tensors, header))
+    metadata = {CHECKPOINT_SPEC_KEY: finished.to_json(), "recipe": json.dumps(as_values(recipe))}
+    write_atomically(out / WEIGHTS, sealed(average.tensors(), metadata))
 
 
 def restore_checkpoint(
@@ -105,25 +103,7 @@ def restore_checkpoint(
 ) -> tuple[Progress, ModelSpec]:
     """Brings everything back to where `save_checkpoint` left it. Raises CheckpointError or ConfigError."""
     path = out / STATE
-    if not path.is_file():
-        raise CheckpointError(f"{path} doesn't exist: there is nothing to resume; leave out --resume to start.")
-    try:
-        tensors = load_file(path)
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-        progress = Progress(**json.loads(header["progress"]))
-        saved_recipe = as_comparable(dict(json.loads(header["recipe"])))
-        spec = ModelSpec.from_json(header["spec"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or not a training state: {error}. Start again or use --init."
-        ) from error
-    changed = sorted(k for k, v in comparable(recipe).items() if saved_recipe.get(k) != v)
-    if changed:
-        raise ConfigError(
-            f"The recipe differs from the one that {path} was made with, in {', '.join(changed)}: "
-            "resume with the same recipe, or start a new run from its weights with --init."
-        )
+    tensors, progress, spec = _read_state(path, recipe)
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "adam": {}}
     for key, value in tensors.items():
         part, _, name = key.partition(".")
@@ -143,3 +123,25 @@ def restore_checkpoint(
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} doesn't fit the network {recipe.model!r}: {reason}. Start again.") from error
     return progress, spec
+
+
+def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress, ModelSpec]:
+    """The file's tensors and header, if it is of a run by that recipe. Raises CheckpointError or ConfigError."""
+    if not is_file(path):
+        raise CheckpointError(f"{path} doesn't exist: there is nothing to resume; leave out --resume to start.")
+    try:
+        tensors, header = read_safetensors(path)
+        progress = Progress(**json.loads(header["progress"]))
+        saved_recipe = as_comparable(dict(json.loads(header["recipe"])))
+        spec = ModelSpec.from_json(header["spec"])
+    except (CheckpointError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or not a training state: {error}. Start again or use --init."
+        ) from error
+    changed = sorted(k for k, v in comparable(recipe).items() if saved_recipe.get(k) != v)
+    if changed:
+        raise ConfigError(
+            f"The recipe differs from the one that {path} was made with, in {', '.join(changed)}: "
+            "resume with the same recipe, or start a new run from its weights with --init."
+        )
+    return tensors, progress, spec

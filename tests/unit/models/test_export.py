@@ -19,6 +19,7 @@ from vtmr.models.export import export_checkpoint, model_bytes, release
 from vtmr.models.lite0 import Lite0
 from vtmr.models.restore import restore
 from vtmr.models.torch_network import TorchNetwork, load_torch_network
+from vtmr.models.weights import sealed
 from vtmr.runtime import OnnxNetwork, bundled_models, load_network
 from vtmr.spec import ModelSpec, Run
 from vtmr.types import Click
@@ -237,3 +238,30 @@ def test_the_torch_network_loads_from_either_file_and_names_a_missing_device(exp
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="torch has no device 'cuda' here"):
             load_torch_network(exported, "cuda")
+
+
+def test_a_damaged_checkpoint_is_noticed(tmp_path: Path) -> None:
+    """One byte inverted in the middle of a sealed file, where only values are."""
+    path = tmp_path / "run.safetensors"
+    whole = sealed(build("lite0").state_dict(), {"spec": SPEC.to_json()})
+    middle = len(whole) // 2
+    path.write_bytes(whole)
+    assert restore(path)[1] == SPEC
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    with pytest.raises(CheckpointError, match=r"run\.safetensors is damaged: its tensors don't match their SHA-256"):
+        restore(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    network = build("lite0")
+    network.head.logits.bias.data.fill_(torch.nan)
+    with pytest.raises(CheckpointError, match=r"no numbers, in 'head\.logits\.bias'"):
+        restore(save_checkpoint(tmp_path / "run.safetensors", network))
+
+
+def test_an_export_never_replaces_its_checkpoint(tmp_path: Path, network: Lite0) -> None:
+    checkpoint = save_checkpoint(tmp_path / "run.safetensors", network)
+    before = checkpoint.read_bytes()
+    with pytest.raises(InputError, match=r"run\.safetensors must end in \.onnx"):
+        export_checkpoint(checkpoint, checkpoint)
+    assert checkpoint.read_bytes() == before

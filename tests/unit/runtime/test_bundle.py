@@ -11,7 +11,7 @@ import tiny
 from onnx import TensorProto, helper
 
 from vtmr import modelfile
-from vtmr.errors import CheckpointError
+from vtmr.errors import CheckpointError, InputError
 from vtmr.runtime import bundled_models, load_network
 
 
@@ -67,6 +67,11 @@ def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
         load_network(folder, folder=folder)
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        load_network("x" * 300)
+
+
 def test_a_training_checkpoint_gets_the_command_to_use(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     path.write_bytes(b"")
@@ -98,6 +103,18 @@ def damaged(change: str) -> bytes:
         "unknown spec key": tiny.with_spec(data, discradius=3),
         "format 2": tiny.with_spec(data, format=2),
         "counters not JSON": tiny.with_metadata(data, counters="[]"),
+        "flipped spec": data.replace(b'"threshold": 0.5', b'"threshold": 0.7'),
+        "flipped counter": data.replace(b'{"steps": 3}', b'{"steps": 7}'),
+        "threshold of text": tiny.with_spec(data, threshold="0.5"),
+        "two means": tiny.with_spec(data, coarse_normalisation={"mean": [0, 0], "std": [1, 1, 1]}),
+        "std of nothing": tiny.with_spec(data, coarse_normalisation={"mean": [0, 0, 0], "std": [1, 0, 1]}),
+        "radius of NaN": tiny.with_spec(data, disc_radius=float("nan")),
+        "endless ratio": tiny.with_spec(data, target_ratio=float("inf")),
+        "size of a float": tiny.with_spec(data, input_size=32.0),
+        "giant size": tiny.with_spec(data, input_size=32 * 10**9),
+        "zoom of a list": tiny.with_spec(data, zoom=[]),
+        "model of a number": tiny.with_spec(data, model=5),
+        "pipeline of another network": tiny.with_spec(data, pipeline="ritm"),
     }[change]
 
 
@@ -116,8 +133,20 @@ def damaged(change: str) -> bytes:
         ("unknown spec key", "unknown key 'discradius'. Did you mean 'disc_radius'"),
         ("format 2", "has format 2; this version reads format 1"),
         ("counters not JSON", "has damaged metadata"),
-        ("flipped weight", "is damaged: its graphs have SHA-256"),
-        ("flipped refiner", "is damaged: its graphs have SHA-256"),
+        ("flipped weight", "is damaged: its content has SHA-256"),
+        ("flipped refiner", "is damaged: its content has SHA-256"),
+        ("flipped spec", "is damaged: its content has SHA-256"),
+        ("flipped counter", "is damaged: its content has SHA-256"),
+        ("threshold of text", "spec.threshold is '0.5': expected a finite number"),
+        ("two means", "spec.coarse_normalisation.mean has 2 values: expected 3"),
+        ("std of nothing", "expected std above 0"),
+        ("radius of NaN", "spec.disc_radius is nan: expected a finite number"),
+        ("endless ratio", "spec.target_ratio is inf: expected a finite number"),
+        ("size of a float", "spec.input_size is 32.0: expected a whole number"),
+        ("giant size", "input_size is 32000000000: expected a multiple of 32, from 32 to 2048"),
+        ("zoom of a list", r"spec.zoom is \[\]: expected a table"),
+        ("model of a number", "spec.model is 5: expected a text"),
+        ("pipeline of another network", "a refiner"),
     ],
 )
 def test_a_file_that_is_no_sound_model_is_refused(tmp_path: Path, change: str, complaint: str) -> None:

@@ -79,8 +79,11 @@ def model_bytes(
     return coarse.SerializeToString()
 
 
-def with_metadata(data: bytes, **changes: str | None) -> bytes:
-    """The same model file with metadata keys (named without their prefix) replaced, or removed when None."""
+def with_metadata(data: bytes, *, sealed: bool = False, **changes: str | None) -> bytes:
+    """The same model file with metadata keys (named without their prefix) replaced, or removed when None.
+
+    sealed: with the digest that belongs to the new content, as if vtmr had written it.
+    """
     model = onnx.load_model_from_string(data)
     properties = {p.key: p.value for p in model.metadata_props}
     for key, value in changes.items():
@@ -88,6 +91,9 @@ def with_metadata(data: bytes, **changes: str | None) -> bytes:
             del properties[f"vtmr.{key}"]
         else:
             properties[f"vtmr.{key}"] = value
+    if sealed:
+        texts = "".join(properties[f"vtmr.{key}"] for key in ("spec", "refine", "counters"))
+        properties["vtmr.sha256"] = hashlib.sha256(model.graph.SerializeToString() + texts.encode()).hexdigest()
     del model.metadata_props[:]
     helper.set_model_props(model, properties)
     return model.SerializeToString()
@@ -95,7 +101,7 @@ def with_metadata(data: bytes, **changes: str | None) -> bytes:
 
 def with_spec(data: bytes, **changes: object) -> bytes:
     """The same model file with fields of its spec replaced."""
-    return with_metadata(data, spec=json.dumps(json.loads(SPEC.to_json()) | changes))
+    return with_metadata(data, sealed=True, spec=json.dumps(json.loads(SPEC.to_json()) | changes))
 
 
 def bundle(folder: Path, name: str = "tiny") -> Path:

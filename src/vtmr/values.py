@@ -1,0 +1,86 @@
+"""Frozen records from plain values, as TOML and JSON have them: every key known, every type right, or a clear error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from vtmr.errors import ConfigError
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", NoneType: "nothing"}
+_LARGEST = 1 << 63  # whole numbers beyond are for no machine
+
+
+def from_values(record: type, values: Any, where: str) -> Any:
+    """Builds the dataclass `record`, with those inside it, from a table.
+
+    Lists become tuples, whole numbers pass for floats; what isn't given takes its default. where: what the table is
+    called in errors. Raises ConfigError for unknown and missing keys and for values of another type, with the place.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} is {_shown(values)}: expected a table.")
+    require_keys(values, record, where)
+    hints = get_type_hints(record)
+    return record(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:
+    """Refuses keys that the dataclass `record` doesn't have, naming the nearest one that it has, and missing ones."""
+    known = {f.name: f for f in fields(record)}
+    for key in values:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+            raise ConfigError(f"{where} has the unknown key {key!r}.{hint}")
+    for key, f in known.items():
+        if key not in values and f.default is MISSING and f.default_factory is MISSING:
+            raise ConfigError(f"{where} lacks the key {key!r}.")
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    """The value as a field of that annotation wants it."""
+    if get_origin(hint) in (UnionType, Union):
+        options = get_args(hint)
+        if value is None and NoneType in options:
+            return None
+        (hint,) = (option for option in options if option is not NoneType)
+    if is_dataclass(hint):
+        return from_values(hint, value, place)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple:
+        return _items(get_args(hint), value, place)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ConfigError(f"{place} is {_shown(value)}: expected one of {', '.join(get_args(hint))}.")
+        return value
+    if hint is float and type(value) is int and abs(value) < _LARGEST:
+        return float(value)
+    if (
+        type(value) is not hint
+        or (hint is float and not math.isfinite(value))
+        or (hint is int and abs(value) >= _LARGEST)
+    ):
+        raise ConfigError(f"{place} is {_shown(value)}: expected {_NAMES[hint]}.")
+    return value
+
+
+def _items(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
+    """An array of the length and the types that tuple[...] asks for."""
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{place} is {_shown(value)}: expected an array.")
+    if hints[-1] is Ellipsis:
+        hints = (hints[0],) * len(value)
+    if len(value) != len(hints):
+        raise ConfigError(f"{place} has {len(value)} values: expected {len(hints)}.")
+    return tuple(_value(hint, item, f"{place}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
+
+
+def _shown(value: Any) -> str:
+    """The value for a sentence, cut where it is long."""
+    if type(value) is int and abs(value) >= _LARGEST:
+        return "a number of more than 18 digits"  # Python refuses to write numbers of thousands of digits
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
