@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,23 @@ def everything(folder: Path) -> dict[str, bytes]:
     }
 
 
+class Watch:
+    """Which paths this process writes, makes, renames or removes while `on`: from Python's own audit events."""
+
+    def __init__(self) -> None:
+        self.on, self.touched = False, set[str]()
+        sys.addaudithook(self._note)  # for good: there is no taking a hook away
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.on:
+            return
+        count = {"os.rename": 2, "os.link": 2, "os.symlink": 2}.get(event, 1)  # how many arguments are paths
+        writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        if writes or count > 1 or event in ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"):
+            paths = (path for path in arguments[:count] if isinstance(path, str | bytes | os.PathLike))
+            self.touched.update(os.fsdecode(path) for path in paths)
+
+
 def send(http: TestClient, case: Any) -> Response:
     """The made-up request through the client in this process, with its token."""
     wanted = case.as_transport_kwargs(base_url="http://127.0.0.1:8000")
@@ -42,10 +61,15 @@ def send(http: TestClient, case: Any) -> Response:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, tmp_path: Path) -> None:
+def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, folder: Path, tmp_path: Path) -> None:
     """Half of them with the id of a real image, so that they get as far as the operations."""
     schema = schemathesis.openapi.from_dict(OPENAPI)
     annotating.click("shapes.png")
+    watch = Watch()
+    watch.on = True
+    annotating.change("shapes.png", "set", object="o1", label="new")
+    watch.on = False
+    assert str(folder.resolve() / ".vtmr" / "project.json") in watch.touched  # it sees what is written
     before, images = everything(tmp_path), list(annotating.ids().values())
     statuses: dict[int, int] = {}
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
@@ -68,7 +92,9 @@ def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, tmp_path: Path
             if current and isinstance(case.body, dict) and "revision" in case.body:
                 opened = annotating.http.get(f"/api/v1/images/{known}").json()
                 case.body["revision"] = opened["document"]["revision"]
+        watch.on = True
         answer = send(annotating.http, case)
+        watch.on = False
         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
         assert answer.status_code < 500 or answer.status_code in (503, 507), answer.text
 
@@ -76,3 +102,5 @@ def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, tmp_path: Path
     assert sum(statuses.values()) >= REQUESTS
     assert {200, 400, 404} <= set(statuses), statuses
     assert everything(tmp_path) == before
+    kept = folder.resolve() / ".vtmr"
+    assert [path for path in watch.touched if not Path(path).resolve().is_relative_to(kept)] == []
