@@ -46,8 +46,8 @@ def test_adding_to_a_file(tmp_path: Path) -> None:
 
 
 def test_what_can_not_be_added_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(InputError, match=r"log\.jsonl can't be written: Is a directory"):
-        (tmp_path / "log.jsonl").mkdir()
         append(tmp_path / "log.jsonl", "one\n")
 
 

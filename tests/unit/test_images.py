@@ -57,6 +57,11 @@ def test_jpeg_is_what_libjpeg_gives(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(path), np.asarray(pillow.open(path)))
 
 
+def two_bytes(values: np.ndarray) -> np.ndarray:
+    """16-bit values whose high byte is the value and whose low byte is another one."""
+    return values.astype(np.uint16) * 256 + (255 - values)
+
+
 def test_a_tall_image_is_put_together_from_bands_in_order(tmp_path: Path) -> None:
     tall = np.random.default_rng(0).integers(0, 256, (1500, 800, 3), dtype=np.uint8)  # 1.2 megapixels: 3 bands
     np.testing.assert_array_equal(read_image(saved(tmp_path / "a.bmp", tall)), tall)
@@ -73,19 +78,19 @@ def test_one_bit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_16_bit_grey_keeps_the_high_byte(tmp_path: Path, name: str) -> None:
-    values = GREY.astype(np.uint16) * 257
+    values = two_bytes(GREY)
     assert cv2.imwrite(str(tmp_path / name), values)
     np.testing.assert_array_equal(read_image(tmp_path / name), grey_as_rgb(GREY))
 
 
 def test_16_bit_pgm(tmp_path: Path) -> None:
-    assert cv2.imwrite(str(tmp_path / "a.pgm"), GREY.astype(np.uint16) * 257)
+    assert cv2.imwrite(str(tmp_path / "a.pgm"), two_bytes(GREY))
     np.testing.assert_array_equal(read_image(tmp_path / "a.pgm"), grey_as_rgb(GREY))
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_16_bit_rgb_keeps_the_high_byte(tmp_path: Path, channels: int) -> None:
-    values = np.dstack([RGB[..., ::-1], np.full_like(GREY, 255)]).astype(np.uint16)[..., :channels] * 257
+    values = two_bytes(np.dstack([RGB[..., ::-1], np.full_like(GREY, 255)])[..., :channels])
     assert cv2.imwrite(str(tmp_path / "a.png"), values)  # OpenCV writes BGR(A)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
 

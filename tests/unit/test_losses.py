@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from vtmr import losses
-from vtmr.losses import TINY, boundary_focal_loss, normalised_focal_loss
+from vtmr.losses import TINY, boundary_focal_loss, boundary_weights, normalised_focal_loss
 
 LOGITS = torch.linspace(-3, 3, 16, dtype=torch.float64).reshape(1, 1, 4, 4)
 LABELS = (torch.arange(16) % 3 == 0).double().reshape(1, 1, 4, 4)
@@ -87,6 +87,17 @@ def test_the_edge_band_counts_twice_over_the_whole_batch() -> None:
             total += weight * -0.5 * scale * (1 - p) ** 2 * math.log(p)
             weights += weight
     assert boundary_focal_loss(logits, labels, edge).item() == pytest.approx(total / weights, rel=1e-9)
+
+
+def test_losses_of_parts_add_up_to_that_of_the_batch() -> None:
+    """When each is divided by the whole batch's weight."""
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 1, 4, 4, generator=rng, dtype=torch.float64)
+    labels, edge = (torch.rand(3, 1, 4, 4, generator=rng) < 0.4 for _ in range(2))
+    whole = boundary_focal_loss(logits, labels.double(), edge)
+    total = boundary_weights(edge).sum()
+    parts = [boundary_focal_loss(logits[i], labels[i].double(), edge[i], total) for i in (slice(0, 1), slice(1, 3))]
+    assert sum(part.item() for part in parts) == pytest.approx(whole.item(), rel=1e-9)
 
 
 def test_a_band_everywhere_or_nowhere_is_the_plain_loss() -> None:

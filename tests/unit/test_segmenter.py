@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
 from vtmr.segmenter.layers import overlaid
+from vtmr.session import Session
 from vtmr.spec import ZoomSchedule
 from vtmr.types import Click, FloatMap, Image, MaskEdit
 
@@ -240,3 +242,23 @@ def test_all_pipelines_find_the_same_object() -> None:
         masks.append(second.render())
     ours, *others = masks
     assert all(agreement(ours, other) > 0.99 for other in others)
+
+
+def test_no_click_makes_a_float_array_of_the_image() -> None:
+    """numpy's allocations as tracemalloc counts them, at six megapixels: a float per pixel would take 24 MB."""
+    image = shapes_image(2000, 3000)
+    session = Session(Segmenter(ColourNetwork()), image).add(Click(1050.5, 900.5))
+    for k in range(10):
+        session = session.add(Click(1000.5 + 10 * k, 850.5))
+        assert session.mask.any()
+    tracemalloc.start()
+    try:
+        for k in range(3):  # clicks 12 to 14: the base is frozen
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            session = session.add(Click(2300.5 + 10 * k, 1050.5))
+            assert session.mask.any()
+            peak = tracemalloc.get_traced_memory()[1] - before
+            assert peak < 2 * image.shape[0] * image.shape[1]  # the mask itself takes a byte a pixel
+    finally:
+        tracemalloc.stop()

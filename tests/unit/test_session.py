@@ -102,7 +102,7 @@ def test_clicks_added_together_are_answered_once() -> None:
 
 def test_what_the_predictor_is_told() -> None:
     first, second = grid("#.", ".."), grid("##", "..")
-    painter, region = Painter(first, second, second), Box(0, 0, 1, 2)
+    painter, region = Painter(first, second, second, second), Box(0, 0, 1, 2)
     start = Session(painter, np.zeros((2, 2, 3), np.uint8), region=region)
     two = start.add(Click(0, 0)).add(Click(1, 0))
     edited = two.add(MaskEdit.of(grid("..", "##")))
@@ -119,6 +119,10 @@ def test_what_the_predictor_is_told() -> None:
     assert len(events) == 4
     assert edited.clicks == ()
     assert np.array_equal(edited.undo().mask, second)
+    two.add(MaskEdit.of(grid("#.", "##")), Click(1, 0))  # both at once: the answer before the edit doesn't count either
+    _, previous, mask, _ = painter.asked[3]
+    assert previous is None
+    assert np.array_equal(mask, grid("#.", "##"))  # type: ignore[arg-type]
 
 
 INITIAL = grid(

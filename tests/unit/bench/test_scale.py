@@ -29,12 +29,6 @@ def without_times(records: list[Record]) -> list[Record]:
     return [replace(record, seconds=0.0, wall_seconds=0.0) for record in records]
 
 
-@pytest.fixture(autouse=True)
-def no_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking it for the commit is most of what a small run takes."""
-    monkeypatch.setattr("vtmr.provenance.commit", lambda: "")
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """One process's records, times aside."""

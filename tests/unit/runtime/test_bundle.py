@@ -10,9 +10,15 @@ import pytest
 import tiny
 from onnx import TensorProto, helper
 
+import vtmr
 from vtmr import modelfile
+from vtmr.cli.latency import scene
 from vtmr.errors import CheckpointError, InputError
+from vtmr.masks import iou
+from vtmr.robot import next_click
 from vtmr.runtime import bundled_models, load_network
+from vtmr.session import Session
+from vtmr.types import Click
 
 
 @pytest.fixture
@@ -37,6 +43,22 @@ def test_the_packages_own_models_are_sound() -> None:
     for model in bundled_models():
         assert load_network(model.name).spec.training_data, f"{model.name} doesn't say what it was trained on"
         assert model.bytes == model.path.stat().st_size
+
+
+@pytest.mark.slow
+def test_the_packages_own_models_find_a_cup() -> None:
+    """The scene of `vtmr latency`, clicked by the robot; weights that were swapped or never trained don't get there."""
+    image, gt_mask = scene(547, 365)
+    for model in bundled_models():
+        session = Session(vtmr.load(model.name), image)
+        clicks: list[Click] = []
+        for _ in range(5):
+            click = next_click(session.mask, gt_mask, None, clicks)
+            if click is None:
+                break
+            clicks.append(click)
+            session = session.add(click)
+        assert iou(session.mask, gt_mask) > 0.9, model.name
 
 
 def test_a_changed_byte_in_a_bundled_file_is_found(folder: Path) -> None:

@@ -58,6 +58,15 @@ def test_no_clicks_and_a_strided_image_work() -> None:
     np.testing.assert_array_equal(logits, expected)
 
 
+def test_workers_sleep_between_clicks() -> None:
+    """As ONNX Runtime itself has it: spinning would burn a core for nothing."""
+    network = OnnxNetwork(modelfile.parse(tiny.model_bytes(), "tiny"), "tiny")
+    for session in (network._coarse, network._refine):
+        assert session is not None
+        options = session.get_session_options()
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 def test_threads_are_chosen_or_given() -> None:
     assert network().threads == default_threads() <= MOST_THREADS
     assert network(threads=1).threads == 1
