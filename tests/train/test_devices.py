@@ -178,6 +178,16 @@ def test_what_cannot_be_computed_here_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_statistics_over_all_processes_need_the_refiner_in_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before a process is started, on a machine that is made to look as if it had GPUs."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    overrides = ["batch=4", "refiner_share=0.25", "compute={devices=2, sync_batch_norm=true}"]
+    with pytest.raises(ConfigError, match="1 samples train the refiner, which 2 processes can't share evenly"):
+        run(write_recipe(tmp_path), tmp_path / "out", overrides=overrides)
+
+
 @pytest.mark.slow
 def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
     """With a sentence that says so; torchrun reports it too, and only that one is ours."""

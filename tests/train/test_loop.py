@@ -113,6 +113,11 @@ class TestWhatIsWritten:
         assert [(row["step"], row["samples"]) for row in found] == [(3, 6), (4, 8)]
         for row in found:
             assert all(row[key] > 0 for key in ("coarse", "refined", "edge", "lr", "seconds", "cpu_seconds"))
+            assert set(row["spent"]) == {"data", "chains", "coarse", "refiner", "backward", "update"}
+            assert all(seconds > 0 for seconds in row["spent"].values())
+        steps = [found[0]["step"], found[1]["step"] - found[0]["step"]]
+        spent = sum(n * sum(row["spent"].values()) for n, row in zip(steps, found, strict=True))
+        assert spent < found[1]["cpu_seconds"] + 0.5  # the last step's `update` comes after the count
         speed = (found[1]["samples"] - found[0]["samples"]) / (found[1]["seconds"] - found[0]["seconds"])
         assert found[1]["samples_per_s"] == pytest.approx(speed, rel=0.2)  # seconds are rounded to 1/100
 

@@ -107,6 +107,7 @@ def test_overrides(tmp_path: Path) -> None:
         ("compute.accelerator=tpu", "compute.accelerator is 'tpu': expected one of auto, cpu, cuda"),
         ("compute.devices=0", "compute.devices is 0: expected at least 1"),
         ("compute.nodes=-1", "compute.nodes is -1"),
+        ("compute.sync_batch_norm=true", None),
         ("compute.accumulate=3", r"batch is 2 and compute\.accumulate 3: the batch must divide evenly"),
         ("losses.edge=bce", "losses.edge is 'bce': expected one of focal, cross_entropy"),
     ],
@@ -117,6 +118,12 @@ def test_overrides_are_checked(tmp_path: Path, override: str, message: str | Non
         return
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, overrides=(override,))
+
+
+def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Path) -> None:
+    """docs/decisions/0005: the second chain is led where it counts only."""
+    with pytest.raises(ConfigError, match=r"compute\.sync_batch_norm and maskmatch exclude each other"):
+        load(tmp_path, overrides=("compute.sync_batch_norm=true", "maskmatch={}"))
 
 
 def test_pasting_needs_cut_outs(tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ def open_fabric(recipe: Recipe) -> Fabric:
             f"batch is {recipe.batch}, which can't be shared evenly by {devices * nodes} process(es) in "
             f"{compute.accumulate} part(s) each: set batch to a multiple of {parts}."
         )
+    if compute.sync_batch_norm and recipe.refined % (devices * nodes):
+        raise ConfigError(
+            f"{recipe.refined} samples train the refiner, which {devices * nodes} processes can't share evenly, as "
+            "compute.sync_batch_norm needs it: change refiner_share."
+        )
     try:
         fabric = Fabric(
             accelerator="cuda" if cuda else "cpu",

@@ -296,6 +296,11 @@ class Recipe:
             self.batch % self.compute.accumulate == 0,
             f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch must divide evenly.",
         )
+        require(
+            self.maskmatch is None or not self.compute.sync_batch_norm,
+            "compute.sync_batch_norm and maskmatch exclude each other: a process without a sample to match would leave "
+            "the others waiting for its statistics.",
+        )
 
     @property
     def refined(self) -> int:
