@@ -366,6 +366,21 @@ class TestImportAndExport:
         if form != "coco":
             assert any("other" in name for name in files[False])
 
+    @pytest.mark.parametrize(
+        ("name", "safe"), [('übel"; filename=x\r\nX-Evil: 1', "bel_filename_x_X-Evil_1"), ("写真", "annotations")]
+    )
+    def test_the_name_of_a_download_is_safe(
+        self, tmp_path: Path, start: Callable[..., Any], name: str, safe: str
+    ) -> None:
+        """The folder gives it: whatever that is called, the header is one line with a plain name."""
+        (tmp_path / name).mkdir()
+        annotating = start(tmp_path / name)
+        made = annotating.http.post("/api/v1/exports", json={"format": "coco"}).json()
+        assert made["url"].endswith(f"/{safe}-coco.zip")
+        headers = annotating.http.get(made["url"]).headers
+        assert headers["content-disposition"] == f'attachment; filename="{safe}-coco.zip"'
+        assert "x-evil" not in headers
+
     def test_coco_goes_out_and_comes_back(
         self, annotating: Any, folder: Path, tmp_path: Path, start: Callable[..., Any]
     ) -> None:

@@ -136,6 +136,7 @@ function addLine({ xs, ys, mates, eastward }, above, below, x0, y, step) {
  */
 export function simplified(loop, tolerance) {
   const count = loop.length / 2;
+  if (count <= 4) return loop; // a single cell has to stay one
   const kept = new Uint8Array(count + 1);
   const open = [0, count]; // stretches still to be looked at; point `count` is the first one again
   kept[0] = 1;
