@@ -26,6 +26,7 @@ from vtmr.data.sources import (
 from vtmr.errors import ConfigError, DataError, InputError
 from vtmr.images import read_mask
 from vtmr.masks import Mask
+from vtmr.paths import is_folder
 from vtmr.types import Image
 
 Entries = Iterator[Listed | DataError]
@@ -79,7 +80,12 @@ def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
     """
 
     def entries(root: Path) -> Entries:
-        sequences = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+        try:
+            paths = sorted(root.iterdir())
+        except OSError as error:
+            yield DataError(f"{root} can't be read: {error.strerror or error}. Check the data set's path.")
+            return
+        sequences = [path for path in paths if is_folder(path) and not path.name.startswith((".", "__"))]
         if not sequences:
             yield DataError(f"{root} holds no folder of a sequence: check the data set's path.")
         for sequence in sequences:

@@ -236,6 +236,15 @@ def test_davis585_can_begin_from_nothing_and_needs_no_other_masks_then(tmp_path:
         open_benchmark("davis585-stm", tmp_path)
 
 
+def test_a_folder_that_cant_be_listed_is_the_data_sets_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    with pytest.raises(DataError, match="can't be read: Permission denied"):
+        open_benchmark("davis585", tmp_path)
+
+
 def test_what_davis585_lacks_is_named(tmp_path: Path) -> None:
     write_davis585(tmp_path, {"bear": ["object1"]})
     (sample,) = open_benchmark("davis585", tmp_path)
@@ -248,6 +257,7 @@ def test_what_davis585_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"bear lacks the image 00009\.jpg of the mask object1_00009\.png"):
         open_benchmark("davis585", tmp_path)
     shutil.rmtree(tmp_path / "bear")
+    (tmp_path / "__MACOSX").mkdir()
     with pytest.raises(DataError, match="holds no folder of a sequence"):
         open_benchmark("davis585", tmp_path)
     save(tmp_path / "cow" / "00001.jpg", photo())
