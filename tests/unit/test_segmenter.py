@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
 
-from vtmr.errors import InputError
+from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
@@ -262,3 +262,20 @@ def test_no_click_makes_a_float_array_of_the_image() -> None:
             assert peak < 2 * image.shape[0] * image.shape[1]  # the mask itself takes a byte a pixel
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("pipeline", ["vtmr", "focalclick", "ritm"])
+def test_another_threshold_cuts_the_same_answer_elsewhere(pipeline: str) -> None:
+    """As if the model's own were that one; a higher cut leaves a part of what a lower one finds."""
+    masks = {
+        threshold: Session(Segmenter(ColourNetwork(pipeline=pipeline), threshold=threshold), shapes_image())
+        .add(Click(56, 54))
+        .mask
+        for threshold in (0.02, 0.98)
+    }
+    assert 0 < np.count_nonzero(masks[0.98]) < np.count_nonzero(masks[0.02])
+    assert not (masks[0.98] & ~masks[0.02]).any()
+    own = Segmenter(ColourNetwork(pipeline=pipeline, threshold=0.02))
+    assert np.array_equal(Session(own, shapes_image()).add(Click(56, 54)).mask, masks[0.02])
+    with pytest.raises(ConfigError, match=r"threshold is 1\.5"):
+        Segmenter(ColourNetwork(), threshold=1.5)
