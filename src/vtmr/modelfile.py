@@ -48,13 +48,14 @@ _REFUSED_DEPTH = 32
 class ModelFile:
     """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models.
 
-    Where `spec.refines` is false there is no embedded graph and `refine` is empty.
+    Where `spec.refines` is false there is no embedded graph and `refine` is empty. digest: SHA-256 (hex) over all of it.
     """
 
     spec: ModelSpec
     coarse: bytes
     refine: bytes
     counters: Mapping[str, int]
+    digest: str
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
@@ -192,7 +193,7 @@ def parse(data: bytes, name: str) -> ModelFile:
             f"{name} is damaged: its content has SHA-256 {found[:12]}…, expected {expected[:12]}…. "
             "Copy or export the model again."
         )
-    return ModelFile(spec, data, refine, counters)
+    return ModelFile(spec, data, refine, counters, found)
 
 
 def _named(text: str, name: str) -> ModelSpec:

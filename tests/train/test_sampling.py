@@ -14,11 +14,12 @@ import pytest
 from PIL import Image
 from shapes import RECIPE
 
+from vtmr.data import validation_list
 from vtmr.errors import DataError
 from vtmr.geometry import Box
 from vtmr.masks import iou
-from vtmr.train.recipe import AugmentRecipe, load_recipe
-from vtmr.train.sampling import Labelled, Sampler, draw_crop, flipped, jittered, single_component
+from vtmr.train.recipe import AugmentRecipe, SourceWeight, load_recipe
+from vtmr.train.sampling import Labelled, Sampler, TrainingSource, draw_crop, flipped, jittered, single_component
 
 HEIGHT, WIDTH, SIZE = 120, 160, 64
 
@@ -187,6 +188,15 @@ def test_another_draw_takes_the_place_of_what_cannot_be_read(tmp_path: Path) -> 
         if not one.unreadable:
             np.testing.assert_array_equal(one.image, sound.image)
             assert one.clicks == sound.clicks
+
+
+def test_the_frozen_validation_objects_are_never_drawn(tmp_path: Path) -> None:
+    """Also from a copy of the data that lacks val.txt: the list that counts is in the package."""
+    frozen = [stem for reader, stem, _ in validation_list() if reader == "duts"][:2]
+    for stem in (*frozen, "another"):
+        write(tmp_path / "duts", stem, gradient(), disc() * np.uint8(255))
+    opened = TrainingSource.open(SourceWeight("duts", "duts", 1.0), tmp_path)
+    assert opened.stems == ("another",)
 
 
 def test_held_out_images_are_never_drawn(tmp_path: Path) -> None:

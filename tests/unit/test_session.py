@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
 
+import vtmr
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
@@ -253,6 +254,15 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
         log = EventLog.from_json(saved)
         assert log.model == "colour"
         assert {"vtmr", "numpy", "opencv-python-headless", "onnxruntime", "platform"} <= set(log.versions)
+
+
+def test_a_saved_session_says_which_weights_made_it() -> None:
+    """A model's name stays when its weights are replaced by better ones."""
+    network = vtmr.load().network
+    log = EventLog.from_json(Session(Segmenter(network), IMAGE).add(RED).to_json())
+    assert log.versions["weights"] == network.digest
+    assert len(network.digest) == 64
+    assert "weights" not in EventLog.from_json(session().add(RED).to_json()).versions  # this network has none
 
 
 @pytest.mark.parametrize(

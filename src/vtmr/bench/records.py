@@ -8,7 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import append, write_atomically
 from vtmr.errors import DataError
 
 RECORDS = "records.jsonl"
@@ -126,6 +126,5 @@ def replace_records(folder: Path, records: Iterable[Record]) -> None:
 
 
 def append_records(folder: Path, records: Iterable[Record]) -> None:
-    """Appends one object's records in one go."""
-    with (folder / RECORDS).open("a", encoding="utf-8") as stream:
-        stream.write("".join(record.to_line() for record in records))
+    """Appends one object's records in one go. Raises InputError."""
+    append(folder / RECORDS, "".join(record.to_line() for record in records))

@@ -45,7 +45,7 @@ class OnnxNetwork:
         self.threads = default_threads() if threads is None else threads
         if not 1 <= self.threads <= MAX_THREADS:
             raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores.")
-        self._spec = model.spec
+        self._spec, self.digest = model.spec, model.digest
         self._coarse = _session(model.coarse, self.threads, name)
         self._refine = _session(model.refine, self.threads, f"The refiner in {name}") if model.spec.refines else None
         _check_graphs(self._coarse, self._refine, model.spec, name)

@@ -45,6 +45,11 @@ class Segmenter:
     def name(self) -> str:
         return self.spec.model
 
+    @property
+    def weights(self) -> str:
+        """SHA-256 (hex) of the model that the network came from, "" where that isn't known."""
+        return str(getattr(self.network, "digest", ""))
+
     def prepare(self, image: Image) -> Pyramid:
         """The image with its halvings, which are built as crops need them. image: uint8 H x W x 3, RGB."""
         return Pyramid(image)

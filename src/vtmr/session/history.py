@@ -191,6 +191,8 @@ class Session:
         initial = _last_edit(subject.initial[0].events) if subject.initial else None
         steps = tuple(step.events for step in self._steps[len(subject.initial) :])
         made_with = versions() | {"platform": platform.platform(), "processor": processor()}
+        if weights := getattr(subject.predictor, "weights", ""):  # a name may stand for others after an update
+            made_with["weights"] = weights
         height, width = subject.height, subject.width
         model, region = subject.predictor.name, subject.region
         return EventLog(model, made_with, height, width, region, initial, steps, subject.merge).to_json()

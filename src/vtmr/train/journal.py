@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import append, write_atomically
+from vtmr.paths import is_file
 from vtmr.train.checkpoint import Progress
 
 REASONS_KEPT = 5
@@ -56,8 +57,11 @@ class Journal:
         self.rows.append(row)
         self.losses, self.new_reasons = [], []
         if self.rank_zero:
-            with self.path.open("w" if len(self.rows) == 1 else "a") as file:
-                file.write(json.dumps(row) + "\n")
+            line = json.dumps(row) + "\n"
+            if len(self.rows) == 1:
+                write_atomically(self.path, line.encode())
+            else:
+                append(self.path, line)
         notes = [*(f"{part} {mean:.3f}" for part, mean in means.items()), f"{speed:.1f} samples/s"]
         return "  ".join([*notes, f"{progress.unreadable} unreadable"] if progress.unreadable else notes)
 
@@ -65,7 +69,7 @@ class Journal:
 def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     """The rows of an interrupted run up to its saved step; the file is cut there, so that no step is logged twice."""
     rows = []
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if is_file(path) else []
     for line in lines:
         try:
             row = json.loads(line)

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
+from vtmr.atomic import append
 from vtmr.errors import CheckpointError, ConfigError, DataError, InputError, VtmrError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
@@ -338,8 +339,7 @@ class Training:
         """The figures of the weights just saved."""
         if self.validate is not None and self.fabric.is_global_zero:
             row = {"step": self.progress.step, **self.validate(self.out)}
-            with (self.out / SCORES).open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            append(self.out / SCORES, json.dumps(row) + "\n")
 
     def bar(self) -> Bar:
         """The progress bar: steps, losses, samples per second, time left."""

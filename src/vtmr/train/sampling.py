@@ -9,7 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vtmr.data import OPENERS, CocoLvisSource, LabelSource, PairSource, Source, listed_stems, read_object
+from vtmr.data import (
+    OPENERS,
+    CocoLvisSource,
+    LabelSource,
+    PairSource,
+    Source,
+    listed_stems,
+    read_object,
+    validation_list,
+)
 from vtmr.errors import DataError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
@@ -77,7 +86,10 @@ class TrainingSource:
 
     @staticmethod
     def open(entry: SourceWeight, root: Path) -> TrainingSource:
-        """Leaves out the stems of val.txt and report.txt. Raises DataError when none is left."""
+        """Leaves out the stems of val.txt and report.txt, and the frozen validation objects' whatever those say.
+
+        Raises DataError when none is left.
+        """
         folder = root / entry.path
         name = Path(entry.path).name
         source = (
@@ -85,7 +97,8 @@ class TrainingSource:
             if entry.index
             else OPENERS[entry.reader](name, folder)
         )
-        held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt")
+        frozen = {stem for reader, stem, _ in validation_list() if reader == entry.reader}
+        held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt") | frozen
         stems = tuple(stem for stem in source.stems if stem not in held_out)
         if not stems:
             raise DataError(f"{folder} has no image left to train on: all {len(source.stems)} are held out.")
