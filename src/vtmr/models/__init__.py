@@ -1,4 +1,4 @@
-"""The networks in torch: definition, checkpoints, export, import. Needs `pip install "vtmr[train]"`."""
+"""The networks in torch: definition, checkpoints, export, import. Needs the extra `train`."""
 
 from __future__ import annotations
 

