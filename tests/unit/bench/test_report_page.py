@@ -106,6 +106,22 @@ def test_what_limits_a_report_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_folders_of_older_versions_are_read(tmp_path: Path) -> None:
+    """Without the list of objects, the data's place, and the rules that the protocol has gained since."""
+    old = play(tmp_path / "old", oracle())
+    (old / "objects.json").unlink()
+    run = json.loads((old / "run.json").read_text())
+    for sitting in run["sittings"]:
+        del sitting["data"]
+    for rule in ("robot", "repeats", "initial_mask", "initial_iou", "merge", "stop", "threshold"):
+        del run["settings"]["protocol"][rule]
+    (old / "run.json").write_text(json.dumps(run))
+    page, notes = report([old, play(tmp_path / "new", oracle())], tmp_path / "out")
+    assert notes == []
+    assert "Settings that differ" not in page
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_shard_is_whole_when_its_part_is_there(tmp_path: Path) -> None:
     evaluate(SAMPLES[:5], oracle(), Protocol(), tmp_path / "part", shard=Shard(2, 2))
     _, notes = report([tmp_path / "part"], tmp_path / "out")
