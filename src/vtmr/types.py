@@ -23,7 +23,7 @@ FloatMap = NDArray[np.float32]
 class Click:
     """A point that belongs to the object (positive) or not, in continuous image coordinates (x right, y down).
 
-    Raises InputError when a coordinate isn't finite.
+    Raises InputError when a coordinate isn't a finite number.
     """
 
     x: float
@@ -31,7 +31,11 @@ class Click:
     positive: bool = True
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.x) and math.isfinite(self.y)):
+        try:
+            finite = math.isfinite(self.x) and math.isfinite(self.y)
+        except TypeError as error:
+            raise InputError(f"A click at ({self.x!r}, {self.y!r}) is no point: expected two numbers.") from error
+        if not finite:
             raise InputError(f"A click at ({self.x}, {self.y}) is nowhere: expected two finite numbers of pixels.")
 
     @property

@@ -19,6 +19,11 @@ def test_a_click_lies_in_the_pixel_it_touches(x: float, y: float, row: int, col:
     assert Click(x, y).pixel == (row, col)
 
 
+def test_a_click_of_other_things_than_numbers_is_refused() -> None:
+    with pytest.raises(InputError, match=r"\('1', 2\) is no point: expected two numbers"):
+        Click("1", 2)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_click_nowhere_is_refused_with_its_value(value: float) -> None:
     with pytest.raises(InputError, match=str(value)):

@@ -72,9 +72,11 @@ class Session:
         """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the caller looks at.
 
         merge: False leaves the predictor's masks as they are on an edit, too, for the benchmark to compare.
-        Raises InputError for an image or a mask of another type or size.
+        Raises InputError for an image, a mask or a region of another type or size.
         """
         height, width = _require_image(image)
+        if region is not None and not isinstance(region, Box):
+            raise InputError(f"The region is {region!r}: expected a vtmr.geometry.Box in pixels, or None.")
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
             initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),)
