@@ -12,7 +12,7 @@ from vtmr.bench.contact import cell_of, draw_sheet, worst_runs
 from vtmr.bench.entries import Entry, Section
 from vtmr.bench.figures import REACHED
 from vtmr.bench.playing import key_of
-from vtmr.bench.plots import plot_clicks, plot_quality
+from vtmr.bench.plots import colours_of, plot_clicks, plot_quality
 from vtmr.bench.records import ObjectKey, name_of
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import DataError, InputError
@@ -39,10 +39,11 @@ def draw_pictures(
     data, predictors: see `write_report`. Needs matplotlib.
     """
     samples = cache(_samples)  # read once for all runs
+    colours = colours_of([entry.label for entry in entries])
     pictures: dict[str, list[Picture]] = {}
     lacking: dict[str, None] = {}
     for section in [section for section in sections if section.is_whole]:
-        found = pictures.setdefault(section.name, [*_plots(section, entries)])
+        found = pictures.setdefault(section.name, [*_plots(section, entries, colours)])
         for entry in [entry for entry in entries if entry.label in section.objects]:
             try:
                 path = data.get(section.name) or _path_of(section.name, [entry, *entries])
@@ -53,8 +54,8 @@ def draw_pictures(
     return pictures, list(lacking)
 
 
-def _plots(section: Section, entries: Sequence[Entry]) -> list[Picture]:
-    """Values against clicks, and clicks needed."""
+def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str]) -> list[Picture]:
+    """Values against clicks, and clicks needed; the targets that some runs lack are left out."""
     counts = {len(objects.keys) for objects in section.objects.values()}
     title = f"{section.name}, {' to '.join(map(str, sorted({min(counts), max(counts)})))} objects"
     if len(section.objects) == 1:
@@ -66,14 +67,16 @@ def _plots(section: Section, entries: Sequence[Entry]) -> list[Picture]:
         title,
         {label: found["IoU"] for label, found in curves.items()},
         {label: found["BIoU"] for label, found in curves.items()},
+        colours,
         min(stops, default=None),
     )
-    reached = {
-        label: {name: curves[label][name] for name in map(REACHED.format, sorted(protocol.targets, reverse=True))}
-        for label, protocol in protocols.items()
-    }
+    highest = {REACHED.format(max(protocol.targets)) for protocol in protocols.values()}
+    target = highest.pop() if len(highest) == 1 else "each run's highest target"
+    shared = set.intersection(*(set(protocol.targets) for protocol in protocols.values()))
+    names = [REACHED.format(q) for q in sorted(shared, reverse=True)]
+    reached = {label: {name: found[name] for name in names} for label, found in curves.items()}
     needed = {label: objects.clicks.mean(axis=0) for label, objects in section.objects.items()}
-    clicks = plot_clicks(title, needed, reached)
+    clicks = plot_clicks(title, target, needed, reached, colours)
     return [
         Picture(
             _file_name("png", section.name, "quality"), "IoU and BIoU after each click, with 95 % intervals", quality

@@ -43,68 +43,85 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def colours_of(labels: Sequence[str]) -> dict[str, str]:
+    """A run's colour in all plots of a report."""
+    return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+
+
 def plot_quality(
-    title: str, iou: Mapping[str, Curve], biou: Mapping[str, Curve], stops_after: int | None = None
+    title: str,
+    iou: Mapping[str, Curve],
+    biou: Mapping[str, Curve],
+    colours: Mapping[str, str],
+    stops_after: int | None = None,
 ) -> bytes:
     """IoU and BIoU against clicks, a line with a band for each run; a PNG.
 
-    iou, biou: {run's label: curve}, the same labels in both. stops_after: the click from which on objects may have
-    stopped at their target, where their last value goes on; marked by a line. None where all clicks were played.
+    iou, biou: {run's label: curve}, the same labels in both. colours: of every label. stops_after: the click from which
+    on objects may have stopped at their target, where their last value goes on; marked by a line. None where all clicks
+    were played.
     """
     with styled():
         figure = new_figure(title, _inches(len(iou)))
         panels = figure.subplots(1, 2)
         low = min(float(curve.low.min()) for curve in (*iou.values(), *biou.values()))
+        clicks = max(len(curve.mean) for curve in iou.values())
         for axes, name, curves in zip(panels, ("IoU", "BIoU"), (iou, biou), strict=True):
-            for colour, (label, curve) in zip(_colours(curves), curves.items(), strict=True):
-                _draw(axes, curve, colour, "-", label)
+            for label, curve in curves.items():
+                _draw(axes, curve, colours[label], "-", label)
             axes.set(title=f"{name} after each click", xlabel="clicks")
-            _span(axes, _length(curves))
+            _span(axes, clicks)
             axes.set_ylim(max(0.0, np.floor(low * 10 - 0.2) / 10), 1.005)
-            if stops_after is not None and stops_after < _length(curves):
+            if stops_after is not None and stops_after < clicks:
                 _mark_stops(axes, stops_after)
         _legend(figure, panels[0], runs=len(iou))
         return as_png(figure)
 
 
 def plot_clicks(
-    title: str, needed: Mapping[str, NDArray[np.float64]], reached: Mapping[str, Mapping[str, Curve]]
+    title: str,
+    target: str,
+    needed: Mapping[str, NDArray[np.float64]],
+    reached: Mapping[str, Mapping[str, Curve]],
+    colours: Mapping[str, str],
 ) -> bytes:
     """How many clicks the highest target took, and the share of objects that had reached each target; a PNG.
 
-    needed: {run's label: K + 1 shares of objects}, that took 1, 2, … K clicks and, last, that never got there.
-    reached: {label: {target's name: curve}}, the highest target first, whose band alone is drawn.
+    target: what the highest one is called. needed: {run's label: K + 1 shares of objects}, that took 1, 2, … K clicks
+    and, last, that never got there. reached: {label: {target's name: curve}}, the same targets for all runs, the
+    highest first, whose band alone is drawn. colours: of every label.
     """
     targets = list(next(iter(reached.values())))
     with styled():
         figure = new_figure(title, _inches(len(needed)))
         histogram, success = figure.subplots(1, 2)
-        _draw_needed(histogram, needed)
-        histogram.set(title=f"Clicks to {targets[0]}", xlabel="clicks", ylabel="objects")
+        _draw_needed(histogram, needed, colours)
+        histogram.set(title=f"Clicks to {target}", xlabel="clicks", ylabel="objects")
         _as_percent(histogram)
-        for colour, curves in zip(_colours(reached), reached.values(), strict=True):
+        for label, curves in reached.items():
             for i, curve in enumerate(curves.values()):
-                _draw(success, curve, colour, DASHES[min(i, 2)], None, band=i == 0)
+                _draw(success, curve, colours[label], DASHES[min(i, 2)], None, band=i == 0)
         success.set(title="Objects that got there", xlabel="clicks", ylim=(0, 1.02))
-        _span(success, max(_length(curves) for curves in reached.values()))
+        _span(success, max(len(shares) - 1 for shares in needed.values()))
         _as_percent(success)
         _legend(figure, histogram, runs=len(needed))
         _name_dashes(success, targets)
         return as_png(figure)
 
 
-def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]]) -> None:
+def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]], colours: Mapping[str, str]) -> None:
     """Bars side by side, or steps where there are too many runs for that; the last place is for never."""
     count = max(len(shares) for shares in needed.values())
     places = np.arange(1, count + 1, dtype=np.float64)
     places[-1] += 1  # never stands apart from the clicks
     width = 0.8 / len(needed)
-    for i, (colour, (label, shares)) in enumerate(zip(_colours(needed), needed.items(), strict=True)):
+    for i, (label, shares) in enumerate(needed.items()):
         filled = np.concatenate([shares[:-1], np.zeros(count - len(shares)), shares[-1:]])
         if len(needed) <= MOST_BARS:
-            axes.bar(places - 0.4 + (i + 0.5) * width, filled, width * 0.94, color=colour, label=label)
+            axes.bar(places - 0.4 + (i + 0.5) * width, filled, width * 0.94, color=colours[label], label=label)
         else:
-            axes.stairs(filled, np.append(places - 0.5, places[-1] + 0.5), color=colour, linewidth=1.6, label=label)
+            edges = np.append(places - 0.5, places[-1] + 0.5)
+            axes.stairs(filled, edges, color=colours[label], linewidth=1.6, label=label)
     ticks = _ticks(count - 1)
     axes.set_xticks([*ticks, places[-1]], [*map(str, ticks), "never"])
     axes.grid(visible=False, axis="x")
@@ -161,14 +178,6 @@ def _inches(runs: int) -> tuple[float, float]:
     """The size of two panels with a legend of so many runs below."""
     legend_rows = -(-runs // 4) if runs > 1 else 0
     return 10.5, 4.3 + 0.25 * legend_rows
-
-
-def _colours(runs: Mapping[str, Any]) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(len(runs))]
-
-
-def _length(curves: Mapping[str, Curve]) -> int:
-    return max(len(curve.mean) for curve in curves.values())
 
 
 def styled() -> Any:

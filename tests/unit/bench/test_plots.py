@@ -10,7 +10,7 @@ from players import columns, oracle, sample
 from vtmr.bench import Protocol, Record, play
 from vtmr.bench.contact import MISSED, WRONG, Cell, cell_of, draw_sheet, worst_runs
 from vtmr.bench.figures import Curve
-from vtmr.bench.plots import COLOURS, plot_clicks, plot_quality
+from vtmr.bench.plots import COLOURS, colours_of, plot_clicks, plot_quality
 from vtmr.types import Click
 
 
@@ -32,7 +32,7 @@ def flat(value: float, clicks: int = 20) -> Curve:
 
 def test_the_better_run_lies_above() -> None:
     curves = {"low": flat(0.3), "high": flat(0.8)}
-    picture = pixels_of(plot_quality("t", curves, curves, stops_after=5))
+    picture = pixels_of(plot_quality("t", curves, curves, colours_of(list(curves)), stops_after=5))
     height = len(picture)
     low, high = (places(picture, colour) for colour in COLOURS[:2])
     assert low[low[:, 0] < 0.85 * height, 0].min() > high[high[:, 0] < 0.85 * height, 0].max()  # below is the legend
@@ -44,11 +44,20 @@ def test_the_better_run_lies_above() -> None:
 def test_objects_that_never_got_there_stand_at_the_end() -> None:
     never, at_once = np.eye(21)[20], np.eye(21)[0]
     reached = {"never": {"IoU ≥ 0.9": flat(0.0)}, "at once": {"IoU ≥ 0.9": flat(1.0)}}
-    picture = pixels_of(plot_clicks("t", {"never": never, "at once": at_once}, reached))
+    needed = {"never": never, "at once": at_once}
+    picture = pixels_of(plot_clicks("t", "IoU ≥ 0.9", needed, reached, colours_of(list(needed))))
     height, width = picture.shape[:2]
     blue, orange = (places(picture[: int(0.8 * height), : width // 2], colour) for colour in COLOURS[:2])
     assert blue[:, 1].min() > 0.4 * width
     assert orange[:, 1].max() < 0.15 * width
+
+
+@pytest.mark.slow
+def test_a_run_keeps_its_colour_where_another_is_lacking_and_no_target_is_shared() -> None:
+    colours = colours_of(["absent", "here"])
+    picture = pixels_of(plot_clicks("t", "its target", {"here": np.eye(6)[0]}, {"here": {}}, colours))
+    assert not len(places(picture, COLOURS[0]))
+    assert len(places(picture, COLOURS[1]))
 
 
 @pytest.mark.slow
@@ -57,7 +66,7 @@ def test_every_run_is_drawn(runs: int) -> None:
     """Five are steps instead of bars; with more clicks in one run than in another."""
     needed = {f"run {i}": np.full(6 + i, 1 / (6 + i)) for i in range(runs)}
     reached = {name: {"IoU ≥ 0.9": flat(0.1 + 0.1 * i, 5 + i)} for i, name in enumerate(needed)}
-    picture = pixels_of(plot_clicks("t", needed, reached))
+    picture = pixels_of(plot_clicks("t", "IoU ≥ 0.9", needed, reached, colours_of(list(needed))))
     assert all(len(places(picture, colour)) for colour in COLOURS[:runs])
     assert not len(places(picture, COLOURS[runs]))
 

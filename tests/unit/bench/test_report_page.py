@@ -181,7 +181,8 @@ def test_pictures_are_drawn_where_the_images_are_found(tmp_path: Path, monkeypat
     names = ["pairs-clicks.png", "pairs-quality.png", "pairs-worst-one.jpg", "pairs-worst-two-words.jpg"]
     assert sorted(path.name for path in (tmp_path / "with").iterdir() if path.suffix in (".png", ".jpg")) == names
     assert all(f"]({name})" in page for name in names)
-    _, notes = report([one, two], tmp_path / "without")
+    three = play(tmp_path / "three", oracle(), protocol=Protocol(targets=(0.9, 0.95)))
+    _, notes = report([one, three], tmp_path / "without")
     assert notes == ["pairs: no sheet of the worst objects. No run says where its images are: give --data pairs=PATH."]
     monkeypatch.setattr("vtmr.bench.pictures.open_benchmark", lambda name, path: SAMPLES[:3])
     _, notes = report([one], tmp_path / "other", data={"pairs": tmp_path})

@@ -65,9 +65,9 @@ def run_experiment(
     plan = [(label, condition) for label in models for condition in experiment.conditions]
     folders = _folders(out / RUNS, [_name(label, condition) for label, condition in plan])
     for number, ((label, condition), (name, folder)) in enumerate(zip(plan, folders.items(), strict=True), start=1):
+        contender = models[label](condition)
         if console is not None:
             console.print(f"Run {number} of {len(plan)}: {name}", markup=False, highlight=False)
-        contender = models[label](condition)
         evaluate(
             samples,
             contender.predictor,
