@@ -19,7 +19,7 @@ from vtmr.atomic import write_atomically
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
 from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError, VtmrError
-from vtmr.spec import ZoomKernel, ZoomSchedule
+from vtmr.values import from_values
 
 RUN = "run.json"
 OBJECTS = "objects.json"
@@ -101,20 +101,16 @@ def read_run(folder: Path) -> StoredRun:
     stored = _read_json(folder / RUN)
     settings = _completed(stored["settings"])
     try:
-        model = dict(settings["model"])
-        if model["zoom"] is not None:
-            kernel = ZoomKernel(**model["zoom"]["kernel"])
-            model["zoom"] = ZoomSchedule(**{**model["zoom"], "kernel": kernel})
         names = json.loads((folder / OBJECTS).read_bytes()) if (folder / OBJECTS).exists() else []
         return StoredRun(
-            Protocol.from_values(settings["protocol"], f"The protocol in {folder / RUN}"),
-            ModelInfo(**model),
-            Shard(**settings["shard"]) if settings["shard"] else None,
+            from_values(Protocol, settings["protocol"], "its protocol"),
+            from_values(ModelInfo, settings["model"], "its model"),
+            from_values(Shard, settings["shard"], "its shard") if settings["shard"] else None,
             tuple((str(d), str(s), str(i), str(o)) for d, s, i, o in names),
             settings,
             tuple(stored["sittings"]),
         )
-    except (ValueError, KeyError, TypeError, OSError, VtmrError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, VtmrError) as error:
         raise DataError(f"{folder}'s {RUN} or {OBJECTS} is damaged ({error}): run the evaluation anew.") from error
 
 
@@ -146,7 +142,7 @@ def _read_json(path: Path) -> Settings:
         run = json.loads(path.read_bytes())
         if not (isinstance(run, dict) and isinstance(run["settings"], dict) and isinstance(run["sittings"], list)):
             raise ValueError("settings and sittings are not there")
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}): use a new folder.") from error
     return run
 
@@ -154,6 +150,9 @@ def _read_json(path: Path) -> Settings:
 def _completed(settings: Settings) -> Settings:
     """Stored settings with the defaults of what vtmr didn't have when they were written."""
     defaults = {"protocol": asdict(Protocol()), "model": asdict(ModelInfo(""))}
+    for name in defaults:
+        if not isinstance(settings.get(name, {}), dict):
+            raise DataError(f"The run's {name} is {settings[name]!r}: expected its rules; use a new folder.")
     filled = {name: values | settings.get(name, {}) for name, values in defaults.items()}
     completed: Settings = json.loads(json.dumps({"shard": None} | settings | filled))
     return completed

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args
 
 from vtmr.errors import ConfigError
-from vtmr.spec import ZoomSchedule, require_keys
+from vtmr.spec import ZoomSchedule
+from vtmr.values import from_values
 
 Robot = Literal["deterministic", "random", "perturbed"]
 Stop = Literal["targets", "never"]
@@ -100,13 +100,6 @@ class Protocol:
             return True
         return self.stop == "targets" and len(ious) >= self.min_clicks and max(ious) >= max(self.targets)
 
-    @staticmethod
-    def from_values(values: Mapping[str, Any], where: str) -> Protocol:
-        """From JSON's or TOML's values; a rule that isn't there takes its default. Raises ConfigError."""
-        require_keys(values, Protocol, where)
-        hints = get_type_hints(Protocol)
-        return Protocol(**{key: _typed(value, hints[key], f"{where}: {key}") for key, value in values.items()})
-
     def __str__(self) -> str:
         """One line for the head of a table: every rule."""
         targets = "/".join(f"{target:g}" for target in self.targets)
@@ -146,13 +139,14 @@ def load_protocol(name: str) -> Protocol:
     bundled = {path.name.removesuffix(".toml"): path for path in _BUNDLED.iterdir()}
     try:
         text = (bundled.get(name) or Path(name)).read_text(encoding="utf-8")
-        return Protocol.from_values(tomllib.loads(text), f"The protocol {name}")
+        protocol: Protocol = from_values(Protocol, tomllib.loads(text), f"The protocol {name}")
+        return protocol
     except OSError as error:
         raise ConfigError(
             f"The protocol {name} can't be read ({error.strerror}): expected a .toml file or one of "
             f"{', '.join(sorted(bundled))}."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of numbers too long to read
         raise ConfigError(f"The protocol {name} is not valid TOML: {error}.") from error
 
 
@@ -162,28 +156,6 @@ _BUNDLED = resources.files("vtmr") / "assets" / "protocols"
 def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ConfigError(f"{name} is {value!r}: expected one of {', '.join(known)}.")
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """A plain value as the field wants it: lists become tuples, whole numbers pass for floats. Raises ConfigError."""
-    if get_origin(hint) is tuple and isinstance(value, list | tuple):
-        return tuple(_typed(item, get_args(hint)[0], where) for item in value)
-    kinds = _kinds(hint)
-    if float in kinds and type(value) is int:
-        return float(value)
-    if type(value) not in kinds:
-        names = [kind.__name__ for kind in kinds if kind is not NoneType]
-        raise ConfigError(f"{where} is {value!r}: expected {' or '.join(names)}.")
-    return value
-
-
-def _kinds(hint: Any) -> list[type]:
-    """The plain types that a field's annotation allows."""
-    if get_origin(hint) is tuple:
-        return [list]
-    if isinstance(hint, type):
-        return [hint]
-    return [str] if get_origin(hint) is Literal else [kind for option in get_args(hint) for kind in _kinds(option)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from vtmr.bench import Protocol, Record, load_protocol
 from vtmr.errors import ConfigError
+from vtmr.values import from_values
 
 
 def test_the_protocols_that_come_with_vtmr() -> None:
@@ -85,21 +86,21 @@ def test_the_page_about_the_protocol_names_every_rule_and_every_key() -> None:
 def test_rules_survive_json() -> None:
     protocol = Protocol(targets=(0.9, 0.95), robot="random", threshold=0.4, first_click="deterministic")
     values = asdict(protocol) | {"targets": [0.9, 0.95], "report_at": [1, 5]}
-    assert Protocol.from_values(values, "here") == protocol
-    assert Protocol.from_values({}, "a run from before these rules") == Protocol()
+    assert from_values(Protocol, values, "here") == protocol
+    assert from_values(Protocol, {}, "a run from before these rules") == Protocol()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("max_click = 3", "unknown key 'max_click'. Did you mean 'max_clicks'"),
-        ("max_clicks = '3'", "max_clicks is '3': expected int"),
-        ("max_clicks = true", "max_clicks is True: expected int"),
-        ("merge = 1", "merge is 1: expected bool"),
-        ("targets = 0.9", "targets is 0.9: expected list"),
-        ("targets = ['high']", "targets is 'high': expected float"),
-        ("threshold = 'own'", "threshold is 'own': expected float."),
-        ("robot = 3", "robot is 3: expected str"),
+        ("max_clicks = '3'", "max_clicks is '3': expected a whole number"),
+        ("max_clicks = true", "max_clicks is True: expected a whole number"),
+        ("merge = 1", "merge is 1: expected true or false"),
+        ("targets = 0.9", "targets is 0.9: expected an array"),
+        ("targets = ['high']", r"targets\[0\] is 'high': expected a finite number"),
+        ("threshold = 'own'", "threshold is 'own': expected a finite number."),
+        ("robot = 3", "robot is 3: expected one of deterministic, random, perturbed"),
         ("robot = 'lazy'", "robot is 'lazy': expected one of deterministic, random, perturbed"),
         ("robot = ", "not valid TOML"),
     ],
