@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from shapes import write_recipe
 
 from vtmr.errors import DataError
 from vtmr.masks import disc_maps
-from vtmr.train.batches import SAMPLE_STREAM, Batch, batches, click_maps
+from vtmr.train.batches import SAMPLE_STREAM, Batch, batches, click_maps, sound
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.sampling import Sampler
 from vtmr.types import Click
@@ -82,6 +83,30 @@ def test_damaged_data_is_one_sentence_from_a_worker_too(tmp_path: Path, workers:
     assert "masks/" in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), True),
+        (ConnectionResetError(104, "Connection reset by peer"), True),  # a batch's memory, asked of a dead worker
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (EOFError(), True),
+        (FileNotFoundError(2, "No such file or directory"), True),
+        (RuntimeError("a defect of ours"), False),
+        (PermissionError(13, "Permission denied"), False),
+    ],
+)
+def test_the_loss_of_a_worker_is_a_data_error(error: Exception, lost: bool) -> None:
+    """What torch 2.13 raised when one was killed while batches of it were waited for, or while they were fetched."""
+
+    def items() -> Iterator[Batch]:
+        raise error
+        yield
+
+    with pytest.raises(DataError if lost else type(error)) as caught:
+        next(sound(items()))
+    assert ("ended unexpectedly: it was killed" in str(caught.value)) == lost
 
 
 def test_click_maps_are_those_of_the_runtime() -> None:

@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -423,6 +423,25 @@ class TestUnreadable:
         assert 1 <= rows(out)[-1]["step"] < 8
         run(recipe, out, overrides=overrides, resume=True)
         assert_same_run(out, tmp_path / "whole")
+
+    def test_a_signal_that_takes_the_workers_too_is_an_interruption(
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+    ) -> None:
+        """SIGTERM to the whole group, while the next batch is waited for: the steps done are saved."""
+
+        def cut(*arguments: Any) -> Iterator[Batch]:
+            yield next(batches(*arguments))
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise DataError("A process that reads the data ended unexpectedly.")
+
+        out = tmp_path / "parts"
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "batches", cut)
+            with pytest.raises(KeyboardInterrupt):
+                run(recipe, out)
+        assert rows(out, "step") == [{"step": 1}]
+        run(recipe, out, resume=True)
+        assert rows(out, "step") == [{"step": step} for step in (1, 2, 3, 4)]
 
 
 class TestDescent:

@@ -167,8 +167,8 @@ def sound(items: Iterator[Batch | VtmrError]) -> Generator[Batch, None, None]:
             item = next(items)
         except StopIteration:
             return
-        except RuntimeError as error:
-            if "exited unexpectedly" not in str(error):
+        except (RuntimeError, OSError, EOFError) as error:
+            if not lost_a_worker(error):
                 raise
             raise DataError(
                 "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of memory "
@@ -177,6 +177,13 @@ def sound(items: Iterator[Batch | VtmrError]) -> Generator[Batch, None, None]:
         if isinstance(item, VtmrError):
             raise item
         yield item
+
+
+def lost_a_worker(error: Exception) -> bool:
+    """Whether that is how torch ends that waited for a dead worker, or asked it for a batch's memory."""
+    if isinstance(error, RuntimeError):
+        return "exited unexpectedly" in str(error)
+    return isinstance(error, ConnectionError | EOFError | FileNotFoundError)
 
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:
