@@ -48,7 +48,7 @@ _REFUSED_DEPTH = 32
 class ModelFile:
     """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models.
 
-    Where `spec.refines` is false there is no embedded graph and `refine` is empty. digest: SHA-256 (hex) over all of it.
+    Where `spec.refines` is false there is no embedded graph and `refine` is empty. digest: SHA-256 (hex) over it all.
     """
 
     spec: ModelSpec
@@ -183,7 +183,7 @@ def parse(data: bytes, name: str) -> ModelFile:
         raise CheckpointError(f"{name} has damaged metadata ({error}): copy or export the model again.") from error
     if spec.refines != bool(refine):
         raise CheckpointError(
-            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: export the model again."
+            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: export it again."
         )
     if refine:
         _graph_and_metadata(refine, f"The refiner in {name}")
