@@ -9,7 +9,6 @@ from typing import Literal, get_args
 
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.values import from_values
-from vtmr.values import require_keys as require_keys
 
 FORMAT = 1
 CODE_LICENCE = "Apache-2.0"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vtmr.errors import CheckpointError, ConfigError
-from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomKernel, ZoomSchedule, require_keys
+from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomKernel, ZoomSchedule
+from vtmr.values import require_keys
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 RUN = Run("recipes/lite0-cpu.toml", "abc123", "2024-02-20T10:00:00", 9000, 144000, 10800.0, "imagenet")

@@ -20,7 +20,8 @@ from vtmr.models.weights import CHECKPOINT_SPEC_KEY, read_safetensors, sealed
 from vtmr.paths import is_file
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
-from vtmr.train.recipe import Recipe, as_values, from_values
+from vtmr.train.recipe import Recipe, as_values
+from vtmr.values import from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
-from vtmr.spec import ZoomKernel, require_keys
+from vtmr.spec import ZoomKernel
+from vtmr.values import from_values
 
 PRECISIONS = ("float32", "bfloat16")
 HAVE_STUFF = frozenset({"cocolvis"})
 HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
 ACCELERATORS = ("auto", "cpu", "cuda")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
+SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
+LARGEST_RATIO = 10.0
+MAX_THREADS = 64  # a hundred thousand would take the machine down
 INIT_CLICKS = ("multi", "single", "mixed")
 MATCH_AVERAGES = ("all", "selected")
 MATCH_LOSSES = ("match", "supervised")
@@ -121,7 +124,11 @@ class AugmentRecipe:
             "augment: the shares of whole, scaled and object crops must be 0 or more and not all 0.",
         )
         for name, (low, high) in (("scale", self.scale), ("object_ratio", self.object_ratio)):
-            require(0 < low <= high < math.inf, f"augment.{name} is ({low}, {high}): expected 0 < low <= high.")
+            least = SMALLEST[name]
+            require(
+                least <= low <= high <= LARGEST_RATIO,
+                f"augment.{name} is ({low}, {high}): expected {least:g} <= low <= high <= {LARGEST_RATIO:g}.",
+            )
         for name, share in (("flip", self.flip), ("colour", self.colour), ("zoom_share", self.zoom_share)):
             require(0 <= share <= 1, f"augment.{name} is {share}: expected 0 to 1.")
 
@@ -219,6 +226,7 @@ class OptimiserRecipe:
         for name in ("encoder_factor", "warmup_steps", "final_factor", "clip_norm"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"optimiser.{name} is {value}: expected 0 or more.")
+        require(all(self.frozen), "optimiser.frozen has an empty name: expected names of parts of the network.")
         require(0 <= self.ema < 1, f"optimiser.ema is {self.ema}: expected 0 (off) to below 1.")
         require(
             self.encoder_batch_norm in ("eval", "train"),
@@ -285,7 +293,10 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
         require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
-        require(self.threads > 0, f"threads is {self.threads}: expected at least 1.")
+        require(bool(self.name), "name is empty: expected one, which the weights' lineage then gives.")
+        require(0 < self.threads <= MAX_THREADS, f"threads is {self.threads}: expected 1 to {MAX_THREADS}.")
+        require(self.checkpoint_minutes > 0, f"checkpoint_minutes is {self.checkpoint_minutes}: expected more than 0.")
+        require(self.validate_minutes >= 0, f"validate_minutes is {self.validate_minutes}: expected 0 (never) or more.")
         require(self.seed >= 0, f"seed is {self.seed}: expected 0 or more.")
         require(0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1.")
         require(
@@ -308,44 +319,13 @@ class Recipe:
         return round(self.refiner_share * self.batch)
 
 
-def from_values(record: Any, values: Any, where: str) -> Any:
-    """Builds a nested dataclass from plain TOML values, refusing unknown and missing keys and wrong types."""
-    require(isinstance(values, dict), f"{where} is {values!r}: expected a table.")
-    require_keys(values, record, where)
-    hints = get_type_hints(record)
-    arguments = {}
-    for key, value in values.items():
-        hint, place = hints[key], f"{where}.{key}"
-        if isinstance(hint, UnionType):  # an optional table: TOML has no None, so it is there or left out
-            hint = get_args(hint)[0]
-        if is_dataclass(hint):
-            arguments[key] = from_values(hint, value, place)
-        elif hint == tuple[SourceWeight, ...]:
-            require(isinstance(value, list), f"{place} is {value!r}: expected an array of tables.")
-            arguments[key] = tuple(from_values(SourceWeight, item, f"{place}[{i}]") for i, item in enumerate(value))
-        elif hint in (tuple[float, float], tuple[str, ...], tuple[int, ...]):
-            kinds = {tuple[str, ...]: str, tuple[int, ...]: int}
-            kind = kinds.get(hint, (int, float))
-            good = isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
-            require(
-                good and (hint != tuple[float, float] or len(value) == 2), f"{place} is {value!r}: expected {hint}."
-            )
-            arguments[key] = tuple(value)
-        else:
-            accepted = (int, float) if hint is float else hint
-            wrong = not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)
-            require(not wrong, f"{place} is {value!r}: expected {getattr(hint, '__name__', hint)}.")
-            arguments[key] = value
-    return record(**arguments)
-
-
 def parse_override(text: str) -> tuple[list[str], Any]:
     """`a.b=value` as path and TOML value; a bare word is a string. Raises ConfigError."""
     key, separator, value = text.partition("=")
     require(bool(separator and key.strip()), f"--set {text!r}: expected key=value, such as optimiser.lr=1e-3.")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value.strip()
     return key.strip().split("."), parsed
 
@@ -356,7 +336,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The recipe {path} can't be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of numbers too long to read
         raise ConfigError(f"The recipe {path} is not valid TOML: {error}.") from error
     for text in overrides:
         names, value = parse_override(text)
