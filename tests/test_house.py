@@ -244,3 +244,20 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_the_version_is_said_once_more_and_rightly() -> None:
     assert f"\nversion: {vtmr.__version__}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {vtmr.__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_readme_card_and_manifest_give_the_same_figures() -> None:
+    """All three are written by tools/release.py; a table mended by hand in one of them would show here."""
+    card = (SOURCE / "assets" / "models" / "lite0.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (?:validation|grabcut).*\|$", card, flags=re.M)
+    assert len(rows) >= 7
+    assert all(row in readme for row in rows)
+    (entry,) = json.loads((SOURCE / "assets" / "models" / "manifest.json").read_text()).values()
+    assert f"sha256 `{entry['sha256']}`" in card
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
+    figures = {key.removeprefix("validation "): value for key, value in entry["figures"].items()}
+    assert cells[:2] == ["validation", str(figures["n"])]
+    values = [float(cell.split()[0]) for cell in cells[2:6]]
+    told = dict(zip(("NoC@85", "NoC@90", "IoU@1", "IoU@5"), values, strict=True))
+    assert all(abs(told[key] - figures[key]) <= 0.0051 for key in told)

@@ -1,8 +1,9 @@
-"""Bundles a checkpoint as `lite0`: the model file, its manifest entry and its model card, from measured figures alone.
+"""Bundles a checkpoint as `lite0`: model file, manifest, model card and README table, from measured figures alone.
 
     vtmr export RUN/weights.safetensors -o lite0.onnx
     vtmr evaluate --data validation=../shared/data --model lite0.onnx --out VALIDATION
-    python tools/release.py RUN/weights.safetensors VALIDATION
+    vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
+    python tools/release.py RUN/weights.safetensors VALIDATION GRABCUT
 
 Refuses figures that were measured with another model file than the one it bundles.
 """
@@ -19,23 +20,32 @@ from vtmr.models.export import export_checkpoint, release
 from vtmr.spec import ModelSpec, Run
 
 NAME = "lite0"
-MODELS = Path(__file__).resolve().parents[1] / "src/vtmr/assets/models"
+ROOT = Path(__file__).resolve().parents[1]
+MODELS, README = ROOT / "src/vtmr/assets/models", ROOT / "README.md"
+BEGIN, END = "<!-- figures: tools/release.py writes them -->\n", "<!-- end of the figures -->\n"
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
 CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
 
 
-def main(checkpoint: Path, results: Path) -> None:
-    summary = json.loads((results / "summary.json").read_text())
-    measured = json.loads((results / "run.json").read_text())["settings"]["model"]["sha256"]
-    figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
+def main(checkpoint: Path, *results: Path) -> None:
     with TemporaryDirectory() as folder:
         export_checkpoint(checkpoint, Path(folder, "candidate.onnx"))
         found = hashlib.sha256(Path(folder, "candidate.onnx").read_bytes()).hexdigest()
-    if found != measured:
-        sys.exit(f"The figures in {results} are of the model {measured[:12]}, the checkpoint gives {found[:12]}.")
+    summary: dict[str, dict] = {}
+    for result in results:
+        measured = json.loads((result / "run.json").read_text())["settings"]["model"]["sha256"]
+        if found != measured:
+            sys.exit(f"The figures in {result} are of the model {measured[:12]}, the checkpoint gives {found[:12]}.")
+        summary |= json.loads((result / "summary.json").read_text())
+    figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        sys.exit(f"{README} lacks the marks that its table of figures stands between.")
     spec = release(checkpoint, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
     (MODELS / f"{NAME}.md").write_text(card(spec, summary, found))
-    print(f"{MODELS / NAME}.onnx, {NAME}.md and the manifest are written.")
+    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{END}{after}")
+    print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest and the README's table are written.")
 
 
 def card(spec: ModelSpec, summary: dict[str, dict], sha256: str) -> str:
@@ -71,12 +81,10 @@ which allow research only: **use these weights for research and evaluation; for 
 
 ## Figures
 
-The frozen validation list (`src/vtmr/data/validation.json`), deterministic robot user, at most 20 clicks
-([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals over objects.
+The frozen validation list (`src/vtmr/data/validation.json`), and GrabCut, which nothing was chosen by; deterministic
+robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals.
 
-| objects | n | {" | ".join(CARD_FIGURES)} |
-|---|---|{"---|" * len(CARD_FIGURES)}
-{chr(10).join(figure_row(name, row) for name, row in summary.items())}
+{table(summary)}
 
 ## Limits
 
@@ -92,14 +100,20 @@ def lineage_row(run: Run) -> str:
     )
 
 
+def table(summary: dict[str, dict]) -> str:
+    """All figures in Markdown."""
+    head = f"| objects | n | {' | '.join(CARD_FIGURES)} |\n|---|---|{'---|' * len(CARD_FIGURES)}"
+    return "\n".join([head, *(figure_row(name, row) for name, row in summary.items())])
+
+
 def figure_row(name: str, row: dict) -> str:
     cells = []
     for key in CARD_FIGURES:
         low, high = row["ci"][key]
         digits = 2 if key.startswith("NoC") else 3
         cells.append(f"{row[key]:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})")
-    return f"| {name.removeprefix('validation/')} | {row['n']} | {' | '.join(cells)} |"
+    return f"| {name.replace('/', ': ')} | {row['n']} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))

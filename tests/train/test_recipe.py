@@ -89,7 +89,7 @@ def test_overrides(tmp_path: Path) -> None:
         ("threads=100000", "threads is 100000: expected 1 to 64"),
         ("seed=99999999999999999999999", r"recipe\.seed is a number of more than 18 digits: expected a whole number"),
         ("checkpoint_minutes=nan", r"recipe\.checkpoint_minutes is nan: expected a finite number"),
-        ("checkpoint_minutes=0", "checkpoint_minutes is 0.0: expected more than 0"),
+        ("checkpoint_minutes=-1", r"checkpoint_minutes is -1\.0: expected 0 \(after every step\) or more"),
         ("validate_minutes=-5", r"validate_minutes is -5\.0: expected 0 \(never\) or more"),
         ('name=""', "name is empty: expected one"),
         ('optimiser.frozen=[""]', "optimiser.frozen has an empty name"),

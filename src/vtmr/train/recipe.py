@@ -295,8 +295,8 @@ class Recipe:
         require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
         require(bool(self.name), "name is empty: expected one, which the weights' lineage then gives.")
         require(0 < self.threads <= MAX_THREADS, f"threads is {self.threads}: expected 1 to {MAX_THREADS}.")
-        require(self.checkpoint_minutes > 0, f"checkpoint_minutes is {self.checkpoint_minutes}: expected more than 0.")
-        require(self.validate_minutes >= 0, f"validate_minutes is {self.validate_minutes}: expected 0 (never) or more.")
+        for name, zero in (("checkpoint_minutes", "after every step"), ("validate_minutes", "never")):
+            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: expected 0 ({zero}) or more.")
         require(self.seed >= 0, f"seed is {self.seed}: expected 0 or more.")
         require(0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1.")
         require(
