@@ -147,7 +147,8 @@ def brute_force_choices(
 
     def largest(region: np.ndarray) -> list[tuple[int, int]]:
         unclicked = [[p for p in found if p not in pixels] for found in brute_force_components(region)]
-        return max(unclicked, key=len, default=[])  # the first of the largest
+        # Of equally large ones, that whose first unclicked pixel comes first.
+        return min(filter(None, unclicked), key=lambda found: (-len(found), found[0]), default=[])
 
     missed, wrong = largest(gt_mask & ~mask & ~ignore_mask), largest(mask & ~gt_mask & ~ignore_mask)
     return (missed, True) if len(missed) > len(wrong) else (wrong, False)
