@@ -18,7 +18,11 @@ async function request(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "lost", "The server doesn't answer.");
   }
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    if (response.ok) throw new ApiError(0, "lost", "The server's answer ended in the middle.");
+    return {};
+  });
   if (response.ok) return body;
   const { code = "unknown", message = `The server answered ${response.status}.` } = body.error ?? {};
   throw new ApiError(response.status, code, message, body, Number(response.headers.get("Retry-After")) || 1);
