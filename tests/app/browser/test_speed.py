@@ -25,7 +25,7 @@ ROUNDS = 10
 CLICKS = [(0.48, 0.59, True), (0.40, 0.35, True), (0.61, 0.72, False)]
 
 
-@pytest.mark.parametrize("slack", [25, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("slack", [8, pytest.param(1, marks=pytest.mark.proof)])
 def test_click_to_painted_mask(
     slack: int,
     tmp_path: Path,
