@@ -410,8 +410,6 @@ class TestUnreadable:
         assert_same_run(out, tmp_path / "whole")
 
     @pytest.mark.slow
-    # A soak: a worker killed while it holds one of torch's locks lets torch wait for good (docs/training.md).
-    @pytest.mark.proof
     def test_a_worker_that_is_killed_ends_the_run_with_what_was_done(
         self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
     ) -> None:

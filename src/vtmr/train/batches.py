@@ -1,4 +1,4 @@
-"""Batches as tensors, and the data loader whose order is a function of (seed, step) alone.
+"""Batches as tensors, and the processes that make them, whose order is a function of (seed, step) alone.
 
 Of a step's batch every process makes and computes its parts only: part i of n holds the samples i, i + n, i + 2n, ….
 Each sample has generators of its own, so that it is the same in whichever part it lies.
@@ -6,18 +6,23 @@ Each sample has generators of its own, so that it is the same in whichever part 
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from vtmr import inputs
 from vtmr.errors import DataError, VtmrError
@@ -26,6 +31,7 @@ from vtmr.train.recipe import Recipe
 from vtmr.train.sampling import Sample, Sampler
 from vtmr.types import Click
 
+AHEAD = 4  # parts that each worker is asked for before they are needed
 SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM = 1, 2, 3  # keeps the generators of samples, steps and later clicks apart
 
 
@@ -70,7 +76,7 @@ class Batch:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
-class Parts(Dataset[Batch | VtmrError]):
+class Parts:
     """Item i is one process's i-th part of all steps from `first` on, or the error that kept it from being made.
 
     Each step has `accumulate` parts of every process. A raised error would leave a worker process as text with the
@@ -138,52 +144,69 @@ def batches(
 
     Raises DataError, at once or from the iterator.
     """
-
-    def alone(_: int) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop decides when to end
-        cv2.setNumThreads(0)
-        torch.set_num_threads(1)
-
-    loader: DataLoader[Batch | VtmrError] = DataLoader(
-        Parts(recipe, root, size, first, rank, processes),
-        batch_size=None,
-        shuffle=False,
-        num_workers=recipe.data.workers,
-        worker_init_fn=alone,
-        prefetch_factor=4 if recipe.data.workers else None,
-    )
-    before = signal.getsignal(signal.SIGCHLD)
-    items = iter(loader)
-    if threading.current_thread() is threading.main_thread():
-        # torch's handler would raise wherever the step happens to be when a worker dies, with half of it done.
-        signal.signal(signal.SIGCHLD, before)
-    return sound(items)
+    parts = Parts(recipe, root, size, first, rank, processes)
+    if not recipe.data.workers:
+        return sound(parts[i] for i in range(len(parts)))
+    # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of the loader's locks.
+    pool = ProcessPoolExecutor(recipe.data.workers, get_context("fork"), begin, (parts, os.getpid()))
+    ahead = deque(pool.submit(make, i) for i in range(min(len(parts), AHEAD * recipe.data.workers)))
+    return sound(made_by(pool, ahead, len(parts)))
 
 
-def sound(items: Iterator[Batch | VtmrError]) -> Generator[Batch, None, None]:
-    """The batches as they are; an error is raised, and so is the loss of a worker."""
-    while True:
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        except (RuntimeError, OSError, EOFError) as error:
-            if not lost_a_worker(error):
-                raise
-            raise DataError(
-                "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of memory "
-                "(fewer data.workers need less)."
-            ) from error
-        if isinstance(item, VtmrError):
-            raise item
-        yield item
+def begin(parts: Parts, asker: int) -> None:
+    """Makes this process a worker of one thread. Ctrl-C reaches the whole group; the loop decides when to end."""
+    global _parts
+    _parts = parts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    threading.Thread(target=end_with, args=(asker,), daemon=True).start()
 
 
-def lost_a_worker(error: Exception) -> bool:
-    """Whether that is how torch ends that waited for a dead worker, or asked it for a batch's memory."""
-    if isinstance(error, RuntimeError):
-        return "exited unexpectedly" in str(error)
-    return isinstance(error, ConnectionError | EOFError | FileNotFoundError)
+_parts: Parts  # this process's, when it is a worker
+
+
+def make(index: int) -> Batch | VtmrError:
+    """Part `index`, in a worker."""
+    return _parts[index]
+
+
+def end_with(asker: int) -> None:
+    """Ends this process when the one that it works for is there no more, even if that was killed."""
+    while os.getppid() == asker:
+        time.sleep(1)
+    os._exit(0)
+
+
+def made_by(
+    pool: ProcessPoolExecutor, ahead: deque[Future[Batch | VtmrError]], count: int
+) -> Generator[Batch | VtmrError, None, None]:
+    """The first `count` parts in order; `ahead`: those asked for so far, of which there are always as many."""
+    try:
+        for asked in range(len(ahead), count + len(ahead)):
+            if not ahead:
+                return
+            part = ahead.popleft().result()
+            if asked < count:
+                ahead.append(pool.submit(make, asked))
+            yield part
+    except BrokenProcessPool as error:
+        raise DataError(
+            "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of memory "
+            "(fewer data.workers need less)."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def sound(items: Generator[Batch | VtmrError, None, None]) -> Generator[Batch, None, None]:
+    """The batches as they are; an error is raised."""
+    with closing(items):
+        for item in items:
+            if isinstance(item, VtmrError):
+                raise item
+            yield item
 
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:
