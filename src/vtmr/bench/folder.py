@@ -19,6 +19,7 @@ from vtmr.atomic import write_atomically
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
 from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError, VtmrError
+from vtmr.paths import exists
 from vtmr.values import from_values
 
 RUN = "run.json"
@@ -80,7 +81,7 @@ def open_folder(
     except OSError as error:
         raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
     sittings = _former_sittings(out, settings)
-    records = read_records(out) if (out / RECORDS).exists() else []
+    records = read_records(out) if exists(out / RECORDS) else []
     write_run(out, settings, [*sittings, _sitting(data or {})], objects)
     replace_records(out, records)
     return records
@@ -96,12 +97,12 @@ def write_run(folder: Path, settings: Settings, sittings: Sequence[Sitting], obj
 
 def read_run(folder: Path) -> StoredRun:
     """What a folder's run.json and objects.json say; without the latter, `objects` is empty. Raises DataError."""
-    if not (folder / RUN).exists():
+    if not exists(folder / RUN):
         raise DataError(f"{folder} holds no {RUN}: expected the folder of a vtmr evaluate run.")
     stored = _read_json(folder / RUN)
     settings = _completed(stored["settings"])
     try:
-        names = json.loads((folder / OBJECTS).read_bytes()) if (folder / OBJECTS).exists() else []
+        names = json.loads((folder / OBJECTS).read_bytes()) if exists(folder / OBJECTS) else []
         return StoredRun(
             from_values(Protocol, settings["protocol"], "its protocol"),
             from_values(ModelInfo, settings["model"], "its model"),
@@ -124,8 +125,8 @@ def differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, An
 
 
 def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
-    if not (out / RUN).exists():
-        if (out / RECORDS).exists():
+    if not exists(out / RUN):
+        if exists(out / RECORDS):
             raise ConfigError(f"{out} holds records but no {RUN} that says how they were made: use a new folder.")
         return []
     former = _read_json(out / RUN)

@@ -10,6 +10,7 @@ from pathlib import Path
 from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
 from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
+from vtmr.paths import exists
 
 MOST_NAMED = 3  # objects, in a message
 
@@ -27,7 +28,7 @@ def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
     Raises ConfigError when their settings differ or `out` already holds a run, DataError when an object is missing or
     there twice and for a damaged folder, InputError when `out` can't be written.
     """
-    if (out / RUN).exists() or (out / RECORDS).exists():
+    if exists(out / RUN) or exists(out / RECORDS):
         raise ConfigError(f"{out} already holds a run: expected a new folder to merge into.")
     parts = [_Part(folder, read_run(folder), _runs(read_records(folder))) for folder in folders]
     if not parts:

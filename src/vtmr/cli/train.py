@@ -11,6 +11,7 @@ from vtmr.bench import Protocol, evaluate, summarise
 from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.data import open_benchmark
+from vtmr.paths import exists
 
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 
@@ -36,7 +37,7 @@ def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: boo
 
 def how_to_go_on(out: Path) -> str:
     """What an interrupted run left in its folder, and how to continue it."""
-    if (out / "state.safetensors").exists():
+    if exists(out / "state.safetensors"):
         return f"Interrupted; {out} holds the state of the run: add --resume to the same command to go on."
     return "Interrupted before the first step: nothing was saved, start again with the same command."
 

@@ -25,6 +25,7 @@ from vtmr.errors import CheckpointError, ConfigError, DataError, InputError, Vtm
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
+from vtmr.paths import exists
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import Batch, batches
@@ -76,7 +77,7 @@ def run(
     recipe = load_recipe(recipe_path, overrides)
     if resume and init is not None:
         raise ConfigError("--resume and --init contradict each other: resuming takes everything from the run's state.")
-    if not resume and (out / STATE).exists():
+    if not resume and exists(out / STATE):
         raise ConfigError(f"{out} already holds a run: add --resume to continue it, or name another folder.")
     keep_freed_memory()
     fabric = open_fabric(recipe)
