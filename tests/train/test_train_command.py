@@ -46,20 +46,25 @@ def one_sentence(err: str) -> str:
     return err
 
 
-@pytest.mark.slow
-def test_ctrl_c_then_a_full_disk_then_the_end(tmp_path: Path) -> None:
-    """The interrupt goes to the whole process group, data workers included, as a terminal sends it."""
-    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+def interrupt(recipe: Path, out: Path, number: signal.Signals) -> None:
+    """Starts a run and, when it has logged something, sends the signal to its whole process group."""
     with subprocess.Popen(
         command(recipe, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         deadline = time.monotonic() + 300
         while process.poll() is None and time.monotonic() < deadline and not (out / "log.jsonl").exists():
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert f"{out} holds the state of the run: add --resume" in one_sentence(err)
+
+
+@pytest.mark.slow
+def test_ctrl_c_then_a_full_disk_then_the_end(tmp_path: Path) -> None:
+    """The interrupt goes to the whole process group, data workers included, as a terminal sends it."""
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    interrupt(recipe, out, signal.SIGINT)
     before = files(out)
     assert before.keys() == {"log.jsonl", "loss.png", "state.safetensors", "weights.safetensors"}
 
@@ -103,16 +108,7 @@ def test_refusals_leave_nothing(
 def test_sigterm_to_the_whole_group_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     """As a scheduler ends a job: the data's workers die of it at once, the run saves what is done."""
     recipe, out = write_recipe(tmp_path), tmp_path / "out"
-    with subprocess.Popen(
-        command(recipe, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        deadline = time.monotonic() + 300
-        while process.poll() is None and time.monotonic() < deadline and not (out / "log.jsonl").exists():
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGTERM)
-        _, err = process.communicate(timeout=600)
-    assert process.returncode == 130, err
-    assert f"{out} holds the state of the run: add --resume" in one_sentence(err)
+    interrupt(recipe, out, signal.SIGTERM)
     done = subprocess.run(
         command(recipe, out, "--resume", "--set", "data.workers=0"), capture_output=True, text=True, timeout=600
     )
