@@ -11,7 +11,7 @@ from vtmr.bench.compare import Difference, differences
 from vtmr.bench.figures import Curve, Objects, curves_of, objects_of, rows_of
 from vtmr.bench.folder import StoredRun, read_run
 from vtmr.bench.records import Record, read_records
-from vtmr.bench.report import summarise
+from vtmr.bench.report import row_figures
 from vtmr.errors import ConfigError, DataError
 
 
@@ -93,20 +93,21 @@ def sections_of(entries: Sequence[Entry]) -> list[Section]:
     objects: dict[str, dict[str, Objects]] = {}
     summaries: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in entries:
-        summary = summarise(entry.records, entry.run.protocol)
+        protocol = entry.run.protocol
         for name, records in rows_of(entry.records).items():
-            objects.setdefault(name, {})[entry.label] = objects_of(records, entry.run.protocol)
-            summaries.setdefault(name, {})[entry.label] = summary[name]
+            found = objects_of(records, protocol)
+            objects.setdefault(name, {})[entry.label] = found
+            summaries.setdefault(name, {})[entry.label] = row_figures(found, records, protocol)
     first, seed = entries[0].label, entries[0].run.protocol.seed
     return [
         Section(
             name,
-            found,
+            of_runs,
             summaries[name],
-            _against(first, found, seed) if first in found else {},
-            {} if "/" in name else {label: curves_of(each, seed) for label, each in found.items()},
+            _against(first, of_runs, seed) if first in of_runs else {},
+            {} if "/" in name else {label: curves_of(each, seed) for label, each in of_runs.items()},
         )
-        for name, found in objects.items()
+        for name, of_runs in objects.items()
     ]
 
 

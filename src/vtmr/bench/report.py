@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vtmr.atomic import write_atomically
-from vtmr.bench.figures import objects_of, over_repeats, rows_of
+from vtmr.bench.figures import Objects, objects_of, over_repeats, rows_of
 from vtmr.bench.protocol import ModelInfo, Protocol
 from vtmr.bench.records import Record
 from vtmr.errors import DataError
@@ -39,12 +39,11 @@ def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
     """
     if not records:
         raise DataError("There are no records to summarise: expected at least one finished object.")
-    return {name: _figures(row, protocol) for name, row in rows_of(records).items()}
+    return {name: row_figures(objects_of(row, protocol), row, protocol) for name, row in rows_of(records).items()}
 
 
-def _figures(records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
-    """One row of the summary, from one group's records."""
-    objects = objects_of(records, protocol)
+def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
+    """One row of the summary, see `summarise`: of one group's records and the objects that they are of."""
     count = len(objects.keys)
     scales = {name: count if name.startswith("NoF") else 1 for name in objects.values}
     means = {name: scales[name] * float(values.mean()) for name, values in objects.values.items()}

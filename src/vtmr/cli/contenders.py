@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vtmr.bench import ModelInfo
 from vtmr.bench.peers import PEERS, open_peer
@@ -39,6 +39,11 @@ def load(
     with needs_extra("bench"):
         peer = open_peer(model.removeprefix(PEER))
     return peer, ModelInfo(peer.name)
+
+
+def only_predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor:
+    """What another process plays with, where `load` gives what this module's does."""
+    return load()[0]
 
 
 def peers() -> list[dict[str, str]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from vtmr.bench import (
-    ModelInfo,
     Shard,
     Work,
     load_protocol,
@@ -28,7 +28,6 @@ from vtmr.cli.failures import needs_extra, resumable
 from vtmr.errors import InputError
 from vtmr.paths import is_folder
 from vtmr.runtime import default_threads
-from vtmr.types import Predictor
 
 
 def parse_data(text: str) -> tuple[str, Path]:
@@ -47,6 +46,11 @@ def parse_shard(text: str) -> Shard:
     if not (separator and index.isascii() and index.isdigit() and of.isascii() and of.isdigit()):
         raise InputError(f"The shard {text!r} can't be read: expected I/N, for example 1/4.")
     return Shard(int(index), int(of))
+
+
+def keeping_objects(out: Path) -> AbstractContextManager[None]:
+    """Turns Ctrl-C in the block into a sentence on what the folder keeps and how to go on."""
+    return resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on.")
 
 
 def evaluate_model(
@@ -79,12 +83,12 @@ def evaluate_model(
         threads = default_threads(jobs) if ray is None else 1
     load = partial(contenders.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
     predictor, info = load()
-    work = Work(partial(open_benchmarks, sets, limit), partial(_predictor, load))
+    work = Work(partial(open_benchmarks, sets, limit), partial(contenders.only_predictor, load))
     team = processes(work, jobs) if jobs > 1 else None
     if ray is not None:
         with needs_extra("cluster"):
             team = on_ray(work, ray, threads or 1, gpus=1 if device is not None and device.startswith("cuda") else 0)
-    with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
+    with keeping_objects(out):
         run_benchmark(sets, predictor, info, out, limit, rules, shard=part, team=team)
 
 
@@ -97,8 +101,3 @@ def merge_shards(folders: Sequence[Path], out: Path) -> None:
     summary = summarise(read_records(out), run.protocol)
     write_summary(out, summary, run.protocol, run.model)
     print_table(summary, run.protocol, run.model, Console())
-
-
-def _predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor:
-    """What another process plays with."""
-    return load()[0]

@@ -13,8 +13,8 @@ from rich.console import Console
 from vtmr.bench import ModelInfo, Work, open_benchmarks, processes
 from vtmr.bench.experiments import Condition, Contender, Experiment, find_experiment, run_experiment
 from vtmr.cli import contenders
-from vtmr.cli.evaluate import parse_data
-from vtmr.cli.failures import needs_extra, resumable
+from vtmr.cli.evaluate import keeping_objects, parse_data
+from vtmr.cli.failures import needs_extra
 from vtmr.data import EvalSample
 from vtmr.errors import InputError
 from vtmr.runtime import default_threads
@@ -57,7 +57,7 @@ def conduct(
     threads = default_threads(jobs) if threads is None and jobs > 1 else threads
     samples = partial(open_benchmarks, sets, limit)
     openers = {label: _Opener(partial(load, each, threads, device), samples, jobs) for label, each in models.items()}
-    with resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on."):
+    with keeping_objects(out):
         return run_experiment(experiment, openers, samples(), out, data=dict(sets), console=Console())
 
 
@@ -86,14 +86,10 @@ class _Opener:
     jobs: int
 
     def __call__(self, condition: Condition) -> Contender:
-        predictor, info = self.load(condition.guidance)
-        work = Work(self.samples, partial(_predictor, self.load, condition.guidance))
+        load = partial(self.load, condition.guidance)
+        predictor, info = load()
+        work = Work(self.samples, partial(contenders.only_predictor, load))
         return Contender(predictor, info, processes(work, self.jobs) if self.jobs > 1 else None)
-
-
-def _predictor(load: partial[tuple[Predictor, ModelInfo]], guidance: Guidance | None) -> Predictor:
-    """What another process plays with."""
-    return load(guidance)[0]
 
 
 def _label(model: str) -> str:
