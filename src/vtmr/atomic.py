@@ -30,6 +30,14 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """The folder with those above it, where they are missing. Raises InputError when it can't be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} can't be made: {error.strerror or error}. Choose another.") from error
+
+
 def append(path: str | Path, text: str) -> None:
     """Adds the text to the end of the file, which is made where it is missing. Raises InputError."""
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vtmr.app.store import Store
-from vtmr.atomic import write_atomically
+from vtmr.atomic import make_folder, write_atomically
 from vtmr.errors import InputError
 from vtmr.formats import AnnotatedImage, Annotation, Files, write
 from vtmr.formats.records import safe_part
@@ -46,10 +46,7 @@ def export_to_folder(files: Files, out: Path) -> list[Path]:
         path = root / name
         if not path.resolve().is_relative_to(root):
             raise InputError(f"{path} leads out of {out}: remove the link in it or choose an empty folder.")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{path.parent} can't be made: {error.strerror or error}.") from error
+        make_folder(path.parent)
         write_atomically(path, content)
         written.append(path)
     return written

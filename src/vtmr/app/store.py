@@ -24,7 +24,7 @@ from typing import Any
 
 from vtmr.app.document import Document, follow, from_json, to_json, transition
 from vtmr.app.project import HIDDEN_FOLDER, image_id
-from vtmr.atomic import write_atomically
+from vtmr.atomic import make_folder, write_atomically
 from vtmr.errors import InputError
 
 _FOLD_BYTES = 4 << 20
@@ -110,10 +110,7 @@ class Store:
         """Writes every changed document whole, then empties the journal. Raises InputError when the disk refuses."""
         with self._mutex:
             folder = self._folder / "documents"
-            try:
-                folder.mkdir(exist_ok=True)
-            except OSError as error:
-                raise InputError(f"{folder} can't be made: {error.strerror or error}.") from error
+            make_folder(folder)
             for name in sorted(self._changed):
                 head, body = to_json(self._documents[name])
                 text = json.dumps(head) + "\n" + json.dumps(body, separators=(",", ":")) + "\n"

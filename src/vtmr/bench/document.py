@@ -10,14 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import make_folder, write_atomically
 from vtmr.bench.compare import FEWEST, Difference, differing_settings
 from vtmr.bench.entries import Entry, Section, sections_of
 from vtmr.bench.figures import Curve
 from vtmr.bench.pictures import Picture, draw_pictures
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.report import describe, digits_of, markdown_lines, table_cells
-from vtmr.errors import InputError
 from vtmr.types import Predictor
 
 PAGE, CONTENT, FIGURES, DIFFERENCES = "report.md", "report.json", "figures.csv", "differences.csv"
@@ -57,10 +56,7 @@ def write_report(
         ),
     }
     files |= {picture.name: picture.content for found in pictures.values() for picture in found}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
+    make_folder(out)
     for name, content in files.items():
         write_atomically(out / name, content)
     return notes

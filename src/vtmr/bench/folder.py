@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 
 from vtmr import provenance
-from vtmr.atomic import write_atomically
+from vtmr.atomic import make_folder, write_atomically
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
 from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
-from vtmr.errors import ConfigError, DataError, InputError, VtmrError
+from vtmr.errors import ConfigError, DataError, VtmrError
 from vtmr.paths import exists
 from vtmr.values import from_values
 
@@ -76,10 +76,7 @@ def open_folder(
     Raises ConfigError when the folder holds a run with other settings, DataError when its files are damaged,
     InputError when it can't be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
+    make_folder(out)
     sittings = _former_sittings(out, settings)
     records = read_records(out) if exists(out / RECORDS) else []
     write_run(out, settings, [*sittings, _sitting(data or {})], objects)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vtmr.atomic import make_folder
 from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
 from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
@@ -39,10 +40,7 @@ def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
     found = _found(parts)
     keys: list[Key] = [(*key, repeat) for key in whole.objects for repeat in range(whole.protocol.repeats)]
     _require_all(keys, found, parts)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {out} can't be made ({error.strerror}): choose another.") from error
+    make_folder(out)
     sittings = [sitting | {"shard": str(part.run.shard or "1/1")} for part in parts for sitting in part.run.sittings]
     write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
     replace_records(out, [record for key in keys for record in found[key].runs[key]])

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vtmr.atomic import make_folder
 from vtmr.cli.segment import draw, each_click
 from vtmr.drawing import Panel, strip
 from vtmr.errors import InputError
 from vtmr.images import read_image, write_png
+from vtmr.paths import is_file
 from vtmr.types import Click, Predictor
 
 PHOTOS = Path(__file__).parents[1] / "assets" / "photos"
@@ -51,12 +53,9 @@ def show(predictor: Predictor, photos: Sequence[Photo], out: Path) -> list[Shown
 
     Raises InputError when `out` is a file or can't be made.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"--out {out} is a file: expected a folder, which is made when it is missing.") from error
-    except OSError as error:
-        raise InputError(f"The folder {out} can't be made: {error.strerror or error}.") from error
+    if is_file(out):
+        raise InputError(f"--out {out} is a file: expected a folder, which is made when it is missing.")
+    make_folder(out)
     return [_show_one(predictor, photo, out) for photo in photos]
 
 

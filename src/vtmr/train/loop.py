@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
-from vtmr.atomic import append
-from vtmr.errors import CheckpointError, ConfigError, DataError, InputError, VtmrError
+from vtmr.atomic import append, make_folder
+from vtmr.errors import CheckpointError, ConfigError, DataError, VtmrError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
@@ -104,14 +104,6 @@ def run(
             f"Another process of the run ended, which its own message explains unless it was killed. {out} holds the "
             "run as of its last checkpoint, if there was one: add --resume."
         ) from error
-
-
-def make_folder(out: Path) -> None:
-    """The run's folder. Raises InputError when it can't be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {out} can't be made: {error.strerror or error}.") from error
 
 
 def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> tuple[InteractiveNetwork, ModelSpec]:
