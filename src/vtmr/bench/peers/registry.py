@@ -25,7 +25,7 @@ class Peer:
 
 
 def _grabcut() -> Predictor:
-    return ClassicalPeer("grabcut-opencv", grab_cut, side=360, radius=4)
+    return ClassicalPeer("grabcut-opencv", grab_cut, side=256, radius=3)
 
 
 def _random_walker() -> Predictor:
