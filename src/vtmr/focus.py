@@ -1,6 +1,6 @@
 """Where to look: the target crop around the object and the focus crop around what the newest click changed.
 
-`target_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the official
+`target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the official
 FocalClick code to the pixel, oddities included, for imported weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
 """
 
@@ -37,6 +37,23 @@ def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box)
     return box.expanded(ratio, image).grown(MIN_SIDE_PX, image)
 
 
+def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) -> Box | None:
+    """The target crop that a first answer asks for, in image pixels and inside `frame.box`; None where it is empty.
+
+    mask: bool, on the frame's grid; clicks: in image coordinates. Around the positive clicks and the 8-connected
+    components that they lie in (all of the mask where they lie in none), `ratio` times as large.
+    """
+    cells = [cell for click in clicks if click.positive and (cell := _cell(click, frame)) is not None]
+    found = [bounding_box(component_at(mask, *cell)) for cell in cells if mask[cell]] or [bounding_box(mask)]
+    boxes = [frame.box_to_image(box) for box in found if box is not None]
+    if not boxes:
+        return None
+    box = boxes[0]
+    for other in (*boxes[1:], *(_pixel_box(click) for click in clicks if click.positive)):
+        box = box.union(other)
+    return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
+
+
 def focus_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame, ratio: float) -> Box:
     """The box around what the click changed, `ratio` times as large, in image pixels and inside `frame.box`.
 
@@ -58,11 +75,16 @@ def focus_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame, ratio
 
 def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) -> Box | None:
     """The box of the difference's component at the click, in grid cells; None where the click's cell didn't change."""
+    cell = _cell(click, frame)
+    return None if cell is None else bounding_box(component_at(new_mask ^ prev_mask, *cell))
+
+
+def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
+    """Row and column of the grid's cell that a click, in image coordinates, lies in; None outside of the grid."""
     if not frame.box.contains(click.x, click.y):
         return None
     x, y = frame.to_grid(np.array([(click.x, click.y)]))[0]
-    row, col = min(int(y), frame.height - 1), min(int(x), frame.width - 1)
-    return bounding_box(component_at(new_mask ^ prev_mask, row, col))
+    return min(int(y), frame.height - 1), min(int(x), frame.width - 1)
 
 
 def _square(click: Click, half: float) -> Box:

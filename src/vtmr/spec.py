@@ -129,6 +129,7 @@ class ModelSpec:
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
     freeze_from_click: int = 11
+    second_look: float = 0.0  # first answers whose target crop is a smaller share of the region are made anew in it
     pipeline: Pipeline = "vtmr"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
     licence: str = CODE_LICENCE  # of the weights
@@ -150,6 +151,8 @@ class ModelSpec:
             value = getattr(self, name)
             if not (value >= least and 0 < value < math.inf):
                 raise ConfigError(f"{name} is {value}: expected {f'at least {least}' if least else 'more than 0'}.")
+        if not 0 <= self.second_look <= 1:
+            raise ConfigError(f"second_look is {self.second_look}: expected a share of the region, 0 (never) to 1.")
         if self.freeze_from_click < 1:
             raise ConfigError(f"freeze_from_click is {self.freeze_from_click}: expected at least 1.")
         if self.pipeline not in get_args(Pipeline):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vtmr.focus import focalclick_target_box, focus_box, target_box
+from vtmr.focus import closer_box, focalclick_target_box, focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.types import Click
@@ -34,6 +34,26 @@ def test_a_tiny_target_grows_to_ten_pixels_inside_the_image() -> None:
     assert target_box(rectangle(0, 150, 1, 151), [], 1.4, WHOLE) == Box(0, 146, 10, 156)
     thin = np.ones((3, 50), np.bool_)
     assert target_box(thin, [], 1.4, Box(0, 0, 50, 3)) == Box(0, 0, 50, 3)
+
+
+def test_a_closer_look_is_at_the_clicks_component_alone() -> None:
+    # A grid of half the resolution: columns 50..100 and rows 40..60 are 100 x 40 pixels about (150, 100).
+    frame = Frame(WHOLE, 200, 150)
+    mask = np.zeros((150, 200), np.bool_)
+    mask[40:60, 50:100] = mask[100:140, 150:190] = True
+    clicks = [Click(150, 100), Click(340, 240, positive=False)]
+    assert closer_box(mask, clicks, frame, 2.0) == Box(50, 60, 250, 140)
+
+
+def test_a_closer_look_holds_every_positive_click() -> None:
+    mask = rectangle(100, 100, 120, 120) | rectangle(200, 100, 220, 120)
+    assert closer_box(mask, [Click(110, 110), Click(210, 110)], FRAME, 1.0) == Box(100, 100, 220, 120)
+    beside = closer_box(rectangle(100, 100, 120, 120), [Click(150.5, 90.5)], FRAME, 1.0)
+    assert beside == Box(100, 90, 151, 120)  # the click lies in no component: all of the mask, and the click
+
+
+def test_an_empty_answer_asks_for_no_closer_look() -> None:
+    assert closer_box(rectangle(0, 0, 0, 0), [Click(110, 110)], FRAME, 1.4) is None
 
 
 def test_focus_on_the_component_at_the_click_not_on_the_largest() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import cv2
@@ -132,6 +133,39 @@ def test_the_first_crop_is_the_image_or_the_region_then_the_object() -> None:
     assert np.array_equal(network.images[4], cv2.resize(image[target.slices], (256, 256)))
     seen = cv2.resize(mask[target.slices].astype(np.float32), (256, 256)) > 0.5
     assert np.mean(seen == (network.prev_masks[2] > 0.5)) > 0.99
+
+
+def test_a_small_first_answer_is_looked_at_again() -> None:
+    """The ellipse is a tenth of the image, its target crop about a fifth: below .5 there is a second coarse pass."""
+    image, network = shapes_image(600, 800), WatchedNetwork(second_look=0.5)
+    segmenter = Segmenter(network)
+    scene, click = segmenter.prepare(image), Click(280, 270)
+    prediction = segmenter.predict(scene, [click])
+    plain = Segmenter(WatchedNetwork()).predict(scene, [click])
+    found = bounding_box(plain.render())
+    assert found is not None
+    target, expected_box = prediction.layers[0].box, found.expanded(1.4, Box(0, 0, 800, 600))
+    corners = np.array([astuple(box) for box in (target, expected_box)])
+    assert np.abs(corners[0] - corners[1]).max() <= 8  # two cells of the first grid
+    assert np.array_equal(network.images[1], cv2.resize(image[target.slices], (256, 256)))
+    assert not network.prev_masks[0].any()
+    first = plain.layers[0].logits  # of the whole image
+    expected = reference([(Box(0, 0, 800, 600), first)], 600, 800)[target.slices]
+    seen = cv2.resize((expected > 0).astype(np.float32), (256, 256)) > 0.5
+    assert np.mean(seen == (network.prev_masks[1] > 0.5)) > 0.99
+    mask, before = prediction.render(), len(network.images)
+    segmenter.predict(scene, [click, Click(620, 330)], prediction, mask)
+    assert len(network.images) - before == 2  # from the second click on: one coarse and one refining pass
+
+
+def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
+    image = shapes_image(600, 800)
+    for share, mask in ((0.0, None), (0.1, None), (1.0, np.ones((600, 800), np.bool_))):
+        network = WatchedNetwork(second_look=share)
+        segmenter = Segmenter(network)
+        edits = [] if mask is None else [MaskEdit.of(mask)]
+        segmenter.predict(segmenter.prepare(image), [*edits, Click(280, 270)], None, mask)
+        assert len(network.prev_masks) == 1
 
 
 def test_an_initial_mask_is_seen_cropped_and_averaged() -> None:

@@ -32,6 +32,7 @@ def test_defaults_are_the_papers() -> None:
     assert (spec.input_size, spec.disc_radius, spec.threshold) == (256, 5.0, 0.5)
     assert (spec.target_ratio, spec.focus_ratio, spec.freeze_from_click) == (1.4, 1.4, 11)
     assert (spec.refine_normalisation, spec.zoom.rounds, spec.pipeline) == (RAW, 20, "vtmr")
+    assert spec.second_look == 0  # docs/decisions/0011: ours alone
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_defaults_are_the_papers() -> None:
         ({"focus_ratio": 0.9}, "focus_ratio"),
         ({"pipeline": "sam"}, "pipeline is 'sam': expected one of vtmr, focalclick, ritm"),
         ({"refine_disc_radius": 0.0}, "refine_disc_radius"),
+        ({"second_look": 1.5}, r"second_look is 1\.5"),
     ],
 )
 def test_values_that_no_pipeline_could_use(values: dict[str, Any], says: str) -> None:

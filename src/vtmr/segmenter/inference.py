@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vtmr.errors import InputError
-from vtmr.focus import focus_box, target_box
+from vtmr.focus import closer_box, focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
@@ -92,8 +92,13 @@ class Segmenter:
         threshold_logit = math.log(spec.threshold / (1 - spec.threshold))
 
         prev_prob = previous_probability(previous, mask, frame)
-        image = crop_resized(scene, target, spec.input_size)
-        coarse_logits, features = self.network.coarse(image, prev_prob, clicks_on(frame, clicks))
+        coarse_logits, features = self._coarse(scene, frame, prev_prob, clicks)
+        if mask is None:
+            closer = closer_box(coarse_logits > threshold_logit, clicks, frame, spec.target_ratio)
+            if closer is not None and closer.area < spec.second_look * target.area:
+                first, target = LogitLayer.of(target, coarse_logits), closer
+                frame = Frame(target, spec.input_size, spec.input_size)
+                coarse_logits, features = self._coarse(scene, frame, sigmoid(logits_on((first,), frame)), clicks)
 
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
         new_mask, prev_mask = coarse_logits > threshold_logit, prev_prob > spec.threshold
@@ -110,6 +115,13 @@ class Segmenter:
         added = refined.logits.nbytes * (1 if frozen and not weight else 2)
         layers = overlaid(base, refined)
         return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), added)
+
+    def _coarse(
+        self, scene: Pyramid, frame: Frame, prev_prob: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
+        """Coarse logits S x S of the frame's box, and the features that the refining pass takes."""
+        image = crop_resized(scene, frame.box, self.spec.input_size)
+        return self.network.coarse(image, prev_prob, clicks_on(frame, clicks))
 
     def _with_zoomed(
         self,
