@@ -1,9 +1,9 @@
-"""Bundles a checkpoint as `lite0`: model file, manifest, model card and README table, from measured figures alone.
+"""Bundles an exported model as `lite0`: model file, manifest, model card and README table, from measured figures alone.
 
-    vtmr export RUN/weights.safetensors -o lite0.onnx
+    vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
     vtmr evaluate --data validation=../shared/data --model lite0.onnx --out VALIDATION
     vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
-    python tools/release.py RUN/weights.safetensors VALIDATION GRABCUT
+    python tools/release.py lite0.onnx VALIDATION GRABCUT
 
 Refuses figures that were measured with another model file than the one it bundles.
 """
@@ -14,9 +14,9 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from vtmr.models.export import export_checkpoint, release
+from vtmr.models.export import release
+from vtmr.runtime import load_network
 from vtmr.spec import ModelSpec, Run
 
 NAME = "lite0"
@@ -27,23 +27,21 @@ MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
 CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
 
 
-def main(checkpoint: Path, *results: Path) -> None:
-    with TemporaryDirectory() as folder:
-        export_checkpoint(checkpoint, Path(folder, "candidate.onnx"))
-        found = hashlib.sha256(Path(folder, "candidate.onnx").read_bytes()).hexdigest()
+def main(model: Path, *results: Path) -> None:
+    found = hashlib.sha256(model.read_bytes()).hexdigest()
     summary: dict[str, dict] = {}
     for result in results:
         measured = json.loads((result / "run.json").read_text())["settings"]["model"]["sha256"]
         if found != measured:
-            sys.exit(f"The figures in {result} are of the model {measured[:12]}, the checkpoint gives {found[:12]}.")
+            sys.exit(f"The figures in {result} are of the model {measured[:12]}, this one is {found[:12]}.")
         summary |= json.loads((result / "summary.json").read_text())
     figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
     before, _, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
         sys.exit(f"{README} lacks the marks that its table of figures stands between.")
-    spec = release(checkpoint, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
-    (MODELS / f"{NAME}.md").write_text(card(spec, summary, found))
+    release(model, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
+    (MODELS / f"{NAME}.md").write_text(card(load_network(model).spec, summary, found))
     README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{END}{after}")
     print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest and the README's table are written.")
 

@@ -1,7 +1,7 @@
 """Where to look: the target crop around the object and the focus crop around what the newest click changed.
 
-`target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the official
-FocalClick code to the pixel, oddities included, for imported weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
+`target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the
+official FocalClick code to the pixel, oddities included, for imported weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from running import Command
 
 from vtmr.cli.train import validation
 from vtmr.data import EvalSample
-from vtmr.runtime import BundledModel
+from vtmr.runtime import BundledModel, bundled_models, load_network
 from vtmr.segmenter import Segmenter
 
 
@@ -121,6 +122,21 @@ def test_export_refuses_what_is_no_checkpoint(command: Command, tmp_path: Path) 
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     command("export", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx").assert_refused("w.safetensors")
     assert not (tmp_path / "w.onnx").exists()
+
+
+def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) -> None:
+    """The bundled file again, as it is but for what the flags say."""
+    pytest.importorskip("torch")
+    bundled = load_network("lite0")
+    flags = ("--zoom", "eager=0.5", "--second-look", "0.25")
+    result = command("export", bundled_models()[0].path, "-o", tmp_path / "other.onnx", *flags)
+    assert result.code == 0, result.err
+    other = load_network(tmp_path / "other.onnx")
+    zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5)
+    assert other.spec == replace(bundled.spec, zoom=zoom, second_look=0.25)
+    command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", "--zoom", "late").assert_refused("late")
+    command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", "--second-look", "2").assert_refused("is 2")
+    assert not (tmp_path / "x.onnx").exists()
 
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "lite0-cpu.toml"

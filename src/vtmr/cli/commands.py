@@ -39,6 +39,10 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", parser=_count, help="Threads of the network; default: by the machine."),
 ]
+Zoom = Annotated[
+    str | None,
+    typer.Option("--zoom", metavar="SCHEDULE", help="paper, eager, eager=WEIGHT or off; default: the model's own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -213,10 +217,7 @@ def evaluate(
     device: Annotated[
         str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
     ] = None,
-    zoom: Annotated[
-        str | None,
-        typer.Option("--zoom", metavar="SCHEDULE", help="paper, eager, eager=WEIGHT or off; default: the model's own."),
-    ] = None,
+    zoom: Zoom = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
     ] = None,
@@ -335,14 +336,19 @@ def check_data(
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")],
+    zoom: Zoom = None,
+    second_look: Annotated[
+        float | None, typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1.")
+    ] = None,
 ) -> None:
     """Make a model file that runs without torch from a training checkpoint. Needs the extra [train]."""
     from vtmr.cli.failures import needs_extra
+    from vtmr.cli.predictors import used_as
 
     with needs_extra("train"):
         from vtmr.models.export import export_checkpoint
 
-        spec = export_checkpoint(checkpoint, output)
+        spec = export_checkpoint(checkpoint, output, used_as(zoom, second_look))
     print(f"{output}: {spec.model}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
@@ -12,7 +13,7 @@ from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.paths import is_file
 from vtmr.runtime import bundled_models, load_network
 from vtmr.segmenter import Segmenter
-from vtmr.spec import Schedule, ZoomSchedule
+from vtmr.spec import ModelSpec, Schedule, ZoomSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,20 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
             f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a weight above 0 and "
             "up to 1, for example eager=0.5."
         ) from error
+
+
+def used_as(zoom: str | None, second_look: float | None) -> Callable[[ModelSpec], ModelSpec]:
+    """What makes a spec say that its network is used so; None leaves what it says.
+
+    zoom: see `zoom_schedule`. The function raises InputError for a zoom that can't be read, ConfigError for another
+    share than 0 to 1.
+    """
+
+    def changed(spec: ModelSpec) -> ModelSpec:
+        share = spec.second_look if second_look is None else second_look
+        return replace(spec, zoom=zoom_schedule(zoom, spec.zoom), second_look=share)
+
+    return changed
 
 
 def _on_torch(model: str, threads: int | None, device: str, zoom: str | None, threshold: float | None) -> Loaded:

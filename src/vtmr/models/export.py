@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +25,42 @@ from vtmr.spec import ModelSpec
 OPSET = 17
 
 
-def export_checkpoint(checkpoint: str | Path, out: str | Path) -> ModelSpec:
+def as_it_is(spec: ModelSpec) -> ModelSpec:
+    """The spec that the checkpoint has."""
+    return spec
+
+
+def export_checkpoint(
+    checkpoint: str | Path, out: str | Path, changed: Callable[[ModelSpec], ModelSpec] = as_it_is
+) -> ModelSpec:
     """Writes the .onnx of a .safetensors checkpoint of training; returns its spec.
 
-    Raises CheckpointError when the checkpoint isn't one of ours or doesn't fit its network, InputError when `out` can't
-    be written or isn't named .onnx.
+    changed: what the file is to say of how the network is used, from what the checkpoint says. Raises CheckpointError
+    when the checkpoint isn't one of ours or doesn't fit its network, InputError when `out` can't be written or isn't
+    named .onnx.
     """
     if Path(out).suffix != ".onnx":
         raise InputError(f"The output {out} must end in .onnx: that is what `vtmr export` writes.")
     network, spec = restore(checkpoint)
+    spec = changed(spec)
     write_atomically(out, model_bytes(network, spec))
     return spec
 
 
-def release(checkpoint: str | Path, name: str, figures: Mapping[str, Any], folder: Path) -> ModelSpec:
-    """Exports the checkpoint as `folder`/NAME.onnx and enters it, with its figures, in the manifest there.
+def release(model: Path, name: str, figures: Mapping[str, Any], folder: Path) -> None:
+    """Copies an exported model to `folder`/NAME.onnx and enters it, with its figures, in the manifest there.
 
-    `folder` is the package's assets/models. Raises like `export_checkpoint`.
+    `folder` is the package's assets/models. Raises InputError when it can't be written.
     """
     out = folder / f"{name}.onnx"
-    spec = export_checkpoint(checkpoint, out)
-    data = out.read_bytes()
+    data = model.read_bytes()
+    write_atomically(out, data)
     manifest = folder / modelfile.MANIFEST
     entries = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
     entries[name] = {
         "file": out.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": dict(figures),
     }  # fmt: skip
     write_atomically(manifest, (json.dumps(entries, indent=2) + "\n").encode())
-    return spec
 
 
 def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:

@@ -186,8 +186,9 @@ def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, netw
     checkpoint = save_checkpoint(tmp_path / "run.safetensors", network)
     folder = tmp_path / "models"
     folder.mkdir()
-    release(checkpoint, "first", {"NoC@90": 3.0}, folder)
-    release(checkpoint, "second", {"NoC@90": 2.0}, folder)
+    export_checkpoint(checkpoint, tmp_path / "run.onnx")
+    release(tmp_path / "run.onnx", "first", {"NoC@90": 3.0}, folder)
+    release(tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder)
     assert [(m.name, m.figures) for m in bundled_models(folder)] == [
         ("first", {"NoC@90": 3.0}),
         ("second", {"NoC@90": 2.0}),
