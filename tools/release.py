@@ -1,11 +1,12 @@
 """Bundles an exported model as `lite0`: model file, manifest, model card and README table, from measured figures alone.
 
     vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
-    vtmr evaluate --data validation=../shared/data --model lite0.onnx --out VALIDATION
+    vtmr evaluate --data validation=../shared/data --data report=../shared/data --model lite0.onnx --out FROZEN
     vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
-    python tools/release.py lite0.onnx VALIDATION GRABCUT
+    python tools/release.py lite0.onnx FROZEN GRABCUT
 
-Refuses figures that were measured with another model file than the one it bundles.
+The classical methods of the README's second table come from docs/peers.json, the summaries of their runs. Refuses
+figures that were measured with another model file than the one it bundles.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS, README = ROOT / "src/vtmr/assets/models", ROOT / "README.md"
 BEGIN, END = "<!-- figures: tools/release.py writes them -->\n", "<!-- end of the figures -->\n"
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
+PEERS, BESIDE = ROOT / "docs/peers.json", ("validation", "report")
 CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
 
 
@@ -42,7 +44,9 @@ def main(model: Path, *results: Path) -> None:
         sys.exit(f"{README} lacks the marks that its table of figures stands between.")
     release(model, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
     (MODELS / f"{NAME}.md").write_text(card(load_network(model).spec, summary, found))
-    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{END}{after}")
+    peers = json.loads(PEERS.read_text())
+    beside = comparison({NAME: summary, **peers})
+    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\nBeside classical methods:\n\n{beside}\n\n{END}{after}")
     print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest and the README's table are written.")
 
 
@@ -79,8 +83,9 @@ which allow research only: **use these weights for research and evaluation; for 
 
 ## Figures
 
-The frozen validation list (`src/vtmr/data/validation.json`), and GrabCut, which nothing was chosen by; deterministic
-robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals.
+The frozen validation list (`src/vtmr/data/validation.json`), and what nothing was chosen by: 1,000 objects of DUTS kept
+for reports, and GrabCut. Deterministic robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in
+brackets 95 % bootstrap intervals.
 
 {table(summary)}
 
@@ -102,6 +107,17 @@ def table(summary: dict[str, dict]) -> str:
     """All figures in Markdown."""
     head = f"| objects | n | {' | '.join(CARD_FIGURES)} |\n|---|---|{'---|' * len(CARD_FIGURES)}"
     return "\n".join([head, *(figure_row(name, row) for name, row in summary.items())])
+
+
+def comparison(methods: dict[str, dict[str, dict]]) -> str:
+    """The figures of several methods on the objects that all were played on, in Markdown."""
+    head = f"| objects | method | n | {' | '.join(CARD_FIGURES)} |\n|---|---|---|{'---|' * len(CARD_FIGURES)}"
+    rows = [
+        figure_row(f"{objects} | {method}", summary[objects])
+        for objects in BESIDE
+        for method, summary in methods.items()
+    ]
+    return "\n".join([head, *rows])
 
 
 def figure_row(name: str, row: dict) -> str:

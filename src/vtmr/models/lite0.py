@@ -26,6 +26,7 @@ DROPOUT = 0.1
 SPEC = ModelSpec(
     model="lite0",
     coarse_normalisation=Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    second_look=0.5,  # docs/decisions/0011
     zoom=ZoomSchedule(schedule="off"),  # until trained with zoomed samples: docs/decisions/0004
 )
 
