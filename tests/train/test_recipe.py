@@ -166,6 +166,7 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
 def test_the_share_of_refined_samples(tmp_path: Path) -> None:
     found = [load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refined for share in (0.0, 0.3, 0.5, 1.0)]
     assert found == [0, 5, 8, 16]
+    assert load(tmp_path, overrides=("batch=2", "refiner_share=0.25")).refined == 1  # not none
 
 
 def test_overrides_are_toml_or_bare_words() -> None:

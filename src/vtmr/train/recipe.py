@@ -315,8 +315,8 @@ class Recipe:
 
     @property
     def refined(self) -> int:
-        """Samples of each batch that train the refiner."""
-        return round(self.refiner_share * self.batch)
+        """Samples of each batch that train the refiner: at least one, unless none is to."""
+        return max(round(self.refiner_share * self.batch), 1 if self.refiner_share else 0)
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:
