@@ -216,6 +216,8 @@ def _spread(part: GridBox, axis: int, counts: NDArray[np.int64]) -> Vector:
 
 def _averaged(samples: Pixels, counts: NDArray[np.int64], axis: int) -> Pixels:
     """The mean of every cell's samples along an axis: in runs of cells with as many, which are few."""
+    if counts.max() == 1:
+        return samples
     runs = np.split(counts, np.flatnonzero(np.diff(counts)) + 1)
     parts = np.split(samples, np.cumsum([run.sum() for run in runs])[:-1], axis=axis)
     other = samples.shape[1 - axis]

@@ -13,6 +13,7 @@ from fakes import ColourNetwork, shapes_image
 from vtmr.geometry import Box, Frame
 from vtmr.masks import disc_maps, iou
 from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
+from vtmr.segmenter.layers import logits_on
 from vtmr.segmenter.zoomed import blended
 from vtmr.session import Session
 from vtmr.spec import ZoomSchedule
@@ -187,9 +188,8 @@ def test_outside_the_target_crop_a_frozen_answer_stays() -> None:
 def test_where_no_layer_was_the_answer_counts_as_surely_background() -> None:
     """Frozen layers on the left half, a target crop on all of it: right, -20 w' + w 20 at most, so never the object."""
     left = LogitLayer.of(Box(0, 0, 80, 120), np.full((256, 256), 5, np.float32))
-    layer = blended(
-        (left,), np.full((256, 256), 90, np.float32), plain_warp(), Frame(Box(0, 0, 160, 120), 256, 256), 0.5
-    )
+    frame = Frame(Box(0, 0, 160, 120), 256, 256)
+    layer = blended(logits_on((left,), frame), np.full((256, 256), 90, np.float32), plain_warp(), frame, 0.5)
     np.testing.assert_allclose(layer.logits[:, :128], (5 + 20) / 2)
     np.testing.assert_allclose(layer.logits[:, 128:], 0)
 

@@ -134,16 +134,17 @@ class Segmenter:
         weight: float,
     ) -> tuple[tuple[LogitLayer, ...], LogitLayer]:
         """Base and refined layer with the zoomed pass blended into both, inside the target crop (the frame's box)."""
-        fresh = overlaid(base, refined)
-        fresh_mask = logits_on(fresh, frame) > threshold_logit
+        below = logits_on(base, frame)
+        fresh = below.copy()
+        refined.sample_into(fresh, frame)
         zoom, radius = self.zoom, self.spec.disc_radius
-        guidance = zoom_guidance(fresh_mask, clicks_on(frame, clicks), radius, zoom.guidance)
+        guidance = zoom_guidance(fresh > threshold_logit, clicks_on(frame, clicks), radius, zoom.guidance)
         warp = warp_towards(guidance, frame.box, frame.width, zoom.kernel)
-        seen = (logits_on(fresh, warp) > threshold_logit).astype(np.float32)
+        seen = (logits_on(overlaid(base, refined), warp) > threshold_logit).astype(np.float32)
         zoomed, _ = self.network.coarse(warp.sample(scene), seen, clicks_on(warp, clicks))
         focus = Frame(refined.box, frame.width, frame.height)
-        below = blended(base, zoomed, warp, frame, weight)
-        return overlaid(base, below), blended((refined,), zoomed, warp, focus, weight)
+        base = overlaid(base, blended(below, zoomed, warp, frame, weight))
+        return base, blended(refined.logits, zoomed, warp, focus, weight)
 
     def _refine(
         self, scene: Pyramid, focus: Box, frame: Frame, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any

@@ -11,7 +11,7 @@ import numpy as np
 
 from vtmr.geometry import Frame
 from vtmr.masks import Mask, disc_maps
-from vtmr.segmenter.layers import LogitLayer, logits_on
+from vtmr.segmenter.layers import LogitLayer
 from vtmr.spec import Guidance
 from vtmr.types import Click, FloatMap
 from vtmr.zoom import Warp
@@ -29,13 +29,13 @@ def zoom_guidance(fresh_mask: Mask, clicks: Sequence[Click], radius: float, want
     return np.asarray(discs if wanted == "clicks" else discs | fresh_mask)
 
 
-def blended(layers: Sequence[LogitLayer], zoomed: FloatMap, warp: Warp, frame: Frame, weight: float) -> LogitLayer:
-    """A layer on the frame's box: (1 - weight) times what `layers` show there + weight times the unwarped logits.
+def blended(plain: FloatMap, zoomed: FloatMap, warp: Warp, frame: Frame, weight: float) -> LogitLayer:
+    """A layer on the frame's box: (1 - weight) times the plain logits + weight times the unwarped ones.
 
-    zoomed: logits on the warp's grid. The blend is taken at the centres of the frame's cells, with both sides held
-    within LOGIT_LIMIT, and is bilinear in between.
+    plain: logits on the frame's grid; zoomed: on the warp's. The blend is taken at the centres of the frame's cells,
+    with both sides held within LOGIT_LIMIT, and is bilinear in between.
     """
     share = np.float32(weight)
-    logits = np.clip(logits_on(layers, frame), -LOGIT_LIMIT, LOGIT_LIMIT) * (1 - share)
+    logits = np.clip(plain, -LOGIT_LIMIT, LOGIT_LIMIT) * (1 - share)
     logits += np.clip(warp.unwarp(zoomed, frame), -LOGIT_LIMIT, LOGIT_LIMIT) * share
     return LogitLayer.of(frame.box, logits)
