@@ -41,9 +41,14 @@ def main() -> None:
     }
     origin = hashlib.sha256(arguments.start.read_bytes()).hexdigest()[:12]
     run = Run(
-        recipe=f"average with {1 - arguments.share:g} of {origin}", commit=commit(), steps=0, samples=0, cpu_seconds=0.0,
-        started=datetime.now(UTC).isoformat(timespec="seconds"), initialised_from=arguments.end.name,
-    )  # fmt: skip
+        recipe=f"average with {1 - arguments.share:g} of {origin}",
+        commit=commit(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        steps=0,
+        samples=0,
+        cpu_seconds=0.0,
+        initialised_from=arguments.end.name,
+    )
     spec = replace(spec, lineage=(*spec.lineage, run))
     write_atomically(arguments.output, sealed(state, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
 
