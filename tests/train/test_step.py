@@ -191,6 +191,25 @@ def test_the_refiner_learns_from_its_share_of_the_batch(network: Lite0, recipe: 
     assert half.edge.item() > 0
 
 
+@pytest.mark.parametrize("size", [64, 192])
+def test_a_step_on_grids_of_another_size_than_the_networks(size: int, recipe: Recipe, tmp_path: Path) -> None:
+    """The refiner's clicks are in its patch's own grid: with the clicks all in the patch, all have their disc there."""
+    network = build("lite0")
+    assert network.spec.input_size == 256
+    batch = next(batches(recipe, tmp_path / "data", size, 0))
+    whole = replace(batch, focus=torch.tensor([[0.0, 0.0, size, size]]).expand(len(batch.clicks), 4))
+    discs: list[torch.Tensor] = []
+    refiner = network.refiner
+    assert refiner is not None
+    refiner.register_forward_pre_hook(lambda _, inputs: discs.append(inputs[1]))
+    losses = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))(whole, 0)
+    losses.total.backward()
+    assert torch.isfinite(losses.total)
+    wanted = click_maps(batch.clicks, network.spec.refine_disc_radius, size)
+    assert wanted.any()
+    torch.testing.assert_close(discs[0], wanted[: len(discs[0])])
+
+
 def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
     network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,7 +175,8 @@ class Training:
         if resume:
             self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
         self.first = self.progress
-        self.data = batches(recipe, root, self.spec.input_size, self.first.step, fabric.global_rank, fabric.world_size)
+        size = recipe.input_size or self.spec.input_size
+        self.data = batches(recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size)
         writes = fabric.is_global_zero
         self.journal = Journal(out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes)
         self.clock = Clock()

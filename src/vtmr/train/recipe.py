@@ -21,6 +21,7 @@ ACCELERATORS = ("auto", "cpu", "cuda")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
 LARGEST_RATIO = 10.0
+GRID_STEP, LARGEST_GRID = 64, 1024  # every network's coarsest map is whole then, and one step's grids fit in memory
 MAX_THREADS = 64  # a hundred thousand would take the machine down
 INIT_CLICKS = ("multi", "single", "mixed")
 MATCH_AVERAGES = ("all", "selected")
@@ -267,6 +268,8 @@ class ComputeRecipe:
 class Recipe:
     """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner.
 
+    input_size: side of the grids that samples are drawn on, 0 for the network's own. Smaller ones cost less and show
+    more objects in the same time; a run at the network's own size belongs after them.
     no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`.
     encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
     """
@@ -277,6 +280,7 @@ class Recipe:
     data: DataRecipe
     optimiser: OptimiserRecipe
     batch: int = 16
+    input_size: int = 0
     seed: int = 0
     threads: int = 2
     no_grad_precision: str = "float32"
@@ -293,6 +297,11 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
         require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
+        require(
+            self.input_size == 0 or (self.input_size % GRID_STEP == 0 and GRID_STEP <= self.input_size <= LARGEST_GRID),
+            f"input_size is {self.input_size}: expected 0 (the network's own) or a multiple of {GRID_STEP} up to "
+            f"{LARGEST_GRID}.",
+        )
         require(bool(self.name), "name is empty: expected one, which the weights' lineage then gives.")
         require(0 < self.threads <= MAX_THREADS, f"threads is {self.threads}: expected 1 to {MAX_THREADS}.")
         for name, zero in (("checkpoint_minutes", "after every step"), ("validate_minutes", "never")):

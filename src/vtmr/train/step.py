@@ -158,7 +158,7 @@ class TrainingStep:
             nothing = torch.stack([p.sum() for p in refiner.parameters()]).sum() * 0
             return nothing, nothing
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
-        size = self.spec.input_size
+        size = patch.shape[3]
         in_patch = [
             [Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive) for c in sample]
             for sample, (x0, y0, x1, y1) in zip(chain.clicks[:n], batch.focus[:n].tolist(), strict=True)
