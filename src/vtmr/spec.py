@@ -101,7 +101,10 @@ class ZoomSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run in a checkpoint's ancestry."""
+    """One training run in a checkpoint's ancestry.
+
+    changes: what its command line changed of the recipe, as it stood there; "" in those from before it was noted.
+    """
 
     recipe: str
     commit: str
@@ -110,6 +113,7 @@ class Run:
     samples: int
     cpu_seconds: float
     initialised_from: str
+    changes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

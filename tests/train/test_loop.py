@@ -446,7 +446,7 @@ class TestUnreadable:
 
 class TestDescent:
     def test_lineage_adds_up_over_a_chain(self, recipe: Path, tmp_path: Path, unplotted: None) -> None:
-        run(recipe, tmp_path / "a", overrides=["steps=1"])
+        run(recipe, tmp_path / "a", overrides=["steps=1", "augment={flip = 0.25}"])
         other = recipe.with_name("other.toml")
         other.write_text(RECIPE.replace('"tiny"', '"other"').replace("by the tests", "twice"))
         run(other, tmp_path / "b", init=tmp_path / "a" / WEIGHTS, overrides=["steps=2", "batch=3"])
@@ -457,8 +457,27 @@ class TestDescent:
         ]
         assert spec.lineage[0] == read_weights(tmp_path / "a" / WEIGHTS)[1].lineage[0]
         assert all(r.cpu_seconds > 0 for r in spec.lineage)
+        assert [r.changes for r in spec.lineage] == [
+            "--set steps=1 --set 'augment={flip = 0.25}'",
+            "--set steps=2 --set batch=3",
+        ]
         assert spec.training_data == ("shapes",)
         assert spec.terms == "made by the tests; made twice"
+
+    def test_grids_are_as_large_as_the_recipe_says_or_as_the_network_is(
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def noted(_: object, root: Path, size: int, *rest: int) -> Iterator[Batch]:
+            asked.append(size)
+            raise DataError("That was all.")
+
+        monkeypatch.setattr(loop, "batches", noted)
+        for overrides in ([], ["input_size=128"]):
+            with pytest.raises(DataError, match="That was all"):
+                run(recipe, tmp_path / "sizes", overrides=overrides)
+        assert asked == [lite0.SPEC.input_size, 128]
 
     def test_terms_are_inherited_once(self, recipe: Path) -> None:
         spec = replace(lite0.SPEC, training_data=("old", "shapes"), terms="old terms; made by the tests")

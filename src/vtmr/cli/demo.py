@@ -39,11 +39,12 @@ class Shown:
     click_ms: tuple[float, ...]
 
 
-def bundled_photos() -> list[Photo]:
-    """The photos that come with the package, with their clicks (assets/photos/photos.json)."""
-    entries = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
+def bundled_photos(folder: Path | None = None) -> list[Photo]:
+    """The photos that come with the package and their clicks, or those of another folder with a `photos.json`."""
+    folder = PHOTOS if folder is None else folder
+    entries = json.loads((folder / "photos.json").read_text("utf-8"))
     return [
-        Photo(PHOTOS / entry["file"], entry["title"], tuple(Click(x, y, sign) for x, y, sign in entry["clicks"]))
+        Photo(folder / entry["file"], entry["title"], tuple(Click(x, y, sign) for x, y, sign in entry["clicks"]))
         for entry in entries
     ]
 

@@ -36,6 +36,7 @@ class Progress:
     """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts.
 
     unreadable: how often something couldn't be read, and another sample was drawn. scaler: the state of float16's.
+    changes: as in `vtmr.spec.Run`, of the command that started the run.
     """
 
     step: int
@@ -46,6 +47,7 @@ class Progress:
     initialised_from: str
     unreadable: int = 0
     scaler: dict[str, float] = field(default_factory=dict)
+    changes: str = ""
 
 
 def comparable(recipe: Recipe) -> dict[str, Any]:
@@ -74,6 +76,7 @@ def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> t
         samples=progress.step * recipe.batch,
         cpu_seconds=round(progress.cpu_seconds, 1),
         initialised_from=progress.initialised_from,
+        changes=progress.changes,
     )
     return (*ancestors, run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import signal
 import threading
 import time
@@ -84,7 +85,8 @@ def run(
     torch.set_num_threads(recipe.threads)
     training, wrong = None, None
     try:
-        training = Training(fabric, recipe, recipe_path.parent / recipe.data.root, out, init, resume, validate)
+        root = recipe_path.parent / recipe.data.root
+        training = Training(fabric, recipe, root, out, init, resume, validate, overrides)
         make_folder(out)
     except VtmrError as error:
         wrong = error
@@ -157,7 +159,7 @@ class Training:
 
     def __init__(
         self, fabric: Fabric, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool,
-        validate: Validate | None,
+        validate: Validate | None, overrides: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.fabric, self.recipe, self.out, self.validate = fabric, recipe, out, validate
         network, spec = initial_network(recipe, init, root)
@@ -171,6 +173,7 @@ class Training:
         self.progress = Progress(
             step=0, cpu_seconds=0.0, seconds=0.0, started=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=commit(), initialised_from=str(init.name) if init else "imagenet",
+            changes=shlex.join(part for change in overrides for part in ("--set", change)),
         )  # fmt: skip
         if resume:
             self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
