@@ -289,7 +289,7 @@ def report(
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 to table6, or correction.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 to table6, robots or correction.")],
     data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the runs, the table and the report.")],
     model: Annotated[str, typer.Option("--model", help="The model, as `vtmr evaluate` takes it.")] = DEFAULT_MODEL,

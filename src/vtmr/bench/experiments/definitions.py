@@ -48,6 +48,10 @@ _FROM_DEFECTS = (
     Condition("from defects", Protocol(initial_mask="superpixels")),
     Condition("from nothing", Protocol(initial_mask="none")),
 )
+_ROBOTS = (
+    Condition("deterministic robot", Protocol()),
+    Condition("random robot", Protocol(robot="random", repeats=1)),
+)
 _GUIDANCES: tuple[tuple[str, Guidance], ...] = (("mask", "mask"), ("clicks", "clicks"), ("mask and clicks", "both"))
 
 EXPERIMENTS = {
@@ -65,6 +69,12 @@ EXPERIMENTS = {
         Experiment("table5", "Thresholds that activate MaskMatch", _PLAIN, fewest_models=2),
         Experiment(
             "table6", "What guides the zoom", tuple(Condition(name, Protocol(), which) for name, which in _GUIDANCES)
+        ),
+        Experiment(
+            "robots",
+            "Clicks in the middle of the largest error, and anywhere in it",
+            _ROBOTS,
+            (*NOC, "IoU@1", "IoU@5", "BIoU@5"),
         ),
         Experiment("correction", "Clicks to correct a mask with superpixels added and removed", _FROM_DEFECTS),
     )
