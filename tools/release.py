@@ -1,10 +1,13 @@
-"""Bundles an exported model as `lite0`: model file, manifest, model card and README table, from measured figures alone.
+r"""Bundles an exported model as `lite0`: model file, manifest, model card, README tables, from measured figures alone.
 
     vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
     vtmr evaluate --data validation=../shared/data --data report=../shared/data --model lite0.onnx --out FROZEN
     vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
-    python tools/release.py lite0.onnx FROZEN GRABCUT
+    vtmr evaluate --data validation=../shared/data --data report=../shared/data --model lite0.onnx --out FAST \
+        --input-size 160
+    python tools/release.py lite0.onnx FROZEN GRABCUT FAST
 
+What was measured at another input size becomes `lite0-fast`, the same file under another name.
 The classical methods of the README's second table come from docs/peers.json, the summaries of their runs. The release
 is added to docs/releases.json, whose figures docs/pictures/progress.png shows. Refuses figures that were measured with
 another model file than the one it bundles.
@@ -15,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +28,7 @@ from vtmr.models.export import release
 from vtmr.runtime import load_network
 from vtmr.spec import ModelSpec, Run
 
-NAME = "lite0"
+NAME, FAST = "lite0", "lite0-fast"
 ROOT = Path(__file__).resolve().parents[1]
 MODELS, README = ROOT / "src/vtmr/assets/models", ROOT / "README.md"
 BEGIN, END = "<!-- figures: tools/release.py writes them -->\n", "<!-- end of the figures -->\n"
@@ -35,25 +39,36 @@ CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
 
 def main(model: Path, *results: Path) -> None:
     found = hashlib.sha256(model.read_bytes()).hexdigest()
-    summary: dict[str, dict] = {}
+    by_size: dict[int | None, dict[str, dict]] = defaultdict(dict)
     for result in results:
-        measured = json.loads((result / "run.json").read_text())["settings"]["model"]["sha256"]
-        if found != measured:
-            sys.exit(f"The figures in {result} are of the model {measured[:12]}, this one is {found[:12]}.")
-        summary |= json.loads((result / "summary.json").read_text())
-    figures = {key: round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
+        used = json.loads((result / "run.json").read_text())["settings"]["model"]
+        if found != used["sha256"]:
+            sys.exit(f"The figures in {result} are of the model {used['sha256'][:12]}, this one is {found[:12]}.")
+        by_size[used["input_size"]] |= json.loads((result / "summary.json").read_text())
+    summary = by_size.pop(None)
+    if len(by_size) > 1:
+        sys.exit(f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one beside the own.")
     before, _, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
         sys.exit(f"{README} lacks the marks that its table of figures stands between.")
-    release(model, NAME, {f"validation {key}": value for key, value in figures.items()}, MODELS)
-    (MODELS / f"{NAME}.md").write_text(card(load_network(model).spec, summary, found))
+    at_size, methods = {}, {NAME: summary}
+    for size, other in by_size.items():
+        at_size[FAST], methods[FAST] = (size, chosen(other)), other
+    release(model, NAME, chosen(summary), MODELS, at_size)
+    (MODELS / f"{NAME}.md").write_text(card(load_network(model).spec, by_size | {None: summary}, found))
     peers = json.loads(PEERS.read_text())
-    beside = comparison({NAME: summary, **peers})
-    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\nBeside classical methods:\n\n{beside}\n\n{END}{after}")
+    beside = comparison(methods | peers)
+    others = f"Beside the same network on smaller grids, and classical methods:\n\n{beside}"
+    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{others}\n\n{END}{after}")
     enter(found, load_network(model).spec, summary)
     draw_progress.main()
     print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of releases are written.")
+
+
+def chosen(summary: dict[str, dict]) -> dict[str, float]:
+    """What the manifest says of a model."""
+    return {f"validation {key}": round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
 
 
 def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
@@ -70,8 +85,13 @@ def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
     draw_progress.RELEASES.write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def card(spec: ModelSpec, summary: dict[str, dict], sha256: str) -> str:
-    """The model card in Markdown."""
+def card(spec: ModelSpec, by_size: dict[int | None, dict[str, dict]], sha256: str) -> str:
+    """The model card in Markdown. by_size: the figures by input size, None for the file's own."""
+    smaller = "".join(
+        f"\nOn grids of {size} x {size} (`{FAST}`, the same file):\n\n{comparison({FAST: summary})}\n"
+        for size, summary in by_size.items()
+        if size is not None
+    )
     terms = "\n".join(f"* {term}" for term in spec.terms.split("; "))
     return f"""# {NAME}
 
@@ -109,8 +129,8 @@ The frozen validation list (`src/vtmr/data/validation.json`), and what nothing w
 for reports, and GrabCut. Deterministic robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in
 brackets 95 % bootstrap intervals.
 
-{table(summary)}
-
+{table(by_size[None])}
+{smaller}
 ## Limits
 
 Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts

@@ -1,8 +1,9 @@
 """One .onnx file that holds a whole model: how it is laid out, and reading it without any ONNX package.
 
-The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch parameters are. Its
-metadata holds the rest: the ModelSpec as JSON, the refiner's ONNX graph as base64, the integer counters that no graph
-uses (BatchNorm's), and a SHA-256 over all of that. So one file runs, starts training, and can be checked.
+The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch parameters are. The sides of
+its inputs are free, so that one file serves any input size; the spec says which is its own. Its metadata holds the
+rest: the ModelSpec as JSON, the refiner's ONNX graph as base64, the integer counters that no graph uses (BatchNorm's),
+and a SHA-256 over all of that. So one file runs, starts training, and can be checked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ COARSE_INPUTS = ("image", "maps")
 COARSE_OUTPUTS = ("logits", "features")
 REFINE_INPUTS = ("patch", "discs", "coarse_logits", "features", "boxes")
 REFINE_OUTPUTS = ("logits",)
+
+# Names of the graphs' free sides, which a session is told: of inputs and logits, and of the features.
+SIDE, FEATURES_SIDE = "side", "features_side"
 
 SPEC_KEY = "vtmr.spec"
 REFINE_KEY = "vtmr.refine"

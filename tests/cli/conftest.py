@@ -34,7 +34,7 @@ class ThreadedColourNetwork(ColourNetwork):
 def colour_network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
     """Every --model is the colour network."""
     network = ThreadedColourNetwork()
-    monkeypatch.setattr("vtmr.cli.predictors.load_network", lambda name, threads=None: network)
+    monkeypatch.setattr("vtmr.cli.predictors.load_network", lambda name, threads=None, input_size=None: network)
     return network
 
 

@@ -97,6 +97,26 @@ def test_evaluate_measures_with_another_zoom(
     assert info.zoom == predictor.zoom
 
 
+@pytest.mark.slow
+def test_evaluate_measures_at_another_input_size(command: Command, tmp_path: Path, pairs: Path) -> None:
+    from vtmr.models import build
+    from vtmr.models.export import model_bytes
+
+    network = build("lite0")
+    model, out = tmp_path / "m.onnx", tmp_path / "out"
+    model.write_bytes(model_bytes(network, network.spec))
+    flags = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1, "--out", out)
+    result = command("evaluate", *flags, "--input-size", 96)
+    assert result.code == 0, result.err
+    assert json.loads((out / "run.json").read_text())["settings"]["model"]["input_size"] == 96
+    assert "input 96" in result.out
+    command("evaluate", *flags).assert_refused("input_size")  # another input size is another run
+    command("evaluate", *flags, "--input-size", 100).assert_refused("input_size is 100", "multiple of 32")
+    command("evaluate", *flags, "--input-size", 96, "--device", "cpu").assert_refused("--input-size", "--device")
+    peer = ("--data", f"pairs={pairs}", "--out", out, "--model", "peer:grabcut-opencv", "--input-size", 96)
+    command("evaluate", *peer).assert_refused("The input size is 96", "has none")
+
+
 @pytest.mark.usefixtures("colour_network")
 def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -155,9 +175,12 @@ def test_jobs_share_the_cores_out(
     threads: int | None,
 ) -> None:
     asked: list[int | None] = []
-    monkeypatch.setattr(
-        "vtmr.cli.predictors.load_network", lambda name, threads=None: asked.append(threads) or colour_network
-    )
+
+    def load_network(name: str, threads: int | None = None, input_size: int | None = None) -> object:
+        asked.append(threads)
+        return colour_network
+
+    monkeypatch.setattr("vtmr.cli.predictors.load_network", load_network)
     (tmp_path / "m.onnx").write_bytes(b"weights")
     arguments = ("--data", "pairs=.", "--model", tmp_path / "m.onnx", "--out", tmp_path / "out")
     assert command("evaluate", *arguments, *flags).code == 0

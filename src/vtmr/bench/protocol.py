@@ -163,8 +163,8 @@ class ModelInfo:
     """What answered the clicks: stored with the run, so that a figure can be traced to a file.
 
     sha256: of the model file, "" for a method without one. threshold: the probability that its masks are cut at.
-    threads: of the network's runtime. zoom: when the zoomed pass counted. device: of torch, "" for ONNX Runtime. None
-    where the method has no such thing.
+    threads: of the network's runtime. zoom: when the zoomed pass counted. device: of torch, "" for ONNX Runtime.
+    input_size: where it wasn't the model file's own. None where the method has no such thing.
     """
 
     name: str
@@ -173,6 +173,7 @@ class ModelInfo:
     threads: int | None = None
     zoom: ZoomSchedule | None = None
     device: str = ""
+    input_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

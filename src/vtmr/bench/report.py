@@ -140,6 +140,7 @@ def terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, inte
 def describe(model: ModelInfo) -> str:
     """One line that names the model and what belongs to it."""
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
+    details += [f"input {model.input_size}"] if model.input_size is not None else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
     details += [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []
     details += [f"on {model.device}"] if model.device else []

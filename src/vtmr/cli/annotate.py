@@ -27,7 +27,10 @@ def parse_labels(text: str) -> list[str]:
 def made_with(loaded: Loaded) -> dict[str, str]:
     """What decides a mask's last bit: the model file, the versions and the machine."""
     machine = {"platform": platform.platform(), "processor": processor()}
-    return {"model": loaded.predictor.name, "model_sha256": loaded.sha256} | versions() | machine
+    model = {"model": loaded.predictor.name, "model_sha256": loaded.sha256}
+    if loaded.input_size is not None:
+        model["input_size"] = str(loaded.input_size)
+    return model | versions() | machine
 
 
 def annotate_folder(folder: Path, model: str, *, labels: str, host: str, port: int, browser: bool) -> None:

@@ -218,6 +218,10 @@ def evaluate(
         str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
     ] = None,
     zoom: Zoom = None,
+    input_size: Annotated[
+        int | None,
+        typer.Option("--input-size", metavar="N", parser=_count, help="Side of the network's grids, a multiple of 32."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
     ] = None,
@@ -245,6 +249,7 @@ def evaluate(
         threads=threads,
         device=device,
         zoom=zoom,
+        input_size=input_size,
         jobs=jobs or 1,
         shard=shard,
         ray=ray,

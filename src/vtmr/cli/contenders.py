@@ -21,19 +21,33 @@ def load(
     device: str | None = None,
     zoom: str | None = None,
     threshold: float | None = None,
+    input_size: int | None = None,
 ) -> tuple[Predictor, ModelInfo]:
     """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
 
     threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an unknown peer and for
-    device, zoom or threshold with a peer, ConfigError when the peer needs a package that isn't installed.
+    device, zoom, threshold or input_size with a peer, ConfigError when the peer needs a package that isn't installed.
     """
     if not model.startswith(PEER):
-        loaded = predictors.load(model, threads=threads, device=device, zoom=zoom, threshold=threshold)
+        loaded = predictors.load(
+            model, threads=threads, device=device, zoom=zoom, threshold=threshold, input_size=input_size
+        )
         predictor = loaded.predictor
         return predictor, ModelInfo(
-            predictor.name, loaded.sha256, loaded.threshold, loaded.threads, predictor.zoom, device=loaded.device
+            predictor.name,
+            loaded.sha256,
+            loaded.threshold,
+            loaded.threads,
+            predictor.zoom,
+            device=loaded.device,
+            input_size=loaded.input_size,
         )
-    for what, value in (("device", device), ("zoom", zoom), ("threshold", threshold)):
+    for what, value in (
+        ("device", device),
+        ("zoom", zoom),
+        ("threshold", threshold),
+        ("input size", input_size),
+    ):
         if value is not None:
             raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")
     with needs_extra("bench"):

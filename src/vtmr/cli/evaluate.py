@@ -63,6 +63,7 @@ def evaluate_model(
     threads: int | None = None,
     device: str | None = None,
     zoom: str | None = None,
+    input_size: int | None = None,
     jobs: int = 1,
     shard: str | None = None,
     ray: str | None = None,
@@ -81,7 +82,15 @@ def evaluate_model(
         raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
     if threads is None and (jobs > 1 or ray is not None):
         threads = default_threads(jobs) if ray is None else 1
-    load = partial(contenders.load, model, threads=threads, device=device, zoom=zoom, threshold=rules.threshold)
+    load = partial(
+        contenders.load,
+        model,
+        threads=threads,
+        device=device,
+        zoom=zoom,
+        threshold=rules.threshold,
+        input_size=input_size,
+    )
     predictor, info = load()
     work = Work(partial(open_benchmarks, sets, limit), partial(contenders.only_predictor, load))
     team = processes(work, jobs) if jobs > 1 else None

@@ -9,13 +9,14 @@ from vtmr.runtime import bundled_models
 
 
 def records() -> list[dict[str, Any]]:
-    """One object a model: name, path, bytes, sha256 and figures, for --json."""
+    """One object a model: name, path, bytes, sha256, input size where it isn't the file's own, figures; for --json."""
     return [
         {
             "name": model.name,
             "path": str(model.path),
             "bytes": model.bytes,
             "sha256": model.sha256,
+            "input_size": model.input_size,
             "figures": dict(model.figures),
         }
         for model in bundled_models()

@@ -21,7 +21,7 @@ class Loaded:
     """A predictor and where it comes from.
 
     threshold: the probability that its masks are cut at. threads: of ONNX Runtime or torch. device: of torch, "" for
-    ONNX Runtime.
+    ONNX Runtime. input_size: where it isn't the model file's own.
     """
 
     predictor: Segmenter
@@ -29,6 +29,7 @@ class Loaded:
     threshold: float
     threads: int | None
     device: str = ""
+    input_size: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -43,17 +44,24 @@ def load(
     device: str | None = None,
     zoom: str | None = None,
     threshold: float | None = None,
+    input_size: int | None = None,
 ) -> Loaded:
     """A bundled model by name, an .onnx file, or, with `device`, a checkpoint on torch.
 
-    zoom, threshold: in place of the model's own, see `zoom_schedule`. Raises CheckpointError for what isn't a sound
-    model, ConfigError for impossible `threads` or a missing torch, InputError for another `zoom`.
+    zoom, threshold, input_size: in place of the model's own, see `zoom_schedule`. Raises CheckpointError for what isn't
+    a sound model, ConfigError for impossible `threads` or `input_size` or a missing torch, InputError for another
+    `zoom` and for an `input_size` on torch.
     """
     if device is not None:
+        if input_size is not None:
+            raise InputError("--input-size and --device are given: on torch a checkpoint has its own size.")
         return _on_torch(model, threads, device, zoom, threshold)
-    network = load_network(model, threads=threads)
+    known = {bundled.name: bundled for bundled in bundled_models()}
+    if input_size is None and model in known:
+        input_size = known[model].input_size
+    network = load_network(model, threads=threads, input_size=input_size)
     segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
-    return Loaded(segmenter, _file_of(model), segmenter.spec.threshold, network.threads)
+    return Loaded(segmenter, _file_of(model), segmenter.spec.threshold, network.threads, input_size=input_size)
 
 
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:

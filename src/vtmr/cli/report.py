@@ -49,7 +49,13 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
         for entry in made:
             info = entry.run.model
             cut = entry.run.protocol.threshold
-            predictor, _ = contenders.load(model, threads=info.threads, device=info.device or None, threshold=cut)
+            predictor, _ = contenders.load(
+                model,
+                threads=info.threads,
+                device=info.device or None,
+                threshold=cut,
+                input_size=info.input_size,
+            )
             if isinstance(predictor, Segmenter) and info.zoom is not None:
                 predictor = predictor.with_zoom(info.zoom)
             found[entry.label] = predictor

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import onnx
@@ -47,19 +48,27 @@ def export_checkpoint(
     return spec
 
 
-def release(model: Path, name: str, figures: Mapping[str, Any], folder: Path) -> None:
+def release(
+    model: Path,
+    name: str,
+    figures: Mapping[str, Any],
+    folder: Path,
+    at_size: Mapping[str, tuple[int, Mapping[str, Any]]] = MappingProxyType({}),
+) -> None:
     """Copies an exported model to `folder`/NAME.onnx and enters it, with its figures, in the manifest there.
 
-    `folder` is the package's assets/models. Raises InputError when it can't be written.
+    `folder` is the package's assets/models. at_size: {another name: (input size, its figures)} for names that the same
+    file has at other input sizes. Raises InputError when it can't be written.
     """
     out = folder / f"{name}.onnx"
     data = model.read_bytes()
     write_atomically(out, data)
     manifest = folder / modelfile.MANIFEST
     entries = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
-    entries[name] = {
-        "file": out.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": dict(figures),
-    }  # fmt: skip
+    file = {"file": out.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    entries[name] = {**file, "figures": dict(figures)}
+    for other, (size, measured) in at_size.items():
+        entries[other] = {**file, "input_size": size, "figures": dict(measured)}
     write_atomically(manifest, (json.dumps(entries, indent=2) + "\n").encode())
 
 
@@ -101,12 +110,14 @@ def _graph(
     run = getattr(network, method)
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
+    free = {name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in (*names, *output_names)}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
         path = Path(folder, "graph.onnx")
         torch.onnx.export(
             network, inputs, path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=False, opset_version=OPSET, input_names=names, output_names=output_names,
+            dynamic_axes={name: {2: side, 3: side} for name, side in free.items() if name != "boxes"},
         )  # fmt: skip
         model = onnx.load_model(path)
     onnx.checker.check_model(model, full_check=True)

@@ -20,13 +20,17 @@ MODELS = Path(__file__).parents[1] / "assets" / "models"
 
 @dataclass(frozen=True, slots=True)
 class BundledModel:
-    """One entry of the manifest: what file a name stands for, what it must be, how good it is."""
+    """One entry of the manifest: what file a name stands for, what it must be, how good it is.
+
+    input_size: that the name stands for, where it isn't the file's own.
+    """
 
     name: str
     path: Path
     sha256: str
     bytes: int
     figures: Mapping[str, Any]
+    input_size: int | None = None
 
 
 def bundled_models(folder: Path = MODELS) -> list[BundledModel]:
@@ -35,7 +39,9 @@ def bundled_models(folder: Path = MODELS) -> list[BundledModel]:
     try:
         entries = json.loads(path.read_text("utf-8"))
         return [
-            BundledModel(name, folder / entry["file"], entry["sha256"], entry["bytes"], entry["figures"])
+            BundledModel(
+                name, folder / entry["file"], entry["sha256"], entry["bytes"], entry["figures"], entry.get("input_size")
+            )
             for name, entry in entries.items()
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -45,16 +51,22 @@ def bundled_models(folder: Path = MODELS) -> list[BundledModel]:
 
 
 def load_network(
-    name_or_path: str | Path = "lite0", *, threads: int | None = None, folder: Path = MODELS
+    name_or_path: str | Path = "lite0",
+    *,
+    threads: int | None = None,
+    input_size: int | None = None,
+    folder: Path = MODELS,
 ) -> OnnxNetwork:
     """The network of that bundled name, or in that .onnx file written by `vtmr export`.
 
-    threads: ONNX Runtime's threads, see `default_threads`. Raises CheckpointError for anything but a sound
-    model.
+    threads: ONNX Runtime's threads, see `default_threads`. input_size: the side of the grids that it works on, in place
+    of the name's or the file's own. Raises CheckpointError for anything but a sound model, ConfigError for an
+    `input_size` that is no multiple of 32.
     """
     bundled = {model.name: model for model in bundled_models(folder)}
     if name_or_path in bundled:
-        return _load_bundled(bundled[str(name_or_path)], threads)
+        model = bundled[str(name_or_path)]
+        return _load_bundled(model, threads, model.input_size if input_size is None else input_size)
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
         raise CheckpointError(
@@ -63,10 +75,10 @@ def load_network(
         )
     if not is_file(path):
         raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
-    return _network(_read(path), str(path), threads)
+    return _network(_read(path), str(path), threads, input_size)
 
 
-def _load_bundled(model: BundledModel, threads: int | None) -> OnnxNetwork:
+def _load_bundled(model: BundledModel, threads: int | None, input_size: int | None) -> OnnxNetwork:
     data = _read(model.path)
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:
@@ -74,11 +86,11 @@ def _load_bundled(model: BundledModel, threads: int | None) -> OnnxNetwork:
             f"The bundled model {model.name} ({model.path}) is damaged: {len(data)} bytes with SHA-256 {found[:12]}…, "
             f"expected {model.bytes} bytes with {model.sha256[:12]}…. Install vtmr again."
         )
-    return _network(data, f"The bundled model {model.name}", threads)
+    return _network(data, f"The bundled model {model.name}", threads, input_size)
 
 
-def _network(data: bytes, name: str, threads: int | None) -> OnnxNetwork:
-    return OnnxNetwork(modelfile.parse(data, name), name, threads=threads)
+def _network(data: bytes, name: str, threads: int | None, input_size: int | None) -> OnnxNetwork:
+    return OnnxNetwork(modelfile.parse(data, name), name, threads=threads, input_size=input_size)
 
 
 def _read(path: Path) -> bytes:

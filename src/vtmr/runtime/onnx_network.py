@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,15 @@ import onnxruntime as ort
 
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.inputs import click_maps, coarse_maps, normalise
-from vtmr.modelfile import COARSE_INPUTS, COARSE_OUTPUTS, REFINE_INPUTS, REFINE_OUTPUTS, ModelFile
+from vtmr.modelfile import (
+    COARSE_INPUTS,
+    COARSE_OUTPUTS,
+    FEATURES_SIDE,
+    REFINE_INPUTS,
+    REFINE_OUTPUTS,
+    SIDE,
+    ModelFile,
+)
 from vtmr.spec import ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
@@ -39,16 +48,25 @@ class OnnxNetwork:
     One instance may be used from any thread, by one thread at a time: a worker owns it (ONNX Runtime itself would
     allow more, but the calls would then compete for the same cores). Raises CheckpointError when the graphs contradict
     the spec, ConfigError when `threads` is below 1.
+
+    input_size: in place of the spec's; it takes a graph with free sides, as `vtmr export` writes them.
     """
 
-    def __init__(self, model: ModelFile, name: str, *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: ModelFile, name: str, *, threads: int | None = None, input_size: int | None = None
+    ) -> None:
         self.threads = default_threads() if threads is None else threads
         if not 1 <= self.threads <= MAX_THREADS:
             raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores.")
-        self._spec, self.digest = model.spec, model.digest
-        self._coarse = _session(model.coarse, self.threads, name)
-        self._refine = _session(model.refine, self.threads, f"The refiner in {name}") if model.spec.refines else None
-        _check_graphs(self._coarse, self._refine, model.spec, name)
+        spec = model.spec if input_size is None else replace(model.spec, input_size=input_size)
+        self._spec, self.digest = spec, model.digest
+        sides = {SIDE: spec.input_size}
+        self._coarse = _session(model.coarse, self.threads, name, sides)
+        self._refine = None
+        if spec.refines:
+            sides[FEATURES_SIDE] = _features_side(self._coarse, spec.input_size)
+            self._refine = _session(model.refine, self.threads, f"The refiner in {name}", sides)
+        _check_graphs(self._coarse, self._refine, spec, name)
 
     @property
     def spec(self) -> ModelSpec:
@@ -83,8 +101,11 @@ class OnnxNetwork:
         return refined
 
 
-def _session(graph: bytes, threads: int, name: str) -> ort.InferenceSession:
+def _session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]) -> ort.InferenceSession:
+    """sides: what the graph's free sides are; they are as good as written in it then."""
     options = ort.SessionOptions()
+    for side, value in sides.items():
+        options.add_free_dimension_override_by_name(side, value)
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
@@ -97,6 +118,13 @@ def _session(graph: bytes, threads: int, name: str) -> ort.InferenceSession:
         raise CheckpointError(
             f"{name} holds a graph that ONNX Runtime {ort.__version__} can't run: {first_line}"
         ) from error
+
+
+def _features_side(coarse: ort.InferenceSession, size: int) -> int:
+    """Of the features that the coarse graph gives; a quarter of the input where it doesn't say."""
+    shapes = [list(output.shape) for output in coarse.get_outputs() if output.name == "features"]
+    side = shapes[0][-1] if shapes and shapes[0] else None
+    return side if isinstance(side, int) else size // 4
 
 
 def _check_graphs(

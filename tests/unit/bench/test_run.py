@@ -336,6 +336,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
         "threads": 2,
         "zoom": zoom | {"kernel": kernel},
         "device": "",
+        "input_size": None,
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__

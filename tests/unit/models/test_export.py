@@ -188,11 +188,13 @@ def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, netw
     folder.mkdir()
     export_checkpoint(checkpoint, tmp_path / "run.onnx")
     release(tmp_path / "run.onnx", "first", {"NoC@90": 3.0}, folder)
-    release(tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder)
+    release(tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder, {"small": (32, {"NoC@90": 4.0})})
     assert [(m.name, m.figures) for m in bundled_models(folder)] == [
         ("first", {"NoC@90": 3.0}),
         ("second", {"NoC@90": 2.0}),
+        ("small", {"NoC@90": 4.0}),
     ]
+    assert load_network("small", folder=folder).spec == replace(SPEC, input_size=32)
     assert load_network("second", folder=folder).spec == SPEC
 
 

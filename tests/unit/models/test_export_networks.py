@@ -65,14 +65,14 @@ def test_large_networks_agree_too(name: str, tmp_path: Path) -> None:
     assert_agreement(module, tmp_path / "ours.onnx")
 
 
-def assert_agreement(module: InteractiveNetwork, path: Path) -> None:
+def assert_agreement(module: InteractiveNetwork, path: Path, input_size: int | None = None) -> None:
     """Of weights to the bit, and of logits."""
     spec = module.spec
     state, _ = read_weights(path)
     assert state.keys() == module.state_dict().keys()
     assert all(torch.equal(state[key], value) for key, value in module.state_dict().items())
 
-    networks = (TorchNetwork(module, spec), load_network(path, threads=1))
+    networks = (TorchNetwork(module, spec), load_network(path, threads=1, input_size=input_size))
     size = spec.input_size
     clicks = [replace(click, x=click.x * size / 256, y=click.y * size / 256) for click in CLICKS]
     rng = np.random.default_rng(5)
@@ -89,6 +89,15 @@ def assert_agreement(module: InteractiveNetwork, path: Path) -> None:
         spread = float(np.std(torch_logits))
         assert spread > 0.05, "constant logits would agree by accident"
         np.testing.assert_allclose(torch_logits, onnx_logits, rtol=0, atol=1e-4 * max(1.0, spread))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lite0", "vtmr-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"])
+def test_one_file_serves_other_input_sizes(name: str, tmp_path: Path) -> None:
+    module = settled(name, 128)
+    (tmp_path / "ours.onnx").write_bytes(model_bytes(module, module.spec))
+    module.spec = replace(module.spec, input_size=192)
+    assert_agreement(module, tmp_path / "ours.onnx", input_size=192)
 
 
 @pytest.mark.slow

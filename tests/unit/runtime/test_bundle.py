@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from pathlib import Path
 
 import onnx
@@ -37,6 +39,21 @@ def test_the_list_of_models_says_what_the_manifest_says(folder: Path) -> None:
     (model,) = bundled_models(folder)
     assert (model.name, model.path, model.figures) == ("tiny", folder / "tiny.onnx", {"iou": 0.5})
     assert model.bytes == model.path.stat().st_size
+
+
+def test_a_name_may_stand_for_another_input_size_of_the_same_file(tmp_path: Path) -> None:
+    path = tiny.bundle(tmp_path)
+    data = tiny.model_bytes(coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True))
+    path.write_bytes(data)
+    entry = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": {}}
+    entries = {"tiny": entry, "tiny-large": {**entry, "input_size": 64}}
+    (tmp_path / "manifest.json").write_text(json.dumps(entries))
+    assert [model.input_size for model in bundled_models(tmp_path)] == [None, 64]
+    sizes = [
+        load_network(name, input_size=asked, folder=tmp_path).spec.input_size
+        for name, asked in (("tiny", None), ("tiny-large", None), ("tiny-large", 96), (path, 96))
+    ]
+    assert sizes == [32, 64, 96, 96]
 
 
 def test_the_packages_own_models_are_sound() -> None:

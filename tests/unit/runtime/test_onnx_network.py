@@ -91,6 +91,21 @@ def test_graphs_that_contradict_the_spec_are_refused(data, complaint: str) -> No
         network(data())
 
 
+def test_a_graph_with_free_sides_serves_any_size() -> None:
+    data = tiny.model_bytes(coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True))
+    assert network(data).spec.input_size == tiny.SIZE
+    larger = network(data, input_size=64)
+    assert larger.spec == replace(tiny.SPEC, input_size=64)
+    image, prev_mask = np.full((64, 64, 3), 20, np.uint8), np.zeros((64, 64), np.float32)
+    logits, features = larger.coarse(image, prev_mask, [])
+    assert (logits.shape, features.shape) == ((64, 64), (1, 3, 16, 16))
+    assert larger.refine(image, [], logits, features, (0.0, 0.0, 64.0, 64.0)).shape == (64, 64)
+    with pytest.raises(ConfigError, match="input_size is 50: expected a multiple of 32"):
+        network(data, input_size=50)
+    with pytest.raises(CheckpointError, match=r"contradicts its spec.* input_size 64 needs image 1x3x64x64"):
+        network(tiny.model_bytes(), input_size=64)
+
+
 def test_a_graph_that_onnx_runtime_does_not_know_is_refused_in_one_sentence() -> None:
     coarse = tiny.coarse_model()
     coarse.graph.node[1].op_type = "Convolve"

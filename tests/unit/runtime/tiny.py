@@ -29,7 +29,7 @@ SPEC = ModelSpec(
 COLOURS = np.array([1, 2, 3, 10, 100, 1000], np.float32).reshape(1, 6, 1, 1)
 
 
-def _info(name: str, *shape: int) -> onnx.ValueInfoProto:
+def _info(name: str, *shape: int | str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
@@ -39,18 +39,21 @@ def _model(nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarr
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def coarse_model(size: int = SIZE) -> onnx.ModelProto:
+def coarse_model(size: int = SIZE, free: bool = False) -> onnx.ModelProto:
+    """free: with sides that the session is told."""
     nodes = [
         helper.make_node("Concat", ["image", "maps"], ["all"], axis=1),
         helper.make_node("Conv", ["all", "colours"], ["logits"]),
         helper.make_node("AveragePool", ["maps"], ["features"], kernel_shape=[4, 4], strides=[4, 4]),
     ]
-    inputs = [_info("image", 1, 3, size, size), _info("maps", 1, 3, size, size)]
-    outputs = [_info("logits", 1, 1, size, size), _info("features", 1, 3, size // 4, size // 4)]
+    side, of_features = (modelfile.SIDE, modelfile.FEATURES_SIDE) if free else (size, size // 4)
+    inputs = [_info("image", 1, 3, side, side), _info("maps", 1, 3, side, side)]
+    outputs = [_info("logits", 1, 1, side, side), _info("features", 1, 3, of_features, of_features)]
     return _model(nodes, inputs, outputs, {"colours": COLOURS})
 
 
-def refine_model(size: int = SIZE) -> onnx.ModelProto:
+def refine_model(size: int = SIZE, free: bool = False) -> onnx.ModelProto:
+    """free: as in `coarse_model`."""
     weights = np.array([1, 0, 0, 10, 0], np.float32).reshape(1, 5, 1, 1)
     nodes = [
         helper.make_node("Concat", ["patch", "discs"], ["all"], axis=1),
@@ -59,14 +62,15 @@ def refine_model(size: int = SIZE) -> onnx.ModelProto:
         helper.make_node("ReduceSum", ["boxes"], ["corners"], keepdims=0),
         helper.make_node("Sum", ["own", "coarse_logits", "mean", "corners"], ["logits"]),
     ]
+    side, of_features = (modelfile.SIDE, modelfile.FEATURES_SIDE) if free else (size, size // 4)
     inputs = [
-        _info("patch", 1, 3, size, size),
-        _info("discs", 1, 2, size, size),
-        _info("coarse_logits", 1, 1, size, size),
-        _info("features", 1, 3, size // 4, size // 4),
+        _info("patch", 1, 3, side, side),
+        _info("discs", 1, 2, side, side),
+        _info("coarse_logits", 1, 1, side, side),
+        _info("features", 1, 3, of_features, of_features),
         _info("boxes", 1, 4),
     ]
-    return _model(nodes, inputs, [_info("logits", 1, 1, size, size)], {"weights": weights})
+    return _model(nodes, inputs, [_info("logits", 1, 1, side, side)], {"weights": weights})
 
 
 def model_bytes(
