@@ -124,6 +124,15 @@ def test_export_refuses_what_is_no_checkpoint(command: Command, tmp_path: Path) 
     assert not (tmp_path / "w.onnx").exists()
 
 
+def test_a_name_for_a_smaller_input_answers_by_that_name(command: Command, photo: Path) -> None:
+    answers = [
+        json.loads(command("segment", photo, "--click", "56,54", "--click", "60,50,-", "--model", name, "--json").out)
+        for name in ("lite0", "lite0-fast")
+    ]
+    assert [answer["model"] for answer in answers] == ["lite0", "lite0-fast"]
+    assert answers[0]["mask"] != answers[1]["mask"]  # it works on other grids
+
+
 def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) -> None:
     """The bundled file again, as it is but for what the flags say."""
     pytest.importorskip("torch")

@@ -88,13 +88,13 @@ def segment(
     clicks = run.parse_clicks(click or [])
     outputs = run.choose_outputs(image, output, overlay, quiet=as_json)
     pixels, start_mask = run.read_inputs(image, initial_mask)
-    predictor = predictors.load(model).predictor
-    mask, seconds = run.final_mask(predictor, pixels, clicks, start_mask)
+    loaded = predictors.load(model)
+    mask, seconds = run.final_mask(loaded.predictor, pixels, clicks, start_mask)
     written = run.write_outputs(outputs, pixels, mask, clicks)
     if as_json:
-        print(json.dumps(run.as_record(predictor.name, clicks, mask, seconds)))
+        print(json.dumps(run.as_record(loaded.name, clicks, mask, seconds)))
         return
-    print(run.in_words(predictor.name, mask, seconds))
+    print(run.in_words(loaded.name, mask, seconds))
     for path in written:
         print(path)
 

@@ -94,7 +94,7 @@ def measure(model: str, size: tuple[int, int], threads: int | None) -> Latency:
     later_ms = np.array(seconds[1:]) * 1000
     zoomed = np.array([loaded.predictor.zoom_weight(t) > 0 for t in range(2, CLICKS + 1)])
     return Latency(
-        model=loaded.predictor.name,
+        model=loaded.name,
         size=f"{size[0]}x{size[1]}",
         threads=loaded.threads,
         first_ms=round(seconds[0] * 1000, 2),

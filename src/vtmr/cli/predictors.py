@@ -21,7 +21,7 @@ class Loaded:
     """A predictor and where it comes from.
 
     threshold: the probability that its masks are cut at. threads: of ONNX Runtime or torch. device: of torch, "" for
-    ONNX Runtime. input_size: where it isn't the model file's own.
+    ONNX Runtime. input_size: where it isn't the model file's own. size_name: the name that has it.
     """
 
     predictor: Segmenter
@@ -30,6 +30,12 @@ class Loaded:
     threads: int | None
     device: str = ""
     input_size: int | None = None
+    size_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.size_name or self.predictor.name
 
     @property
     def sha256(self) -> str:
@@ -57,11 +63,19 @@ def load(
             raise InputError("--input-size and --device are given: on torch a checkpoint has its own size.")
         return _on_torch(model, threads, device, zoom, threshold)
     known = {bundled.name: bundled for bundled in bundled_models()}
-    if input_size is None and model in known:
-        input_size = known[model].input_size
+    size_name = ""
+    if input_size is None and model in known and known[model].input_size is not None:
+        input_size, size_name = known[model].input_size, model
     network = load_network(model, threads=threads, input_size=input_size)
     segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
-    return Loaded(segmenter, _file_of(model), segmenter.spec.threshold, network.threads, input_size=input_size)
+    return Loaded(
+        segmenter,
+        _file_of(model),
+        segmenter.spec.threshold,
+        network.threads,
+        input_size=input_size,
+        size_name=size_name,
+    )
 
 
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
