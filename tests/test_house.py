@@ -64,9 +64,8 @@ start = time.perf_counter()
 import vtmr
 print(time.perf_counter() - start, *(name for name in ("torch", "cv2", "numpy", "onnxruntime") if name in sys.modules))
 """
-    tries = [python(code).split() for _ in range(3)]
-    assert min(float(seconds) for seconds, *_ in tries) < 0.5  # what else the machine does makes single tries slower
-    _, *brought = tries[0]
+    seconds, *brought = python(code).split()
+    assert float(seconds) < 0.5
     assert not brought
 
 
@@ -254,11 +253,14 @@ def test_readme_card_and_manifest_give_the_same_figures() -> None:
     rows = re.findall(r"^\| (?:validation|grabcut).*\|$", card, flags=re.M)
     assert len(rows) >= 7
     assert all(row in readme for row in rows)
-    entry = json.loads((SOURCE / "assets" / "models" / "manifest.json").read_text())["lite0"]
-    assert f"sha256 `{entry['sha256']}`" in card
-    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
-    figures = {key.removeprefix("validation "): value for key, value in entry["figures"].items()}
-    assert cells[:2] == ["validation", str(figures["n"])]
-    values = [float(cell.split()[0]) for cell in cells[2:6]]
-    told = dict(zip(("NoC@85", "NoC@90", "IoU@1", "IoU@5"), values, strict=True))
-    assert all(abs(told[key] - figures[key]) <= 0.0051 for key in told)
+    manifest = json.loads((SOURCE / "assets" / "models" / "manifest.json").read_text())
+    assert list(manifest) == ["lite0", "lite0-fast"]
+    starts = {"lite0": "| validation | 536 |", "lite0-fast": "| validation | lite0-fast | 536 |"}
+    for name, entry in manifest.items():
+        assert f"sha256 `{entry['sha256']}`" in card
+        figures = {key.removeprefix("validation "): value for key, value in entry["figures"].items()}
+        assert figures["n"] == 536
+        (row,) = (row for row in rows if row.startswith(starts[name]))
+        values = [float(cell.split()[0]) for cell in row.removeprefix(starts[name]).split("|")[:4]]
+        told = dict(zip(("NoC@85", "NoC@90", "IoU@1", "IoU@5"), values, strict=True))
+        assert all(abs(told[key] - figures[key]) <= 0.0051 for key in told)

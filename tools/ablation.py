@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,10 +25,11 @@ import cv2
 import numpy as np
 
 from vtmr.bench import Protocol, read_records
+from vtmr.bench.figures import objects_of
 from vtmr.bench.plots import COLOURS, as_png, new_figure, styled
 from vtmr.bench.report import markdown_lines
 from vtmr.data.benchmarks import open_benchmark
-from vtmr.metrics import mean_interval, noc, paired_difference, value_at_click
+from vtmr.metrics import mean_interval, paired_difference
 from vtmr.train import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +115,9 @@ class Study:
         out = model.parent / ("validation" if model != self.start else "start")
         limit = ["--limit", str(self.limit)] if self.limit else []
         vtmr("evaluate", "--data", f"validation={self.data}", "--model", model, "--out", out, "--jobs", "2", *limit)
-        return figures(ious_of(out))
+        objects = objects_of(list(read_records(out)), Protocol())
+        table = objects.of(sorted(objects.keys), FIGURES)
+        return dict(zip(FIGURES, table.T, strict=True))
 
     def subset(self) -> Path:
         """Every SUBSET-th validation object as a folder of image and mask pairs."""
@@ -138,7 +140,7 @@ class Study:
         return (out / "table.md").read_text()
 
     def random_rows(self, variants: Mapping[str, Path]) -> list[list[str]]:
-        """For each variant: NoC@90 under ten random robots, its spread over them, and the worst of ten per object."""
+        """For each variant: NoC@90 under ten random robots, its deviation over them, the worst of an object's ten."""
         protocol = self.folder / "random.toml"
         protocol.write_text(RANDOM)
         rows = []
@@ -146,37 +148,9 @@ class Study:
             out = model.parent / "random"
             data = f"pairs={self.subset()}"
             vtmr("evaluate", "--data", data, "--model", model, "--out", out, "--protocol", protocol, "--jobs", "2")
-            runs = defaultdict(list)
-            for key, ious in ious_of(out).items():
-                runs[key[:-1]].append(noc(ious, 0.90, Protocol().max_clicks))
-            table = np.array([runs[key] for key in sorted(runs)])  # objects x repeats
-            cells = (
-                table.mean(),
-                table.std(axis=1, ddof=1).mean(),
-                table.mean(axis=0).std(ddof=1),
-                table.max(axis=1).mean(),
-            )
-            rows.append([label, str(len(table)), *(f"{value:.2f}" for value in cells)])
+            row = json.loads((out / "summary.json").read_text())["pairs"]
+            rows.append([label, str(row["n"]), *(f"{row[f'NoC@90{what}']:.2f}" for what in ("", "_std", "_worst"))])
         return rows
-
-
-def ious_of(out: Path) -> dict[tuple[object, ...], list[float]]:
-    """The IoU after each click, by object and repeat."""
-    ious: dict[tuple[object, ...], list[float]] = defaultdict(list)
-    for record in read_records(out):
-        ious[(*record.object_key, record.repeat)].append(record.iou)
-    return ious
-
-
-def figures(ious: Mapping[tuple[object, ...], list[float]]) -> Values:
-    most = Protocol().max_clicks
-    runs = [ious[key] for key in sorted(ious)]
-    return {
-        "NoC@85": np.array([noc(run, 0.85, most) for run in runs], float),
-        "NoC@90": np.array([noc(run, 0.90, most) for run in runs], float),
-        "IoU@1": np.array([value_at_click(run, 1) for run in runs]),
-        "IoU@5": np.array([value_at_click(run, 5) for run in runs]),
-    }
 
 
 def costs(out: Path) -> dict[str, float]:
@@ -270,7 +244,7 @@ def main() -> None:
     if "table3" in wanted:
         sections.append(study.experiment("table3", f"pairs={study.subset()}", main_models))
     if "random" in wanted:
-        header = ["run", "n", "NoC@90", "spread of an object", "spread of the mean", "worst of ten"]
+        header = ["run", "n", "NoC@90", "deviation", "worst of ten"]
         sections.append("Ten random robots.\n\n" + markdown_lines(header, study.random_rows(main_models)))
     if "table6" in wanted and "both" in names:
         sections.append(study.experiment("table6", f"validation={study.data}", {"both": study.model("both", 1)}))

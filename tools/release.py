@@ -48,6 +48,7 @@ def main(model: Path, *results: Path) -> None:
     summary = by_size.pop(None)
     if len(by_size) > 1:
         sys.exit(f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one beside the own.")
+    spec = load_network(model).spec
     before, _, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -56,12 +57,12 @@ def main(model: Path, *results: Path) -> None:
     for size, other in by_size.items():
         at_size[FAST], methods[FAST] = (size, chosen(other)), other
     release(model, NAME, chosen(summary), MODELS, at_size)
-    (MODELS / f"{NAME}.md").write_text(card(load_network(model).spec, by_size | {None: summary}, found))
+    (MODELS / f"{NAME}.md").write_text(card(spec, summary, by_size, found))
     peers = json.loads(PEERS.read_text())
     beside = comparison(methods | peers)
     others = f"Beside the same network on smaller grids, and classical methods:\n\n{beside}"
     README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{others}\n\n{END}{after}")
-    enter(found, load_network(model).spec, summary)
+    enter(found, spec, summary)
     draw_progress.main()
     print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of releases are written.")
 
@@ -85,12 +86,11 @@ def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
     draw_progress.RELEASES.write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def card(spec: ModelSpec, by_size: dict[int | None, dict[str, dict]], sha256: str) -> str:
-    """The model card in Markdown. by_size: the figures by input size, None for the file's own."""
+def card(spec: ModelSpec, summary: dict[str, dict], by_size: dict[int | None, dict[str, dict]], sha256: str) -> str:
+    """The model card in Markdown. by_size: the figures at another input size, where there are any."""
     smaller = "".join(
-        f"\nOn grids of {size} x {size} (`{FAST}`, the same file):\n\n{comparison({FAST: summary})}\n"
-        for size, summary in by_size.items()
-        if size is not None
+        f"\nOn grids of {size} x {size} (`{FAST}`, the same file):\n\n{comparison({FAST: other})}\n"
+        for size, other in by_size.items()
     )
     terms = "\n".join(f"* {term}" for term in spec.terms.split("; "))
     return f"""# {NAME}
@@ -129,7 +129,7 @@ The frozen validation list (`src/vtmr/data/validation.json`), and what nothing w
 for reports, and GrabCut. Deterministic robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in
 brackets 95 % bootstrap intervals.
 
-{table(by_size[None])}
+{table(summary)}
 {smaller}
 ## Limits
 

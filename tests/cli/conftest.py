@@ -25,9 +25,13 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 class ThreadedColourNetwork(ColourNetwork):
-    """As the runtime's network, it says how many threads it has."""
+    """As the runtime's network, it says how many threads it has and what its own input size is."""
 
     threads = 1
+
+    @property
+    def own_input_size(self) -> int:
+        return self.spec.input_size
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ sys.path.insert(0, sys.argv.pop(1))
 from fakes import ColourNetwork
 import vtmr.cli.predictors as predictors
 network = ColourNetwork()
-network.threads = 1
+network.threads, network.own_input_size = 1, network.spec.input_size
 predictors.load_network = lambda *a, **k: network
 from vtmr.cli import main
 sys.exit(main())

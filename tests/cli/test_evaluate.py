@@ -110,6 +110,9 @@ def test_evaluate_measures_at_another_input_size(command: Command, tmp_path: Pat
     assert result.code == 0, result.err
     assert json.loads((out / "run.json").read_text())["settings"]["model"]["input_size"] == 96
     assert "input 96" in result.out
+    own = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1, "--out", tmp_path / "own")
+    assert command("evaluate", *own, "--input-size", network.spec.input_size).code == 0
+    assert command("evaluate", *own).code == 0  # the file's own size is no other size
     command("evaluate", *flags).assert_refused("input_size")  # another input size is another run
     command("evaluate", *flags, "--input-size", 100).assert_refused("input_size is 100", "multiple of 32")
     command("evaluate", *flags, "--input-size", 96, "--device", "cpu").assert_refused("--input-size", "--device")

@@ -11,7 +11,7 @@ from typing import cast, get_args
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.paths import is_file
-from vtmr.runtime import bundled_models, load_network
+from vtmr.runtime import BundledModel, bundled_models, load_network
 from vtmr.segmenter import Segmenter
 from vtmr.spec import ModelSpec, Schedule, ZoomSchedule
 
@@ -21,21 +21,16 @@ class Loaded:
     """A predictor and where it comes from.
 
     threshold: the probability that its masks are cut at. threads: of ONNX Runtime or torch. device: of torch, "" for
-    ONNX Runtime. input_size: where it isn't the model file's own. size_name: the name that has it.
+    ONNX Runtime. input_size: where it isn't the model file's own. name: what people call it.
     """
 
+    name: str
     predictor: Segmenter
     file: Path
     threshold: float
     threads: int | None
     device: str = ""
     input_size: int | None = None
-    size_name: str = ""
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.size_name or self.predictor.name
 
     @property
     def sha256(self) -> str:
@@ -62,19 +57,17 @@ def load(
         if input_size is not None:
             raise InputError("--input-size and --device are given: on torch a checkpoint has its own size.")
         return _on_torch(model, threads, device, zoom, threshold)
-    known = {bundled.name: bundled for bundled in bundled_models()}
-    size_name = ""
-    if input_size is None and model in known and known[model].input_size is not None:
-        input_size, size_name = known[model].input_size, model
     network = load_network(model, threads=threads, input_size=input_size)
     segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
+    bundled = _bundled(model)
+    size = network.spec.input_size
     return Loaded(
+        model if bundled is not None and bundled.input_size == size else segmenter.name,
         segmenter,
         _file_of(model),
         segmenter.spec.threshold,
         network.threads,
-        input_size=input_size,
-        size_name=size_name,
+        input_size=None if size == network.own_input_size else size,
     )
 
 
@@ -121,9 +114,15 @@ def _on_torch(model: str, threads: int | None, device: str, zoom: str | None, th
 
         network = load_torch_network(path, device, threads=threads)
     segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
-    return Loaded(segmenter, path, segmenter.spec.threshold, network.threads, device)
+    return Loaded(segmenter.name, segmenter, path, segmenter.spec.threshold, network.threads, device)
+
+
+def _bundled(model: str) -> BundledModel | None:
+    """The bundled model of that name."""
+    return next((bundled for bundled in bundled_models() if bundled.name == model), None)
 
 
 def _file_of(model: str) -> Path:
     """The file that a bundled name or a path stands for."""
-    return {bundled.name: bundled.path for bundled in bundled_models()}.get(model, Path(model))
+    bundled = _bundled(model)
+    return Path(model) if bundled is None else bundled.path

@@ -110,14 +110,15 @@ def _graph(
     run = getattr(network, method)
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
-    free = {name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in (*names, *output_names)}
+    maps = [name for name in (*names, *output_names) if name != "boxes"]
+    sides = {name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in maps}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
         path = Path(folder, "graph.onnx")
         torch.onnx.export(
             network, inputs, path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=False, opset_version=OPSET, input_names=names, output_names=output_names,
-            dynamic_axes={name: {2: side, 3: side} for name, side in free.items() if name != "boxes"},
+            dynamic_axes={name: {2: side, 3: side} for name, side in sides.items()},
         )  # fmt: skip
         model = onnx.load_model(path)
     onnx.checker.check_model(model, full_check=True)

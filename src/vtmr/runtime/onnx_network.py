@@ -49,7 +49,8 @@ class OnnxNetwork:
     allow more, but the calls would then compete for the same cores). Raises CheckpointError when the graphs contradict
     the spec, ConfigError when `threads` is below 1.
 
-    input_size: in place of the spec's; it takes a graph with free sides, as `vtmr export` writes them.
+    input_size: in place of the file's own, `own_input_size`; it takes a graph with free sides, as `vtmr export` writes
+    them.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class OnnxNetwork:
         if not 1 <= self.threads <= MAX_THREADS:
             raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores.")
         spec = model.spec if input_size is None else replace(model.spec, input_size=input_size)
-        self._spec, self.digest = spec, model.digest
+        self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
         sides = {SIDE: spec.input_size}
         self._coarse = _session(model.coarse, self.threads, name, sides)
         self._refine = None
