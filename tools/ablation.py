@@ -60,7 +60,7 @@ VARIANTS = {
     "zoom": Variant((ZOOM,)),
     "maskmatch": Variant(("maskmatch={}",)),
     "both": Variant((ZOOM, "maskmatch={}")),
-    "baseline, equal time": Variant(like="both"),
+    "baseline, equal time": Variant(like="both", once=True),
     "both, supervised": Variant((ZOOM, 'maskmatch={loss="supervised"}'), once=True),
     "both, alpha .7": Variant((ZOOM, "maskmatch={alpha=0.7}"), once=True),
 }

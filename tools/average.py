@@ -1,9 +1,11 @@
-"""The average of a run's weights and of those that it started from: a checkpoint between both.
+"""The average of runs' weights and of those that they all started from: one checkpoint between them.
 
-    python tools/average.py START.onnx RUN/weights.safetensors -o average.safetensors [--share 0.5]
+    python tools/average.py START.onnx RUN/weights.safetensors [RUN/weights.safetensors …] -o average.safetensors
+        [--share 0.5]
 
-Weights of one line of training can be averaged, and the average often keeps what each of the two is better at
-[Wortsman et al. 2022, WiSE-FT]. --share is that of the second file, whose spec and lineage the checkpoint takes over.
+Weights of short runs from one start can be averaged, and the average often keeps what each is better at [Wortsman et al.
+2022, WiSE-FT and model soups]. --share is that of the runs together: 0 would be the start, 1 is the runs' mean, above 1 goes
+beyond it. Spec and lineage are the last run's, with what each of the others was trained added to the lineage.
 """
 
 from __future__ import annotations
@@ -26,31 +28,37 @@ from vtmr.spec import Run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("start", type=Path)
-    parser.add_argument("end", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--share", type=float, default=0.5)
     arguments = parser.parse_args()
-    (start, start_spec), (end, spec) = read_weights(arguments.start), read_weights(arguments.end)
-    if start_spec.model != spec.model or start.keys() != end.keys():
-        sys.exit(f"{arguments.start} holds a {start_spec.model}, {arguments.end} a {spec.model}: expected one network.")
-    if spec.lineage[: len(start_spec.lineage)] != start_spec.lineage:
-        sys.exit(f"{arguments.end} doesn't descend from {arguments.start}: weights of two lines can't be averaged.")
-    state = {
-        name: torch.lerp(start[name], value, arguments.share) if value.is_floating_point() else value
-        for name, value in end.items()
+    start, start_spec = read_weights(arguments.start)
+    ends, specs = zip(*(read_weights(run) for run in arguments.runs), strict=True)
+    ancestors = start_spec.lineage
+    for path, state, spec in zip(arguments.runs, ends, specs, strict=True):
+        if start_spec.model != spec.model or start.keys() != state.keys():
+            sys.exit(f"{arguments.start} holds a {start_spec.model}, {path} a {spec.model}: expected one network.")
+        if spec.lineage[: len(ancestors)] != ancestors:
+            sys.exit(f"{path} doesn't descend from {arguments.start}: weights of two lines can't be averaged.")
+    averaged = {
+        name: torch.lerp(value, torch.stack([end[name] for end in ends]).mean(0), arguments.share)
+        if value.is_floating_point()
+        else ends[-1][name]
+        for name, value in start.items()
     }
     origin = hashlib.sha256(arguments.start.read_bytes()).hexdigest()[:12]
     run = Run(
-        recipe=f"average with {1 - arguments.share:g} of {origin}",
+        recipe=f"average of {len(ends)} with {1 - arguments.share:g} of {origin}",
         commit=commit(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         steps=0,
         samples=0,
         cpu_seconds=0.0,
-        initialised_from=arguments.end.name,
+        initialised_from=", ".join(path.parent.name for path in arguments.runs),
     )
-    spec = replace(spec, lineage=(*spec.lineage, run))
-    write_atomically(arguments.output, sealed(state, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
+    trained = [own for spec in specs for own in spec.lineage[len(ancestors) :]]
+    spec = replace(specs[-1], lineage=(*ancestors, *trained, run))
+    write_atomically(arguments.output, sealed(averaged, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
 
 
 if __name__ == "__main__":

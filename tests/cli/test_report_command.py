@@ -83,6 +83,18 @@ def test_the_masks_are_drawn_again_with_the_model(
     assert all(cell.mask is not None and "replayed" not in cell.caption for cell in undrawn)
 
 
+@pytest.mark.parametrize(("played", "given"), [("lite0", "lite0-fast"), ("lite0-fast", "lite0")])
+def test_a_files_other_name_draws_the_masks_at_the_runs_own_size(
+    command: Command, tmp_path: Path, pairs: Path, undrawn: list[Cell], played: str, given: str
+) -> None:
+    out = tmp_path / "run"
+    flags = ("--data", f"pairs={pairs}", "--model", played, "--out", out, "--threads", 1)
+    assert command("evaluate", *flags).code == 0
+    assert command("report", out, "--model", given).code == 0
+    assert len(undrawn) == 2
+    assert all(cell.mask is not None and "replayed" not in cell.caption for cell in undrawn)
+
+
 def test_images_that_are_gone_cost_the_sheet_alone(
     command: Command, run: Path, pairs: Path, tmp_path: Path, undrawn: list[Cell]
 ) -> None:

@@ -64,7 +64,7 @@ def load(
     return Loaded(
         model if bundled is not None and bundled.input_size == size else segmenter.name,
         segmenter,
-        _file_of(model),
+        file_of(model),
         segmenter.spec.threshold,
         network.threads,
         input_size=None if size == network.own_input_size else size,
@@ -106,7 +106,7 @@ def used_as(zoom: str | None, second_look: float | None) -> Callable[[ModelSpec]
 
 def _on_torch(model: str, threads: int | None, device: str, zoom: str | None, threshold: float | None) -> Loaded:
     """The network of a weights file (.safetensors or .onnx) in torch."""
-    path = _file_of(model)
+    path = file_of(model)
     if not is_file(path):
         raise CheckpointError(f"There is no file {path}: with --device, expected a .safetensors or .onnx file.")
     with needs_extra("train"):
@@ -122,7 +122,7 @@ def _bundled(model: str) -> BundledModel | None:
     return next((bundled for bundled in bundled_models() if bundled.name == model), None)
 
 
-def _file_of(model: str) -> Path:
+def file_of(model: str) -> Path:
     """The file that a bundled name or a path stands for."""
     bundled = _bundled(model)
     return Path(model) if bundled is None else bundled.path

@@ -11,6 +11,7 @@ from vtmr.bench.entries import Entry, labels_of, open_entries
 from vtmr.cli import contenders
 from vtmr.cli.evaluate import parse_data
 from vtmr.cli.failures import needs_extra
+from vtmr.cli.predictors import file_of
 from vtmr.errors import InputError
 from vtmr.segmenter import Segmenter
 from vtmr.types import Predictor
@@ -50,7 +51,7 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
             info = entry.run.model
             cut = entry.run.protocol.threshold
             predictor, _ = contenders.load(
-                model,
+                str(file_of(model)),  # its own input size, where the run has none: `model` may be another name of it
                 threads=info.threads,
                 device=info.device or None,
                 threshold=cut,
