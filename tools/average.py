@@ -3,9 +3,9 @@
     python tools/average.py START.onnx RUN/weights.safetensors [RUN/weights.safetensors …] -o average.safetensors
         [--share 0.5]
 
-Weights of short runs from one start can be averaged, and the average often keeps what each is better at [Wortsman et al.
-2022, WiSE-FT and model soups]. --share is that of the runs together: 0 would be the start, 1 is the runs' mean, above 1 goes
-beyond it. Spec and lineage are the last run's, with what each of the others was trained added to the lineage.
+Weights of short runs from one start can be averaged, and the average often keeps what each is better at [Wortsman et
+al. 2022, WiSE-FT and model soups]. --share is that of the runs together: 0 would be the start, 1 is the runs' mean,
+above 1 goes beyond it. Spec and lineage are the last run's, with what the others were trained added to the lineage.
 """
 
 from __future__ import annotations
