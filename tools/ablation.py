@@ -236,8 +236,9 @@ def main() -> None:
         f"{study.steps} steps of {recipe.batch} samples each, {len(start['NoC@90'])} validation objects. In round "
         'brackets the mean difference to the baseline over the same objects, with its 95 % interval; after "of" each '
         "seed's mean.\n\n" + markdown_lines(["run", "seeds", *FIGURES], rows),
-        "CPU seconds a step, by part. The ratio is to the baseline, the gate the share of samples that matching "
-        "counted.\n\n" + markdown_lines(["run", "steps", "in all", *COSTS, "ratio", "gate"], cost_rows),
+        "CPU seconds a step, in all and by part, the parts of the first process alone. The ratio is to the baseline, "
+        "the gate the share of samples that matching counted.\n\n"
+        + markdown_lines(["run", "steps", "in all", *COSTS, "ratio", "gate"], cost_rows),
     ]
     main_models = {name: study.model(name, 1) for name in names if name in MAIN}
     wanted = arguments.played.split(",")
