@@ -74,7 +74,7 @@ def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> t
         started=progress.started,
         steps=progress.step,
         samples=progress.step * recipe.batch,
-        cpu_seconds=round(progress.cpu_seconds, 1),
+        cpu_seconds=round(progress.cpu_seconds, 2),
         initialised_from=progress.initialised_from,
         changes=progress.changes,
     )
