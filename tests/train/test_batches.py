@@ -89,7 +89,7 @@ def test_damaged_data_is_one_sentence_from_a_worker_too(tmp_path: Path, workers:
 @pytest.mark.parametrize("pause", [0, 0.001, 0.003, 0.01, 0.03])
 def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause: float) -> None:
     """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good."""
-    recipe = load_recipe(write_recipe(tmp_path), ["steps=40", "data.workers=2"])
+    recipe = load_recipe(write_recipe(tmp_path), ["steps=1000", "data.workers=2"])
     coming = batches(recipe, tmp_path / "data", small, 0)
     next(coming)
     time.sleep(pause)
