@@ -137,14 +137,19 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     """The bundled file again, as it is but for what the flags say."""
     pytest.importorskip("torch")
     bundled = load_network("lite0")
-    flags = ("--zoom", "eager=0.5", "--second-look", "0.25")
+    flags = ("--zoom", "eager=0.5", "--second-look", "0.25", "--target-ratio", "1.2", "--focus-ratio", "3")
     result = command("export", bundled_models()[0].path, "-o", tmp_path / "other.onnx", *flags)
     assert result.code == 0, result.err
     other = load_network(tmp_path / "other.onnx")
     zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5)
-    assert other.spec == replace(bundled.spec, zoom=zoom, second_look=0.25)
-    command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", "--zoom", "late").assert_refused("late")
-    command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", "--second-look", "2").assert_refused("is 2")
+    assert other.spec == replace(bundled.spec, zoom=zoom, second_look=0.25, target_ratio=1.2, focus_ratio=3.0)
+    for flag, value in (
+        ("--zoom", "late"),
+        ("--second-look", "2"),
+        ("--target-ratio", "0.9"),
+        ("--focus-ratio", "nan"),
+    ):
+        command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", flag, value).assert_refused(value)
     assert not (tmp_path / "x.onnx").exists()
 
 

@@ -180,6 +180,21 @@ def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: R
     assert not torch.equal(found[1][0], found[0][0])  # it was asked for
 
 
+@pytest.mark.parametrize("able", [{"avx2": True}, {"avx512_bf16": True}, {"bf16": True}])
+def test_automatic_precision_is_what_the_processor_has(
+    able: dict[str, bool], network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bfloat16 is emulated a step takes many times as long."""
+    seen: list[bool] = []
+    early = network.early
+    monkeypatch.setattr(network, "early", lambda image: seen.append(torch.is_autocast_enabled("cpu")) or early(image))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    step = TrainingStep(network, replace(recipe, no_grad_precision="auto"))
+    image = normalised(batch.image, step.spec.coarse_normalisation)
+    step.chains(image, batch, None, 0, click_rngs(0, 1, batch.positions))
+    assert seen == [able != {"avx2": True}]
+
+
 def test_the_refiner_learns_from_its_share_of_the_batch(network: Lite0, recipe: Recipe, batch: Batch) -> None:
     none = TrainingStep(network, replace(recipe, refiner_share=0.0))(batch, 0)
     assert none.refined.item() == none.edge.item() == 0

@@ -345,6 +345,12 @@ def export(
     second_look: Annotated[
         float | None, typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1.")
     ] = None,
+    target_ratio: Annotated[
+        float | None, typer.Option("--target-ratio", metavar="RATIO", help="The target crop's side to the object's.")
+    ] = None,
+    focus_ratio: Annotated[
+        float | None, typer.Option("--focus-ratio", metavar="RATIO", help="The focus crop's side to the change's.")
+    ] = None,
 ) -> None:
     """Make a model file that runs without torch from a training checkpoint. Needs the extra [train]."""
     from vtmr.cli.failures import needs_extra
@@ -353,7 +359,8 @@ def export(
     with needs_extra("train"):
         from vtmr.models.export import export_checkpoint
 
-        spec = export_checkpoint(checkpoint, output, used_as(zoom, second_look))
+        how = {"second_look": second_look, "target_ratio": target_ratio, "focus_ratio": focus_ratio}
+        spec = export_checkpoint(checkpoint, output, used_as(zoom, **how))
     print(f"{output}: {spec.model}")
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import CheckpointError, ConfigError, InputError
@@ -90,16 +90,16 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
         ) from error
 
 
-def used_as(zoom: str | None, second_look: float | None) -> Callable[[ModelSpec], ModelSpec]:
+def used_as(zoom: str | None, **values: float | None) -> Callable[[ModelSpec], ModelSpec]:
     """What makes a spec say that its network is used so; None leaves what it says.
 
-    zoom: see `zoom_schedule`. The function raises InputError for a zoom that can't be read, ConfigError for another
-    share than 0 to 1.
+    zoom: see `zoom_schedule`. values: the spec's numbers of the same names, such as `second_look`. The function raises
+    InputError for a zoom that can't be read, ConfigError for a number that the spec doesn't allow.
     """
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
 
     def changed(spec: ModelSpec) -> ModelSpec:
-        share = spec.second_look if second_look is None else second_look
-        return replace(spec, zoom=zoom_schedule(zoom, spec.zoom), second_look=share)
+        return replace(spec, zoom=zoom_schedule(zoom, spec.zoom), **given)
 
     return changed
 

@@ -14,7 +14,7 @@ from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel
 from vtmr.values import from_values
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 HAVE_STUFF = frozenset({"cocolvis"})
 HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
 ACCELERATORS = ("auto", "cpu", "cuda")
@@ -270,7 +270,8 @@ class Recipe:
 
     input_size: side of the grids that samples are drawn on, 0 for the network's own. Smaller ones cost less and show
     more objects in the same time; a run at the network's own size belongs after them.
-    no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`.
+    no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`; "auto" is bfloat16
+    where the device computes in it and float32 where it would be emulated, which takes many times as long.
     encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
     """
 

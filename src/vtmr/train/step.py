@@ -67,6 +67,14 @@ def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
         network.get_submodule(name).eval()
 
 
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16. Emulated, a pass takes many times as long as in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last is ARM's
+
+
 class TrainingStep:
     """Computes the losses of a batch, or of a part of it. All randomness comes from (seed, step, position)."""
 
@@ -124,7 +132,8 @@ class TrainingStep:
         With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
         """
         self.network.eval()
-        low = self.recipe.no_grad_precision == "bfloat16"
+        precision = self.recipe.no_grad_precision
+        low = precision == "bfloat16" or (precision == "auto" and computes_bfloat16(image.device))
         with torch.autocast(image.device.type, torch.bfloat16) if low else nullcontext():
             c1 = self.network.early(image)
             chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
