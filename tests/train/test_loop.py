@@ -281,20 +281,18 @@ class TestInterruptions:
         return tmp_path / "whole"
 
     @pytest.mark.slow
-    @pytest.mark.parametrize(("number", "algorithm"), [(signal.SIGINT, "adam"), (signal.SIGTERM, "muon")])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_resume_equals_an_uninterrupted_run(
-        self, recipe: Path, tmp_path: Path, unplotted: None, monkeypatch: pytest.MonkeyPatch, number: signal.Signals,
-        algorithm: str,
-    ) -> None:  # fmt: skip
+        self, recipe: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    ) -> None:
         """To the last bit, twice interrupted; the step in which the signal comes is finished."""
-        out, whole, overrides = tmp_path / "parts", tmp_path / "whole", [f"optimiser.algorithm={algorithm}"]
-        run(recipe, whole, overrides=overrides)
+        out = tmp_path / "parts"
         for step in (0, 2):
             at_step(step, lambda: os.kill(os.getpid(), number), monkeypatch)
             with pytest.raises(KeyboardInterrupt):
-                run(recipe, out, resume=step > 0, overrides=overrides)
+                run(recipe, out, resume=step > 0)
             assert rows(out, "step")[-1] == {"step": step + 1}
-        run(recipe, out, resume=True, overrides=overrides)
+        run(recipe, out, resume=True)
         assert_same_run(out, whole)
 
     @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from torch import nn
 from vtmr.errors import ConfigError
 from vtmr.models import build
 from vtmr.models.lite0 import Lite0
-from vtmr.train.muon import Muon, is_matrix, orthogonalised
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
 from vtmr.train.recipe import OptimiserRecipe
 
@@ -64,55 +62,6 @@ def test_frozen_parts_are_not_optimised(network: Lite0) -> None:
         frozen = name.startswith(("encoder.", "head.mix."))
         assert parameter.requires_grad != frozen
         assert (id(parameter) in kept) != frozen
-
-
-def test_with_muon_dense_weights_are_matrices_and_all_others_adams(network: Lite0) -> None:
-    recipe = replace(RECIPE, algorithm="muon")
-    optimiser = build_adam(network, recipe)
-    found = [(group["factor"], group["matrices"]) for group in optimiser.param_groups]
-    assert found == [(1.0, True), (1.0, False), (0.25, True), (0.25, False)]
-    names = {id(p): name for name, p in network.named_parameters()}
-    matrices = {names[id(p)] for group in optimiser.param_groups if group["matrices"] for p in group["params"]}
-    assert {"encoder.stages.2.0.project.0.weight", "head.levels.0.weight", "interaction.0.weight"} <= matrices
-    assert not {name for name in matrices if "depthwise" in name or "bias" in name or "norm" in name}
-    assert "head.logits.weight" not in matrices  # a single output
-    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(names)
-    before = {name: p.detach().clone() for name, p in network.named_parameters()}
-    set_learning_rate(optimiser, 0.01)
-    for p in network.parameters():
-        p.grad = torch.ones_like(p)
-    optimiser.step()
-    assert all(not torch.equal(p, before[name]) for name, p in network.named_parameters())
-
-
-@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
-def test_orthogonalised_keeps_directions_and_evens_their_lengths(shape: tuple[int, int]) -> None:
-    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    u, lengths, vt = torch.linalg.svd(matrix, full_matrices=False)
-    assert lengths.max() > 1.3 * lengths.min()
-    found = u.T @ orthogonalised(1000 * matrix) @ vt.T
-    assert (found.diagonal() > 0.65).all() and (found.diagonal() < 1.25).all()
-    assert (found - found.diagonal().diag()).abs().max() < 1e-4
-
-
-def test_two_steps_of_muon_by_hand() -> None:
-    """M = .95 M + .05 G, and the step goes along .05 G + .95 M, times .2 √max(rows, columns) of the rate."""
-    weight = nn.Parameter(torch.zeros(3, 4, 2, 2))
-    first, second = torch.randn(2, 3, 4, 2, 2, generator=torch.Generator().manual_seed(1))
-    muon = Muon([{"params": [weight], "matrices": True}], lr=0.5)
-    expected, average = torch.zeros(3, 16), torch.zeros(3, 16)
-    for gradient in (first, second):
-        weight.grad = gradient.clone()
-        muon.step()
-        average = 0.95 * average + 0.05 * gradient.reshape(3, 16)
-        along = 0.05 * gradient.reshape(3, 16) + 0.95 * average
-        expected -= 0.5 * 0.2 * 16**0.5 * orthogonalised(along)
-        torch.testing.assert_close(weight.detach().reshape(3, 16), expected)
-
-
-def test_what_is_a_matrix() -> None:
-    shapes = {(8, 4): True, (8, 4, 3, 3): True, (8, 1, 3, 3): False, (1, 8, 1, 1): False, (8,): False}
-    assert {shape: is_matrix(nn.Parameter(torch.zeros(shape))) for shape in shapes} == shapes
 
 
 def test_a_part_that_does_not_exist_is_named(network: Lite0) -> None:

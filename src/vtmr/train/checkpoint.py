@@ -117,10 +117,9 @@ def restore_checkpoint(
         network.load_state_dict(parts["network"])
         for name, value in average.tensors().items():
             value.copy_(parts["average"][name])
-        matrices = {id(p) for group in adam.param_groups if group.get("matrices") for p in group["params"]}
         for name, parameter in network.named_parameters():
             if f"exp_avg.{name}" in parts["adam"]:
-                keys = MUON_MOMENTS if id(parameter) in matrices else MOMENTS
+                keys = MOMENTS if f"step.{name}" in parts["adam"] else MUON_MOMENTS
                 moments = {key: parts["adam"][f"{key}.{name}"] for key in keys}
                 adam.state[parameter] = {  # in the parameter's own memory layout
                     key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
