@@ -25,7 +25,6 @@ from vtmr.values import from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-MUON_MOMENTS = ("exp_avg",)
 # What may change between the parts of one run, because no sample and no gradient depends on it.
 FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes")
 FREE_DATA_KEYS = ("root", "workers")
@@ -91,7 +90,7 @@ def save_checkpoint(
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.tensors().items()}
     for parameter, moments in adam.state.items():
-        tensors |= {f"adam.{key}.{names[id(parameter)]}": moment for key, moment in moments.items()}
+        tensors |= {f"adam.{key}.{names[id(parameter)]}": moments[key] for key in MOMENTS}
     header = {
         "progress": json.dumps(asdict(progress)),
         "recipe": json.dumps(comparable(recipe)),
@@ -119,8 +118,7 @@ def restore_checkpoint(
             value.copy_(parts["average"][name])
         for name, parameter in network.named_parameters():
             if f"exp_avg.{name}" in parts["adam"]:
-                keys = MOMENTS if f"step.{name}" in parts["adam"] else MUON_MOMENTS
-                moments = {key: parts["adam"][f"{key}.{name}"] for key in keys}
+                moments = {key: parts["adam"][f"{key}.{name}"] for key in MOMENTS}
                 adam.state[parameter] = {  # in the parameter's own memory layout
                     key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
                     for key, value in moments.items()

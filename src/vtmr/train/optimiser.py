@@ -1,4 +1,4 @@
-"""Adam or Muon with two learning-rate groups, warm-up and cosine, and the moving average of the weights."""
+"""Adam with two learning-rate groups, warm-up and cosine, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from vtmr.errors import ConfigError
 from vtmr.models.network import InteractiveNetwork
-from vtmr.train.muon import Muon, is_matrix
 from vtmr.train.recipe import OptimiserRecipe
 
 
@@ -26,22 +25,17 @@ def freeze(network: InteractiveNetwork, names: tuple[str, ...]) -> None:
 def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.optim.Adam:
     """Groups "new" (factor 1) and "encoder"; each group keeps its factor for `set_learning_rate`.
 
-    With Muon each of them is two, the matrices' being "matrices". Raises ConfigError when everything is frozen.
+    Raises ConfigError when everything is frozen.
     """
     encoder = {id(p) for p in network.encoder.parameters()}
     trained = [p for p in network.parameters() if p.requires_grad]
     if not trained:
         raise ConfigError("optimiser.frozen leaves no part to train: take some of its names out.")
-    new, old = ([p for p in trained if (id(p) in encoder) is known] for known in (False, True))
-    if recipe.algorithm == "adam":
-        groups = [{"params": new, "factor": 1.0}, {"params": old, "factor": recipe.encoder_factor}]
-        return torch.optim.Adam([g for g in groups if g["params"]], lr=recipe.lr)
     groups = [
-        {"params": [p for p in part if is_matrix(p) is matrices], "factor": factor, "matrices": matrices}
-        for part, factor in ((new, 1.0), (old, recipe.encoder_factor))
-        for matrices in (True, False)
+        {"params": [p for p in trained if id(p) not in encoder], "factor": 1.0},
+        {"params": [p for p in trained if id(p) in encoder], "factor": recipe.encoder_factor},
     ]
-    return Muon([g for g in groups if g["params"]], lr=recipe.lr)
+    return torch.optim.Adam([g for g in groups if g["params"]], lr=recipe.lr)
 
 
 def learning_rate(recipe: OptimiserRecipe, step: int, steps: int) -> float:

@@ -18,7 +18,6 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 HAVE_STUFF = frozenset({"cocolvis"})
 HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
 ACCELERATORS = ("auto", "cpu", "cuda")
-ALGORITHMS = ("adam", "muon")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
 LARGEST_RATIO = 10.0
@@ -210,7 +209,6 @@ class LossRecipe:
 class OptimiserRecipe:
     """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine.
 
-    algorithm: "adam", or "muon" for the weights that are matrices, with Adam for the others (`vtmr.train.muon`).
     drops: the steps from which on the rate is a tenth of what it was before; with them there is no cosine.
     """
 
@@ -223,7 +221,6 @@ class OptimiserRecipe:
     frozen: tuple[str, ...] = ()
     encoder_batch_norm: str = "eval"
     drops: tuple[int, ...] = ()
-    algorithm: str = "adam"
 
     def __post_init__(self) -> None:
         require(0 < self.lr < math.inf, f"optimiser.lr is {self.lr}: expected a positive number.")
@@ -235,10 +232,6 @@ class OptimiserRecipe:
         require(
             self.encoder_batch_norm in ("eval", "train"),
             f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or 'train'.",
-        )
-        require(
-            self.algorithm in ALGORITHMS,
-            f"optimiser.algorithm is {self.algorithm!r}: expected one of {', '.join(ALGORITHMS)}.",
         )
         require(
             list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
