@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from vtmr.errors import CheckpointError
@@ -37,6 +38,29 @@ CHANNELS = (24, 40, 112, 320)  # at strides 4, 8, 16, 32
 BATCH_NORM_EPS = 1e-3
 
 
+class PaddedConv(torch.autograd.Function):
+    """A convolution with other padding before than after, which ONNX has and torch hasn't; for export alone.
+
+    A node of its own for the padding would take the map out of ONNX Runtime's blocked layout and back, a sixth of the
+    pass.
+    """
+
+    @staticmethod
+    def symbolic(
+        g: Any, x: torch.Value, weight: torch.Value, stride: int, groups: int, before: int, after: int
+    ) -> torch.Value:
+        """The ONNX node."""
+        pads, strides = [before, before, after, after], [stride, stride]
+        node: torch.Value = g.op("Conv", x, weight, pads_i=pads, strides_i=strides, group_i=groups)
+        return node
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, x: Tensor, weight: Tensor, stride: int, groups: int, before: int, after: int
+    ) -> Tensor:
+        return F.conv2d(F.pad(x, (before, after, before, after)), weight, stride=stride, groups=groups)
+
+
 class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's "SAME" padding: at stride 2 the odd pixel is padded right and bottom.
 
@@ -52,10 +76,15 @@ class SameConv(nn.Conv2d):
         self.extra = None if symmetric else (total // 2, total - total // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.extra is not None:
-            before, after = self.extra
-            x = F.pad(x, (before, after, before, after))
-        return super().forward(x)
+        if self.extra is None:
+            return super().forward(x)
+        before, after = self.extra
+        if torch.onnx.is_in_onnx_export():
+            exported: Tensor = PaddedConv.apply(  # type: ignore[no-untyped-call]
+                x, self.weight, self.stride[0], self.groups, before, after
+            )
+            return exported
+        return super().forward(F.pad(x, (before, after, before, after)))
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vtmr.models.refiner import Refiner, roi_align
 
 Box = tuple[float, float, float, float]
+BILINEAR: dict[str, Any] = {"mode": "bilinear", "align_corners": True}
 
 
 def sample(plane: np.ndarray, y: float, x: float) -> float:
@@ -131,6 +135,24 @@ class TestRefiner:
         _, _, coarse, _, boxes = self.inputs()
         torch.testing.assert_close(half, (detail + roi_align(coarse, boxes, self.size)) / 2)
         assert (detail - roi_align(coarse, boxes, self.size)).abs().mean() > 0.1  # or the two limits would be one
+
+    @torch.no_grad()
+    @pytest.mark.parametrize("training", [False, True])
+    def test_what_is_done_sooner_or_together_is_the_formula(self, training: bool) -> None:
+        """Cropped before anything else, and a convolution for each answer [facts.md §A.4]."""
+        refiner, (patch, discs, logits, features, boxes) = self.refiner(0.3), self.inputs()
+        torch.nn.init.normal_(refiner.edge.weight)
+        refiner.train(training)
+        refined, edge = copy.deepcopy(refiner)(patch, discs, logits, features, boxes)
+        coarse, context = roi_align(logits, boxes, self.size), roi_align(features, boxes, self.size // 4, 1 / 4)
+        image = refiner.image(torch.cat([patch, discs, torch.sigmoid(coarse)], dim=1))
+        fused = refiner.fusion(image + F.interpolate(refiner.context(context), scale_factor=2, **BILINEAR))
+        detail, expected = (
+            F.interpolate(head(fused), scale_factor=2, **BILINEAR) for head in (refiner.detail, refiner.edge)
+        )
+        torch.testing.assert_close(edge, expected, rtol=1e-4, atol=1e-4)
+        trust = torch.sigmoid(expected)
+        torch.testing.assert_close(refined, detail * trust + coarse * (1 - trust), rtol=1e-4, atol=1e-4)
 
     @torch.no_grad()
     @pytest.mark.parametrize("index", [0, 1, 2, 3])
