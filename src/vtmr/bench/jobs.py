@@ -54,10 +54,11 @@ class Worker:
         """The task's records. Raises DataError when this process finds other objects than the one that asks."""
         samples, predictor = self._opened
         sample = samples[task.place] if task.place < len(samples) else None
-        if sample is None or key_of(sample) != task.key[:-1]:
+        asked = task.key[:-1]  # whichever of its repeats comes first
+        if sample is None or key_of(sample) != asked:
             found = "none" if sample is None else name_of(key_of(sample))
             raise DataError(
-                f"Object {task.place + 1} should be {name_of(task.key)}, a further process finds {found}: the data set "
+                f"Object {task.place + 1} should be {name_of(asked)}, a further process finds {found}: the data set "
                 "changed meanwhile, or is another one there; run again with the same data everywhere."
             )
         return play(sample, predictor, protocol, task.key[-1])
