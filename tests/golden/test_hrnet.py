@@ -86,9 +86,9 @@ def test_imported_weights_answer_as_the_official_network(name: str, tmp_path: Pa
         maps["coarse"], features, auxiliary = network.decode(network.early(image), click_maps)
         assert auxiliary is not None
         maps["auxiliary"] = auxiliary
-        if spec.refines:
-            boxes = official.BOXES
-            maps["refined"], maps["edge"] = network.refine(*official.refine_inputs(), maps["coarse"], features, boxes)
+        if network.refiner is not None:
+            inputs = (*official.refine_inputs(), maps["coarse"], network.refiner.narrowed(features), official.BOXES)
+            maps["refined"], maps["edge"] = network.refine(*inputs)
     golden = dict(GOLDEN[name])
     if "features" in golden:
         points = [float(features[0, c, 5, 7]) for c in (0, 3, 31, 100) if c < features.shape[1]]

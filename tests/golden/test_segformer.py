@@ -83,8 +83,11 @@ def test_the_fill_is_the_one_of_the_golden_numbers() -> None:
 def test_imported_weights_answer_as_the_official_network(name: str, tmp_path: Path) -> None:
     network = imported(name, tmp_path)
     with torch.no_grad():
-        coarse, features = network.coarse(*official.coarse_inputs(network.spec.disc_radius))
-        refined, edge = network.refine(*official.refine_inputs(), coarse, features, official.BOXES)
+        image, maps = official.coarse_inputs(network.spec.disc_radius)
+        coarse, features = network.late(network.early(image), maps)
+        assert network.refiner is not None
+        narrow = network.refiner.narrowed(features)
+        refined, edge = network.refine(*official.refine_inputs(), coarse, narrow, official.BOXES)
     golden = GOLDEN[name]
     for maps, key in ((coarse, "coarse"), (refined, "refined"), (edge, "edge")):
         points = [float(maps[b, 0, y, x]) for b in (0, 1) for y, x in official.POSITIONS]

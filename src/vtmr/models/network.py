@@ -56,8 +56,9 @@ class InteractiveNetwork(nn.Module, ABC):
 
     @final
     def coarse(self, image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """`late(early(image), maps)`: the whole coarse pass."""
-        return self.late(self.early(image), maps)
+        """The whole coarse pass, `late(early(image), maps)`, with the features as `refine` takes them."""
+        logits, features = self.late(self.early(image), maps)
+        return logits, features if self.refiner is None else self.refiner.narrowed(features)
 
     @final
     def refine(
@@ -65,7 +66,7 @@ class InteractiveNetwork(nn.Module, ABC):
     ) -> tuple[Tensor, Tensor]:
         """Refined logits and edge logits of the focus crop, both B x 1 x S x S; see `Refiner.forward`.
 
-        Raises ConfigError in a network without a refiner (`spec.refines` is false).
+        features: as `coarse` gives them. Raises ConfigError in a network without a refiner (`spec.refines` is false).
         """
         if self.refiner is None:
             raise ConfigError(f"{self.spec.model} has no refiner: expected a spec with `refines`.")

@@ -29,6 +29,17 @@ def roi_align(maps: Tensor, boxes: Tensor, size: int, spatial_scale: float = 1.0
     return torch.matmul(torch.matmul(rows[:, None], maps), cols[:, None].transpose(2, 3))
 
 
+def in_blocks(x: Tensor) -> Tensor:
+    """x; in an exported graph by way of a convolution that changes nothing.
+
+    It brings x into ONNX Runtime's blocked layout, which convolutions alone begin, and in which the upsampling that
+    follows takes half the time. The runtime makes one operation of it and the BatchNorm after it.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return x
+    return F.conv2d(x, torch.ones(WIDTH, 1, 1, 1), groups=WIDTH)
+
+
 class ConvUnit(nn.Sequential):
     """Convolution with bias, BatchNorm, ReLU."""
 
@@ -53,7 +64,9 @@ class SeparableUnit(nn.Sequential):
 class Refiner(nn.Module):
     """Detail and edge logits of a focus crop, the detail trusted where the edge is likely.
 
-    features: channels of the coarse network's feature map at a quarter of the resolution.
+    features: channels of the coarse network's feature map at a quarter of the resolution. `narrowed` is what can be
+    done before the crop is known: a 1x1 convolution and a crop commute, and WIDTH channels are handed over and cropped
+    sooner than a head's 128 or 256.
     """
 
     def __init__(self, features: int) -> None:
@@ -64,26 +77,43 @@ class Refiner(nn.Module):
         self.detail = nn.Conv2d(WIDTH, 1, 3, padding=1)
         self.edge = nn.Conv2d(WIDTH, 1, 3, padding=1)
 
+    def narrowed(self, features: Tensor) -> Tensor:
+        """B x WIDTH x h x w of the coarse network's features B x E x h x w."""
+        narrow: Tensor = self.context[0](features)
+        return narrow
+
     def forward(
-        self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, features: Tensor, boxes: Tensor
+        self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, narrow: Tensor, boxes: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Refined logits and edge logits, both B x 1 x S x S.
 
-        patch: B x 3 x S x S in [0, 1]; discs: B x 2 x S x S; coarse_logits: B x 1 x S x S and features:
-        B x E x S/4 x S/4 of the target crop; boxes: B x 4, the focus crop in the target crop's grid of S cells.
+        patch: B x 3 x S x S in [0, 1]; discs: B x 2 x S x S; coarse_logits: B x 1 x S x S and narrow:
+        B x WIDTH x S/4 x S/4 (see `narrowed`) of the target crop; boxes: B x 4, the focus crop in the target crop's
+        grid of S cells.
         """
-        size = coarse_logits.shape[3]
+        size, side = coarse_logits.shape[3], narrow.shape[3]
         coarse = roi_align(coarse_logits, boxes, patch.shape[3])
-        narrow, norm, relu = self.context  # a 1x1 convolution and a crop commute, and 32 channels are cropped sooner
-        context = relu(norm(roi_align(narrow(features), boxes, features.shape[3], features.shape[3] / size)))
+        _, norm, relu = self.context
+        context = relu(norm(in_blocks(roi_align(narrow, boxes, side, side / size))))
         image = self.image(torch.cat([patch, discs, torch.sigmoid(coarse)], dim=1))
         context = F.interpolate(context, size=image.shape[2:], mode="bilinear", align_corners=True)
         fused = self.fusion(image + context)
-        weight, bias = (
-            torch.cat([head.get_parameter(name) for head in (self.detail, self.edge)]) for name in ("weight", "bias")
-        )
-        both = F.conv2d(fused, weight, bias, padding=1)  # in one, because runtimes take a single output for eight
-        both = F.interpolate(both, size=patch.shape[2:], mode="bilinear", align_corners=True)
+        both = F.interpolate(self._heads(fused), size=patch.shape[2:], mode="bilinear", align_corners=True)
         detail, edge = both[:, :1], both[:, 1:]
         trust = torch.sigmoid(edge)
         return detail * trust + coarse * (1 - trust), edge
+
+    def _heads(self, fused: Tensor) -> Tensor:
+        """Detail and edge logits B x 2 x h x w, for even h and w.
+
+        Both 3x3 convolutions in one, for each of the 2 x 2 places of a 4x4 patch at stride 2: eight outputs, because
+        runtimes compute them by the eight and would throw six of them away.
+        """
+        weight, bias = (
+            torch.cat([head.get_parameter(name) for head in (self.detail, self.edge)]) for name in ("weight", "bias")
+        )
+        four = torch.eye(4, dtype=weight.dtype, device=weight.device)
+        low, high = four[:, :3], four[:, 1:]
+        places = [rows @ weight @ columns.T for rows in (low, high) for columns in (low, high)]
+        weight, bias = torch.stack(places, 1).reshape(8, -1, 4, 4), torch.stack([bias] * 4, 1).reshape(8)
+        return F.pixel_shuffle(F.conv2d(fused, weight, bias, stride=2, padding=1), 2)

@@ -110,8 +110,9 @@ def _session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]) ->
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    # A spinning worker burns a core between clicks, and slows down whoever shares the machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Workers that wait spinning hand over sooner, but between clicks they would burn a core for nothing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this

@@ -174,7 +174,8 @@ class TrainingStep:
         ]
         discs = click_maps(in_patch, self.spec.refine_disc_radius, size).to(patch.device)
         discs = discs.contiguous(memory_format=torch.channels_last)
-        refined, edge = self.network.refine(patch, discs, logits[:n], features[:n], batch.focus[:n])
+        narrow = refiner.narrowed(features[:n])
+        refined, edge = self.network.refine(patch, discs, logits[:n], narrow, batch.focus[:n])
         refined, edge = refined.float(), edge.float()
         gt, band = batch.patch_gt[:n].float(), batch.patch_edge[:n].float()
         losses = self.recipe.losses

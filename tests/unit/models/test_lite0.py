@@ -38,16 +38,16 @@ def test_shapes(network: Lite0) -> None:
     assert logits.shape == (2, 1, 64, 64)
     assert features.shape == (2, HEAD_WIDTH, 16, 16)
     boxes = torch.tensor([[0.0, 0, 64, 64], [8, 8, 40, 40]])
-    for out in network.refine(torch.rand(2, 3, 64, 64), maps[:, 1:], logits, features, boxes):
+    narrow = network.refiner.narrowed(features)
+    assert narrow.shape == (2, 32, 16, 16)
+    for out in network.refine(torch.rand(2, 3, 64, 64), maps[:, 1:], logits, narrow, boxes):
         assert out.shape == (2, 1, 64, 64)
 
 
 @torch.no_grad()
-def test_coarse_is_late_of_early_and_the_clicks_enter_late(network: Lite0) -> None:
+def test_each_click_map_matters_and_enters_late(network: Lite0) -> None:
     image, maps = inputs()
     c1 = network.early(image)
-    for whole, parts in zip(network.coarse(image, maps), network.late(c1, maps), strict=True):
-        assert torch.equal(whole, parts)
     for channel in range(3):
         changed = maps.clone()
         changed[:, channel] = 1 - changed[:, channel]

@@ -168,9 +168,11 @@ def test_early_and_late_make_the_coarse_pass(name: str) -> None:
     network: InteractiveNetwork = build(name).eval()
     image, maps = torch.rand(2, 1, 3, 64, 64)
     with torch.no_grad():
-        whole, parts = network.coarse(image, maps), network.late(network.early(image), maps)
-    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
-    assert whole[0].shape == (1, 1, 64, 64)
+        (logits, narrow), (same, features) = network.coarse(image, maps), network.late(network.early(image), maps)
+        assert network.refiner is not None
+        assert torch.equal(narrow, network.refiner.narrowed(features))
+    assert torch.equal(logits, same)
+    assert logits.shape == (1, 1, 64, 64)
 
 
 @pytest.mark.parametrize("name", ["vtmr-b0", "focalclick-hrnet18s", "lite0"])
