@@ -84,10 +84,9 @@ def test_imported_weights_answer_as_the_official_network(name: str, tmp_path: Pa
     network = imported(name, tmp_path)
     with torch.no_grad():
         image, maps = official.coarse_inputs(network.spec.disc_radius)
-        coarse, features = network.late(network.early(image), maps)
-        assert network.refiner is not None
-        narrow = network.refiner.narrowed(features)
+        coarse, narrow = network.coarse(image, maps)
         refined, edge = network.refine(*official.refine_inputs(), coarse, narrow, official.BOXES)
+        _, features = network.late(network.early(image), maps)
     golden = GOLDEN[name]
     for maps, key in ((coarse, "coarse"), (refined, "refined"), (edge, "edge")):
         points = [float(maps[b, 0, y, x]) for b in (0, 1) for y, x in official.POSITIONS]
