@@ -44,7 +44,7 @@ OVERRIDES = (
     "batch=4", "steps=4", "refiner_share=0.75", "losses.refined=boundary", "losses.edge=cross_entropy",
     "maskmatch.alpha=0.05", "optimiser.clip_norm=5", "optimiser.encoder_batch_norm=eval", "data.paste_weight=0.3",
 )  # fmt: skip
-PARTS = ("coarse", "refined", "edge", "match", "gate")
+PARTS = ("coarse", "refined", "edge", "iou", "match", "gate")
 
 
 @pytest.fixture(autouse=True)

@@ -269,7 +269,7 @@ class TestRefusals:
         self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
     ) -> None:
         nan = torch.tensor(float("nan"), requires_grad=True)
-        monkeypatch.setattr(TrainingStep, "__call__", lambda *_: Losses(nan, nan, nan))
+        monkeypatch.setattr(TrainingStep, "__call__", lambda *_: Losses(nan, nan, nan, nan))
         with pytest.raises(ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights"):
             run(recipe, tmp_path / "out")
 

@@ -138,7 +138,7 @@ def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(rec
     assert losses.match.item() == pytest.approx(expected.item()) and expected > 0
     assert losses.gate.item() == pytest.approx(1 / 3)
     torch.testing.assert_close(losses.total, losses.coarse + losses.refined + losses.edge + losses.match)
-    assert list(losses.parts) == ["coarse", "refined", "edge", "match", "gate"]
+    assert list(losses.parts) == ["coarse", "refined", "edge", "iou", "match", "gate"]
 
 
 def test_no_gradient_flows_through_the_first_chain(recipe: Recipe) -> None:

@@ -38,7 +38,7 @@ from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
 from vtmr.train.plots import plot_losses
 from vtmr.train.recipe import Recipe, load_recipe
-from vtmr.train.step import TrainingStep
+from vtmr.train.step import FIGURES, TrainingStep
 
 LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
 LOG_STEPS = 20
@@ -303,7 +303,7 @@ class Training:
 
     def update(self, losses: Mapping[str, float], step: int) -> None:
         """One optimiser step. Raises ConfigError when a loss is not finite."""
-        total = sum(value for name, value in losses.items() if name != "gate")
+        total = sum(value for name, value in losses.items() if name not in FIGURES)
         if not math.isfinite(total):
             raise ConfigError(
                 f"The loss is {total} at step {step}: start a new run with --init {self.out / WEIGHTS} "

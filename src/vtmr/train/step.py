@@ -21,6 +21,7 @@ from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
 
+FIGURES = ("iou", "gate")  # parts that aren't losses
 AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [facts.md §C.7, §G.8]
 
 
@@ -28,12 +29,14 @@ AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [f
 class Losses:
     """Means over the step's batch, the refiner's over its share of it; of a part of the batch, what it adds to them.
 
+    iou: of the coarse masks, to be watched: the focal losses divide by the sum of their own weights and hardly move.
     match: MaskMatch's term, weighted; gate: the share of samples that it counts. Both None where the recipe has none.
     """
 
     coarse: Tensor
     refined: Tensor
     edge: Tensor
+    iou: Tensor
     match: Tensor | None = None
     gate: Tensor | None = None
 
@@ -44,8 +47,8 @@ class Losses:
 
     @property
     def parts(self) -> dict[str, Tensor]:
-        """What there is, by name, without gradients."""
-        values = {"coarse": self.coarse, "refined": self.refined, "edge": self.edge}
+        """What there is, by name, without gradients; all are losses but FIGURES."""
+        values = {"coarse": self.coarse, "refined": self.refined, "edge": self.edge, "iou": self.iou}
         if self.match is not None and self.gate is not None:
             values |= {"match": self.match, "gate": self.gate}
         return {name: value.detach() for name, value in values.items()}
@@ -56,6 +59,12 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     mean = torch.tensor(normalisation.mean, device=image.device)[None, :, None, None]
     std = torch.tensor(normalisation.std, device=image.device)[None, :, None, None]
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def mask_ious(masks: Tensor, gt: Tensor) -> Tensor:
+    """The IoU of each of B masks with the ground truth, both bool B x 1 x H x W; 1 where both are empty."""
+    common, either = (masks & gt).sum(dim=(1, 2, 3)), (masks | gt).sum(dim=(1, 2, 3))
+    return torch.where(either > 0, common / either.clamp(min=1), torch.ones_like(common, dtype=torch.float32))
 
 
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
@@ -101,12 +110,13 @@ class TrainingStep:
             logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
             logits, gt, share = logits.float(), batch.gt.float(), len(logits) / batch.whole
             coarse = normalised_focal_loss(logits, gt).sum() / batch.whole
+            iou = mask_ious(logits > 0, batch.gt).sum() / batch.whole
             if auxiliary is not None:
                 coarse = coarse + share * AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary.float(), gt)
         with self.clock.part("refiner"):
             refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
         if recipe.maskmatch is None:
-            return Losses(coarse, refined, edge)
+            return Losses(coarse, refined, edge, iou)
         with self.clock.part("match"):
             match = logits.new_zeros(())
             if matching is not None and second is not None:
@@ -114,7 +124,7 @@ class TrainingStep:
                 other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
                 match = match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum() / batch.whole
             gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
-        return Losses(coarse, refined, edge, match, gate)
+        return Losses(coarse, refined, edge, iou, match, gate)
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
         """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
