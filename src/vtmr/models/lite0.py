@@ -1,8 +1,8 @@
-"""`lite0`, the default network: EfficientNet-Lite0, clicks injected at stride 4, an MLP head, FocalClick's refiner."""
+"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, an MLP head with a mixer, FocalClick's refiner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ from vtmr.models.renaming import require_fit
 from vtmr.spec import ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128
+MIXING_BLOCKS = 4
+MIXER = "head.mixer."  # its weights' names begin so
 DROPOUT = 0.1
 SPEC = ModelSpec(
     model="lite0",
@@ -41,28 +43,67 @@ class InteractionStem(nn.Sequential):
         )  # fmt: skip
 
 
+class MixingBlock(nn.Module):
+    """1x1, depthwise 5x5 and 1x1 convolutions with BatchNorm, to which the input is added."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape, 0 and above."""
+        return F.relu(x + self.body(x))
+
+
+class Mixer(nn.Module):
+    """What the levels from stride 8 on say together, thought over beside the click maps (docs/decisions/0013).
+
+    It starts as the identity: its answer is added by a 1x1 convolution of zeros.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.guide = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential(*(MixingBlock(width) for _ in range(MIXING_BLOCKS)))
+        self.out = nn.Conv2d(width, width, 1, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor, maps: Tensor) -> Tensor:
+        """x: B x width x S/8 x S/8, as is the result; maps: B x 3 x S x S, the clicks' and previous mask's."""
+        mixed = self.blocks(F.relu(self.norm(x + self.guide(F.avg_pool2d(maps, 8)))))
+        added: Tensor = x + self.out(mixed)
+        return added
+
+
 class MlpHead(nn.Module):
-    """SegFormer's MLP head (facts.md §A.3) in factored form, plus one separable unit.
+    """SegFormer's MLP head (facts.md §A.3) in factored form, with a mixer at stride 8 and one separable unit.
 
     Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its BatchNorm, and so is
     upsampling: the sum of one 1x1 convolution per level, each at its own resolution, is the same function at a tenth
-    of the cost.
+    of the cost. The deeper levels meet at stride 8 and are upsampled from there together.
     """
 
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(nn.Conv2d(channels, width, 1, bias=False) for channels in levels)
         self.norm = nn.BatchNorm2d(width)
+        self.mixer = Mixer(width)
         self.mix = SeparableUnit(width)
         self.dropout = nn.Dropout2d(DROPOUT)
         self.logits = nn.Conv2d(width, 1, 1)
 
-    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Logits B x 1 x h x w and features B x width x h x w at the first level's resolution."""
-        size = maps[0].shape[2:]
-        total = self.levels[0](maps[0])
-        for level, x in zip(self.levels[1:], maps[1:], strict=True):
-            total = total + F.interpolate(level(x), size=size, mode="bilinear", align_corners=False)
+    def forward(self, levels: tuple[Tensor, ...], maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits B x 1 x h x w and features B x width x h x w at the first level's resolution; maps: B x 3 x 4h x 4w."""
+        fine, total, *deeper = (project(x) for project, x in zip(self.levels, levels, strict=True))
+        for x in deeper:
+            total = total + F.interpolate(x, size=total.shape[2:], mode="bilinear", align_corners=False)
+        total = self.mixer(total, maps)
+        total = fine + F.interpolate(total, size=fine.shape[2:], mode="bilinear", align_corners=False)
         features = self.dropout(self.mix(F.relu(self.norm(total))))
         return self.logits(features), features
 
@@ -88,6 +129,12 @@ class Lite0(InteractiveNetwork):
         self.encoder.load_state_dict(state)
         return self.spec
 
+    def completed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """See the base class. Files of before the mixer get one, which starts as the identity."""
+        if any(name.startswith(MIXER) for name in state):
+            return state
+        return {**{name: value for name, value in self.state_dict().items() if name.startswith(MIXER)}, **state}
+
     def early_parameters(self) -> Iterator[nn.Parameter]:
         """See the base class."""
         for part in (self.encoder.stem, self.encoder.stages[0], self.encoder.stages[1]):
@@ -100,5 +147,5 @@ class Lite0(InteractiveNetwork):
     def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """See the base class; features are B x 128 x S/4 x S/4, there are no auxiliary logits."""
         c1 = c1 + self.interaction(maps)
-        logits, features = self.head((c1, *self.encoder.late(c1)))
+        logits, features = self.head((c1, *self.encoder.late(c1)), maps)
         return F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False), features, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import final
 
@@ -32,6 +32,10 @@ class InteractiveNetwork(nn.Module, ABC):
         path: the weights' file, where they aren't in an installed package. Raises CheckpointError when they can't be
         found or don't fit, saying where to get them.
         """
+
+    def completed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The weights of a file, with those of parts that this network didn't have yet when the file was written."""
+        return state
 
     @abstractmethod
     def early_parameters(self) -> Iterator[nn.Parameter]:

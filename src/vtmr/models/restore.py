@@ -23,7 +23,7 @@ def restore(path: str | Path) -> tuple[InteractiveNetwork, ModelSpec]:
         raise CheckpointError(f"{path} holds values that are no numbers, in {broken[0]!r}: use an earlier checkpoint.")
     try:
         network = build(spec.model)
-        network.load_state_dict(state, strict=True)
+        network.load_state_dict(network.completed(state), strict=True)
     except (ConfigError, RuntimeError) as error:
         first_lines = " ".join(str(error).split())[:300]
         raise CheckpointError(f"The weights in {path} don't fit the network {spec.model!r}: {first_lines}") from error

@@ -113,8 +113,8 @@ def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> t
 
     root: where the recipe's `encoder_weights` are. Raises CheckpointError.
     """
+    torch.manual_seed(recipe.seed)
     if init is None:
-        torch.manual_seed(recipe.seed)
         network = build(recipe.model)
         return network, network.load_imagenet(root / recipe.encoder_weights if recipe.encoder_weights else None)
     network, spec = restore(init)

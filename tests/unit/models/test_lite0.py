@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from vtmr.errors import ConfigError
 from vtmr.models import build
-from vtmr.models.lite0 import HEAD_WIDTH, Lite0, MlpHead
+from vtmr.models.lite0 import HEAD_WIDTH, MIXER, Lite0, Mixer, MlpHead
 from vtmr.models.torch_network import TorchNetwork
 
 
@@ -64,7 +64,8 @@ def test_samples_of_a_batch_do_not_mix(network: Lite0) -> None:
 
 @torch.no_grad()
 def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
-    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate the coarsest first, mix by 1x1.
+    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; at stride 8 the deeper
+    levels, whose sum is then upsampled, while the mixer is new and the identity.
 
     A projection p and the mixing weights m of its quarter make the factored level's weights m p.
     """
@@ -78,17 +79,46 @@ def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
     for i, (level, projection) in enumerate(zip(head.levels, projections, strict=True)):
         quarter = mixing.weight[:, i * width : (i + 1) * width, 0, 0]
         level.weight.copy_((quarter @ projection.weight[:, :, 0, 0])[:, :, None, None])
-    maps = tuple(
+    levels = tuple(
         torch.randn(1, channels, size >> i, size >> i, dtype=torch.float64) for i, channels in enumerate(widths)
     )
-    upsampled = [
-        F.interpolate(projection(x), size=(size, size), mode="bilinear", align_corners=False)
-        for projection, x in zip(projections, maps, strict=True)
-    ]
-    features = head.mix(F.relu(head.norm(mixing(torch.cat(upsampled, dim=1)))))
-    found_logits, found_features = head(maps)
+    maps = torch.rand(1, 3, 4 * size, 4 * size, dtype=torch.float64)
+
+    def upsampled(x: Tensor, side: int) -> Tensor:
+        return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+    fine, *deeper = (projection(x) for projection, x in zip(projections, levels, strict=True))
+    deeper = [upsampled(upsampled(x, size // 2), size) for x in deeper]
+    features = head.mix(F.relu(head.norm(mixing(torch.cat([fine, *deeper], dim=1)))))
+    found_logits, found_features = head(levels, maps)
     torch.testing.assert_close(found_features, features)
     torch.testing.assert_close(found_logits, head.logits(features))
+    head.mixer.out.weight.normal_()
+    assert not torch.allclose(head(levels, maps)[1], features)
+
+
+@torch.no_grad()
+def test_the_mixer_sees_the_clicks_and_reaches_far() -> None:
+    """A click in the first cell changes cells up to 1 + 4 x 2 away, by one 3x3 and four 5x5 convolutions, and no others."""
+    torch.manual_seed(4)
+    mixer = Mixer(16).double().eval()
+    mixer.out.weight.normal_()
+    x, maps = torch.randn(1, 16, 24, 24, dtype=torch.float64), torch.zeros(1, 3, 192, 192, dtype=torch.float64)
+    before = mixer(x, maps)
+    maps[:, 1, :8, :8] = 1  # the first cell
+    changed = (mixer(x, maps) != before).any(dim=1)[0]
+    assert changed[:8, :8].any(dim=1).all()
+    assert not changed[10:].any() and not changed[:, 10:].any()
+
+
+@torch.no_grad()
+def test_weights_of_before_the_mixer_get_one_that_changes_nothing(network: Lite0) -> None:
+    state = {name: value for name, value in network.state_dict().items() if not name.startswith(MIXER)}
+    older = build("lite0").eval()
+    older.load_state_dict(older.completed(state))
+    torch.testing.assert_close(older.coarse(*inputs()), network.coarse(*inputs()))
+    half = {**state, f"{MIXER}out.weight": network.head.mixer.out.weight}
+    assert older.completed(half) is half  # a file that lacks only some of it is damaged
 
 
 def test_early_parameters_are_those_that_early_uses(network: Lite0) -> None:
