@@ -1,4 +1,4 @@
-"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, an MLP head with a mixer, FocalClick's refiner."""
+"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, MLP head with a mixer, FocalClick's refiner."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class MlpHead(nn.Module):
         self.logits = nn.Conv2d(width, 1, 1)
 
     def forward(self, levels: tuple[Tensor, ...], maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits B x 1 x h x w and features B x width x h x w at the first level's resolution; maps: B x 3 x 4h x 4w."""
+        """Logits B x 1 x h x w and features B x width x h x w at the resolution of level 0; maps: B x 3 x 4h x 4w."""
         fine, total, *deeper = (project(x) for project, x in zip(self.levels, levels, strict=True))
         for x in deeper:
             total = total + F.interpolate(x, size=total.shape[2:], mode="bilinear", align_corners=False)

@@ -99,7 +99,7 @@ def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
 
 @torch.no_grad()
 def test_the_mixer_sees_the_clicks_and_reaches_far() -> None:
-    """A click in the first cell changes cells up to 1 + 4 x 2 away, by one 3x3 and four 5x5 convolutions, and no others."""
+    """A click in the first cell changes cells up to 1 + 4 x 2 away (a 3x3, four 5x5 convolutions) and no others."""
     torch.manual_seed(4)
     mixer = Mixer(16).double().eval()
     mixer.out.weight.normal_()
