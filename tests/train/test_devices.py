@@ -95,7 +95,7 @@ def test_two_processes_are_one_with_the_same_batch(tmp_path: Path, evaluating: N
     recipe = write_recipe(tmp_path)
     run(recipe, tmp_path / "one", overrides=OVERRIDES)
     expected = losses(tmp_path / "one")
-    assert all(row["match"] > 0 for row in rows(tmp_path / "one")[:1])
+    assert any(row["match"] > 0 for row in rows(tmp_path / "one"))  # or it wouldn't be compared
 
     assert start((), recipe, tmp_path / "two", "--set", "compute.devices=2") == 0
     for found, wanted in zip(losses(tmp_path / "two"), expected, strict=True):
