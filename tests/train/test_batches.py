@@ -86,15 +86,38 @@ def test_damaged_data_is_one_sentence_from_a_worker_too(tmp_path: Path, workers:
     assert "\n" not in str(caught.value)
 
 
+KILLED = "ended unexpectedly: it was killed"
+
+
 @pytest.mark.parametrize("pause", [0, 0.001, 0.003, 0.01, 0.03])
 def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause: float) -> None:
-    """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good."""
+    """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good.
+
+    A worker that was killed between two batches takes none with it, and the other may make them all before it is missed.
+    """
     recipe = load_recipe(write_recipe(tmp_path), ["steps=1000", "data.workers=2"])
     coming = batches(recipe, tmp_path / "data", small, 0)
     next(coming)
     time.sleep(pause)
     multiprocessing.active_children()[0].kill()
-    with pytest.raises(DataError, match="ended unexpectedly: it was killed"):
+    made = 1
+    try:
+        for _ in coming:
+            made += 1
+    except DataError as error:
+        assert KILLED in str(error)
+    else:
+        assert made == 1000
+    assert not multiprocessing.active_children()
+
+
+def test_the_loss_of_all_workers_is_a_data_error(tmp_path: Path, small: int) -> None:
+    recipe = load_recipe(write_recipe(tmp_path), ["steps=1000", "data.workers=2"])
+    coming = batches(recipe, tmp_path / "data", small, 0)
+    next(coming)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    with pytest.raises(DataError, match=KILLED):
         list(coming)
     assert not multiprocessing.active_children()
 
