@@ -93,7 +93,7 @@ KILLED = "ended unexpectedly: it was killed"
 def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause: float) -> None:
     """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good.
 
-    A worker that was killed between two batches takes none with it, and the other may make them all before it is missed.
+    One that was killed between two batches takes none with it, and the other may make them all before it is missed.
     """
     recipe = load_recipe(write_recipe(tmp_path), ["steps=1000", "data.workers=2"])
     coming = batches(recipe, tmp_path / "data", small, 0)
