@@ -91,23 +91,14 @@ KILLED = "ended unexpectedly: it was killed"
 
 @pytest.mark.parametrize("pause", [0, 0.001, 0.003, 0.01, 0.03])
 def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause: float) -> None:
-    """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good.
-
-    One that was killed between two batches takes none with it, and the other may make them all before it is missed.
-    """
+    """SIGKILL while batches are asked for, made, sent and waited for: it never waits for good."""
     recipe = load_recipe(write_recipe(tmp_path), ["steps=1000", "data.workers=2"])
     coming = batches(recipe, tmp_path / "data", small, 0)
     next(coming)
     time.sleep(pause)
     multiprocessing.active_children()[0].kill()
-    made = 1
-    try:
-        for _ in coming:
-            made += 1
-    except DataError as error:
-        assert KILLED in str(error)
-    else:
-        assert made == 1000
+    with pytest.raises(DataError, match=KILLED):
+        [time.sleep(0.005) for _ in coming]  # a step: while results never pause, the pool doesn't look at its workers
     assert not multiprocessing.active_children()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vtmr.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
+from vtmr.masks import iou
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, click_rngs, step_rng
@@ -61,12 +62,6 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def mask_ious(masks: Tensor, gt: Tensor) -> Tensor:
-    """The IoU of each of B masks with the ground truth, both bool B x 1 x H x W; 1 where both are empty."""
-    common, either = (masks & gt).sum(dim=(1, 2, 3)), (masks | gt).sum(dim=(1, 2, 3))
-    return torch.where(either > 0, common / either.clamp(min=1), torch.ones_like(common, dtype=torch.float32))
-
-
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
     """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen parts."""
     network.train()
@@ -110,13 +105,14 @@ class TrainingStep:
             logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
             logits, gt, share = logits.float(), batch.gt.float(), len(logits) / batch.whole
             coarse = normalised_focal_loss(logits, gt).sum() / batch.whole
-            iou = mask_ious(logits > 0, batch.gt).sum() / batch.whole
+            masks = (logits[:, 0] > 0).cpu().numpy()
+            overlap = logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
             if auxiliary is not None:
                 coarse = coarse + share * AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary.float(), gt)
         with self.clock.part("refiner"):
             refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
         if recipe.maskmatch is None:
-            return Losses(coarse, refined, edge, iou)
+            return Losses(coarse, refined, edge, overlap)
         with self.clock.part("match"):
             match = logits.new_zeros(())
             if matching is not None and second is not None:
@@ -124,7 +120,7 @@ class TrainingStep:
                 other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
                 match = match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum() / batch.whole
             gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
-        return Losses(coarse, refined, edge, iou, match, gate)
+        return Losses(coarse, refined, edge, overlap, match, gate)
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
         """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
