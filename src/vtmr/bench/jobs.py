@@ -92,15 +92,26 @@ def processes(work: Work, jobs: int) -> Team:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Holds Ctrl-C back from this thread for a moment, and from the processes that it starts meanwhile for good.
+    """Holds Ctrl-C back until the block's end, and from the processes that it starts for good.
 
-    The terminal sends it to all of them, and the asker alone has to decide what it means.
+    The terminal sends it to all of them, and the asker alone has to decide what it means. Processes inherit the mask.
+    For the asker the mask isn't enough: any thread of a library may take the signal, and Python handles it in the main
+    thread then, masked or not; between a process's start and what is written to it, that process would die of it.
     """
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    asked = threading.current_thread() is threading.main_thread() and handler is not None
+    if asked:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if asked:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 _worker: Worker  # this process's, when it is one of a team

@@ -157,14 +157,18 @@ class PairSource:
 
 @dataclass(frozen=True)
 class LabelSource:
-    """`images/STEM.*` with `labels/STEM.png`: ids from 1 are parts, 0 is background. An object id is a label."""
+    """`images/STEM.*` with `labels/STEM.png`: ids from 1 are parts, 0 is background. An object id is a label.
+
+    displaced: pixels by which the files' labels lie right of what they mark, and below it; they are moved back.
+    """
 
     name: str
     images: dict[str, Path]
     labels: dict[str, Path]
+    displaced: int = 0
 
     @staticmethod
-    def open(name: str, root: Path) -> LabelSource:
+    def open(name: str, root: Path, displaced: int = 0) -> LabelSource:
         """Several label maps of an image (`STEM_K.png`) are stems `STEM_K`. Raises DataError when one has no image."""
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         labels = files_by_stem(root / "labels", (".png",))
@@ -172,7 +176,8 @@ class LabelSource:
         lonely = sorted(stem for stem, path in matched.items() if path is None)
         if lonely:
             raise DataError(f"{root} has {len(lonely)} label map(s) without an image, first {lonely[0]!r}.")
-        return LabelSource(name, {stem: path for stem, path in matched.items() if path is not None}, labels)
+        found = {stem: path for stem, path in matched.items() if path is not None}
+        return LabelSource(name, found, labels, displaced)
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -182,8 +187,9 @@ class LabelSource:
         return read_data_image(entry(self.images, stem, self.name))
 
     def values(self, stem: str) -> NDArray[np.uint8]:
-        """The label map, uint8 H x W."""
-        return read_data_values(entry(self.labels, stem, self.name), indices=True)
+        """The label map, uint8 H x W. What moving it back leaves open at the right and the bottom, its rim fills."""
+        values = read_data_values(entry(self.labels, stem, self.name), indices=True)
+        return np.pad(values[self.displaced :, self.displaced :], (0, self.displaced), mode="edge")
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
         return tuple(str(label) for label in np.unique(self.values(stem)) if label)

@@ -41,6 +41,7 @@ class SourceWeight:
     """One data set: `reader` names the layout, `path` is relative to the recipe's data root.
 
     index: for "cocolvis", a folder for its index, relative to the data root too; "" is inside the data set.
+    left_out: how the stems begin that aren't trained on.
     """
 
     reader: str
@@ -49,6 +50,7 @@ class SourceWeight:
     terms: str = ""  # of the data; they become the weights' terms
     cut_outs: bool = False  # whether its objects may be pasted into other images
     index: str = ""
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(

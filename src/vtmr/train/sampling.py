@@ -86,7 +86,7 @@ class TrainingSource:
 
     @staticmethod
     def open(entry: SourceWeight, root: Path) -> TrainingSource:
-        """Leaves out the stems of val.txt and report.txt, and the frozen validation objects' whatever those say.
+        """Leaves out what the entry says, the stems of val.txt and report.txt, and all frozen validation objects'.
 
         Raises DataError when none is left.
         """
@@ -99,9 +99,11 @@ class TrainingSource:
         )
         frozen = {stem for reader, stem, _ in validation_list() if reader == entry.reader}
         held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt") | frozen
-        stems = tuple(stem for stem in source.stems if stem not in held_out)
+        stems = tuple(stem for stem in source.stems if stem not in held_out and not stem.startswith(entry.left_out))
         if not stems:
-            raise DataError(f"{folder} has no image left to train on: all {len(source.stems)} are held out.")
+            raise DataError(
+                f"{folder} has no image left to train on: all {len(source.stems)} are held out or left_out."
+            )
         return TrainingSource(source, stems, entry.weight, entry.cut_outs)
 
 
