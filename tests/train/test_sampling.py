@@ -199,6 +199,16 @@ def test_the_frozen_validation_objects_are_never_drawn(tmp_path: Path) -> None:
     assert opened.stems == ("another",)
 
 
+def test_what_a_recipe_leaves_out_is_not_trained_on(tmp_path: Path) -> None:
+    for stem in ("rough_1", "rough_2", "fine", "not_rough_1"):
+        write(tmp_path / "own", stem, gradient(), disc() * np.uint8(255))
+    (tmp_path / "own" / "val.txt").write_text("fine\n")
+    opened = TrainingSource.open(SourceWeight("duts", "own", 1.0, left_out=("rough_",)), tmp_path)
+    assert opened.stems == ("not_rough_1",)
+    with pytest.raises(DataError, match="no image left to train on: all 4 are held out or left_out"):
+        TrainingSource.open(SourceWeight("duts", "own", 1.0, left_out=("rough_", "not_")), tmp_path)
+
+
 def test_held_out_images_are_never_drawn(tmp_path: Path) -> None:
     """Blue tells the images apart."""
     root = tmp_path / "data" / "shapes"

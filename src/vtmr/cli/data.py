@@ -36,6 +36,8 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     if diagnosis.image_sizes and diagnosis.object_px:
         table.add_row("image sizes", " to ".join(map(_size, diagnosis.image_sizes)), "")
         table.add_row("object sizes", " to ".join(f"{area:,}" for area in diagnosis.object_px) + " pixels", "")
+    for source, (right, below) in diagnosis.displaced.items():
+        table.add_row(f"{source}: masks off the edges", f"{right:+.2f} right, {below:+.2f} below", "0")
     console.print(table)
     count = len(diagnosis.findings)
     console.print("Sound." if diagnosis.sound else f"Not sound: {count} finding{'s' * (count != 1)}.", highlight=False)

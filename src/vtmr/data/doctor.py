@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vtmr.data.benchmarks import Layout, layout_of
+from vtmr.data.displacement import EdgeProfiles
 from vtmr.data.samples import EvalSample, Listed
 from vtmr.errors import DataError
 
 Size = tuple[int, int]  # width, height
+MOST_DISPLACED = 0.5  # pixels: beyond it, moving the masks by whole pixels is nearer to the truth
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Diagnosis:
 
     images, objects: how many can be played. expected_images, expected_objects: the numbers that the published set may
     have, empty where any is right. image_sizes: the smallest and the largest image, object_px: the smallest and the
-    largest object in pixels, None when nothing can be played. findings: a sentence each.
+    largest object in pixels, None when nothing can be played. displaced: pixels by which the masks lie right of the
+    photos' edges and below them, by source, where that can be told. findings: a sentence each.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Diagnosis:
     image_sizes: tuple[Size, Size] | None
     object_px: tuple[int, int] | None
     findings: tuple[str, ...]
+    displaced: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:
@@ -52,6 +56,7 @@ class Diagnosis:
             "expected_objects": self.expected_objects,
             "image_sizes": self.image_sizes,
             "object_px": self.object_px,
+            "displaced": dict(self.displaced),
             "findings": self.findings,
         }
 
@@ -74,8 +79,9 @@ def examine(name: str, path: Path, progress: Callable[[int, int], object] = lamb
     layout = layout_of(name, path)
     listed, findings = _listed(layout, path)
     playable: list[_Playable] = []
+    edges: defaultdict[str, EdgeProfiles] = defaultdict(EdgeProfiles)
     for done, entry in enumerate(listed, start=1):
-        found, wrong = _examined(entry, layout.values)
+        found, wrong = _examined(entry, layout.values, edges[entry.sample.source])
         playable += found
         findings += wrong
         progress(done, len(listed))
@@ -84,6 +90,10 @@ def examine(name: str, path: Path, progress: Callable[[int, int], object] = lamb
     images = len({item.image for item in playable})
     findings += _miscounted("images", images, layout.images)
     findings += _miscounted("objects", len(playable), layout.objects)
+    measured = {source: apart for source, profiles in edges.items() if (apart := profiles.displacement())}
+    findings += [
+        _displaced(source, *apart) for source, apart in measured.items() if max(map(abs, apart)) > MOST_DISPLACED
+    ]
     by_size = sorted((item.size for item in playable), key=lambda size: (size[0] * size[1], size))
     by_area = sorted(item.area for item in playable)
     return Diagnosis(
@@ -96,6 +106,7 @@ def examine(name: str, path: Path, progress: Callable[[int, int], object] = lamb
         (by_size[0], by_size[-1]) if by_size else None,
         (by_area[0], by_area[-1]) if by_area else None,
         tuple(findings),
+        measured,
     )
 
 
@@ -114,8 +125,8 @@ def _listed(layout: Layout, path: Path) -> tuple[list[Listed], list[str]]:
     return listed, findings
 
 
-def _examined(entry: Listed, values: frozenset[int]) -> tuple[list[_Playable], list[str]]:
-    """The object, if it can be played, and what is wrong with it."""
+def _examined(entry: Listed, values: frozenset[int], edges: EdgeProfiles) -> tuple[list[_Playable], list[str]]:
+    """The object, if it can be played, and what is wrong with it. Its rim is added to `edges`, if nothing hides it."""
     sample = entry.sample
     try:
         image, gt_mask, ignore_mask = sample.load()
@@ -131,11 +142,20 @@ def _examined(entry: Listed, values: frozenset[int]) -> tuple[list[_Playable], l
         wrong.append(f"The mask of {_name(sample)} holds {shown}: expected {expected} alone.")
     if not area:
         return [], [*wrong, f"The object {_name(sample)} has no pixel that counts."]
+    if ignore_mask is None:
+        edges.add(image, gt_mask)
     return [_Playable((sample.source, sample.image_id), (image.shape[1], image.shape[0]), area)], wrong
 
 
 def _name(sample: EvalSample) -> str:
     return "/".join((sample.source, sample.image_id, sample.object_id))
+
+
+def _displaced(source: str, right: float, below: float) -> str:
+    return (
+        f"The masks of {source} lie {right:+.1f} pixels right of the photos' edges and {below:+.1f} below them in the "
+        "mean: expected 0. Masks that were resized in another way than their photos do that: make them again."
+    )
 
 
 def _miscounted(what: str, count: int, expected: tuple[int, ...]) -> list[str]:

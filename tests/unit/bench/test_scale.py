@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ import pytest
 from players import Discs, dying, ellipses, swapped_ellipses
 
 from vtmr.bench import Protocol, Record, Shard, Work, evaluate, merge_runs, processes, read_records, read_run
+from vtmr.bench import jobs as bench_jobs
 from vtmr.errors import ConfigError, DataError, InputError
 
 ROOT = Path(__file__).parents[3]
@@ -131,6 +133,28 @@ def test_no_process_outlives_a_run_that_is_ended(kill: signal.Signals, early: bo
     if kill == signal.SIGINT:
         assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1  # of the asking process alone
     assert early or read_records(tmp_path / "out")
+
+
+def test_ctrl_c_waits_until_the_processes_have_started() -> None:
+    """Also where a library's thread takes the signal: it doesn't share the main thread's mask."""
+    done = threading.Event()
+    other = threading.Thread(target=done.wait, daemon=True)
+    other.start()
+    held = []
+
+    def start() -> None:
+        with bench_jobs._without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # Python would handle it here
+            held.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    done.set()
+    other.join()
+    assert held
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -160,6 +160,7 @@ def test_the_record_has_what_the_diagnosis_has(tmp_path: Path) -> None:
         "expected_objects": (345,),
         "image_sizes": ((8, 6), (8, 6)),
         "object_px": (8, 8),
+        "displaced": {},
         "findings": ("There are 1 playable images: expected 345.", "There are 1 playable objects: expected 345."),
     }
 
@@ -175,3 +176,18 @@ def test_big_masks_are_counted_exactly(tmp_path: Path) -> None:
     save(tmp_path / "images" / "a.png", photo(300, 400))
     save(tmp_path / "masks" / "a.png", np.full((300, 400), 255, np.uint8))
     assert examine("pairs", tmp_path).object_px == (120_000, 120_000)
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_masks_beside_the_photos_edges_are_found(tmp_path: Path, moved: int) -> None:
+    """50 squares, and the masks of all of them a pixel too far right."""
+    for number in range(50):
+        square = np.zeros((40, 40), np.uint8)
+        square[10 : 20 + number % 8, 12:25] = 255
+        save(tmp_path / "images" / f"{number}.png", np.repeat(square[..., None], 3, axis=2))
+        save(tmp_path / "masks" / f"{number}.png", np.roll(square, moved, axis=1))
+    diagnosis = examine("pairs", tmp_path)
+    assert diagnosis.displaced == {"pairs": (moved, 0)}
+    assert diagnosis.as_record()["displaced"] == diagnosis.displaced
+    expected = ["The masks of pairs lie +1.0 pixels right of the photos' edges and -0.0 below them in the mean"] * moved
+    assert [finding.partition(":")[0] for finding in diagnosis.findings] == expected

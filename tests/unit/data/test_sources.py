@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vtmr.data import CocoSource, LabelSource, PairSource, listed_stems, read_object
+from vtmr.data import OPENERS, CocoSource, LabelSource, PairSource, listed_stems, read_object
 from vtmr.errors import DataError
 
 HEIGHT, WIDTH = 6, 8
@@ -125,6 +125,17 @@ class TestLabels:
         assert source.object_ids("a") == ("7", "200")
         np.testing.assert_array_equal(source.mask("a", "7"), self.labels() == 7)
         np.testing.assert_array_equal(source.mask("a", "200"), self.labels() == 200)
+
+    def test_displaced_labels_are_moved_back(self, tmp_path: Path) -> None:
+        """By a pixel, left and up; what that leaves open has the labels beside it."""
+        save(tmp_path / "images" / "a.png", photo())
+        save(tmp_path / "labels" / "a.png", self.labels())
+        moved = LabelSource.open("ccp", tmp_path, displaced=1).values("a")
+        expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+        expected[:1], expected[3:, 2:] = 7, 200
+        np.testing.assert_array_equal(moved, expected)
+        np.testing.assert_array_equal(OPENERS["ccp"]("ccp", tmp_path).mask("a", "200"), expected == 200)
+        np.testing.assert_array_equal(OPENERS["bsds"]("bsds", tmp_path).mask("a", "200"), self.labels() == 200)
 
     def test_several_label_maps_share_an_image(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "x_1.png", photo(5))
