@@ -79,3 +79,13 @@ def write_davis585(root: Path, objects: dict[str, Iterable[str]], frame: str = "
             save(root / sequence / f"init_sp_{name}_{frame}.png", mask(255, 255))
             save(root / sequence / f"init_stm_{name}_{frame}.png", mask(255, 255, 255))
     return root
+
+
+def write_squares(root: Path, right: int, below: int) -> Path:
+    """50 image/mask pairs of a bright shape on black, the masks so many pixels beside it."""
+    for number in range(50):
+        square = np.zeros((40, 40), np.uint8)
+        square[10 : 20 + number % 8, 12:25] = 255
+        save(root / "images" / f"{number}.png", np.repeat(square[..., None], 3, axis=2))
+        save(root / "masks" / f"{number}.png", np.roll(square, (below, right), (0, 1)))
+    return root

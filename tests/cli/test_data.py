@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from running import Command
-from tinysets import write_grabcut
+from tinysets import write_grabcut, write_squares
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def test_a_sound_set_as_json(command: Command, grabcut: Path) -> None:
         "expected_objects": [50],
         "image_sizes": [[8, 6], [8, 6]],
         "object_px": [8, 8],
+        "displaced": {},
         "findings": [],
     }
 
@@ -74,3 +75,13 @@ def test_a_long_list_of_findings_is_cut_in_words_alone(command: Command, grabcut
 )
 def test_a_wrong_call(command: Command, arguments: list[str], fragments: tuple[str, ...]) -> None:
     command("data", "check", *arguments).assert_refused(*fragments)
+
+
+def test_displaced_masks_are_a_finding_with_a_row(command: Command, tmp_path: Path) -> None:
+    result = command("data", "check", f"pairs={write_squares(tmp_path, right=0, below=2)}")
+    assert (result.code, result.err) == (1, "")
+    words = " ".join(result.out.split())
+    assert "pairs: masks off the edges +0.00 right, +2.00 below 0" in words
+    assert (
+        "Not sound: 1 finding. - The masks of pairs lie +0.0 pixels right of the photos' edges and +2.0 below" in words
+    )

@@ -50,7 +50,7 @@ class EdgeProfiles:
         left, right, top, bottom = peaks
         if self.objects < MIN_OBJECTS or left is None or right is None or top is None or bottom is None:
             return None
-        return -(left + right) / 2, -(top + bottom) / 2
+        return 0.0 - (left + right) / 2, 0.0 - (top + bottom) / 2
 
 
 def _profiles(grey: FloatMap, inside: NDArray[np.int8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

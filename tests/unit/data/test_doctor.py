@@ -7,7 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinysets import mask, photo, save, write_berkeley, write_davis585, write_grabcut, write_sbd, write_united
+from tinysets import (
+    mask,
+    photo,
+    save,
+    write_berkeley,
+    write_davis585,
+    write_grabcut,
+    write_sbd,
+    write_squares,
+    write_united,
+)
 
 from vtmr.data import BENCHMARKS
 from vtmr.data.doctor import Diagnosis, examine
@@ -180,14 +190,8 @@ def test_big_masks_are_counted_exactly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moved", [0, 1])
 def test_masks_beside_the_photos_edges_are_found(tmp_path: Path, moved: int) -> None:
-    """50 squares, and the masks of all of them a pixel too far right."""
-    for number in range(50):
-        square = np.zeros((40, 40), np.uint8)
-        square[10 : 20 + number % 8, 12:25] = 255
-        save(tmp_path / "images" / f"{number}.png", np.repeat(square[..., None], 3, axis=2))
-        save(tmp_path / "masks" / f"{number}.png", np.roll(square, moved, axis=1))
-    diagnosis = examine("pairs", tmp_path)
+    diagnosis = examine("pairs", write_squares(tmp_path, right=moved, below=0))
     assert diagnosis.displaced == {"pairs": (moved, 0)}
     assert diagnosis.as_record()["displaced"] == diagnosis.displaced
-    expected = ["The masks of pairs lie +1.0 pixels right of the photos' edges and -0.0 below them in the mean"] * moved
+    expected = ["The masks of pairs lie +1.0 pixels right of the photos' edges and +0.0 below them in the mean"] * moved
     assert [finding.partition(":")[0] for finding in diagnosis.findings] == expected
