@@ -189,7 +189,7 @@ class LabelSource:
     def values(self, stem: str) -> NDArray[np.uint8]:
         """The label map, uint8 H x W. What moving it back leaves open at the right and the bottom, its rim fills."""
         values = read_data_values(entry(self.labels, stem, self.name), indices=True)
-        return np.pad(values[self.displaced :, self.displaced :], (0, self.displaced), mode="edge")
+        return np.pad(values, (0, self.displaced), mode="edge")[self.displaced :, self.displaced :]
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
         return tuple(str(label) for label in np.unique(self.values(stem)) if label)

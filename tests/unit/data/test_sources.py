@@ -137,6 +137,11 @@ class TestLabels:
         np.testing.assert_array_equal(OPENERS["ccp"]("ccp", tmp_path).mask("a", "200"), expected == 200)
         np.testing.assert_array_equal(OPENERS["bsds"]("bsds", tmp_path).mask("a", "200"), self.labels() == 200)
 
+    def test_a_displaced_map_of_a_single_pixel_stays(self, tmp_path: Path) -> None:
+        save(tmp_path / "images" / "a.png", photo(height=1, width=1))
+        save(tmp_path / "labels" / "a.png", np.full((1, 1), 7, np.uint8))
+        assert LabelSource.open("ccp", tmp_path, displaced=1).values("a").tolist() == [[7]]
+
     def test_several_label_maps_share_an_image(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "x_1.png", photo(5))
         save(tmp_path / "images" / "y.png", photo(6))
