@@ -55,6 +55,7 @@ def batch_of(shown: Sequence[Mask], gt_mask: Mask = GT) -> Batch:
             image=np.repeat(mask[..., None] * np.uint8(255), 3, axis=2),
             gt_mask=gt_mask, patch=np.zeros((SIZE, SIZE, 3), np.uint8), patch_gt=gt_mask,
             patch_edge=edge_band(gt_mask), focus=(8.0, 8.0, 56.0, 56.0), clicks=(Click(32.5, 32.5),),
+            ignore_mask=np.zeros_like(gt_mask), patch_ignore=np.zeros_like(gt_mask),
         )
         for mask in shown
     ]  # fmt: skip

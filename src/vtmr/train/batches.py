@@ -49,6 +49,8 @@ def click_rngs(seed: int, step: int, positions: Sequence[int]) -> tuple[np.rando
 class Batch:
     """B samples. Images uint8 B x 3 x S x S, masks bool B x 1 x S x S, focus float32 B x 4; cpu_seconds: its cost.
 
+    gt, patch_gt: int8 B x 1 x S x S, as the losses want them: 1 object, 0 background, -1 ignored.
+
     positions: where each sample stands among the `whole` of its step. unreadable: what kept files from being read, in
     whose place others were drawn.
     """
@@ -121,11 +123,14 @@ def collate(
     def masks(arrays: Sequence[Mask]) -> Tensor:
         return torch.from_numpy(np.stack(arrays))[:, None]
 
+    def labels(objects: Sequence[Mask], ignored: Sequence[Mask]) -> Tensor:
+        return masks(objects).to(torch.int8).masked_fill(masks(ignored), -1)
+
     return Batch(
         image=images([s.image for s in samples]),
-        gt=masks([s.gt_mask for s in samples]),
+        gt=labels([s.gt_mask for s in samples], [s.ignore_mask for s in samples]),
         patch=images([s.patch for s in samples]),
-        patch_gt=masks([s.patch_gt for s in samples]),
+        patch_gt=labels([s.patch_gt for s in samples], [s.patch_ignore for s in samples]),
         patch_edge=masks([s.patch_edge for s in samples]),
         focus=torch.tensor([s.focus for s in samples], dtype=torch.float32),
         clicks=tuple(s.clicks for s in samples),

@@ -57,7 +57,7 @@ def binary(prob: Tensor, threshold: float) -> Mask:
 def match_loss(logits: Tensor, reference: Tensor, gt: Tensor, recipe: MaskMatchRecipe) -> Tensor:
     """One loss for each of the N samples of the second chain, weighted.
 
-    logits: O12; reference: O11 of the same samples; gt: bool; all N x 1 x S x S. With `loss = "supervised"` the ground
+    logits: O12; reference: O11 of the same samples; gt: 1, 0 or -1 (ignored); all N x 1 x S x S. With `loss = "supervised"` the ground
     truth takes the place of O11 (the paper's Table 4).
     """
     if recipe.loss == "supervised":

@@ -22,6 +22,7 @@ COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
 LARGEST_RATIO = 10.0
 GRID_STEP, LARGEST_GRID = 64, 1024  # every network's coarsest map is whole then, and one step's grids fit in memory
+WIDEST_RIM = 10.0  # of small objects nothing would be left
 MAX_THREADS = 64  # a hundred thousand would take the machine down
 INIT_CLICKS = ("multi", "single", "mixed")
 MATCH_AVERAGES = ("all", "selected")
@@ -41,7 +42,8 @@ class SourceWeight:
     """One data set: `reader` names the layout, `path` is relative to the recipe's data root.
 
     index: for "cocolvis", a folder for its index, relative to the data root too; "" is inside the data set.
-    left_out: how the stems begin that aren't trained on.
+    left_out: how the stems begin that aren't trained on. rim_px: how far around the outlines, in the images' pixels and
+    to both sides, the coarse and refined losses count nothing, because the masks are no more exact than that.
     """
 
     reader: str
@@ -51,6 +53,7 @@ class SourceWeight:
     cut_outs: bool = False  # whether its objects may be pasted into other images
     index: str = ""
     left_out: tuple[str, ...] = ()
+    rim_px: float = 0.0
 
     def __post_init__(self) -> None:
         require(
@@ -60,6 +63,10 @@ class SourceWeight:
         require(
             not self.index or self.reader == "cocolvis",
             f"source {self.path!r} has index {self.index!r}, which only the reader cocolvis makes: leave it out.",
+        )
+        require(
+            0 <= self.rim_px <= WIDEST_RIM,
+            f"source {self.path!r} has rim_px {self.rim_px}: expected 0 to {WIDEST_RIM:g} pixels.",
         )
 
 

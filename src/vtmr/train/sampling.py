@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 import cv2
@@ -43,7 +44,8 @@ class Sample:
 
     image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
     the image's grid; clicks: initial ones in that grid. Of a zoomed sample all of this is in the zoomed grid.
-    unreadable: what was drawn before and couldn't be read, as sentences.
+    ignore_mask, patch_ignore: bool S x S, what no loss counts. unreadable: what was drawn before and couldn't be read,
+    as sentences.
     """
 
     image: Image
@@ -53,6 +55,8 @@ class Sample:
     patch_edge: Mask
     focus: tuple[float, float, float, float]
     clicks: tuple[Click, ...]
+    ignore_mask: Mask
+    patch_ignore: Mask
     unreadable: tuple[str, ...] = ()
 
 
@@ -60,19 +64,20 @@ class Sample:
 class Labelled:
     """An image with one target; `others` are pixels known to belong to other objects.
 
-    second: where the target is made of two objects, the second one.
+    second: where the target is made of two objects, the second one. rim: where the target's mask can't be relied on.
     """
 
     image: Image
     target: Mask
     others: Mask
     second: Mask | None = None
+    rim: Mask | None = None
 
     @property
     def masks(self) -> dict[str, Mask]:
-        """Target, others and, where there is one, second."""
-        found = {"target": self.target, "others": self.others}
-        return found if self.second is None else {**found, "second": self.second}
+        """Target, others and, where there are any, second and rim."""
+        found = {"target": self.target, "others": self.others, "second": self.second, "rim": self.rim}
+        return {name: mask for name, mask in found.items() if mask is not None}
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class TrainingSource:
     stems: tuple[str, ...]
     weight: float
     cut_outs: bool
+    rim_px: float
 
     @staticmethod
     def open(entry: SourceWeight, root: Path) -> TrainingSource:
@@ -104,7 +110,7 @@ class TrainingSource:
             raise DataError(
                 f"{folder} has no image left to train on: all {len(source.stems)} are held out or left_out."
             )
-        return TrainingSource(source, stems, entry.weight, entry.cut_outs)
+        return TrainingSource(source, stems, entry.weight, entry.cut_outs, entry.rim_px)
 
 
 class Sampler:
@@ -163,7 +169,8 @@ class Sampler:
                 target = target | second
             for other in near:
                 others |= entry.source.mask(stem, str(other))
-        return Labelled(image, target, others & ~target, second)
+        rim = rim_of(target, entry.rim_px) if entry.rim_px else None
+        return Labelled(image, target, others & ~target, second, rim)
 
     def compose(self, rng: Rng) -> Labelled | None:
         """A random image with one to three pasted cut-outs, one of which is the target."""
@@ -209,6 +216,7 @@ class Sampler:
         single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
         others = mask_on(grid, labelled.others)
         second = None if labelled.second is None else mask_on(grid, labelled.second)
+        nothing, rim = np.zeros_like(gt_mask), labelled.rim
         return Sample(
             image=image_on(grid, labelled.image),
             gt_mask=gt_mask,
@@ -217,6 +225,8 @@ class Sampler:
             patch_edge=edge_band(patch_gt),
             focus=grid.box_to_grid(focus_box),
             clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second)),
+            ignore_mask=nothing if rim is None else mask_on(grid, rim),
+            patch_ignore=nothing if rim is None else mask_on(grid, rim, focus_box),
         )
 
 
@@ -293,6 +303,22 @@ def single_component(mask: Mask, rng: Rng) -> Mask:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= 0.1 * mask.sum()]
     return np.asarray(labels == large[int(rng.integers(len(large)))]) if large else mask
+
+
+def rim_of(mask: Mask, px: float) -> Mask:
+    """The pixels up to px away from the other side of a mask's outline; of the image's border nothing, bool H x W."""
+    rim = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is None:
+        return rim
+    room = ceil(px) + 1
+    wide = Box(box.x0 - room, box.y0 - room, box.x1 + room, box.y1 + room).intersection(Box.whole(*mask.shape)) or box
+    near = mask[wide.slices].view(np.uint8)
+    if near.all():
+        return rim
+    inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (near, 1 - near))
+    rim[wide.slices] = np.maximum(inside, outside) <= px
+    return rim
 
 
 def vary_part(source: LabelSource, stem: str, ids: Sequence[str], target: Mask, rng: Rng) -> tuple[Mask, Mask]:

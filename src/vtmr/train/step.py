@@ -62,6 +62,12 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def auxiliary_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over all pixels, ignored ones counting as right; labels: 1, 0 or -1 as in losses.py."""
+    valid = (labels != -1).to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), weight=valid)
+
+
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
     """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen parts."""
     network.train()
@@ -108,7 +114,7 @@ class TrainingStep:
             masks = (logits[:, 0] > 0).cpu().numpy()
             overlap = logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
             if auxiliary is not None:
-                coarse = coarse + share * AUXILIARY_WEIGHT * F.binary_cross_entropy_with_logits(auxiliary.float(), gt)
+                coarse = coarse + share * AUXILIARY_WEIGHT * auxiliary_loss(auxiliary.float(), gt)
         with self.clock.part("refiner"):
             refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
         if recipe.maskmatch is None:
