@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_a_batch_is_its_samples(recipe: Recipe, tmp_path: Path) -> None:
             np.testing.assert_allclose(batch.focus[i], sample.focus, rtol=1e-6)
             assert batch.clicks[i] == sample.clicks
         assert batch.cpu_seconds > 0
+
+
+def test_what_is_ignored_is_labelled_so(recipe: Recipe, tmp_path: Path) -> None:
+    """-1 for the losses; the masks that clicks are drawn from have no such third value."""
+    sources = tuple(replace(source, rim_px=2.0) for source in recipe.data.sources)
+    recipe = replace(recipe, data=replace(recipe.data, sources=sources, paste_weight=0.0))
+    sampler = Sampler(recipe, tmp_path / "data", SIZE)
+    batch = made(recipe, tmp_path)[0]
+    for i in range(recipe.batch):
+        sample = sampler.draw(np.random.default_rng((recipe.seed, SAMPLE_STREAM, i)))
+        assert sample.ignore_mask.any() and sample.patch_ignore.any()
+        np.testing.assert_array_equal(batch.gt[i, 0], np.where(sample.ignore_mask, -1, sample.gt_mask))
+        np.testing.assert_array_equal(batch.patch_gt[i, 0], np.where(sample.patch_ignore, -1, sample.patch_gt))
+        np.testing.assert_array_equal(batch.gt_masks[i], sample.gt_mask)
 
 
 def test_starting_later_gives_the_same_steps(recipe: Recipe, tmp_path: Path) -> None:

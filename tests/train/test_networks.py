@@ -58,6 +58,22 @@ def test_ritm_is_trained_on_both_of_its_outputs(recipe: Recipe, batch: Batch) ->
     assert network.head.auxiliary[3].weight.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
+def test_ritms_auxiliary_output_does_not_learn_what_is_ignored(
+    recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small("ritm-hrnet18s")
+    ignored = torch.zeros_like(batch.gt, dtype=torch.bool)
+    ignored[..., 16:, :] = True
+    auxiliary = torch.zeros(batch.gt.shape, requires_grad=True)
+    decode = network.decode
+    monkeypatch.setattr(network, "decode", lambda c1, maps: (*decode(c1, maps)[:2], auxiliary))
+    losses = TrainingStep(network, recipe)(replace(batch, gt=batch.gt.masked_fill(ignored, -1)), 0)
+    (gradient,) = torch.autograd.grad(losses.coarse, auxiliary)
+    assert gradient[ignored].abs().max() == 0
+    assert gradient[~ignored].abs().min() > 0
+
+
 def test_a_segformer_takes_a_step(recipe: Recipe, batch: Batch) -> None:
     network = small("vtmr-b0")
     losses = TrainingStep(network, recipe)(batch, 0)

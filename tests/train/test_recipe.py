@@ -103,6 +103,8 @@ def test_overrides(tmp_path: Path) -> None:
         ("clicks.centred=1", r"recipe\.clicks\.centred is 1: expected true or false"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
         ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
+        ("data.sources=[{reader='duts', path='a', weight=1, rim_px=-1}]", "'a' has rim_px -1: expected 0 to 10 pixels"),
+        ("data.sources=[{reader='duts', path='a', weight=1, rim_px=11}]", "'a' has rim_px 11"),
         ("data.sources=[{reader='duts', path='a', weight=1, index='i'}]", "'a' has index 'i', which only .* cocolvis"),
         ("optimiser.drops=[20, 10]", r"optimiser\.drops is \[20, 10\]: expected numbers of steps above 0"),
         ("optimiser.drops=[10, 10]", r"optimiser\.drops is \[10, 10\]"),

@@ -19,7 +19,16 @@ from vtmr.errors import DataError
 from vtmr.geometry import Box
 from vtmr.masks import iou
 from vtmr.train.recipe import AugmentRecipe, SourceWeight, load_recipe
-from vtmr.train.sampling import Labelled, Sampler, TrainingSource, draw_crop, flipped, jittered, single_component
+from vtmr.train.sampling import (
+    Labelled,
+    Sampler,
+    TrainingSource,
+    draw_crop,
+    flipped,
+    jittered,
+    rim_of,
+    single_component,
+)
 
 HEIGHT, WIDTH, SIZE = 120, 160, 64
 
@@ -188,6 +197,53 @@ def test_another_draw_takes_the_place_of_what_cannot_be_read(tmp_path: Path) -> 
         if not one.unreadable:
             np.testing.assert_array_equal(one.image, sound.image)
             assert one.clicks == sound.clicks
+
+
+@pytest.mark.parametrize("px", [1.0, 1.5, 3.0])
+def test_a_rim_is_what_lies_near_the_other_side(px: float) -> None:
+    """By the definition, for a mask with a hole that reaches the image's border."""
+    mask = disc(150, 50)
+    mask[45:52, 140:150] = False
+    rows, cols = np.nonzero(np.ones_like(mask))
+    sides = [np.argwhere(mask), np.argwhere(~mask)]
+    expected = np.zeros_like(mask)
+    for row, col in zip(rows, cols, strict=True):
+        other = sides[1] if mask[row, col] else sides[0]
+        expected[row, col] = ((other - (row, col)) ** 2).sum(axis=1).min() <= px**2
+    np.testing.assert_array_equal(rim_of(mask, px), expected)
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_mask_without_an_outline_has_no_rim(value: bool) -> None:
+    assert not rim_of(np.full((8, 9), value), 2).any()
+
+
+RIM = "data.sources=[{reader='duts', path='shapes', weight=1, rim_px=%s, cut_outs=true}]"
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "zoomed"])
+def test_the_rim_of_a_rough_source_is_ignored_where_it_is_shown(tmp_path: Path, kind: str) -> None:
+    """Red and green tell each cell's distance to the circle of radius 28.5; nothing else of the sample changes."""
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    overrides = (KINDS[kind], "augment.flip=0.5") if kind in KINDS else ("augment.colour=0", "augment.zoom_share=1.0")
+    sharp = draws(sampler(tmp_path, *overrides), 12)
+    for sample, other in zip(draws(sampler(tmp_path, *overrides, RIM % 3), 12), sharp, strict=True):
+        for image, ignored in ((sample.image, sample.ignore_mask), (sample.patch, sample.patch_ignore)):
+            shown = image[..., 2] == 200
+            off = np.abs(np.hypot(image[..., 0] - 90.0, image[..., 1] - 50.0) - 28.5)
+            assert ignored[shown & (off < 0.7)].all()
+            assert not ignored[~shown | (off > 6)].any()
+        assert not other.ignore_mask.any()
+        assert not other.patch_ignore.any()
+        assert sample.clicks == other.clicks
+        for name in ("image", "gt_mask", "patch", "patch_gt", "patch_edge"):
+            np.testing.assert_array_equal(getattr(sample, name), getattr(other, name))
+
+
+def test_pasted_cut_outs_have_exact_rims(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
+    for sample in draws(sampler(tmp_path, (RIM % 3).replace("weight=1", "weight=1e-9"), "data.paste_weight=1"), 6):
+        assert not sample.ignore_mask.any()
 
 
 def test_the_frozen_validation_objects_are_never_drawn(tmp_path: Path) -> None:

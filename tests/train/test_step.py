@@ -255,6 +255,37 @@ def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
     assert losses.iou.item() == pytest.approx(overlaps.mean().item(), rel=1e-5)
 
 
+def test_no_loss_counts_what_is_ignored(
+    network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No gradient reaches the coarse and refined logits there, and some does elsewhere."""
+    ignored = torch.zeros_like(batch.gt, dtype=torch.bool)
+    ignored[..., 20:40, 10:50] = True
+    batch = replace(
+        batch, gt=batch.gt.masked_fill(ignored, -1), patch_gt=batch.patch_gt.masked_fill(ignored, -1)
+    )  # fmt: skip
+    seen: list[torch.Tensor] = []
+    decode = network.decode
+
+    def watched(c1: torch.Tensor, maps: torch.Tensor) -> Any:
+        logits, features, auxiliary = decode(c1, maps)
+        seen.append(logits)
+        return logits, features, auxiliary
+
+    def refine(*tensors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(torch.zeros_like(tensors[2], requires_grad=True))
+        return seen[-1], torch.zeros_like(tensors[2])
+
+    monkeypatch.setattr(network, "decode", watched)
+    monkeypatch.setattr(network, "refine", refine)
+    losses = TrainingStep(network, recipe)(batch, 0)
+    coarse, refined = torch.autograd.grad(losses.total, seen[-2:])
+    for gradient in (coarse, refined):
+        where = ignored[: len(gradient)]
+        assert gradient[where].abs().max() == 0
+        assert (gradient[~where] != 0).float().mean() > 0.9
+
+
 def test_modes(network: Lite0, recipe: Recipe) -> None:
     recipe = replace(recipe, optimiser=replace(recipe.optimiser, frozen=("head.mix",)))
     network.eval()

@@ -57,8 +57,8 @@ def binary(prob: Tensor, threshold: float) -> Mask:
 def match_loss(logits: Tensor, reference: Tensor, gt: Tensor, recipe: MaskMatchRecipe) -> Tensor:
     """One loss for each of the N samples of the second chain, weighted.
 
-    logits: O12; reference: O11 of the same samples; gt: 1, 0 or -1 (ignored); all N x 1 x S x S. With `loss = "supervised"` the ground
-    truth takes the place of O11 (the paper's Table 4).
+    logits: O12; reference: O11 of the same samples; gt: 1, 0 or -1 (ignored); all N x 1 x S x S. With
+    `loss = "supervised"` the ground truth takes the place of O11 (the paper's Table 4).
     """
     if recipe.loss == "supervised":
         return recipe.weight * normalised_focal_loss(logits, gt.float())

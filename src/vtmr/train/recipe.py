@@ -66,7 +66,7 @@ class SourceWeight:
         )
         require(
             0 <= self.rim_px <= WIDEST_RIM,
-            f"source {self.path!r} has rim_px {self.rim_px}: expected 0 to {WIDEST_RIM:g} pixels.",
+            f"source {self.path!r} has rim_px {self.rim_px:g}: expected 0 to {WIDEST_RIM:g} pixels.",
         )
 
 
