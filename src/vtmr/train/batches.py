@@ -50,7 +50,6 @@ class Batch:
     """B samples. Images uint8 B x 3 x S x S, masks bool B x 1 x S x S, focus float32 B x 4; cpu_seconds: its cost.
 
     gt, patch_gt: int8 B x 1 x S x S, as the losses want them: 1 object, 0 background, -1 ignored.
-
     positions: where each sample stands among the `whole` of its step. unreadable: what kept files from being read, in
     whose place others were drawn.
     """
