@@ -83,11 +83,11 @@ def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
         image, maps = torch.zeros(1, 3, size, size), torch.zeros(1, 3, size, size)
         logits, features = frozen.coarse(image, maps)
         box = torch.tensor([[0.0, 0.0, size, size]])
-        coarse = _graph(frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS)
+        coarse = graph_of(frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS)
         graphs, embedded = [coarse], b""
         if spec.refines:
             inputs = (image, maps[:, :2], logits, features, box)
-            refine = _graph(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
+            refine = graph_of(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
             graphs, embedded = [coarse, refine], refine.SerializeToString(deterministic=True)
     counters = _check_complete(frozen.state_dict(), graphs)
     onnx.helper.set_model_props(
@@ -97,11 +97,13 @@ def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
     return data
 
 
-def _graph(
+def graph_of(
     network: InteractiveNetwork, method: str, inputs: tuple[Tensor, ...], names: tuple[str, ...],
     output_names: tuple[str, ...],
 ) -> onnx.ModelProto:  # fmt: skip
-    """The ONNX model of one method of the network; outputs beyond `output_names` are left out.
+    """The ONNX model of one method of the network, un-folded; outputs beyond `output_names` are left out.
+
+    The network is of no other use afterwards: copy it before. Sides are free, the number of samples is as in `inputs`.
 
     torch's tracing exporter, since it needs no package but onnx and names initialisers as parameters are named. It
     merges initialisers of equal value in a network whose `training` is off (two zero biases become one, and a name is

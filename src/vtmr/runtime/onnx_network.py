@@ -62,11 +62,11 @@ class OnnxNetwork:
         spec = model.spec if input_size is None else replace(model.spec, input_size=input_size)
         self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
         sides = {SIDE: spec.input_size}
-        self._coarse = _session(model.coarse, self.threads, name, sides)
+        self._coarse = open_session(model.coarse, self.threads, name, sides)
         self._refine = None
         if spec.refines:
             sides[FEATURES_SIDE] = _features_side(self._coarse, spec.input_size)
-            self._refine = _session(model.refine, self.threads, f"The refiner in {name}", sides)
+            self._refine = open_session(model.refine, self.threads, f"The refiner in {name}", sides)
         _check_graphs(self._coarse, self._refine, spec, name)
 
     @property
@@ -102,8 +102,11 @@ class OnnxNetwork:
         return refined
 
 
-def _session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]) -> ort.InferenceSession:
-    """sides: what the graph's free sides are; they are as good as written in it then."""
+def open_session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]) -> ort.InferenceSession:
+    """A graph on the CPU; `name` is for the error. sides: what its free sides are, as good as written in it then.
+
+    Raises CheckpointError when ONNX Runtime can't run the graph.
+    """
     options = ort.SessionOptions()
     for side, value in sides.items():
         options.add_free_dimension_override_by_name(side, value)

@@ -25,8 +25,8 @@ from vtmr.values import from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-# What may change between the parts of one run, because no sample and no gradient depends on it.
-FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes")
+# What may change between the parts of one run, because no sample and no gradient depends on it, but for rounding.
+FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "chain_engine")
 FREE_DATA_KEYS = ("root", "workers")
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
 

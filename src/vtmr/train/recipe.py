@@ -14,6 +14,7 @@ from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel
 from vtmr.values import from_values
 
+CHAIN_ENGINES = ("torch", "onnxruntime", "auto")
 PRECISIONS = ("float32", "bfloat16", "auto")
 HAVE_STUFF = frozenset({"cocolvis"})
 HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
@@ -281,6 +282,8 @@ class Recipe:
     more objects in the same time; a run at the network's own size belongs after them.
     no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`; "auto" is bfloat16
     where the device computes in it and float32 where it would be emulated, which takes many times as long.
+    chain_engine: what computes the passes of click chains, "torch" or "onnxruntime" (CPUs alone, float32); "auto" is the
+    latter on a CPU without bfloat16, where it takes half the time.
     encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
     """
 
@@ -294,6 +297,7 @@ class Recipe:
     seed: int = 0
     threads: int = 2
     no_grad_precision: str = "float32"
+    chain_engine: str = "torch"
     refiner_share: float = 1.0
     checkpoint_minutes: float = 10.0
     validate_minutes: float = 0.0
@@ -321,6 +325,10 @@ class Recipe:
         require(
             self.no_grad_precision in PRECISIONS,
             f"no_grad_precision is {self.no_grad_precision!r}: expected one of {', '.join(PRECISIONS)}.",
+        )
+        require(
+            self.chain_engine in CHAIN_ENGINES,
+            f"chain_engine is {self.chain_engine!r}: expected one of {', '.join(CHAIN_ENGINES)}.",
         )
         require(
             self.batch % self.compute.accumulate == 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +15,7 @@ from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, click_rngs, step_rng
 from vtmr.train.chain import Chain
+from vtmr.train.chain_passes import ChainPasses, chain_passes
 from vtmr.train.clicks import Rng
 from vtmr.train.clock import Clock
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
@@ -77,14 +77,6 @@ def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
         network.get_submodule(name).eval()
 
 
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16. Emulated, a pass takes many times as long as in float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last is ARM's
-
-
 class TrainingStep:
     """Computes the losses of a batch, or of a part of it. All randomness comes from (seed, step, position)."""
 
@@ -94,6 +86,7 @@ class TrainingStep:
         self.spec = network.spec
         self.clock = clock or Clock()
         self.early_frozen = not any(p.requires_grad for p in network.early_parameters())
+        self.passes: ChainPasses | None = None
 
     def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
         """edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says that it counts."""
@@ -143,28 +136,25 @@ class TrainingStep:
 
         With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
         """
-        self.network.eval()
-        precision = self.recipe.no_grad_precision
-        low = precision == "bfloat16" or (precision == "auto" and computes_bfloat16(image.device))
-        with torch.autocast(image.device.type, torch.bfloat16) if low else nullcontext():
-            c1 = self.network.early(image)
-            chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
-            if matching is not None:
-                chain = self.advanced(c1, chain, 1)
-            first_mask = chain.prev_mask
-            chain = self.advanced(c1, chain, steps)
-            second = None
-            if matching is not None:
-                second = second_chain(first_mask, chain, self.spec.threshold, matching)
-            if second is not None:
-                second = replace(second, chain=self.advanced(c1[second.samples], second.chain, steps))
-        return c1.float(), chain, second
+        passes = self.passes = self.passes or chain_passes(self.network, self.recipe, image.device)
+        passes.refresh()
+        c1 = passes.early(image)
+        chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
+        if matching is not None:
+            chain = self.advanced(passes, c1, chain, 1)
+        first_mask = chain.prev_mask
+        chain = self.advanced(passes, c1, chain, steps)
+        second = None
+        if matching is not None:
+            second = second_chain(first_mask, chain, self.spec.threshold, matching)
+        if second is not None:
+            second = replace(second, chain=self.advanced(passes, c1[second.samples], second.chain, steps))
+        return c1.float().contiguous(memory_format=torch.channels_last), chain, second
 
-    def advanced(self, c1: Tensor, chain: Chain, steps: int) -> Chain:
+    def advanced(self, passes: ChainPasses, c1: Tensor, chain: Chain, steps: int) -> Chain:
         """Some passes and clicks further."""
         for _ in range(steps):
-            logits, _ = self.network.late(c1, chain.maps(self.spec))
-            chain = chain.continued(torch.sigmoid(logits.float()))
+            chain = chain.continued(torch.sigmoid(passes.logits(c1, chain.maps(self.spec))))
         return chain
 
     def refiner_losses(

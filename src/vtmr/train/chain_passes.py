@@ -1,0 +1,133 @@
+"""The coarse passes of click chains, which nothing is learnt from: by torch, or by ONNX Runtime, which is faster on CPUs.
+
+The paper's method doesn't depend on who computes them; both give the same logits but for rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor
+
+from vtmr.errors import ConfigError
+from vtmr.modelfile import FEATURES_SIDE, SIDE
+from vtmr.models.export import graph_of
+from vtmr.models.network import InteractiveNetwork
+from vtmr.runtime.onnx_network import open_session
+from vtmr.train.recipe import Recipe
+
+
+class ChainPasses(Protocol):
+    """Passes without gradients, with the weights that the network had at the last `refresh`."""
+
+    def refresh(self) -> None:
+        """Takes over the network's present weights; to be called before each step's passes."""
+
+    def early(self, image: Tensor) -> Tensor:
+        """See InteractiveNetwork.early."""
+
+    def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
+        """float32 logits B x 1 x S x S; see InteractiveNetwork.late."""
+
+
+def chain_passes(network: InteractiveNetwork, recipe: Recipe, device: torch.device) -> ChainPasses:
+    """What the recipe's `chain_engine` asks for. Raises ConfigError where that can't run on the device."""
+    engine, able = recipe.chain_engine, device.type == "cpu"
+    if engine == "onnxruntime" and not able:
+        raise ConfigError(
+            f"chain_engine is 'onnxruntime', which computes on CPUs, and the run is on {device.type}: "
+            "expected 'torch' or 'auto'."
+        )
+    if engine == "onnxruntime" or (engine == "auto" and able and not computes_bfloat16(device)):
+        return OnnxPasses(network, recipe.threads)
+    return TorchPasses(network, recipe.no_grad_precision)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16. Emulated, a pass takes many times as long as in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last is ARM's
+
+
+class TorchPasses:
+    """The network itself in evaluation mode, in the recipe's `no_grad_precision`."""
+
+    def __init__(self, network: InteractiveNetwork, precision: str) -> None:
+        self.network, self.precision = network, precision
+
+    def refresh(self) -> None:
+        self.network.eval()
+
+    def early(self, image: Tensor) -> Tensor:
+        with torch.no_grad(), self.autocast(image):
+            return self.network.early(image)
+
+    def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
+        with torch.no_grad(), self.autocast(maps):
+            return self.network.late(c1, maps)[0].float()
+
+    def autocast(self, like: Tensor) -> AbstractContextManager[object]:
+        """For passes on that tensor's device."""
+        auto = self.precision == "auto" and computes_bfloat16(like.device)
+        low = auto or self.precision == "bfloat16"
+        return torch.autocast(like.device.type, torch.bfloat16) if low else nullcontext()
+
+
+class OnnxPasses:
+    """ONNX Runtime on the CPU, in float32, one sample after the other: a larger batch leaves the cache.
+
+    The graphs are traced once; a session is opened for each step's weights, which takes as long as two samples.
+    """
+
+    def __init__(self, network: InteractiveNetwork, threads: int) -> None:
+        self.network, self.threads = network, threads
+        side = network.spec.input_size
+        image, maps = (torch.zeros(1, 3, side, side) for _ in range(2))
+        with torch.no_grad():
+            c1 = copy.deepcopy(network).eval().early(image)
+        self.graphs = {
+            method: graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs)
+            for method, inputs, names, outputs in (
+                ("early", (image,), ("image",), ("features",)),
+                ("late", (c1, maps), ("features", "maps"), ("logits",)),
+            )
+        }
+        self.sessions: dict[str, ort.InferenceSession] = {}
+
+    def refresh(self) -> None:
+        self.sessions.clear()
+        weights = self.network.state_dict()
+        for graph in self.graphs.values():
+            for tensor in graph.graph.initializer:
+                tensor.raw_data = weights[tensor.name].numpy().tobytes()
+
+    def early(self, image: Tensor) -> Tensor:
+        return self.run("early", {"image": image}, {SIDE: image.shape[-1]})
+
+    def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
+        return self.run("late", {"features": c1, "maps": maps}, {SIDE: maps.shape[-1], FEATURES_SIDE: c1.shape[-1]})
+
+    def run(self, method: str, inputs: dict[str, Tensor], sides: dict[str, int]) -> Tensor:
+        """The graph's only output for all samples; its sides are the same in every step."""
+        if method not in self.sessions:
+            self.sessions[method] = open_session(serialised(self.graphs[method]), self.threads, method, sides)
+        session = self.sessions[method]
+        arrays = {name: tensor.contiguous().numpy() for name, tensor in inputs.items()}
+        count = len(next(iter(arrays.values())))
+        answers = [
+            session.run(None, {name: array[i : i + 1] for name, array in arrays.items()})[0] for i in range(count)
+        ]
+        return torch.from_numpy(np.concatenate(answers))
+
+
+def serialised(graph: onnx.ModelProto) -> bytes:
+    data: bytes = graph.SerializeToString()
+    return data
