@@ -166,7 +166,7 @@ class TestWhatIsWritten:
             run(finished.parent / "tiny.toml", finished, resume=True, overrides=[override])
 
     def test_what_no_sample_depends_on_may_change(self, finished: Path) -> None:
-        overrides = ["threads=1", "checkpoint_minutes=3", "data.workers=0", "validate_minutes=7"]
+        overrides = ["threads=1", "checkpoint_minutes=3", "data.workers=0", "validate_minutes=7", "chain_engine=auto"]
         run(finished.parent / "tiny.toml", finished, resume=True, overrides=overrides)
 
     @pytest.mark.parametrize("kept", [0, 7, 2000, -100])

@@ -63,6 +63,7 @@ def test_overrides(tmp_path: Path) -> None:
         ("input_size=100", r"input_size is 100: expected 0 \(the network's own\) or a multiple of 64 up to 1024"),
         ("input_size=2048", "input_size is 2048"),
         ("input_size=-64", "input_size is -64"),
+        ("chain_engine=numpy", "chain_engine is 'numpy': expected one of torch, onnxruntime, auto"),
         ("no_grad_precision=float16", "no_grad_precision is 'float16'.*float32, bfloat16"),
         ("optimiser=3", r"recipe\.optimiser is 3: expected a table"),
         ("optimiser.lr=0", "optimiser.lr is 0"),

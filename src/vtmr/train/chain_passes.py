@@ -1,6 +1,6 @@
-"""The coarse passes of click chains, which nothing is learnt from: by torch, or by ONNX Runtime, which is faster on CPUs.
+"""The coarse passes of click chains, which nothing is learnt from: by torch, or faster on CPUs by ONNX Runtime.
 
-The paper's method doesn't depend on who computes them; both give the same logits but for rounding.
+Both give the same logits but for rounding.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor
@@ -84,7 +83,7 @@ class TorchPasses:
 class OnnxPasses:
     """ONNX Runtime on the CPU, in float32, one sample after the other: a larger batch leaves the cache.
 
-    The graphs are traced once; a session is opened for each step's weights, which takes as long as two samples.
+    The graphs are traced once; sessions are opened anew for each step's weights, which takes as long as three passes.
     """
 
     def __init__(self, network: InteractiveNetwork, threads: int) -> None:
@@ -118,16 +117,10 @@ class OnnxPasses:
     def run(self, method: str, inputs: dict[str, Tensor], sides: dict[str, int]) -> Tensor:
         """The graph's only output for all samples; its sides are the same in every step."""
         if method not in self.sessions:
-            self.sessions[method] = open_session(serialised(self.graphs[method]), self.threads, method, sides)
+            data: bytes = self.graphs[method].SerializeToString()
+            self.sessions[method] = open_session(data, self.threads, f"The network's {method} part", sides)
         session = self.sessions[method]
         arrays = {name: tensor.contiguous().numpy() for name, tensor in inputs.items()}
-        count = len(next(iter(arrays.values())))
-        answers = [
-            session.run(None, {name: array[i : i + 1] for name, array in arrays.items()})[0] for i in range(count)
-        ]
-        return torch.from_numpy(np.concatenate(answers))
-
-
-def serialised(graph: onnx.ModelProto) -> bytes:
-    data: bytes = graph.SerializeToString()
-    return data
+        count = next(len(array) for array in arrays.values())
+        samples = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
+        return torch.from_numpy(np.concatenate([session.run(None, sample)[0] for sample in samples]))

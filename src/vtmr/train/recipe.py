@@ -282,8 +282,8 @@ class Recipe:
     more objects in the same time; a run at the network's own size belongs after them.
     no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`; "auto" is bfloat16
     where the device computes in it and float32 where it would be emulated, which takes many times as long.
-    chain_engine: what computes the passes of click chains, "torch" or "onnxruntime" (CPUs alone, float32); "auto" is the
-    latter on a CPU without bfloat16, where it takes half the time.
+    chain_engine: what computes the passes of click chains, "torch" or "onnxruntime" (on CPUs alone, in float32); "auto"
+    is the latter on a CPU without bfloat16, where it takes about half the time.
     encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
     """
 

@@ -136,7 +136,9 @@ class TrainingStep:
 
         With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
         """
-        passes = self.passes = self.passes or chain_passes(self.network, self.recipe, image.device)
+        if self.passes is None:
+            self.passes = chain_passes(self.network, self.recipe, image.device)
+        passes = self.passes
         passes.refresh()
         c1 = passes.early(image)
         chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
