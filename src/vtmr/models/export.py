@@ -103,7 +103,7 @@ def graph_of(
 ) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model of one method of the network, un-folded; outputs beyond `output_names` are left out.
 
-    The network is of no other use afterwards: copy it before. Sides are free, the number of samples is as in `inputs`.
+    The network serves for further graphs alone afterwards: copy it before. Sides are free, the number of samples isn't.
 
     torch's tracing exporter, since it needs no package but onnx and names initialisers as parameters are named. It
     merges initialisers of equal value in a network whose `training` is off (two zero biases become one, and a name is
