@@ -20,13 +20,14 @@ class Chain:
     """Where B interactions are.
 
     prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so far, in the grid's
-    coordinates; gt_masks: bool S x S each; rngs: what draws each sample's clicks.
+    coordinates; gt_masks: bool S x S each; rngs: what draws each sample's clicks; deepest_share: see ClickRecipe.
     """
 
     prev_mask: Tensor
     clicks: tuple[tuple[Click, ...], ...]
     gt_masks: tuple[Mask, ...]
     rngs: tuple[Rng, ...]
+    deepest_share: float = 0.0
 
     @staticmethod
     def blank(
@@ -34,10 +35,11 @@ class Chain:
         gt_masks: Sequence[Mask],
         rngs: Sequence[Rng],
         device: torch.device | None = None,
+        deepest_share: float = 0.0,
     ) -> Chain:
         """The start of an interaction without a mask."""
         prev_mask = torch.zeros(len(gt_masks), 1, *gt_masks[0].shape, device=device)
-        return Chain(prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs))
+        return Chain(prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs), deepest_share)
 
     def continued(self, prev_mask: Tensor) -> Chain:
         """With a new mask, and one more click on each sample where that mask is wrong."""
@@ -45,7 +47,7 @@ class Chain:
         for sample, prob, gt_mask, rng in zip(
             self.clicks, prev_mask[:, 0].cpu().numpy(), self.gt_masks, self.rngs, strict=True
         ):
-            click = corrective_click(prob, gt_mask, rng)
+            click = corrective_click(prob, gt_mask, rng, self.deepest_share)
             clicks.append(sample if click is None else (*sample, click))
         return replace(self, prev_mask=prev_mask, clicks=tuple(clicks))
 

@@ -39,12 +39,23 @@ def draw_count(rng: Rng, least: int, most: int) -> int:
     return least + int(rng.choice(len(weights), p=weights / weights.sum()))
 
 
-def first_click(gt_mask: Mask, rng: Rng, centred: bool) -> Click:
+def deep_click(distance: NDArray[np.float32], least: float, rng: Rng, positive: bool, deepest_share: float) -> Click:
+    """A click on a pixel whose distance is over `least`, drawn with equal chances; a share of them on the deepest one.
+
+    The first of several that are equally deep is what the benchmark's robot takes, too.
+    """
+    if deepest_share and rng.random() < deepest_share:
+        row, col = divmod(int(distance.argmax()), distance.shape[1])
+        return Click(col + 0.5, row + 0.5, positive)
+    return random_pixel(distance > least, rng, positive)
+
+
+def first_click(gt_mask: Mask, rng: Rng, centred: bool, deepest_share: float = 0.0) -> Click:
     """Near the centre of a non-empty mask, or anywhere on it but seldom at its border."""
     if not centred:
         return random_pixel(interior(gt_mask, rng), rng, positive=True)
     distance = distance_inside(gt_mask, precise=True)
-    return random_pixel(distance > distance.max() / CENTRE_SHARE, rng, positive=True)
+    return deep_click(distance, distance.max() / CENTRE_SHARE, rng, True, deepest_share)
 
 
 def interior(gt_mask: Mask, rng: Rng) -> Mask:
@@ -54,15 +65,16 @@ def interior(gt_mask: Mask, rng: Rng) -> Mask:
 
 
 def initial_clicks(
-    gt_mask: Mask, others: Mask, rng: Rng, single: bool = False, centred: bool = True, second: Mask | None = None
-) -> list[Click]:
+    gt_mask: Mask, others: Mask, rng: Rng, single: bool = False, centred: bool = True, second: Mask | None = None,
+    deepest_share: float = 0.0,
+) -> list[Click]:  # fmt: skip
     """The clicks a training sample starts with: the first near the object's centre, then more of both signs.
 
-    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one first click only. centred: see
-    `first_click`. second: one of two objects that the mask is made of; each then has a first click.
+    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one first click only. centred,
+    deepest_share: see `first_click`. second: one of two objects that the mask is made of; each then has a first click.
     """
     parts = [gt_mask] if second is None else [part for part in (gt_mask & ~second, gt_mask & second) if part.any()]
-    clicks = [first_click(part, rng, centred) for part in parts]
+    clicks = [first_click(part, rng, centred, deepest_share) for part in parts]
     if single:
         return clicks
     inside = interior(gt_mask, rng)
@@ -79,10 +91,10 @@ def initial_clicks(
     return clicks
 
 
-def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng) -> Click | None:
+def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng, deepest_share: float = 0.0) -> Click | None:
     """A click in the larger of the two errors, drawn from its inner half; None where there is no error.
 
-    prob: float32 H x W of the present prediction.
+    prob: float32 H x W of the present prediction. deepest_share: of the clicks, in the middle of the error.
     """
     mask = prob > PREV_THRESHOLD
     missed = distance_inside(gt_mask & ~mask, precise=False)
@@ -90,4 +102,4 @@ def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng) -> Clic
     positive = bool(missed.max() > extra.max())
     distance = missed if positive else extra
     deepest = distance.max()
-    return random_pixel(distance > deepest / 2, rng, positive) if deepest > 0 else None
+    return deep_click(distance, deepest / 2, rng, positive, deepest_share) if deepest > 0 else None

@@ -150,13 +150,17 @@ class ClickRecipe:
 
     init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed" (half of each).
     centred: whether the first is near the object's centre; RITM's may be anywhere on it.
+    deepest_share: share of the clicks that are where the object, or the error, is deepest, as the benchmark's robot
+    clicks and careful users try to; the others are drawn from its inner part.
     """
 
     init_clicks: str = "multi"
     max_steps: int = 3
     centred: bool = True
+    deepest_share: float = 0.0
 
     def __post_init__(self) -> None:
+        require(0 <= self.deepest_share <= 1, f"clicks.deepest_share is {self.deepest_share}: expected 0 to 1.")
         require(
             self.init_clicks in INIT_CLICKS,
             f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",

@@ -224,7 +224,7 @@ class Sampler:
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=grid.box_to_grid(focus_box),
-            clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second)),
+            clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)),
             ignore_mask=nothing if rim is None else mask_on(grid, rim),
             patch_ignore=nothing if rim is None else mask_on(grid, rim, focus_box),
         )

@@ -141,7 +141,7 @@ class TrainingStep:
         passes = self.passes
         passes.refresh()
         c1 = passes.early(image)
-        chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device)
+        chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device, self.recipe.clicks.deepest_share)
         if matching is not None:
             chain = self.advanced(passes, c1, chain, 1)
         first_mask = chain.prev_mask
