@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vtmr.robot import next_click
 from vtmr.train.clicks import MAX_CLICKS, corrective_click, distance_inside, draw_count, initial_clicks
 from vtmr.types import Click
 
@@ -145,3 +146,45 @@ class TestCorrection:
 
     def test_without_error_there_is_no_click(self) -> None:
         assert corrective_click(self.prob(self.gt), self.gt, rng()) is None
+
+
+class TestDeepest:
+    """`deepest_share`: clicks where the benchmark's robot makes them."""
+
+    def blob(self, seed: int) -> np.ndarray:
+        """An uneven object."""
+        x, y, w, h = rng(seed).integers(6, 18, 4)
+        return square(x, y, x + w, y + h) | square(y, x, y + w // 2, x + h)
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_all_of_them_are_the_robots(self, seed: int) -> None:
+        gt_mask, answer = self.blob(seed), self.blob(seed + 100)
+        nothing = np.zeros_like(gt_mask)
+        first = initial_clicks(gt_mask, nothing, rng(seed), single=True, deepest_share=1)
+        assert first == [next_click(nothing, gt_mask)]
+        click = corrective_click(answer.astype(np.float32), gt_mask, rng(seed), deepest_share=1)
+        assert click == next_click(answer, gt_mask)
+
+    def test_of_two_objects_each_has_its_own(self) -> None:
+        first, second, nothing = square(2, 2, 15, 15), square(20, 20, 37, 37), square(0, 0, 0, 0)
+        clicks = initial_clicks(first | second, nothing, rng(), single=True, second=second, deepest_share=1)
+        assert clicks == [next_click(nothing, first), next_click(nothing, second)]
+
+    def test_the_share_is_kept_and_the_others_are_drawn_as_ever(self) -> None:
+        gt_mask = square(4, 4, 35, 35)  # one pixel in 169 of its inner part is the deepest
+        nothing = np.zeros_like(gt_mask)
+        middle = next_click(nothing, gt_mask)
+        clicks = [corrective_click(nothing.astype(np.float32), gt_mask, rng(s), deepest_share=0.3) for s in range(2000)]
+        assert np.mean([click == middle for click in clicks]) == pytest.approx(0.3, abs=0.05)
+        deep = distances(gt_mask)
+        assert all(click is not None and deep[click.pixel] > deep.max() / 2 * 0.95 for click in clicks)
+
+    def test_without_a_share_no_number_is_drawn_for_it(self) -> None:
+        """Recipes of before go on as they were."""
+        gt_mask, one, other = self.blob(3), rng(), rng()
+        corrective_click(np.zeros(gt_mask.shape, np.float32), gt_mask, one)
+        corrective_click(np.zeros(gt_mask.shape, np.float32), gt_mask, other, deepest_share=0)
+        inner = np.flatnonzero(distance_inside(gt_mask, False) > distance_inside(gt_mask, False).max() / 2)
+        fresh = rng()
+        fresh.integers(len(inner))
+        assert one.bit_generator.state == other.bit_generator.state == fresh.bit_generator.state

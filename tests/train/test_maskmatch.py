@@ -19,6 +19,7 @@ from vtmr.losses import matching_loss, normalised_focal_loss
 from vtmr.masks import Mask, iou
 from vtmr.models.lite0 import SPEC, Lite0
 from vtmr.models.network import InteractiveNetwork
+from vtmr.robot import next_click
 from vtmr.spec import RAW, ModelSpec
 from vtmr.train import step as step_module
 from vtmr.train.batches import Batch, click_maps, click_rngs, collate, step_rng
@@ -202,6 +203,18 @@ def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on
         assert iou(start > 0.5, gt_mask) == pytest.approx(expected, abs=0.02)
         ((click,),) = second.chain.clicks
         assert click.positive == gt_mask[click.pixel] != (start[click.pixel] > 0.5)
+
+
+def test_the_second_chain_has_the_first_ones_robots() -> None:
+    """Both clicks are where the error is deepest, when the recipe's are."""
+    rngs = click_rngs(1, 0, (0, 1))
+    last = Chain(torch.from_numpy(np.stack([GT, GT]))[:, None].float(), ((), ()), (GT, GT), rngs, deepest_share=1.0)
+    first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 40)] * 2))[:, None].float()
+    second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
+    assert second is not None
+    for start, clicks in zip(second.chain.prev_mask[:, 0].numpy(), second.chain.clicks, strict=True):
+        assert list(clicks) == [next_click(start > 0.5, GT)]
+    assert second.chain.rngs == last.rngs and second.chain.deepest_share == 1.0
 
 
 def test_a_first_mask_far_below_what_perturbation_reaches_is_no_match() -> None:

@@ -41,6 +41,11 @@ class Chain:
         prev_mask = torch.zeros(len(gt_masks), 1, *gt_masks[0].shape, device=device)
         return Chain(prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs), deepest_share)
 
+    def anew(self, samples: Sequence[int]) -> Chain:
+        """Some of the samples at the start of another interaction, with neither mask nor click."""
+        gt_masks, rngs = [self.gt_masks[i] for i in samples], [self.rngs[i] for i in samples]
+        return Chain.blank([()] * len(samples), gt_masks, rngs, self.prev_mask.device, self.deepest_share)
+
     def continued(self, prev_mask: Tensor) -> Chain:
         """With a new mask, and one more click on each sample where that mask is wrong."""
         clicks = []

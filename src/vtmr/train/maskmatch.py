@@ -44,9 +44,7 @@ def second_chain(first_mask: Tensor, last: Chain, threshold: float, recipe: Mask
             starts.append(perturb_to_iou(gt_mask, target, last.rngs[i])[0])
     if not samples:
         return None
-    gt_masks, rngs = ([values[i] for i in samples] for values in (last.gt_masks, last.rngs))
-    chain = Chain.blank([()] * len(samples), gt_masks, rngs, deepest_share=last.deepest_share)
-    chain = chain.continued(torch.from_numpy(np.stack(starts))[:, None].float().to(first_mask.device))
+    chain = last.anew(samples).continued(torch.from_numpy(np.stack(starts))[:, None].float().to(first_mask.device))
     return SecondChain(torch.tensor(samples, device=first_mask.device), chain)
 
 
