@@ -6,10 +6,12 @@ Both give the same logits but for rounding.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor
@@ -93,20 +95,18 @@ class OnnxPasses:
         with torch.no_grad():
             c1 = copy.deepcopy(network).eval().early(image)
         self.graphs = {
-            method: graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs)
+            method: without_weights(graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs))
             for method, inputs, names, outputs in (
                 ("early", (image,), ("image",), ("features",)),
                 ("late", (c1, maps), ("features", "maps"), ("logits",)),
             )
         }
+        self.weights: dict[str, bytes] = {}
         self.sessions: dict[str, ort.InferenceSession] = {}
 
     def refresh(self) -> None:
         self.sessions.clear()
-        weights = self.network.state_dict()
-        for graph in self.graphs.values():
-            for tensor in graph.graph.initializer:
-                tensor.raw_data = weights[tensor.name].numpy().tobytes()
+        self.weights = {name: weight.numpy().tobytes() for name, weight in self.network.state_dict().items()}
 
     def early(self, image: Tensor) -> Tensor:
         return self.run("early", {"image": image}, {SIDE: image.shape[-1]})
@@ -117,10 +117,30 @@ class OnnxPasses:
     def run(self, method: str, inputs: dict[str, Tensor], sides: dict[str, int]) -> Tensor:
         """The graph's only output for all samples; its sides are the same in every step."""
         if method not in self.sessions:
-            data: bytes = self.graphs[method].SerializeToString()
+            data = with_weights(self.graphs[method], self.weights)
             self.sessions[method] = open_session(data, self.threads, f"The network's {method} part", sides)
         session = self.sessions[method]
         arrays = {name: tensor.contiguous().numpy() for name, tensor in inputs.items()}
         count = next(len(array) for array in arrays.values())
         samples = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
         return torch.from_numpy(np.concatenate([session.run(None, sample)[0] for sample in samples]))
+
+
+def without_weights(graph: onnx.ModelProto) -> bytes:
+    """The graph, its initialisers empty."""
+    for tensor in graph.graph.initializer:
+        tensor.ClearField("raw_data")
+    data: bytes = graph.SerializeToString()
+    return data
+
+
+def with_weights(graph: bytes, weights: Mapping[str, bytes]) -> bytes:
+    """The graph with its initialisers filled in.
+
+    Always into a new message: one that is filled again and again keeps all it ever held, 12 MB a step.
+    """
+    filled = onnx.ModelProto.FromString(graph)
+    for tensor in filled.graph.initializer:
+        tensor.raw_data = weights[tensor.name]
+    data: bytes = filled.SerializeToString()
+    return data
