@@ -171,7 +171,7 @@ class TestDeepest:
         assert clicks == [next_click(nothing, first), next_click(nothing, second)]
 
     def test_the_share_is_kept_and_the_others_are_drawn_as_ever(self) -> None:
-        gt_mask = square(4, 4, 35, 35)  # one pixel in 169 of its inner part is the deepest
+        gt_mask = square(4, 4, 35, 35)  # one pixel in 225 of its inner part is the deepest
         nothing = np.zeros_like(gt_mask)
         middle = next_click(nothing, gt_mask)
         clicks = [corrective_click(nothing.astype(np.float32), gt_mask, rng(s), deepest_share=0.3) for s in range(2000)]

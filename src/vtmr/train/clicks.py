@@ -29,7 +29,12 @@ def distance_inside(mask: Mask, precise: bool) -> NDArray[np.float32]:
 def random_pixel(mask: Mask, rng: Rng, positive: bool) -> Click:
     """A click on the centre of a uniformly drawn pixel of a non-empty mask."""
     pixels = np.flatnonzero(mask)
-    row, col = divmod(int(pixels[rng.integers(len(pixels))]), mask.shape[1])
+    return click_on(int(pixels[rng.integers(len(pixels))]), mask.shape[1], positive)
+
+
+def click_on(index: int, width: int, positive: bool) -> Click:
+    """A click on the centre of the pixel of that place in row-major order."""
+    row, col = divmod(index, width)
     return Click(col + 0.5, row + 0.5, positive)
 
 
@@ -45,12 +50,11 @@ def deep_click(distance: NDArray[np.float32], least: float, rng: Rng, positive: 
     The first of several that are equally deep is what the benchmark's robot takes, too.
     """
     if deepest_share and rng.random() < deepest_share:
-        row, col = divmod(int(distance.argmax()), distance.shape[1])
-        return Click(col + 0.5, row + 0.5, positive)
+        return click_on(int(distance.argmax()), distance.shape[1], positive)
     return random_pixel(distance > least, rng, positive)
 
 
-def first_click(gt_mask: Mask, rng: Rng, centred: bool, deepest_share: float = 0.0) -> Click:
+def first_click(gt_mask: Mask, rng: Rng, centred: bool, deepest_share: float) -> Click:
     """Near the centre of a non-empty mask, or anywhere on it but seldom at its border."""
     if not centred:
         return random_pixel(interior(gt_mask, rng), rng, positive=True)
