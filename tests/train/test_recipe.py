@@ -102,6 +102,8 @@ def test_overrides(tmp_path: Path) -> None:
         ("clicks.init_clicks=double", "clicks.init_clicks is 'double'.*mixed"),
         ("clicks.max_steps=-1", "clicks.max_steps is -1"),
         ("clicks.centred=1", r"recipe\.clicks\.centred is 1: expected true or false"),
+        ("clicks.first_share=1.5", "clicks.first_share is 1.5: expected 0 to 1"),
+        ("clicks.first_share=-0.5", "clicks.first_share is -0.5"),
         ("clicks.deepest_share=2", "clicks.deepest_share is 2.0: expected 0 to 1"),
         ("clicks.deepest_share=-0.1", "clicks.deepest_share is -0.1"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),

@@ -149,6 +149,8 @@ class ClickRecipe:
     """Simulated interaction: the clicks to start with and the largest number of further steps.
 
     init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed" (half of each).
+    first_share: share of the training steps that end at those clicks; the others draw their further clicks' number from
+    0 to max_steps.
     centred: whether the first is near the object's centre; RITM's may be anywhere on it.
     deepest_share: share of the clicks that are where the object, or the error, is deepest, as the benchmark's robot
     clicks and careful users try to; the others are drawn from its inner part.
@@ -156,11 +158,13 @@ class ClickRecipe:
 
     init_clicks: str = "multi"
     max_steps: int = 3
+    first_share: float = 0.0
     centred: bool = True
     deepest_share: float = 0.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.deepest_share <= 1, f"clicks.deepest_share is {self.deepest_share}: expected 0 to 1.")
+        for name, share in (("first_share", self.first_share), ("deepest_share", self.deepest_share)):
+            require(0 <= share <= 1, f"clicks.{name} is {share}: expected 0 to 1.")
         require(
             self.init_clicks in INIT_CLICKS,
             f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",

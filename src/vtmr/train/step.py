@@ -93,7 +93,7 @@ class TrainingStep:
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
         torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])  # dropout: the parts' are not the same
         matching = self.matching(rng)
-        steps = int(rng.integers(recipe.clicks.max_steps + 1))
+        steps = self.further_clicks(rng)
         image = normalised(batch.image, self.spec.coarse_normalisation)
         with self.clock.part("chains"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
@@ -120,6 +120,13 @@ class TrainingStep:
                 match = match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum() / batch.whole
             gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
         return Losses(coarse, refined, edge, overlap, match, gate)
+
+    def further_clicks(self, rng: Rng) -> int:
+        """K, this step's rounds of prediction and click. No number is drawn where there is nothing to decide."""
+        clicks = self.recipe.clicks
+        if clicks.first_share and rng.random() < clicks.first_share:
+            return 0
+        return int(rng.integers(clicks.max_steps + 1))
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
         """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
