@@ -41,7 +41,7 @@ def main() -> None:
         if spec.lineage[: len(ancestors)] != ancestors:
             sys.exit(f"{path} doesn't descend from {arguments.start}: weights of two lines can't be averaged.")
     averaged = {
-        name: torch.lerp(value, torch.stack([end[name] for end in ends]).mean(0), arguments.share)
+        name: torch.lerp(value.float(), torch.stack([end[name] for end in ends]).mean(0), arguments.share)
         if value.is_floating_point()
         else ends[-1][name]
         for name, value in start.items()
