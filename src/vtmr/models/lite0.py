@@ -1,4 +1,4 @@
-"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, MLP head with a mixer and attention, FocalClick's refiner."""
+"""`lite0`, the default: EfficientNet-Lite0, clicks at stride 4, head with attention and mixer, FocalClick's refiner."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ class MlpHead(nn.Module):
 
     Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its BatchNorm, and so is
     upsampling: the sum of one 1x1 convolution per level, each at its own resolution, is the same function at a tenth
-    of the cost. The deeper levels meet at strides 16 and 8, where attention and mixer add what they see in them together,
-    and are upsampled from there at once.
+    of the cost. The deeper levels meet at strides 16 and 8, where attention and mixer add what they see in them, and are
+    upsampled from there together.
     """
 
     def __init__(self, levels: tuple[int, int, int, int], width: int) -> None:
