@@ -144,7 +144,7 @@ class MlpHead(nn.Module):
 
     Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its BatchNorm, and so is
     upsampling: the sum of one 1x1 convolution per level, each at its own resolution, is the same function at a tenth
-    of the cost. The deeper levels meet at strides 16 and 8, where attention and mixer add what they see in them, and are
+    of the cost. The deeper levels meet at strides 16 and 8, where attention and mixer add what they see, and are
     upsampled from there together.
     """
 
