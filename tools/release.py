@@ -95,8 +95,8 @@ def card(spec: ModelSpec, summary: dict[str, dict], by_size: dict[int | None, di
     terms = "\n".join(f"* {term}" for term in spec.terms.split("; "))
     return f"""# {NAME}
 
-The default network of vtmr: EfficientNet-Lite0 encoder, clicks injected at stride 4, MLP head with attention and
-mixer, refiner; 3.4 M parameters, 256 x 256 inputs. One file, `{NAME}.onnx`, serves the runtime and `vtmr train --init`.
+The default network of vtmr: EfficientNet-Lite0 encoder, clicks injected at stride 4, MLP head with a mixer, refiner;
+3.2 M parameters, 256 x 256 inputs. One file, `{NAME}.onnx`, serves the runtime and `vtmr train --init`.
 
 sha256 `{sha256}`
 

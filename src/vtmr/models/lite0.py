@@ -1,11 +1,10 @@
-"""`lite0`, the default: EfficientNet-Lite0, clicks at stride 4, head with attention and mixer, FocalClick's refiner."""
+"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, MLP head with a mixer, FocalClick's refiner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,9 +23,7 @@ from vtmr.spec import ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128
 MIXING_BLOCKS = 4
-ATTENTION_BLOCKS = 2
-ATTENTION_HEADS = 4
-MIXER, ATTENTION = "head.mixer.", "head.attention."  # their weights' names begin so; files from before lack them
+MIXER = "head.mixer."  # its weights' names begin so
 DROPOUT = 0.1
 SPEC = ModelSpec(
     model="lite0",
@@ -83,76 +80,18 @@ class Mixer(nn.Module):
         return added
 
 
-def upsampled_onto(fine: Tensor, coarse: Tensor) -> Tensor:
-    """The sum of two maps at the resolution of the first."""
-    return fine + F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False)
-
-
-class AttentionBlock(nn.Module):
-    """Self-attention whose queries and keys are half as wide as its values, added to its input; then a mixing block.
-
-    In convolutions of 1x1 with BatchNorm: runtimes keep them in their own layout, in which tokens and LayerNorm aren't.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.query, self.key = (self._projected(width, width // 2) for _ in range(2))
-        self.value, self.out = (self._projected(width, width) for _ in range(2))
-        self.mix = MixingBlock(width)
-
-    @staticmethod
-    def _projected(inputs: int, outputs: int) -> nn.Sequential:
-        return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape, 0 and above."""
-        source = F.avg_pool2d(x, 2)
-        query, key, value = (
-            part.reshape(x.shape[0], ATTENTION_HEADS, part.shape[1] // ATTENTION_HEADS, -1)
-            for part in (self.query(x), self.key(source), self.value(source))
-        )  # B x heads x channels x cells
-        scale = query.shape[2] ** -0.5
-        likeness = torch.softmax(torch.matmul((query * scale).transpose(2, 3), key), dim=3)
-        attended = torch.matmul(value, likeness.transpose(2, 3)).reshape(x.shape)
-        mixed: Tensor = self.mix(F.relu(x + self.out(attended)))
-        return mixed
-
-
-class GlobalAttention(nn.Module):
-    """The levels from stride 16 on, where every cell sees every other, beside the click maps (docs/decisions/0015).
-
-    It starts as the identity: its answer is added by a 1x1 convolution of zeros.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.guide = nn.Conv2d(3, width, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-        self.blocks = nn.Sequential(*(AttentionBlock(width) for _ in range(ATTENTION_BLOCKS)))
-        self.out = nn.Conv2d(width, width, 1, bias=False)
-        nn.init.zeros_(self.out.weight)
-
-    def forward(self, x: Tensor, maps: Tensor) -> Tensor:
-        """x: B x width x S/16 x S/16, as is the result; maps: B x 3 x S x S, the clicks' and previous mask's."""
-        seen = self.blocks(F.relu(self.norm(x + self.guide(F.avg_pool2d(maps, 16)))))
-        added: Tensor = x + self.out(seen)
-        return added
-
-
 class MlpHead(nn.Module):
-    """SegFormer's MLP head (facts.md §A.3) in factored form, with attention, a mixer and one separable unit.
+    """SegFormer's MLP head (facts.md §A.3) in factored form, with a mixer at stride 8 and one separable unit.
 
     Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its BatchNorm, and so is
     upsampling: the sum of one 1x1 convolution per level, each at its own resolution, is the same function at a tenth
-    of the cost. The deeper levels meet at strides 16 and 8, where attention and mixer add what they see, and are
-    upsampled from there together.
+    of the cost. The deeper levels meet at stride 8 and are upsampled from there together.
     """
 
-    def __init__(self, levels: tuple[int, int, int, int], width: int) -> None:
+    def __init__(self, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(nn.Conv2d(channels, width, 1, bias=False) for channels in levels)
         self.norm = nn.BatchNorm2d(width)
-        self.attention = GlobalAttention(width)
         self.mixer = Mixer(width)
         self.mix = SeparableUnit(width)
         self.dropout = nn.Dropout2d(DROPOUT)
@@ -160,10 +99,11 @@ class MlpHead(nn.Module):
 
     def forward(self, levels: tuple[Tensor, ...], maps: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B x 1 x h x w and features B x width x h x w at the resolution of level 0; maps: B x 3 x 4h x 4w."""
-        at4, at8, at16, at32 = (project(x) for project, x in zip(self.levels, levels, strict=True))
-        total = self.attention(upsampled_onto(at16, at32), maps)
-        total = self.mixer(upsampled_onto(at8, total), maps)
-        total = upsampled_onto(at4, total)
+        fine, total, *deeper = (project(x) for project, x in zip(self.levels, levels, strict=True))
+        for x in deeper:
+            total = total + F.interpolate(x, size=total.shape[2:], mode="bilinear", align_corners=False)
+        total = self.mixer(total, maps)
+        total = fine + F.interpolate(total, size=fine.shape[2:], mode="bilinear", align_corners=False)
         features = self.dropout(self.mix(F.relu(self.norm(total))))
         return self.logits(features), features
 
@@ -190,9 +130,10 @@ class Lite0(InteractiveNetwork):
         return self.spec
 
     def completed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """See the base class. Files of before the mixer or the attention get one, which starts as the identity."""
-        lacking = tuple(part for part in (MIXER, ATTENTION) if not any(name.startswith(part) for name in state))
-        return {**{name: value for name, value in self.state_dict().items() if name.startswith(lacking)}, **state}
+        """See the base class. Files of before the mixer get one, which starts as the identity."""
+        if any(name.startswith(MIXER) for name in state):
+            return state
+        return {**{name: value for name, value in self.state_dict().items() if name.startswith(MIXER)}, **state}
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
         """See the base class."""

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from vtmr.errors import ConfigError
 from vtmr.models import build
-from vtmr.models.lite0 import ATTENTION, HEAD_WIDTH, MIXER, AttentionBlock, GlobalAttention, Lite0, Mixer, MlpHead
+from vtmr.models.lite0 import HEAD_WIDTH, MIXER, Lite0, Mixer, MlpHead
 from vtmr.models.torch_network import TorchNetwork
 
 
@@ -64,8 +64,8 @@ def test_samples_of_a_batch_do_not_mix(network: Lite0) -> None:
 
 @torch.no_grad()
 def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
-    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; the deeper levels are
-    upsampled by way of the strides between, while attention and mixer are new and the identity.
+    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; at stride 8 the deeper
+    levels, whose sum is then upsampled, while the mixer is new and the identity.
 
     A projection p and the mixing weights m of its quarter make the factored level's weights m p.
     """
@@ -87,18 +87,14 @@ def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
     def upsampled(x: Tensor, side: int) -> Tensor:
         return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
-    projected = [projection(x) for projection, x in zip(projections, levels, strict=True)]
-    for i in range(len(projected)):
-        for _ in range(i):
-            projected[i] = upsampled(projected[i], 2 * projected[i].shape[3])
-    features = head.mix(F.relu(head.norm(mixing(torch.cat(projected, dim=1)))))
+    fine, *deeper = (projection(x) for projection, x in zip(projections, levels, strict=True))
+    deeper = [upsampled(upsampled(x, size // 2), size) for x in deeper]
+    features = head.mix(F.relu(head.norm(mixing(torch.cat([fine, *deeper], dim=1)))))
     found_logits, found_features = head(levels, maps)
     torch.testing.assert_close(found_features, features)
     torch.testing.assert_close(found_logits, head.logits(features))
-    for part in (head.attention, head.mixer):
-        part.out.weight.normal_()
-        assert not torch.allclose(head(levels, maps)[1], features)
-        part.out.weight.zero_()
+    head.mixer.out.weight.normal_()
+    assert not torch.allclose(head(levels, maps)[1], features)
 
 
 @torch.no_grad()
@@ -116,54 +112,13 @@ def test_the_mixer_sees_the_clicks_and_reaches_far() -> None:
 
 
 @torch.no_grad()
-def test_attention_is_that_of_its_formula() -> None:
-    """softmax(q k / sqrt(d)) v in each head, keys and values from the means of 2 x 2 cells, added to x and mixed."""
-    torch.manual_seed(4)
-    block = AttentionBlock(16).double().eval()
-    for norm in (module for module in block.modules() if isinstance(module, nn.BatchNorm2d)):
-        norm.running_mean.normal_()
-        norm.running_var.uniform_(0.5, 2)
-    x = torch.randn(2, 16, 6, 4, dtype=torch.float64)
-
-    def by_head(maps: Tensor) -> Tensor:
-        return maps.unflatten(1, (4, -1)).flatten(3).transpose(2, 3)
-
-    source = F.avg_pool2d(x, 2)
-    attended = F.scaled_dot_product_attention(
-        by_head(block.query(x)), by_head(block.key(source)), by_head(block.value(source))
-    )
-    attended = attended.transpose(2, 3).reshape(x.shape)
-    torch.testing.assert_close(block(x), block.mix(F.relu(x + block.out(attended))))
-
-
-@torch.no_grad()
-def test_attention_sees_the_clicks_from_everywhere() -> None:
-    """A click in the first cell changes the last one, far beyond what the blocks' convolutions reach (2 x 2 + 1)."""
-    torch.manual_seed(4)
-    attention = GlobalAttention(16).double().eval()
-    attention.out.weight.normal_()
-    x, maps = torch.randn(1, 16, 12, 12, dtype=torch.float64), torch.zeros(1, 3, 192, 192, dtype=torch.float64)
-    before = attention(x, maps)
-    maps[:, 1, :16, :16] = 1  # the first cell
-    assert (attention(x, maps) != before).any(dim=1).all()
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("lacking", [(ATTENTION,), (MIXER, ATTENTION)], ids=["attention", "mixer and attention"])
-def test_weights_of_before_a_part_get_one_that_changes_nothing(network: Lite0, lacking: tuple[str, ...]) -> None:
-    state = {name: value for name, value in network.state_dict().items() if not name.startswith(lacking)}
+def test_weights_of_before_the_mixer_get_one_that_changes_nothing(network: Lite0) -> None:
+    state = {name: value for name, value in network.state_dict().items() if not name.startswith(MIXER)}
     older = build("lite0").eval()
     older.load_state_dict(older.completed(state))
     torch.testing.assert_close(older.coarse(*inputs()), network.coarse(*inputs()))
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("part", [ATTENTION, MIXER])
-def test_weights_that_lack_some_of_a_part_are_damaged(network: Lite0, part: str) -> None:
-    state = network.state_dict()
-    damaged = {name: value for name, value in state.items() if not name.startswith(part)}
-    damaged[f"{part}out.weight"] = state[f"{part}out.weight"]
-    assert network.completed(damaged).keys() == damaged.keys()
+    half = {**state, f"{MIXER}out.weight": network.head.mixer.out.weight}
+    assert older.completed(half) is half  # a file that lacks only some of it is damaged
 
 
 def test_early_parameters_are_those_that_early_uses(network: Lite0) -> None:
