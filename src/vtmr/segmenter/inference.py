@@ -19,7 +19,7 @@ from vtmr.segmenter import focalclick, ritm
 from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.zoomed import blended, zoom_guidance
-from vtmr.spec import ZoomSchedule
+from vtmr.spec import ModelSpec, ZoomSchedule
 from vtmr.types import Click, Event, FloatMap, Image, MaskEdit, Network, active_clicks
 from vtmr.zoom import Warp, warp_towards
 
@@ -89,16 +89,15 @@ class Segmenter:
         outlook = (region.intersection(whole) if region else None) or whole
         target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
         frame = Frame(target, spec.input_size, spec.input_size)
-        threshold_logit = math.log(spec.threshold / (1 - spec.threshold))
+        threshold_logit = logit_of(spec.threshold)
 
         prev_prob = previous_probability(previous, mask, frame)
-        coarse_logits, features = self._coarse(scene, frame, prev_prob, clicks)
-        if mask is None:
-            closer = closer_box(coarse_logits > threshold_logit, clicks, frame, spec.target_ratio)
-            if closer is not None and closer.area < spec.second_look * target.area:
-                first, target = LogitLayer.of(target, coarse_logits), closer
-                frame = Frame(target, spec.input_size, spec.input_size)
-                coarse_logits, features = self._coarse(scene, frame, sigmoid(logits_on((first,), frame)), clicks)
+        coarse_logits, features = self.coarse(scene, frame, prev_prob, clicks)
+        again = second_look(spec, coarse_logits, clicks, frame) if mask is None else None
+        if again is not None:
+            frame, first_prob = again
+            target = frame.box
+            coarse_logits, features = self.coarse(scene, frame, first_prob, clicks)
 
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
         new_mask, prev_mask = coarse_logits > threshold_logit, prev_prob > spec.threshold
@@ -116,7 +115,7 @@ class Segmenter:
         layers = overlaid(base, refined)
         return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), added)
 
-    def _coarse(
+    def coarse(
         self, scene: Pyramid, frame: Frame, prev_prob: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
         """Coarse logits S x S of the frame's box, and the features that the refining pass takes."""
@@ -154,6 +153,25 @@ class Segmenter:
         patch = crop_resized(scene, focus, size)
         patch_clicks = clicks_on(Frame(focus, size, size), clicks)
         return self.network.refine(patch, patch_clicks, coarse_logits, features, frame.box_to_grid(focus))
+
+
+def logit_of(probability: float) -> float:
+    """The logit of a probability between 0 and 1."""
+    return math.log(probability / (1 - probability))
+
+
+def second_look(
+    spec: ModelSpec, logits: FloatMap, clicks: Sequence[Click], frame: Frame
+) -> tuple[Frame, FloatMap] | None:
+    """Where a first answer is made anew, and what is told of it there: its own target crop and its probability.
+
+    logits: that answer's, on the frame's grid. None where that crop isn't much closer (docs/decisions/0011).
+    """
+    closer = closer_box(logits > logit_of(spec.threshold), clicks, frame, spec.target_ratio)
+    if closer is None or closer.area >= spec.second_look * frame.box.area:
+        return None
+    near = Frame(closer, frame.width, frame.height)
+    return near, sigmoid(logits_on((LogitLayer.of(frame.box, logits),), near))
 
 
 def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]:

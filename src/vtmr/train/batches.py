@@ -16,6 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,14 +26,15 @@ import torch
 from torch import Tensor
 
 from vtmr import inputs
-from vtmr.errors import DataError, VtmrError
+from vtmr.errors import ConfigError, DataError, VtmrError
 from vtmr.masks import Mask
+from vtmr.train.played import Player
 from vtmr.train.recipe import Recipe
 from vtmr.train.sampling import Sample, Sampler
 from vtmr.types import Click
 
 AHEAD = 4  # parts that each worker is asked for before they are needed
-SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM = 1, 2, 3  # keeps the generators of samples, steps and later clicks apart
+SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM, PLAY_STREAM = 1, 2, 3, 4  # keeps the generators apart
 
 
 def step_rng(seed: int, step: int) -> np.random.Generator:
@@ -51,7 +53,7 @@ class Batch:
 
     gt, patch_gt: int8 B x 1 x S x S, as the losses want them: 1 object, 0 background, -1 ignored.
     positions: where each sample stands among the `whole` of its step. unreadable: what kept files from being read, in
-    whose place others were drawn.
+    whose place others were drawn. prev_mask: float32 B x 1 x S x S, of a step whose samples are played.
     """
 
     image: Tensor
@@ -66,6 +68,7 @@ class Batch:
     positions: tuple[int, ...]
     whole: int
     unreadable: tuple[str, ...] = ()
+    prev_mask: Tensor | None = None
 
     def refined(self, share: int) -> int:
         """How many samples, the first ones, are among the first `share` of the whole step."""
@@ -74,7 +77,8 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """With its tensors on that device."""
         names = ("image", "gt", "patch", "patch_gt", "patch_edge", "focus")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        prev_mask = None if self.prev_mask is None else self.prev_mask.to(device)
+        return replace(self, prev_mask=prev_mask, **{name: getattr(self, name).to(device) for name in names})
 
 
 class Parts:
@@ -84,13 +88,28 @@ class Parts:
     worker's traceback in it.
     """
 
-    def __init__(self, recipe: Recipe, root: Path, size: int, first: int, rank: int, processes: int) -> None:
+    def __init__(
+        self, recipe: Recipe, root: Path, size: int, first: int, rank: int, processes: int, player: Path | None = None
+    ) -> None:
+        """player: the model file whose answers played samples follow; needed where the recipe has any."""
         self.sampler = Sampler(recipe, root, size)
-        self.recipe = recipe
+        self.recipe, self.size, self.player_file = recipe, size, player
         self.first, self.rank, self.processes = first, rank, processes
 
     def __len__(self) -> int:
         return (self.recipe.steps - self.first) * self.recipe.compute.accumulate
+
+    @cached_property
+    def player(self) -> Player:
+        """Opened where it is first used: in a worker, as its threads wouldn't outlive the fork."""
+        if self.player_file is None:
+            raise ConfigError("The recipe has clicks.played_share, but no model to play with was given.")
+        return Player(self.player_file, self.recipe.clicks, self.size)
+
+    def played(self, step: int) -> bool:
+        """Whether the samples of a step are played."""
+        share = self.recipe.clicks.played_share
+        return share > 0 and np.random.default_rng((self.recipe.seed, PLAY_STREAM, step)).random() < share
 
     def __getitem__(self, index: int) -> Batch | VtmrError:
         later, turn = divmod(index, self.recipe.compute.accumulate)
@@ -104,10 +123,11 @@ class Parts:
         started = time.thread_time()
         parts = self.processes * self.recipe.compute.accumulate
         positions = range(turn * self.processes + self.rank, self.recipe.batch, parts)
-        samples = [
-            self.sampler.draw(np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i)))
-            for i in positions
-        ]
+        player = self.player if self.played(step) else None
+        rngs = (
+            np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i)) for i in positions
+        )
+        samples = [self.sampler.draw(rng, player) for rng in rngs]
         return collate(samples, started, positions, self.recipe.batch)
 
 
@@ -125,6 +145,7 @@ def collate(
     def labels(objects: Sequence[Mask], ignored: Sequence[Mask]) -> Tensor:
         return masks(objects).to(torch.int8).masked_fill(masks(ignored), -1)
 
+    prev_masks = [s.prev_mask for s in samples if s.prev_mask is not None]  # of all or of none
     return Batch(
         image=images([s.image for s in samples]),
         gt=labels([s.gt_mask for s in samples], [s.ignore_mask for s in samples]),
@@ -138,17 +159,18 @@ def collate(
         positions=tuple(range(len(samples)) if positions is None else positions),
         whole=len(samples) if whole is None else whole,
         unreadable=tuple(message for s in samples for message in s.unreadable),
+        prev_mask=torch.from_numpy(np.stack(prev_masks))[:, None] if prev_masks else None,
     )
 
 
 def batches(
-    recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, processes: int = 1
+    recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, processes: int = 1, player: Path | None = None
 ) -> Generator[Batch, None, None]:
     """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time until it is closed.
 
-    Raises DataError, at once or from the iterator.
+    player: see Parts. Raises DataError, at once or from the iterator.
     """
-    parts = Parts(recipe, root, size, first, rank, processes)
+    parts = Parts(recipe, root, size, first, rank, processes, player)
     if not recipe.data.workers:
         return sound(parts[i] for i in range(len(parts)))
     # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of the loader's locks.

@@ -21,9 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
-from vtmr.atomic import append, make_folder
+from vtmr.atomic import append, make_folder, write_atomically
 from vtmr.errors import CheckpointError, ConfigError, DataError, VtmrError
 from vtmr.models import build
+from vtmr.models.export import model_bytes
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.paths import exists
@@ -40,7 +41,7 @@ from vtmr.train.plots import plot_losses
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import FIGURES, TrainingStep
 
-LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
+LOG, CURVE, SCORES, PLAYER = "log.jsonl", "loss.png", "validation.jsonl", "player.onnx"
 LOG_STEPS = 20
 UNREADABLE_SHARE, SAMPLES_TO_JUDGE = 0.01, 1000
 TERMS_LICENCE = "as the terms of the training data allow"
@@ -179,12 +180,21 @@ class Training:
             self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
         self.first = self.progress
         size = recipe.input_size or self.spec.input_size
-        self.data = batches(recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size)
+        player = self.player(resume) if recipe.clicks.played_share else None
+        self.data = batches(recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, player)
         writes = fabric.is_global_zero
         self.journal = Journal(out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes)
         self.clock = Clock()
         self.losses_of = TrainingStep(self.network, recipe, self.clock)
         self.saved_step = self.first.step
+
+    def player(self, resume: bool) -> Path:
+        """The model file of the weights that the run started from. Every process writes it, all of them the same."""
+        file = self.out / PLAYER
+        if not resume:
+            make_folder(self.out)
+            write_atomically(file, model_bytes(self.network, self.spec))
+        return file
 
     def run(self) -> Outcome:
         """All steps that are left, a checkpoint every few minutes and at the end."""

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel
@@ -154,6 +156,8 @@ class ClickRecipe:
     centred: whether the first is near the object's centre; RITM's may be anywhere on it.
     deepest_share: share of the clicks that are where the object, or the error, is deepest, as the benchmark's robot
     clicks and careful users try to; the others are drawn from its inner part.
+    played_share: share of the training steps whose samples are played as inference plays them (train/played.py) by the
+    weights that the run starts from, each to a number of further clicks of its own: the target crop follows the answer.
     """
 
     init_clicks: str = "multi"
@@ -161,15 +165,23 @@ class ClickRecipe:
     first_share: float = 0.0
     centred: bool = True
     deepest_share: float = 0.0
+    played_share: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, share in (("first_share", self.first_share), ("deepest_share", self.deepest_share)):
+        for name in ("first_share", "deepest_share", "played_share"):
+            share = getattr(self, name)
             require(0 <= share <= 1, f"clicks.{name} is {share}: expected 0 to 1.")
         require(
             self.init_clicks in INIT_CLICKS,
             f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",
         )
         require(self.max_steps >= 0, f"clicks.max_steps is {self.max_steps}: expected 0 or more.")
+
+    def further_clicks(self, rng: np.random.Generator) -> int:
+        """K, rounds of prediction and click after the first. No number is drawn where there is nothing to decide."""
+        if self.first_share and rng.random() < self.first_share:
+            return 0
+        return int(rng.integers(self.max_steps + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +358,11 @@ class Recipe:
             self.maskmatch is None or not self.compute.sync_batch_norm,
             "compute.sync_batch_norm and maskmatch exclude each other: a process without a sample to match would leave "
             "the others waiting for its statistics.",
+        )
+        require(
+            not self.clicks.played_share or (self.maskmatch is None and not self.augment.zoom_share),
+            "clicks.played_share excludes maskmatch, whose chains begin without a mask, and augment.zoom_share: "
+            "played samples are neither.",
         )
 
     @property

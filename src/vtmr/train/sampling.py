@@ -26,9 +26,10 @@ from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import crop_resized
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
+from vtmr.train.played import Player
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
 from vtmr.train.refiner_targets import draw_focus_box, edge_band
-from vtmr.types import Click, Image
+from vtmr.types import Click, FloatMap, Image
 from vtmr.zoom import Warp, warp_towards
 
 ATTEMPTS = 200
@@ -45,7 +46,8 @@ class Sample:
     image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
     the image's grid; clicks: initial ones in that grid. Of a zoomed sample all of this is in the zoomed grid.
     ignore_mask, patch_ignore: bool S x S, what no loss counts. unreadable: what was drawn before and couldn't be read,
-    as sentences.
+    as sentences. prev_mask: of a played sample, float32 S x S, what the network is told of the last answer; its clicks
+    are all that there are.
     """
 
     image: Image
@@ -58,6 +60,7 @@ class Sample:
     ignore_mask: Mask
     patch_ignore: Mask
     unreadable: tuple[str, ...] = ()
+    prev_mask: FloatMap | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class Sampler:
         counts = np.array([len(s.stems) for s in self.donors], np.float64) ** 0.5
         self.donor_shares = counts / counts.sum() if len(counts) else counts
 
-    def draw(self, rng: Rng) -> Sample:
-        """One sample; what can't be read is noted and the next draw takes its place.
+    def draw(self, rng: Rng, player: Player | None = None) -> Sample:
+        """One sample, played if there is a player; what can't be read is noted and the next draw takes its place.
 
         Raises DataError when ATTEMPTS draws give no usable object, or when more than UNREADABLE_DRAWS can't be read.
         """
@@ -141,7 +144,7 @@ class Sampler:
                 if len(unreadable) > UNREADABLE_DRAWS:
                     raise DataError(f"{len(unreadable)} draws for one sample couldn't be read: {error}") from error
                 continue
-            sample = self.crop(labelled, rng) if labelled is not None else None
+            sample = self.crop(labelled, rng, player) if labelled is not None else None
             if sample is not None:
                 return replace(sample, unreadable=tuple(unreadable))
         raise DataError(
@@ -193,20 +196,30 @@ class Sampler:
         others = np.any([mask for i, mask in enumerate(masks) if i != wanted] or [np.zeros_like(masks[0])], axis=0)
         return Labelled(image, masks[wanted], others)
 
-    def crop(self, labelled: Labelled, rng: Rng) -> Sample | None:
-        """Colours, flip and crop; None when the object's part in the crop is too small or too large."""
+    def crop(self, labelled: Labelled, rng: Rng, player: Player | None = None) -> Sample | None:
+        """Colours, flip and crop: the one drawn, or the one that a play which begins there leads to.
+
+        None when the object's part in the crop is too small or too large.
+        """
         if not labelled.target.any():
             return None
         augment, size = self.recipe.augment, self.size
         labelled = flipped(labelled) if rng.random() < augment.flip else labelled
         labelled = replace(labelled, image=jittered(labelled.image, augment.colour, rng))
         labelled, box = draw_crop(labelled, augment, size, rng)
+        shown = None
+        if player is not None:
+            if not labelled.target[box.slices].any():
+                return None
+            shown = player.shown(labelled.image, labelled.target, box, rng)
+            box = shown.frame.box
         gt_mask = resample_mask(labelled.target, box, size)
         grid: Frame | Warp = Frame(box, size, size)
         if augment.zoom_share and rng.random() < augment.zoom_share:
             grid = warp_towards(gt_mask, box, size, augment.zoom_kernel)
             gt_mask = mask_on(grid, labelled.target)
-        if not self.recipe.data.min_object_px <= gt_mask.sum() <= MAX_AREA_SHARE * gt_mask.size:
+        most = MAX_AREA_SHARE if shown is None else 1.0  # a crop that follows too small an answer lies in the object
+        if not self.recipe.data.min_object_px <= gt_mask.sum() <= most * gt_mask.size:
             return None
         focus = grid.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
         low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
@@ -216,6 +229,11 @@ class Sampler:
         single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
         others = mask_on(grid, labelled.others)
         second = None if labelled.second is None else mask_on(grid, labelled.second)
+        clicks = (
+            shown.clicks
+            if shown
+            else initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)
+        )
         nothing, rim = np.zeros_like(gt_mask), labelled.rim
         return Sample(
             image=image_on(grid, labelled.image),
@@ -224,9 +242,10 @@ class Sampler:
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=grid.box_to_grid(focus_box),
-            clicks=tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)),
+            clicks=tuple(clicks),
             ignore_mask=nothing if rim is None else mask_on(grid, rim),
             patch_ignore=nothing if rim is None else mask_on(grid, rim, focus_box),
+            prev_mask=shown.prev_mask if shown else None,
         )
 
 

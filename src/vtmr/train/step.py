@@ -93,7 +93,7 @@ class TrainingStep:
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
         torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])  # dropout: the parts' are not the same
         matching = self.matching(rng)
-        steps = self.further_clicks(rng)
+        steps = 0 if batch.prev_mask is not None else recipe.clicks.further_clicks(rng)
         image = normalised(batch.image, self.spec.coarse_normalisation)
         with self.clock.part("chains"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
@@ -121,13 +121,6 @@ class TrainingStep:
             gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
         return Losses(coarse, refined, edge, overlap, match, gate)
 
-    def further_clicks(self, rng: Rng) -> int:
-        """K, this step's rounds of prediction and click. No number is drawn where there is nothing to decide."""
-        clicks = self.recipe.clicks
-        if clicks.first_share and rng.random() < clicks.first_share:
-            return 0
-        return int(rng.integers(clicks.max_steps + 1))
-
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
         """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
         recipe = self.recipe.maskmatch
@@ -141,7 +134,8 @@ class TrainingStep:
     ) -> tuple[Tensor, Chain, SecondChain | None]:
         """Features at stride 4, and what the passes that learn are fed: after K = `steps` further clicks.
 
-        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there.
+        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there. A played
+        batch has its mask and clicks already.
         """
         if self.passes is None:
             self.passes = chain_passes(self.network, self.recipe, image.device)
@@ -149,6 +143,8 @@ class TrainingStep:
         passes.refresh()
         c1 = passes.early(image)
         chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device, self.recipe.clicks.deepest_share)
+        if batch.prev_mask is not None:
+            chain = replace(chain, prev_mask=batch.prev_mask)
         if matching is not None:
             chain = self.advanced(passes, c1, chain, 1)
         first_mask = chain.prev_mask

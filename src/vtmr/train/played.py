@@ -1,0 +1,71 @@
+"""Objects played as inference plays them, so that the network learns from what it will be shown.
+
+A click chain stays in one crop that holds the whole object. At inference the target crop follows the answer, cuts the
+object where the answer is too small, and a first answer to a small object is made anew in its own crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vtmr.focus import target_box
+from vtmr.geometry import Box, Frame
+from vtmr.loading import load
+from vtmr.masks import Mask
+from vtmr.segmenter.inference import clicks_on, previous_probability, second_look
+from vtmr.segmenter.layers import LayeredPrediction
+from vtmr.spec import ZoomSchedule
+from vtmr.train.clicks import Rng, corrective_click, first_click
+from vtmr.train.recipe import ClickRecipe
+from vtmr.types import Click, FloatMap, Image
+
+SECOND_LOOK_SHARE = 0.5  # of the first clicks at which inference looks again
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a coarse pass is shown: prev_mask, float32 S x S, and clicks are on the frame's grid."""
+
+    frame: Frame
+    prev_mask: FloatMap
+    clicks: tuple[Click, ...]
+
+
+class Player:
+    """The pipeline of inference with the weights of a model file, and the simulated user of the click chains."""
+
+    def __init__(self, model: Path, recipe: ClickRecipe, size: int) -> None:
+        """size: side of the grids. Raises CheckpointError."""
+        self.segmenter = load(model, threads=1, input_size=size).with_zoom(ZoomSchedule(schedule="off"))
+        self.recipe = recipe
+
+    def shown(self, image: Image, target: Mask, region: Box, rng: Rng) -> Shown:
+        """What the pass after some clicks, as many as the recipe draws, is shown of an object.
+
+        target: bool H x W; region: what the first pass is shown, with a part of the target in it.
+        """
+        segmenter, deepest = self.segmenter, self.recipe.deepest_share
+        scene = segmenter.prepare(image)
+        first = first_click(target[region.slices], rng, self.recipe.centred, deepest)
+        clicks = [Click(first.x + region.x0, first.y + region.y0, True)]
+        answer: LayeredPrediction | None = None
+        mask: Mask | None = None
+        for _ in range(self.recipe.further_clicks(rng)):
+            predicted = segmenter.predict(scene, clicks, answer, mask, region)
+            assert isinstance(predicted, LayeredPrediction)  # the recipes' networks have the house's pipeline
+            answer, mask = predicted, predicted.render()
+            click = corrective_click(mask.astype(np.float32), target, rng, deepest)
+            if click is None:
+                break
+            clicks.append(click)
+        size = segmenter.spec.input_size
+        box = region if mask is None else target_box(mask, clicks, segmenter.spec.target_ratio, region)
+        frame = Frame(box, size, size)
+        prev_mask = previous_probability(answer, mask, frame)
+        if mask is None and rng.random() < SECOND_LOOK_SHARE:
+            logits, _ = segmenter.coarse(scene, frame, prev_mask, clicks)
+            frame, prev_mask = second_look(segmenter.spec, logits, clicks, frame) or (frame, prev_mask)
+        return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))
