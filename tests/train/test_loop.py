@@ -296,6 +296,23 @@ class TestInterruptions:
         assert_same_run(out, whole)
 
     @pytest.mark.slow
+    def test_a_run_is_played_by_the_weights_that_it_started_from(
+        self, recipe: Path, tmp_path: Path, unplotted: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the same ones after it was resumed, and so it ends as an uninterrupted one."""
+        played = ("clicks.played_share=0.7",)
+        start, _ = initial_network(load_recipe(recipe), None)
+        run(recipe, tmp_path / "whole", overrides=played)
+        player, _ = restore(tmp_path / "whole" / "player.onnx")
+        for name, value in start.state_dict().items():
+            assert torch.equal(player.state_dict()[name], value), name
+        at_step(1, ctrl_c, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, tmp_path / "parts", overrides=played)
+        run(recipe, tmp_path / "parts", resume=True, overrides=played)
+        assert_same_run(tmp_path / "parts", tmp_path / "whole")
+
+    @pytest.mark.slow
     def test_resume_after_a_crash_goes_on_from_the_last_checkpoint(
         self, recipe: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

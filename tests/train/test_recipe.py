@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from shapes import RECIPE
 
 from vtmr.errors import ConfigError
-from vtmr.train.recipe import Recipe, load_recipe, parse_override
+from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe, parse_override
 
 
 def load(tmp_path: Path, text: str = RECIPE, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -106,6 +107,7 @@ def test_overrides(tmp_path: Path) -> None:
         ("clicks.first_share=-0.5", "clicks.first_share is -0.5"),
         ("clicks.deepest_share=2", "clicks.deepest_share is 2.0: expected 0 to 1"),
         ("clicks.deepest_share=-0.1", "clicks.deepest_share is -0.1"),
+        ("clicks.played_share=1.1", "clicks.played_share is 1.1: expected 0 to 1"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
         ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
         ("data.sources=[{reader='duts', path='a', weight=1, rim_px=-1}]", "'a' has rim_px -1: expected 0 to 10 pixels"),
@@ -144,6 +146,24 @@ def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Pa
     """docs/decisions/0005: the second chain is led where it counts only."""
     with pytest.raises(ConfigError, match=r"compute\.sync_batch_norm and maskmatch exclude each other"):
         load(tmp_path, overrides=("compute.sync_batch_norm=true", "maskmatch={}"))
+
+
+@pytest.mark.parametrize("other", ["maskmatch={}", "augment.zoom_share=0.5"])
+def test_played_samples_are_neither_matched_nor_zoomed(tmp_path: Path, other: str) -> None:
+    with pytest.raises(ConfigError, match=r"clicks\.played_share excludes maskmatch, .* and augment\.zoom_share"):
+        load(tmp_path, overrides=("clicks.played_share=0.5", other))
+
+
+def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
+    def drawn(share: float) -> list[int]:
+        clicks = ClickRecipe(first_share=share, max_steps=9)
+        return [clicks.further_clicks(np.random.default_rng(number)) for number in range(2000)]
+
+    assert set(drawn(1.0)) == {0}
+    half = drawn(0.5)
+    assert set(half) == set(range(10))
+    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)  # a tenth of the other half are 0, too
+    assert drawn(0.0) == [int(np.random.default_rng(number).integers(10)) for number in range(2000)]
 
 
 def test_pasting_needs_cut_outs(tmp_path: Path) -> None:

@@ -169,18 +169,23 @@ def drawn_passes(recipe: Recipe, step: int) -> int:
     return int(rng.integers(recipe.clicks.max_steps + 1))
 
 
-def test_first_share_is_that_of_steps_without_further_clicks(network: Lite0, recipe: Recipe) -> None:
-    def drawn(share: float) -> list[int]:
-        clicks = replace(recipe.clicks, first_share=share, max_steps=9)
-        step = TrainingStep(network, replace(recipe, clicks=clicks))
-        return [step.further_clicks(step_rng(recipe.seed, number)) for number in range(2000)]
+def test_a_played_batch_is_learnt_from_as_it_was_played(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+    """Its mask and its clicks, without a pass more."""
+    prev_mask = torch.rand(len(batch.clicks), 1, *batch.gt.shape[2:], generator=torch.Generator().manual_seed(0))
+    played, step, learnt_from = replace(batch, prev_mask=prev_mask), TrainingStep(network, recipe), []
+    decode = network.decode
 
-    assert set(drawn(1.0)) == {0}
-    half = drawn(0.5)
-    assert set(half) == set(range(10))
-    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)  # a tenth of the other half are 0, too
-    none = drawn(0.0)
-    assert none == [int(step_rng(recipe.seed, number).integers(10)) for number in range(2000)]
+    def recorded(c1: Any, maps: torch.Tensor) -> Any:
+        learnt_from.append(maps)
+        return decode(c1, maps)
+
+    network.decode = recorded  # type: ignore[method-assign]
+    for number in range(4):
+        step(played, number)
+        (maps,) = learnt_from
+        assert torch.equal(maps[:, :1], prev_mask)
+        assert torch.equal(maps[:, 1:], click_maps(batch.clicks, network.spec.disc_radius, maps.shape[-1]))
+        learnt_from.clear()
 
 
 def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: Recipe, batch: Batch) -> None:

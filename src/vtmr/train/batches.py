@@ -104,7 +104,7 @@ class Parts:
         """Opened where it is first used: in a worker, as its threads wouldn't outlive the fork."""
         if self.player_file is None:
             raise ConfigError("The recipe has clicks.played_share, but no model to play with was given.")
-        return Player(self.player_file, self.recipe.clicks, self.size)
+        return Player.open(self.player_file, self.recipe.clicks, self.size)
 
     def played(self, step: int) -> bool:
         """Whether the samples of a step are played."""

@@ -15,6 +15,7 @@ from vtmr.focus import target_box
 from vtmr.geometry import Box, Frame
 from vtmr.loading import load
 from vtmr.masks import Mask
+from vtmr.segmenter import Segmenter
 from vtmr.segmenter.inference import clicks_on, previous_probability, second_look
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.spec import ZoomSchedule
@@ -34,13 +35,17 @@ class Shown:
     clicks: tuple[Click, ...]
 
 
+@dataclass(frozen=True)
 class Player:
-    """The pipeline of inference with the weights of a model file, and the simulated user of the click chains."""
+    """The pipeline of inference, without zoom, and the simulated user of the click chains."""
 
-    def __init__(self, model: Path, recipe: ClickRecipe, size: int) -> None:
-        """size: side of the grids. Raises CheckpointError."""
-        self.segmenter = load(model, threads=1, input_size=size).with_zoom(ZoomSchedule(schedule="off"))
-        self.recipe = recipe
+    segmenter: Segmenter
+    recipe: ClickRecipe
+
+    @staticmethod
+    def open(model: Path, recipe: ClickRecipe, size: int) -> Player:
+        """With the weights of a model file, on grids of that size. Raises CheckpointError."""
+        return Player(load(model, threads=1, input_size=size).with_zoom(ZoomSchedule(schedule="off")), recipe)
 
     def shown(self, image: Image, target: Mask, region: Box, rng: Rng) -> Shown:
         """What the pass after some clicks, as many as the recipe draws, is shown of an object.

@@ -1,0 +1,157 @@
+"""Played samples: what the network is shown in training is what inference would show it next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fakes import ColourNetwork
+from shapes import write_recipe
+
+from vtmr.errors import ConfigError
+from vtmr.geometry import Box
+from vtmr.models import build
+from vtmr.models.export import model_bytes
+from vtmr.pyramid import crop_resized
+from vtmr.segmenter import Segmenter
+from vtmr.session import Session
+from vtmr.train.batches import Batch, Parts
+from vtmr.train.played import Player, Shown
+from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe
+from vtmr.train.sampling import Labelled, Sampler, resample_mask
+from vtmr.types import Click, FloatMap, Image
+
+SIZE = 64
+CLICKS = ClickRecipe(init_clicks="single", max_steps=4, deepest_share=0.5)
+
+
+class Recorder(ColourNetwork):
+    """Keeps what its coarse passes are shown."""
+
+    def __init__(self) -> None:
+        super().__init__(input_size=SIZE, second_look=0.5)
+        self.shown: list[tuple[Image, FloatMap, tuple[Click, ...]]] = []
+
+    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+        self.shown.append((image, prev_mask, tuple(clicks)))
+        return super().coarse(image, prev_mask, clicks)
+
+
+def scene() -> tuple[Image, np.ndarray]:
+    """A bar of three colours on green: a click gets one of them."""
+    image = np.full((120, 240, 3), (60, 150, 60), np.uint8)
+    for x, colour in ((20, (220, 40, 40)), (90, (40, 40, 220)), (160, (230, 230, 40))):
+        image[45:75, x : x + 70] = colour
+    return image, (image != (60, 150, 60)).any(axis=2)
+
+
+def in_the_image(shown: Shown) -> list[Click]:
+    """The clicks in the image: they are made on the middle of pixels."""
+    points = shown.frame.to_image(np.array([(click.x, click.y) for click in shown.clicks]))
+    pixels = np.floor(points) + 0.5
+    np.testing.assert_allclose(points, pixels, atol=1e-6)
+    return [Click(float(x), float(y), click.positive) for (x, y), click in zip(pixels, shown.clicks, strict=True)]
+
+
+def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
+    image, target = scene()
+    whole, seen = Box.whole(*target.shape), set()
+    for seed in range(40):
+        shown = Player(Segmenter(Recorder()), CLICKS).shown(image, target, whole, np.random.default_rng(seed))
+        network = Recorder()
+        session = Session(Segmenter(network), image)
+        for click in in_the_image(shown):
+            network.shown.clear()
+            session = session.add(click)
+        cut = target[shown.frame.box.slices].sum() < target.sum()
+        again = len(shown.clicks) == 1 and shown.prev_mask.any()
+        crop, prev_mask, clicks = network.shown[-1 if again else 0]
+        np.testing.assert_array_equal(crop_resized(image, shown.frame.box, SIZE), crop)
+        np.testing.assert_allclose(shown.prev_mask, prev_mask, atol=1e-6)
+        assert shown.prev_mask.dtype == np.float32
+        for found, expected in zip(shown.clicks, clicks, strict=True):
+            assert (found.x, found.y) == pytest.approx((expected.x, expected.y))
+            assert found.positive is expected.positive
+        seen.add((len(shown.clicks), cut, again))
+    assert {count for count, _, _ in seen} >= {1, 2, 3}
+    assert (1, True, True) in seen  # a second look, at one of the two colours
+    assert (2, True, False) in seen  # a target crop that cuts the object
+
+
+def test_a_right_answer_is_not_clicked_on() -> None:
+    image = np.full((40, 50, 3), (20, 160, 20), np.uint8)
+    image[5:35, 5:45] = (220, 40, 40)
+    target = image[..., 0] > 100
+    player = Player(Segmenter(Recorder()), replace(CLICKS, max_steps=9))
+    for seed in range(10):
+        shown = player.shown(image, target, Box.whole(40, 50), np.random.default_rng(seed))
+        assert len(shown.clicks) <= 3
+
+
+class Led:
+    """A player that leads to where it is told."""
+
+    def __init__(self, shown: Shown) -> None:
+        self.led_to = shown
+
+    def shown(self, *arguments: Any) -> Shown:
+        return self.led_to
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    overrides = ("clicks.played_share=0.5", "clicks.max_steps=2", "augment.colour=0", "augment.flip=0", "steps=12")
+    return load_recipe(write_recipe(tmp_path), overrides)
+
+
+def test_a_sample_is_of_the_crop_that_its_play_led_to(recipe: Recipe, tmp_path: Path) -> None:
+    image, target = scene()
+    played = Player(Segmenter(Recorder()), CLICKS)
+    sampler = Sampler(recipe, tmp_path / "data", SIZE)
+    for seed in range(10):
+        shown = played.shown(image, target, Box.whole(*target.shape), np.random.default_rng(seed))
+        labelled = Labelled(image, target, np.zeros_like(target))
+        sample = sampler.crop(labelled, np.random.default_rng(0), Led(shown))  # type: ignore[arg-type]
+        assert sample is not None
+        np.testing.assert_array_equal(sample.image, crop_resized(image, shown.frame.box, SIZE))
+        np.testing.assert_array_equal(sample.gt_mask, resample_mask(target, shown.frame.box, SIZE))
+        assert sample.prev_mask is shown.prev_mask
+        assert sample.clicks == shown.clicks
+        x0, y0, x1, y1 = sample.focus
+        assert -1e-6 <= x0 < x1 <= SIZE + 1e-6 and -1e-6 <= y0 < y1 <= SIZE + 1e-6
+
+
+@pytest.fixture
+def model(small: int, tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = build("lite0")
+    (tmp_path / "player.onnx").write_bytes(model_bytes(network, network.spec))
+    return tmp_path / "player.onnx"
+
+
+def made(recipe: Recipe, tmp_path: Path, model: Path | None = None) -> list[Batch]:
+    parts = Parts(recipe, tmp_path / "data", SIZE, 0, 0, 1, model)
+    return [parts.make(step, 0) for step in range(recipe.steps)]
+
+
+def test_whole_steps_are_played_and_the_others_stay_as_they_were(recipe: Recipe, tmp_path: Path, model: Path) -> None:
+    found = made(recipe, tmp_path, model)
+    plain = made(replace(recipe, clicks=replace(recipe.clicks, played_share=0.0)), tmp_path)
+    played = [batch.prev_mask for batch in found if batch.prev_mask is not None]
+    assert 0 < len(played) < len(found)
+    assert all(mask.shape == (2, 1, SIZE, SIZE) and mask.dtype == torch.float32 for mask in played)
+    for batch, before in zip(found, plain, strict=True):
+        assert before.prev_mask is None
+        assert batch.prev_mask is not None or (torch.equal(batch.image, before.image) and batch.clicks == before.clicks)
+    again = made(recipe, tmp_path, model)
+    assert all(torch.equal(a.image, b.image) and a.clicks == b.clicks for a, b in zip(found, again, strict=True))
+
+
+def test_playing_needs_a_model(recipe: Recipe, tmp_path: Path, small: int) -> None:
+    with pytest.raises(ConfigError, match="no model to play with"):
+        made(recipe, tmp_path)
