@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from vtmr.robot import next_click
-from vtmr.train.clicks import MAX_CLICKS, corrective_click, distance_inside, draw_count, initial_clicks
+from vtmr.train.clicks import (
+    MAX_CLICKS,
+    corrective_click,
+    distance_inside,
+    draw_count,
+    further_clicks,
+    initial_clicks,
+)
+from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click
 
 SIZE = 40
@@ -188,3 +196,15 @@ class TestDeepest:
         fresh = rng()
         fresh.integers(len(inner))
         assert one.bit_generator.state == other.bit_generator.state == fresh.bit_generator.state
+
+
+def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
+    def drawn(share: float) -> list[int]:
+        clicks = ClickRecipe(first_share=share, max_steps=9)
+        return [further_clicks(clicks, np.random.default_rng(number)) for number in range(2000)]
+
+    assert set(drawn(1.0)) == {0}
+    half = drawn(0.5)
+    assert set(half) == set(range(10))
+    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)  # a tenth of the other half are 0, too
+    assert drawn(0.0) == [int(np.random.default_rng(number).integers(10)) for number in range(2000)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from shapes import RECIPE
 
 from vtmr.errors import ConfigError
-from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe, parse_override
+from vtmr.train.recipe import Recipe, load_recipe, parse_override
 
 
 def load(tmp_path: Path, text: str = RECIPE, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -152,18 +151,6 @@ def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Pa
 def test_played_samples_are_neither_matched_nor_zoomed(tmp_path: Path, other: str) -> None:
     with pytest.raises(ConfigError, match=r"clicks\.played_share excludes maskmatch, .* and augment\.zoom_share"):
         load(tmp_path, overrides=("clicks.played_share=0.5", other))
-
-
-def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
-    def drawn(share: float) -> list[int]:
-        clicks = ClickRecipe(first_share=share, max_steps=9)
-        return [clicks.further_clicks(np.random.default_rng(number)) for number in range(2000)]
-
-    assert set(drawn(1.0)) == {0}
-    half = drawn(0.5)
-    assert set(half) == set(range(10))
-    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)  # a tenth of the other half are 0, too
-    assert drawn(0.0) == [int(np.random.default_rng(number).integers(10)) for number in range(2000)]
 
 
 def test_pasting_needs_cut_outs(tmp_path: Path) -> None:

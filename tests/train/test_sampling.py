@@ -26,9 +26,8 @@ from vtmr.train.sampling import (
     draw_crop,
     flipped,
     jittered,
-    rim_of,
-    single_component,
 )
+from vtmr.train.targets import rim_of, single_component
 
 HEIGHT, WIDTH, SIZE = 120, 160, 64
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.masks import Mask
+from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click
 
 Rng = np.random.Generator
@@ -93,6 +94,13 @@ def initial_clicks(
             if places[place].any():
                 clicks.append(random_pixel(places[place], rng, positive=False))
     return clicks
+
+
+def further_clicks(recipe: ClickRecipe, rng: Rng) -> int:
+    """K, rounds of prediction and click after the first ones. No number is drawn where there is nothing to decide."""
+    if recipe.first_share and rng.random() < recipe.first_share:
+        return 0
+    return int(rng.integers(recipe.max_steps + 1))
 
 
 def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng, deepest_share: float = 0.0) -> Click | None:

@@ -19,7 +19,7 @@ from vtmr.segmenter import Segmenter
 from vtmr.segmenter.inference import clicks_on, previous_probability, second_look
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.spec import ZoomSchedule
-from vtmr.train.clicks import Rng, corrective_click, first_click
+from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
 from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click, FloatMap, Image
 
@@ -58,7 +58,7 @@ class Player:
         clicks = [Click(first.x + region.x0, first.y + region.y0, True)]
         answer: LayeredPrediction | None = None
         mask: Mask | None = None
-        for _ in range(self.recipe.further_clicks(rng)):
+        for _ in range(further_clicks(self.recipe, rng)):
             predicted = segmenter.predict(scene, clicks, answer, mask, region)
             assert isinstance(predicted, LayeredPrediction)  # the recipes' networks have the house's pipeline
             answer, mask = predicted, predicted.render()

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel
@@ -176,12 +174,6 @@ class ClickRecipe:
             f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",
         )
         require(self.max_steps >= 0, f"clicks.max_steps is {self.max_steps}: expected 0 or more.")
-
-    def further_clicks(self, rng: np.random.Generator) -> int:
-        """K, rounds of prediction and click after the first. No number is drawn where there is nothing to decide."""
-        if self.first_share and rng.random() < self.first_share:
-            return 0
-        return int(rng.integers(self.max_steps + 1))
 
 
 @dataclass(frozen=True, slots=True)

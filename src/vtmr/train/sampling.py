@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 
 import cv2
@@ -29,6 +28,7 @@ from vtmr.train.compose import CutOut, composed
 from vtmr.train.played import Player
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
 from vtmr.train.refiner_targets import draw_focus_box, edge_band
+from vtmr.train.targets import rim_of, single_component
 from vtmr.types import Click, FloatMap, Image
 from vtmr.zoom import Warp, warp_towards
 
@@ -315,29 +315,6 @@ def jittered(image: Image, share: float, rng: Rng) -> Image:
         return image
     table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table.reshape(1, 256, 3)), np.uint8)
-
-
-def single_component(mask: Mask, rng: Rng) -> Mask:
-    """One of the components that make up at least a tenth of the mask."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= 0.1 * mask.sum()]
-    return np.asarray(labels == large[int(rng.integers(len(large)))]) if large else mask
-
-
-def rim_of(mask: Mask, px: float) -> Mask:
-    """The pixels up to px away from the other side of a mask's outline; of the image's border nothing, bool H x W."""
-    rim = np.zeros_like(mask)
-    box = bounding_box(mask)
-    if box is None:
-        return rim
-    room = ceil(px) + 1
-    wide = Box(box.x0 - room, box.y0 - room, box.x1 + room, box.y1 + room).intersection(Box.whole(*mask.shape)) or box
-    near = mask[wide.slices].view(np.uint8)
-    if near.all():
-        return rim
-    inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (near, 1 - near))
-    rim[wide.slices] = np.maximum(inside, outside) <= px
-    return rim
 
 
 def vary_part(source: LabelSource, stem: str, ids: Sequence[str], target: Mask, rng: Rng) -> tuple[Mask, Mask]:

@@ -16,7 +16,7 @@ from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, click_rngs, step_rng
 from vtmr.train.chain import Chain
 from vtmr.train.chain_passes import ChainPasses, chain_passes
-from vtmr.train.clicks import Rng
+from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.clock import Clock
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
@@ -93,7 +93,7 @@ class TrainingStep:
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
         torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])  # dropout: the parts' are not the same
         matching = self.matching(rng)
-        steps = 0 if batch.prev_mask is not None else recipe.clicks.further_clicks(rng)
+        steps = 0 if batch.prev_mask is not None else further_clicks(recipe.clicks, rng)
         image = normalised(batch.image, self.spec.coarse_normalisation)
         with self.clock.part("chains"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
