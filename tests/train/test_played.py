@@ -152,6 +152,15 @@ def test_whole_steps_are_played_and_the_others_stay_as_they_were(recipe: Recipe,
     assert all(torch.equal(a.image, b.image) and a.clicks == b.clicks for a, b in zip(found, again, strict=True))
 
 
+def test_weights_of_another_pipeline_are_not_played(small: int, tmp_path: Path) -> None:
+    network = build("lite0")
+    (tmp_path / "m.onnx").write_bytes(model_bytes(network, replace(network.spec, pipeline="focalclick")))
+    with pytest.raises(
+        ConfigError, match=r"clicks\.played_share plays with vtmr's pipeline.*'focalclick': leave it out"
+    ):
+        Player.open(tmp_path / "m.onnx", CLICKS, SIZE)
+
+
 def test_playing_needs_a_model(recipe: Recipe, tmp_path: Path, small: int) -> None:
     with pytest.raises(ConfigError, match="no model to play with"):
         made(recipe, tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vtmr.errors import ConfigError
 from vtmr.focus import target_box
 from vtmr.geometry import Box, Frame
 from vtmr.loading import load
@@ -44,8 +45,14 @@ class Player:
 
     @staticmethod
     def open(model: Path, recipe: ClickRecipe, size: int) -> Player:
-        """With the weights of a model file, on grids of that size. Raises CheckpointError."""
-        return Player(load(model, threads=1, input_size=size).with_zoom(ZoomSchedule(schedule="off")), recipe)
+        """With the weights of a model file, on grids of that size. Raises CheckpointError, ConfigError."""
+        segmenter = load(model, threads=1, input_size=size)
+        if segmenter.spec.pipeline != "vtmr":
+            raise ConfigError(
+                "clicks.played_share plays with vtmr's pipeline, and these weights are used with "
+                f"{segmenter.spec.pipeline!r}: leave it out."
+            )
+        return Player(segmenter.with_zoom(ZoomSchedule(schedule="off")), recipe)
 
     def shown(self, image: Image, target: Mask, region: Box, rng: Rng) -> Shown:
         """What the pass after some clicks, as many as the recipe draws, is shown of an object.
@@ -60,7 +67,7 @@ class Player:
         mask: Mask | None = None
         for _ in range(further_clicks(self.recipe, rng)):
             predicted = segmenter.predict(scene, clicks, answer, mask, region)
-            assert isinstance(predicted, LayeredPrediction)  # the recipes' networks have the house's pipeline
+            assert isinstance(predicted, LayeredPrediction)  # of the house's own pipeline
             answer, mask = predicted, predicted.render()
             click = corrective_click(mask.astype(np.float32), target, rng, deepest)
             if click is None:

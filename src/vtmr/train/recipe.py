@@ -155,7 +155,7 @@ class ClickRecipe:
     deepest_share: share of the clicks that are where the object, or the error, is deepest, as the benchmark's robot
     clicks and careful users try to; the others are drawn from its inner part.
     played_share: share of the training steps whose samples are played as inference plays them (train/played.py) by the
-    weights that the run starts from, each to a number of further clicks of its own: the target crop follows the answer.
+    weights that the run starts from, each from one click to a number of its own: the target crop follows the answer.
     """
 
     init_clicks: str = "multi"
