@@ -96,7 +96,6 @@ class Segmenter:
         again = second_look(spec, coarse_logits, clicks, frame) if mask is None else None
         if again is not None:
             frame, first_prob = again
-            target = frame.box
             coarse_logits, features = self.coarse(scene, frame, first_prob, clicks)
 
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
@@ -107,7 +106,7 @@ class Segmenter:
 
         refined = LogitLayer.of(focus, self._refine(scene, focus, frame, clicks, coarse_logits, features))
         frozen = previous is not None and len(clicks) >= spec.freeze_from_click
-        base = previous.layers if previous is not None and frozen else (LogitLayer.of(target, coarse_logits),)
+        base = previous.layers if previous is not None and frozen else (LogitLayer.of(frame.box, coarse_logits),)
         weight = self.zoom_weight(len(clicks))
         if weight:
             base, refined = self._with_zoomed(scene, base, refined, frame, clicks, threshold_logit, weight)

@@ -225,15 +225,6 @@ class Sampler:
         low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
         focus_box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
         patch_gt = mask_on(grid, labelled.target, focus_box)
-        start = self.recipe.clicks
-        single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
-        others = mask_on(grid, labelled.others)
-        second = None if labelled.second is None else mask_on(grid, labelled.second)
-        clicks = (
-            shown.clicks
-            if shown
-            else initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)
-        )
         nothing, rim = np.zeros_like(gt_mask), labelled.rim
         return Sample(
             image=image_on(grid, labelled.image),
@@ -242,11 +233,19 @@ class Sampler:
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=grid.box_to_grid(focus_box),
-            clicks=tuple(clicks),
+            clicks=shown.clicks if shown else self.first_clicks(labelled, grid, gt_mask, rng),
             ignore_mask=nothing if rim is None else mask_on(grid, rim),
             patch_ignore=nothing if rim is None else mask_on(grid, rim, focus_box),
             prev_mask=shown.prev_mask if shown else None,
         )
+
+    def first_clicks(self, labelled: Labelled, grid: Frame | Warp, gt_mask: Mask, rng: Rng) -> tuple[Click, ...]:
+        """What a click chain begins with, on the grid."""
+        start = self.recipe.clicks
+        single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
+        others = mask_on(grid, labelled.others)
+        second = None if labelled.second is None else mask_on(grid, labelled.second)
+        return tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share))
 
 
 def candidates(source: Source, stem: str, recipe: Recipe, size: int, rng: Rng) -> tuple[str, ...]:
