@@ -1,4 +1,5 @@
-"""An annotator's desk: what a user sees and does, said in image pixels; what the server has, read past the page."""
+"""An annotator's desk: what a user sees and does, said in image pixels; what the server has, read
+past the page."""
 
 from __future__ import annotations
 
@@ -20,14 +21,16 @@ _PIXELS = """name => {
   const canvas = document.getElementById(name);
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   let text = '';
-  for (let i = 0; i < data.length; i += 32768) text += String.fromCharCode(...data.subarray(i, i + 32768));
+  for (let i = 0; i < data.length; i += 32768)
+    text += String.fromCharCode(...data.subarray(i, i + 32768));
   return {width: canvas.width, height: canvas.height, text: btoa(text)};
 }"""
 # Where the photo's canvas is covered, in device pixels: a rectangle.
 _COVERED = """() => {
   const canvas = document.getElementById('photo');
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  const words = new Uint32Array(data.buffer), [first, last] = [words.findIndex(Boolean), words.findLastIndex(Boolean)];
+  const words = new Uint32Array(data.buffer);
+  const [first, last] = [words.findIndex(Boolean), words.findLastIndex(Boolean)];
   const split = at => [at % canvas.width, Math.floor(at / canvas.width)];
   return [...split(first), ...split(last)];
 }"""
@@ -43,7 +46,10 @@ _BRIGHT = """() => {
   }
   return [(x0 + x1 + 1) / 2, (y0 + y1 + 1) / 2];
 }"""
-_PIXEL = "([x, y]) => [...document.getElementById('overlay').getContext('2d').getImageData(x, y, 1, 1).data]"
+_PIXEL = (
+    "([x, y]) => [...document.getElementById('overlay').getContext('2d').getImageData(x, y, 1, "
+    "1).data]"
+)
 _TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -97,7 +103,8 @@ class Desk:
         self.page, self.server = page, server
 
     def open(self, image: str | None = None) -> Desk:
-        """The annotator at the address that it printed, showing `image`, or the one that it chooses itself."""
+        """The annotator at the address that it printed, showing `image`, or the one that it chooses
+        itself."""
         self.page.goto(self.server.url + (f"#{self.server.images()[image]['id']}" if image else ""))
         return self.ready()
 
@@ -111,10 +118,13 @@ class Desk:
     def pixels(self, canvas: str) -> NDArray[np.uint8]:
         """Device pixels of the canvas "photo" or "overlay", H x W x 4."""
         got = self.page.evaluate(_PIXELS, canvas)
-        return np.frombuffer(base64.b64decode(got["text"]), np.uint8).reshape(got["height"], got["width"], 4)
+        return np.frombuffer(base64.b64decode(got["text"]), np.uint8).reshape(
+            got["height"], got["width"], 4
+        )
 
     def photo_box(self) -> tuple[float, float, float, float]:
-        """Where the photo lies in the window, CSS pixels (left, top, right, bottom); it has to be wholly visible."""
+        """Where the photo lies in the window, CSS pixels (left, top, right, bottom); it has to be
+        wholly visible."""
         x0, y0, x1, y1 = self.page.evaluate(_COVERED)
         ratio = self.page.evaluate("devicePixelRatio")
         left, top = self.stage_corner()
@@ -166,7 +176,9 @@ class Desk:
         left, top = self.stage_corner()
         wx, wy = self.window_point(x, y)
         ratio = self.page.evaluate("devicePixelRatio")
-        return float(self.page.evaluate(_PIXEL, [int((wx - left) * ratio), int((wy - top) * ratio)])[3] / 255)
+        return float(
+            self.page.evaluate(_PIXEL, [int((wx - left) * ratio), int((wy - top) * ratio)])[3] / 255
+        )
 
 
 def write_mask_beside(server: Server, picture: str, mask: NDArray[np.bool_]) -> None:

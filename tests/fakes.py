@@ -13,12 +13,15 @@ from vtmr.spec import RAW, ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
 SHARPNESS = 0.15  # logits per grey level of colour distance
-REACH = 40.0  # grey levels: pixels as near as this to a positive click's colour belong to the object
+REACH = (
+    40.0  # grey levels: pixels as near as this to a positive click's colour belong to the object
+)
 
 
 class ColourNetwork:
-    """A Network without weights: a pixel belongs to the object when its colour is near a positive click's, and nearer
-    than to any negative click's. The previous mask adds up to one logit; clicked discs are certain."""
+    """A Network without weights: a pixel belongs to the object when its colour is near a positive
+    click's, and nearer than to any negative click's. The previous mask adds up to one logit;
+    clicked discs are certain."""
 
     def __init__(self, **spec: Any) -> None:
         self._spec = ModelSpec(**{"model": "colour", "coarse_normalisation": RAW, **spec})
@@ -27,13 +30,19 @@ class ColourNetwork:
     def spec(self) -> ModelSpec:
         return self._spec
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         size = self.spec.input_size
         assert image.shape == (size, size, 3)
         assert image.dtype == np.uint8
         assert prev_mask.shape == (size, size)
         assert prev_mask.dtype == np.float32
-        colours = [(self._colour_at(image, click), click.positive) for click in clicks if self._inside(click)]
+        colours = [
+            (self._colour_at(image, click), click.positive)
+            for click in clicks
+            if self._inside(click)
+        ]
         return self._logits(image, colours, clicks) + prev_mask, colours
 
     def refine(
@@ -59,7 +68,10 @@ class ColourNetwork:
     def _logits(self, image: Image, colours: Any, clicks: Sequence[Click]) -> FloatMap:
         size = self.spec.input_size
         pixels = image.astype(np.float32)
-        nearest = {True: np.full((size, size), REACH * 2, np.float32), False: np.full((size, size), REACH, np.float32)}
+        nearest = {
+            True: np.full((size, size), REACH * 2, np.float32),
+            False: np.full((size, size), REACH, np.float32),
+        }
         for colour, positive in colours:
             distance = np.abs(pixels - colour).sum(2) / 3
             np.minimum(nearest[positive], distance, out=nearest[positive])
@@ -76,11 +88,19 @@ def shapes_image(height: int = 120, width: int = 160, seed: int = 0) -> Image:
     """uint8 H x W x 3: a red ellipse and a blue rectangle on green, with a little noise."""
     rows, cols = np.mgrid[:height, :width]
     image = np.full((height, width, 3), (60, 150, 60), np.float32)
-    image[((rows - height * 0.45) / (height * 0.3)) ** 2 + ((cols - width * 0.35) / (width * 0.2)) ** 2 < 1] = (
+    image[
+        ((rows - height * 0.45) / (height * 0.3)) ** 2
+        + ((cols - width * 0.35) / (width * 0.2)) ** 2
+        < 1
+    ] = (
         200,
         40,
         40,
     )
-    image[int(height * 0.3) : int(height * 0.8), int(width * 0.65) : int(width * 0.9)] = (40, 40, 200)
+    image[int(height * 0.3) : int(height * 0.8), int(width * 0.65) : int(width * 0.9)] = (
+        40,
+        40,
+        200,
+    )
     image += np.random.default_rng(seed).normal(0, 6, image.shape).astype(np.float32)
     return image.clip(0, 255).astype(np.uint8)

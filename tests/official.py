@@ -1,7 +1,8 @@
-"""Files in the layout of released FocalClick and RITM checkpoints, filled by the rule of facts.md §H.3.
+"""Files in the layout of released FocalClick and RITM checkpoints, filled by the rule of facts.md
+§H.3.
 
-golden/keys holds the names and shapes of the released files' weights, as they were listed from them; RITM's files with
-HRNet18s and HRNet32 have those of FocalClick's without the refiner.
+golden/keys holds the names and shapes of the released files' weights, as they were listed from
+them; RITM's files with HRNet18s and HRNet32 have those of FocalClick's without the refiner.
 """
 
 from __future__ import annotations
@@ -16,27 +17,57 @@ import torch
 from vtmr.masks import disc_maps
 
 KEYS = Path(__file__).parent / "golden" / "keys"
-SEGFORMER, HRNET = "isegm.model.is_segformer_model.SegFormerModel", "isegm.model.is_hrnet_model.HRNetModel"
+SEGFORMER, HRNET = (
+    "isegm.model.is_segformer_model.SegFormerModel",
+    "isegm.model.is_hrnet_model.HRNetModel",
+)
 # our builder's name -> file of keys, whether its refiner is in the file, class, parameters
 LAYOUTS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
     "focalclick-b0-s1": (
-        "focalclick-segformer-b0", True, SEGFORMER, {"model_version": "b0", "pipeline_version": "s1"},
+        "focalclick-segformer-b0",
+        True,
+        SEGFORMER,
+        {"model_version": "b0", "pipeline_version": "s1"},
     ),
-    "focalclick-b0": ("focalclick-segformer-b0", True, SEGFORMER, {"model_version": "b0", "pipeline_version": "s2"}),
-    "focalclick-b3": ("focalclick-segformer-b3", True, SEGFORMER, {"model_version": "b3", "pipeline_version": "s2"}),
-    "focalclick-hrnet18s": ("focalclick-hrnet18s", True, HRNET, {"pipeline_version": "s2", "small": True}),
-    "focalclick-hrnet32": ("focalclick-hrnet32", True, HRNET, {"pipeline_version": "s2", "width": 32}),
+    "focalclick-b0": (
+        "focalclick-segformer-b0",
+        True,
+        SEGFORMER,
+        {"model_version": "b0", "pipeline_version": "s2"},
+    ),
+    "focalclick-b3": (
+        "focalclick-segformer-b3",
+        True,
+        SEGFORMER,
+        {"model_version": "b3", "pipeline_version": "s2"},
+    ),
+    "focalclick-hrnet18s": (
+        "focalclick-hrnet18s",
+        True,
+        HRNET,
+        {"pipeline_version": "s2", "small": True},
+    ),
+    "focalclick-hrnet32": (
+        "focalclick-hrnet32",
+        True,
+        HRNET,
+        {"pipeline_version": "s2", "width": 32},
+    ),
     "ritm-hrnet18s": ("focalclick-hrnet18s", False, HRNET, {"width": 18, "small": True}),
     "ritm-hrnet18": ("ritm-hrnet18", False, HRNET, {"width": 18}),
     "ritm-hrnet32": ("focalclick-hrnet32", False, HRNET, {"width": 32}),
-}  # fmt: skip
+}
 
 
 def key_shapes(model: str) -> dict[str, tuple[int, ...]]:
     """The weights of the released file."""
     name, refiner, _, _ = LAYOUTS[model]
     lines = [line.partition(" ") for line in (KEYS / f"{name}.txt").read_text().splitlines()]
-    return {key: ast.literal_eval(shape) for key, _, shape in lines if refiner or not key.startswith("refiner.")}
+    return {
+        key: ast.literal_eval(shape)
+        for key, _, shape in lines
+        if refiner or not key.startswith("refiner.")
+    }
 
 
 def fill(key: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -59,7 +90,9 @@ def fill(key: str, shape: tuple[int, ...]) -> torch.Tensor:
     elif len(shape) > 1:
         u = u * np.sqrt(3 / (count / shape[0]))
     else:
-        u = 1 + 0.1 * u if key.endswith("weight") else 0.05 * u  # biases, and the scale of HRNet's click maps
+        u = (
+            1 + 0.1 * u if key.endswith("weight") else 0.05 * u
+        )  # biases, and the scale of HRNet's click maps
     return torch.from_numpy(u.astype(np.float32).reshape(shape))
 
 
@@ -85,7 +118,8 @@ def write(model: str, path: Path) -> Path:
     return path
 
 
-# --- the golden inputs, index coordinates (row, col) as facts.md gives them ------------------------------------------
+# --- the golden inputs, index coordinates (row, col) as facts.md gives them
+# ------------------------------------------
 
 POINTS = (
     [((100.3, 40.6), True), ((20, 200), True), ((200, 30), False)],

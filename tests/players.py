@@ -1,4 +1,5 @@
-"""Predictors and samples whose outcome is known beforehand: each picture shows its own truth in its red channel."""
+"""Predictors and samples whose outcome is known beforehand: each picture shows its own truth in its
+red channel."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Answer:
 
 @dataclass
 class Player:
-    """Answers the n-th click on a picture with `answer(gt_mask, n)`, and counts the clicks it was asked."""
+    """Answers the n-th click on a picture with `answer(gt_mask, n)`, and counts the clicks it was
+    asked."""
 
     answer: Callable[[Mask, int], Mask]
     name: str = "player"
@@ -60,7 +62,8 @@ def blank() -> Player:
 
 
 def columns(*shares: float) -> Player:
-    """After n clicks, the share shares[n - 1] of the object's columns, which is the IoU on a rectangle."""
+    """After n clicks, the share shares[n - 1] of the object's columns, which is the IoU on a
+    rectangle."""
 
     def answer(gt_mask: Mask, n: int) -> Mask:
         found = np.flatnonzero(gt_mask.any(axis=0))
@@ -87,8 +90,8 @@ def sample(
 
 
 class Discs:
-    """Its mask is a disc of 6 px around every positive click less one around every negative: it depends on where the
-    clicks are, and on nothing else."""
+    """Its mask is a disc of 6 px around every positive click less one around every negative: it
+    depends on where the clicks are, and on nothing else."""
 
     name = "discs"
 
@@ -114,8 +117,13 @@ def ellipses() -> list[EvalSample]:
     """Seven ellipses of different sizes in two data sets."""
     rows, cols = np.mgrid[:40, :60]
     sizes = [(12, 20), (6, 9), (15, 7), (9, 25), (4, 4), (17, 28), (10, 12)]
-    masks = [((rows - 20) / height) ** 2 + ((cols - 30) / width) ** 2 < 1 for height, width in sizes]
-    return [sample(f"{i}", dataset="pairs" if i < 4 else "grabcut", gt_mask=mask) for i, mask in enumerate(masks)]
+    masks = [
+        ((rows - 20) / height) ** 2 + ((cols - 30) / width) ** 2 < 1 for height, width in sizes
+    ]
+    return [
+        sample(f"{i}", dataset="pairs" if i < 4 else "grabcut", gt_mask=mask)
+        for i, mask in enumerate(masks)
+    ]
 
 
 def swapped_ellipses() -> list[EvalSample]:

@@ -1,4 +1,5 @@
-"""Training on nothing: bright rectangles and discs on noise, a recipe that takes them, a network of 64 x 64 cells."""
+"""Training on nothing: bright rectangles and discs on noise, a recipe that takes them, a network of
+64 x 64 cells."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ ema = 0.5
 
 
 def shape_pair(number: int, height: int = 80, width: int = 96) -> tuple[np.ndarray, np.ndarray]:
-    """(uint8 H x W x 3, bool H x W): a rectangle or a disc in red on green noise, placed by its number."""
+    """(uint8 H x W x 3, bool H x W): a rectangle or a disc in red on green noise, placed by its
+    number."""
     rng = np.random.default_rng(number)
     mask = np.zeros((height, width), np.uint8)
     x, y = int(rng.integers(30, width - 30)), int(rng.integers(30, height - 30))
@@ -85,17 +87,22 @@ def rect(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 def write_cocolvis(root: Path) -> Path:
-    """COCO+LVIS with one image, in the original files: OBJECT with its CHILD, SMALL, and STUFF, all rectangles."""
+    """COCO+LVIS with one image, in the original files: OBJECT with its CHILD, SMALL, and STUFF, all
+    rectangles."""
     for name in ("train2017", "annotations/panoptic_train2017"):
         (root / name).mkdir(parents=True)
-    Image.fromarray(np.full((80, 100, 3), 9, np.uint8)).save(root / "train2017" / "000000000007.jpg")
+    Image.fromarray(np.full((80, 100, 3), 9, np.uint8)).save(
+        root / "train2017" / "000000000007.jpg"
+    )
     labels = np.zeros((80, 100, 3), np.uint8)
     labels[rect(*STUFF)] = (3, 0, 0)
     Image.fromarray(labels).save(root / "annotations/panoptic_train2017" / "000000000007.png")
     segments = [{"id": 3, "category_id": 187}]
     panoptic = {
         "images": [{"id": 7, "file_name": "000000000007.jpg", "height": 80, "width": 100}],
-        "annotations": [{"image_id": 7, "file_name": "000000000007.png", "segments_info": segments}],
+        "annotations": [
+            {"image_id": 7, "file_name": "000000000007.png", "segments_info": segments}
+        ],
         "categories": [{"id": 187, "isthing": 0}],
     }
     (root / "annotations/panoptic_train2017.json").write_text(json.dumps(panoptic))

@@ -13,4 +13,6 @@ def test_every_test_that_shows_a_fact_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
     assert len(named) == text.count("\n| ") - 1 > 40  # one in each row but the header
     for path, name in named:
-        assert re.search(rf"^ *def {name}\(", (ROOT / path).read_text(), flags=re.M), f"{path}::{name}"
+        assert re.search(rf"^ *def {name}\(", (ROOT / path).read_text(), flags=re.M), (
+            f"{path}::{name}"
+        )

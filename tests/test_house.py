@@ -1,4 +1,5 @@
-"""The rules of the house: layers, sizes, names, imports, and that documents speak of what exists."""
+"""The rules of the house: layers, sizes, names, imports, and that documents speak of what
+exists."""
 
 from __future__ import annotations
 
@@ -21,26 +22,41 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "vtmr"
 FILES = sorted(SOURCE.rglob("*.py"))
 TORCH_ROOMS = {"models", "losses", "train"}
-NOT_AT_RUNTIME = ("torch", "safetensors", "onnx", "lightning_fabric", "matplotlib", "skimage", "scipy")
+NOT_AT_RUNTIME = (
+    "torch",
+    "safetensors",
+    "onnx",
+    "lightning_fabric",
+    "matplotlib",
+    "skimage",
+    "scipy",
+)
 
 
 def python(code: str, *arguments: str) -> str:
     """What the code prints in a fresh process that is in no folder of ours."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd="/", check=False
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-# --- layers ---------------------------------------------------------------------------------------------------------
+# --- layers
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_rooms_import_only_from_below() -> None:
     """`[tool.importlinter]` in pyproject.toml."""
     lint = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([lint, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [lint, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -54,7 +70,8 @@ def test_files_stay_readable(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
 
 
-# --- imports ----------------------------------------------------------------------------------------------------------
+# --- imports
+# -----------------------------------------------------------------------------------------------
 
 
 def test_importing_vtmr_is_quick_and_brings_nothing() -> None:
@@ -62,7 +79,8 @@ def test_importing_vtmr_is_quick_and_brings_nothing() -> None:
 import sys, time
 start = time.perf_counter()
 import vtmr
-print(time.perf_counter() - start, *(name for name in ("torch", "cv2", "numpy", "onnxruntime") if name in sys.modules))
+heavy = ("torch", "cv2", "numpy", "onnxruntime")
+print(time.perf_counter() - start, *(name for name in heavy if name in sys.modules))
 """
     seconds, *brought = python(code).split()
     assert float(seconds) < 0.5
@@ -107,7 +125,8 @@ print("imported", len(sys.argv) - 2)
     assert python(code, ",".join(NOT_AT_RUNTIME), *names).strip() == f"imported {len(names)}"
 
 
-# --- package data -----------------------------------------------------------------------------------------------------
+# --- package data
+# -----------------------------------------------------------------------------------------------
 
 
 def test_photos_are_there_with_licence_and_clicks_inside() -> None:
@@ -144,23 +163,43 @@ def test_the_base_install_has_no_torch() -> None:
 def test_the_wheel_holds_every_module_and_asset(tmp_path: Path) -> None:
     """Built from a copy, as from a fresh clone, so that no earlier build can lend it files."""
     copy = tmp_path / "copy"
-    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(copy)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(copy),
+    ]
     subprocess.run(build, check=True)
     (wheel,) = tmp_path.glob("vtmr-*.whl")
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = (path for path in (copy / "src").rglob("*") if path.is_file() and ".egg-info" not in str(path))
+    files = (
+        path
+        for path in (copy / "src").rglob("*")
+        if path.is_file() and ".egg-info" not in str(path)
+    )
     assert inside == {str(path.relative_to(copy / "src")) for path in files}
 
 
-# --- documents --------------------------------------------------------------------------------------------------------
+# --- documents
+# -----------------------------------------------------------------------------------------------
 
 
 @cache
 def commands() -> dict[str, set[str]]:
-    """Every command's flags, --help apart; under "" those of `vtmr` itself. A group's are those of its commands."""
+    """Every command's flags, --help apart; under "" those of `vtmr` itself.
+
+    A group's are those of its commands.
+    """
     import typer
 
     from vtmr.cli import app
@@ -188,7 +227,9 @@ def code_of(document: Path) -> list[str]:
     text = document.read_text()
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.S | re.M)
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
-    return [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()] + spans
+    return [
+        line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()
+    ] + spans
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -218,7 +259,9 @@ def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.copy(SOURCE / "assets" / "photos" / "rocket.jpg", tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vtmr, "load", lambda: Segmenter(ColourNetwork()), raising=False)
-    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M)
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M
+    )
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["image"].shape == (427, 640, 3)
@@ -247,7 +290,8 @@ def test_the_version_is_said_once_more_and_rightly() -> None:
 
 
 def test_readme_card_and_manifest_give_the_same_figures() -> None:
-    """All three are written by tools/release.py; a table mended by hand in one of them would show here."""
+    """All three are written by tools/release.py; a table mended by hand in one of them would show
+    here."""
     card = (SOURCE / "assets" / "models" / "lite0.md").read_text()
     readme = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (?:validation|grabcut).*\|$", card, flags=re.M)
@@ -258,7 +302,9 @@ def test_readme_card_and_manifest_give_the_same_figures() -> None:
     starts = {"lite0": "| validation | 536 |", "lite0-fast": "| validation | lite0-fast | 536 |"}
     for name, entry in manifest.items():
         assert f"sha256 `{entry['sha256']}`" in card
-        figures = {key.removeprefix("validation "): value for key, value in entry["figures"].items()}
+        figures = {
+            key.removeprefix("validation "): value for key, value in entry["figures"].items()
+        }
         assert figures["n"] == 536
         (row,) = (row for row in rows if row.startswith(starts[name]))
         values = [float(cell.split()[0]) for cell in row.removeprefix(starts[name]).split("|")[:4]]

@@ -1,4 +1,5 @@
-"""The public benchmarks in their published folders (facts.md §D.7, §L.10), with pictures of a few pixels."""
+"""The public benchmarks in their published folders (facts.md §D.7, §L.10), with pictures of a few
+pixels."""
 
 from __future__ import annotations
 
@@ -64,14 +65,21 @@ def write_sbd(root: Path, instances: dict[str, np.ndarray]) -> Path:
     (root / "inst").mkdir(parents=True, exist_ok=True)
     for name, ids in instances.items():
         save(root / "img" / f"{name}.jpg", photo())
-        content = {"Segmentation": ids, "Boundaries": np.zeros((1, 2)), "Categories": np.array([[15], [2]])}
+        content = {
+            "Segmentation": ids,
+            "Boundaries": np.zeros((1, 2)),
+            "Categories": np.array([[15], [2]]),
+        }
         savemat(root / "inst" / f"{name}.mat", {"GTinst": content}, do_compression=True)
     (root / "val.txt").write_text("".join(f"{name}\n" for name in instances))
     return root
 
 
 def write_davis585(root: Path, objects: dict[str, Iterable[str]], frame: str = "00009") -> Path:
-    """objects: of each sequence. The mask is row 0, "sp" begins with rows 0 and 1, "stm" with rows 0 to 2."""
+    """objects: of each sequence.
+
+    The mask is row 0, "sp" begins with rows 0 and 1, "stm" with rows 0 to 2.
+    """
     for sequence, names in objects.items():
         save(root / sequence / f"{frame}.jpg", photo())
         for name in names:

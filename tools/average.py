@@ -1,11 +1,12 @@
-"""The average of runs' weights and of those that they all started from: one checkpoint between them.
+"""The average of runs' weights and of those that they all started from, as one checkpoint.
 
-    python tools/average.py START.onnx RUN/weights.safetensors [RUN/weights.safetensors …] -o average.safetensors
-        [--share 0.5]
+    python tools/average.py START.onnx RUN/weights.safetensors [RUN/weights.safetensors …] \\
+        -o average.safetensors [--share 0.5]
 
-Weights of short runs from one start can be averaged, and the average often keeps what each is better at [Wortsman et
-al. 2022, WiSE-FT and model soups]. --share is that of the runs together: 0 would be the start, 1 is the runs' mean,
-above 1 goes beyond it. Spec and lineage are the last run's, with what the others were trained added to the lineage.
+Weights of short runs from one start can be averaged, and the average often keeps what each is
+better at [Wortsman et al. 2022, WiSE-FT and model soups]. --share is that of the runs together: 0
+would be the start, 1 is the runs' mean, above 1 goes beyond it. Spec and lineage are the last
+run's, with what the others were trained added to the lineage.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from vtmr.spec import Run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("start", type=Path)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
@@ -37,11 +40,19 @@ def main() -> None:
     ancestors = start_spec.lineage
     for path, state, spec in zip(arguments.runs, ends, specs, strict=True):
         if start_spec.model != spec.model or start.keys() != state.keys():
-            sys.exit(f"{arguments.start} holds a {start_spec.model}, {path} a {spec.model}: expected one network.")
+            sys.exit(
+                f"{arguments.start} holds a {start_spec.model}, {path} a {spec.model}: expected "
+                "one network."
+            )
         if spec.lineage[: len(ancestors)] != ancestors:
-            sys.exit(f"{path} doesn't descend from {arguments.start}: weights of two lines can't be averaged.")
+            sys.exit(
+                f"{path} doesn't descend from {arguments.start}: weights of two lines can't be "
+                "averaged."
+            )
     averaged = {
-        name: torch.lerp(value.float(), torch.stack([end[name] for end in ends]).mean(0), arguments.share)
+        name: torch.lerp(
+            value.float(), torch.stack([end[name] for end in ends]).mean(0), arguments.share
+        )
         if value.is_floating_point()
         else ends[-1][name]
         for name, value in start.items()
@@ -56,7 +67,9 @@ def main() -> None:
         cpu_seconds=0.0,
         initialised_from=", ".join(path.parent.name for path in arguments.runs),
     )
-    trained = dict.fromkeys(own for spec in specs for own in spec.lineage[len(ancestors) :])  # a shared parent once
+    trained = dict.fromkeys(
+        own for spec in specs for own in spec.lineage[len(ancestors) :]
+    )  # a shared parent once
     spec = replace(specs[-1], lineage=(*ancestors, *trained, run))
     write_atomically(arguments.output, sealed(averaged, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
 

@@ -1,4 +1,5 @@
-"""Draws docs/pictures/perturbations.png, and with weights docs/pictures/maskmatch.png, from the bundled photo.
+"""Draws docs/pictures/perturbations.png, and with weights docs/pictures/maskmatch.png, from the
+bundled photo.
 
 python tools/draw_maskmatch.py [RUN/weights.safetensors]
 """
@@ -54,18 +55,27 @@ def object_crop() -> tuple[Image, Mask]:
     return crop_resized(image, box, SIZE), cv2.resize(full, (SIZE, SIZE)) > 127
 
 
-def panel(image: Image, mask: Mask, gt_mask: Mask, caption: str, clicks: tuple[Click, ...] = ()) -> Panel:
+def panel(
+    image: Image, mask: Mask, gt_mask: Mask, caption: str, clicks: tuple[Click, ...] = ()
+) -> Panel:
     """What a mask has of the object, what it lacks and what it has beside it, and the clicks."""
     drawn = (0.45 * image).astype(np.uint8)
     for where, colour in ((mask & gt_mask, KEPT), (gt_mask & ~mask, LOST), (mask & ~gt_mask, WON)):
         drawn[where] = (0.45 * image[where] + 0.55 * np.array(colour)).astype(np.uint8)
     drawn = cv2.resize(drawn, (PANEL_WIDTH, PANEL_WIDTH), interpolation=cv2.INTER_AREA)
-    points = PANEL_WIDTH / SIZE * np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
-    return Panel(draw_clicks(drawn, points, np.array([click.positive for click in clicks], bool)), caption)
+    points = (
+        PANEL_WIDTH
+        / SIZE
+        * np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
+    )
+    return Panel(
+        draw_clicks(drawn, points, np.array([click.positive for click in clicks], bool)), caption
+    )
 
 
 def perturbations(image: Image, gt_mask: Mask) -> Image:
-    """The object, three perturbations by IoU, and what the original pipeline makes of the same target."""
+    """The object, three perturbations by IoU, and what the original pipeline makes of the same
+    target."""
     rng = np.random.default_rng(SEED)
     panels = [panel(image, gt_mask, gt_mask, "ground truth")]
     for target in (0.9, 0.8, 0.6):
@@ -78,12 +88,15 @@ def perturbations(image: Image, gt_mask: Mask) -> Image:
 
 @torch.no_grad()
 def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
-    """Both chains of one training sample, mask by mask: K = STEPS steps, then the masks that are matched."""
+    """Both chains of one training sample, mask by mask: K = STEPS steps, then the masks that are
+    matched."""
     network, spec = restore(weights)
     network.eval()
     recipe = replace(load_recipe(ROOT / "recipes/lite0-cpu.toml"), no_grad_precision="float32")
     step, (rng,) = TrainingStep(network, recipe), click_rngs(SEED, 0, (0,))
-    c1 = network.early(normalised(torch.from_numpy(image).permute(2, 0, 1)[None], spec.coarse_normalisation))
+    c1 = network.early(
+        normalised(torch.from_numpy(image).permute(2, 0, 1)[None], spec.coarse_normalisation)
+    )
     clicks = initial_clicks(gt_mask, np.zeros_like(gt_mask), rng, single=True)
 
     def led(chain: Chain, names: list[str]) -> tuple[Chain, list[Panel]]:
@@ -105,7 +118,10 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
     last, upper = led(first, ["first answer:", *names])
     second = second_chain(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0))
     if second is None:
-        sys.exit("The first answer is too poor to be matched by a perturbed ground truth: use better weights.")
+        sys.exit(
+            "The first answer is too poor to be matched by a perturbed ground truth: use better "
+            "weights."
+        )
     _, lower = led(second.chain, ["perturbed:", *names])
     return strip([*upper, *lower], panel_width=PANEL_WIDTH, columns=STEPS + 2)
 

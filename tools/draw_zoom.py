@@ -1,4 +1,5 @@
-"""Draws docs/pictures/zoom.jpg: what the network sees of a bundled photo, plainly resized and zoomed.
+"""Draws docs/pictures/zoom.jpg: what the network sees of a bundled photo, plainly resized and
+zoomed.
 
 python tools/draw_zoom.py
 """
@@ -43,9 +44,13 @@ def main() -> None:
 
 
 def row(image: Image, mask: Mask, box: Box, name: str) -> list[Panel]:
-    """The box with every eighth line of the zoomed grid, and the two grids, guided by the mask and two clicks."""
+    """The box with every eighth line of the zoomed grid, and the two grids, guided by the mask and
+    two clicks."""
     frame_points = (CLICKS - (box.x0, box.y0)) * (SIZE / box.width, SIZE / box.height)
-    seen = cv2.resize(mask[box.slices].view(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
+    seen = (
+        cv2.resize(mask[box.slices].view(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)
+        > 0
+    )
     guidance = seen | disc_maps(frame_points, POSITIVE, RADIUS, SIZE, SIZE).any(axis=0)
     warp = warp_towards(guidance, box, SIZE, ZoomKernel())
     borders = warp.to_image(np.repeat(np.linspace(0, SIZE, LINES)[:, None], 2, axis=1))
@@ -54,8 +59,14 @@ def row(image: Image, mask: Mask, box: Box, name: str) -> list[Panel]:
     plain = cv2.resize(crop_resized(image, box, SIZE), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     zoomed = cv2.resize(warp.sample(image), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return [
-        Panel(cv2.resize(lined[box.slices], (SIDE, SIDE), interpolation=cv2.INTER_AREA), f"{name}: every 8th line"),
-        Panel(draw_clicks(plain, frame_points * scale, POSITIVE), f"plain: cup {seen.mean():.0%} of the grid"),
+        Panel(
+            cv2.resize(lined[box.slices], (SIDE, SIDE), interpolation=cv2.INTER_AREA),
+            f"{name}: every 8th line",
+        ),
+        Panel(
+            draw_clicks(plain, frame_points * scale, POSITIVE),
+            f"plain: cup {seen.mean():.0%} of the grid",
+        ),
         Panel(
             draw_clicks(zoomed, warp.to_grid(CLICKS) * scale, POSITIVE),
             f"zoomed: cup {warp.sample_mask(mask).mean():.0%} of the grid",

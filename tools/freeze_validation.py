@@ -1,9 +1,10 @@
-"""Writes src/vtmr/data/validation.json: the objects that models are chosen by. Run once; the list is frozen.
+"""Writes src/vtmr/data/validation.json: the objects that models are chosen by. Run once; the list
+is frozen.
 
     python tools/freeze_validation.py ../shared/data
 
-The images are those of each set's val.txt. Salient sets give their one object per image; the others up to two
-objects of at least 400 px each, drawn with a fixed seed.
+The images are those of each set's val.txt. Salient sets give their one object per image; the others
+up to two objects of at least 400 px each, drawn with a fixed seed.
 """
 
 from __future__ import annotations
@@ -32,11 +33,18 @@ def main(root: Path) -> None:
             if stem not in source.stems:
                 continue  # an image without annotations
             ids = [i for i in source.object_ids(stem) if source.mask(stem, i).sum() >= MIN_AREA_PX]
-            objects += [(name, stem, str(i)) for i in sorted(rng.permutation(ids)[:PER_IMAGE], key=int)]
-    text = json.dumps({"sha256": list_hash(objects), "objects": objects}, indent=0, ensure_ascii=False)
+            objects += [
+                (name, stem, str(i)) for i in sorted(rng.permutation(ids)[:PER_IMAGE], key=int)
+            ]
+    text = json.dumps(
+        {"sha256": list_hash(objects), "objects": objects}, indent=0, ensure_ascii=False
+    )
     target = Path(__file__).resolve().parents[1] / "src/vtmr/data/validation.json"
     target.write_text(text.replace("[\n", "[").replace(',\n"', ', "').replace("\n]", "]") + "\n")
-    print(f"{len(objects)} objects of {', '.join(f'{n}: {sum(o[0] == n for o in objects)}' for n in SETS)}")
+    print(
+        f"{len(objects)} objects of "
+        f"{', '.join(f'{n}: {sum(o[0] == n for o in objects)}' for n in SETS)}"
+    )
 
 
 if __name__ == "__main__":

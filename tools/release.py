@@ -1,16 +1,19 @@
-r"""Bundles an exported model as `lite0`: model file, manifest, model card, README tables, from measured figures alone.
+r"""Bundles an exported model as `lite0`: model file, manifest, model card, README tables, from
+measured figures alone.
 
     vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
-    vtmr evaluate --data validation=../shared/data --data report=../shared/data --model lite0.onnx --out FROZEN
-    vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT   # once, when it is decided
-    vtmr evaluate --data validation=../shared/data --data report=../shared/data --model lite0.onnx --out FAST \
-        --input-size 160
+    vtmr evaluate --data validation=../shared/data --data report=../shared/data \
+        --model lite0.onnx --out FROZEN
+    # Once, when it is decided:
+    vtmr evaluate --data grabcut=../shared/data/GrabCut --model lite0.onnx --out GRABCUT
+    vtmr evaluate --data validation=../shared/data --data report=../shared/data \
+        --model lite0.onnx --out FAST --input-size 160
     python tools/release.py lite0.onnx FROZEN GRABCUT FAST
 
-What was measured at another input size becomes `lite0-fast`, the same file under another name.
-The classical methods of the README's second table come from docs/peers.json, the summaries of their runs. The release
-is added to docs/releases.json, whose figures docs/pictures/progress.png shows. Refuses figures that were measured with
-another model file than the one it bundles.
+What was measured at another input size becomes `lite0-fast`, the same file under another name. The
+classical methods of the README's second table come from docs/peers.json, the summaries of their
+runs. The release is added to docs/releases.json, whose figures docs/pictures/progress.png shows.
+Refuses figures that were measured with another model file than the one it bundles.
 """
 
 from __future__ import annotations
@@ -43,11 +46,17 @@ def main(model: Path, *results: Path) -> None:
     for result in results:
         used = json.loads((result / "run.json").read_text())["settings"]["model"]
         if found != used["sha256"]:
-            sys.exit(f"The figures in {result} are of the model {used['sha256'][:12]}, this one is {found[:12]}.")
+            sys.exit(
+                f"The figures in {result} are of the model {used['sha256'][:12]}, this one is "
+                f"{found[:12]}."
+            )
         by_size[used["input_size"]] |= json.loads((result / "summary.json").read_text())
     summary = by_size.pop(None)
     if len(by_size) > 1:
-        sys.exit(f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one beside the own.")
+        sys.exit(
+            f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one "
+            "beside the own."
+        )
     spec = load_network(model).spec
     before, _, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -64,7 +73,10 @@ def main(model: Path, *results: Path) -> None:
     README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{others}\n\n{END}{after}")
     enter(found, spec, summary)
     draw_progress.main()
-    print(f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of releases are written.")
+    print(
+        f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of "
+        "releases are written."
+    )
 
 
 def chosen(summary: dict[str, dict]) -> dict[str, float]:
@@ -73,21 +85,35 @@ def chosen(summary: dict[str, dict]) -> dict[str, float]:
 
 
 def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
-    """Adds the release, or another reading of its figures, to docs/releases.json, in the order of CPU time."""
+    """Adds the release, or another reading of its figures, to docs/releases.json, in the order of
+    CPU time."""
     entry = {
         "sha256": sha256[:12],
         "date": datetime.now(UTC).date().isoformat(),
         "cpu_seconds": round(sum(run.cpu_seconds for run in spec.lineage)),
         "samples": sum(run.samples for run in spec.lineage),
-        "figures": {name: {key: row[key] for key in ("n", *CARD_FIGURES, "ci")} for name, row in summary.items()},
+        "figures": {
+            name: {key: row[key] for key in ("n", *CARD_FIGURES, "ci")}
+            for name, row in summary.items()
+        },
     }
-    others = [one for one in json.loads(draw_progress.RELEASES.read_text()) if one["sha256"] != entry["sha256"]]
+    others = [
+        one
+        for one in json.loads(draw_progress.RELEASES.read_text())
+        if one["sha256"] != entry["sha256"]
+    ]
     entries = sorted([*others, entry], key=lambda one: one["cpu_seconds"])
     draw_progress.RELEASES.write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def card(spec: ModelSpec, summary: dict[str, dict], by_size: dict[int | None, dict[str, dict]], sha256: str) -> str:
-    """The model card in Markdown. by_size: the figures at another input size, where there are any."""
+def card(
+    spec: ModelSpec,
+    summary: dict[str, dict],
+    by_size: dict[int | None, dict[str, dict]],
+    sha256: str,
+) -> str:
+    """The model card in Markdown. by_size: the figures at another input size, where there are
+    any."""
     smaller = "".join(
         f"\nOn grids of {size} x {size} (`{FAST}`, the same file):\n\n{comparison({FAST: other})}\n"
         for size, other in by_size.items()
@@ -95,8 +121,9 @@ def card(spec: ModelSpec, summary: dict[str, dict], by_size: dict[int | None, di
     terms = "\n".join(f"* {term}" for term in spec.terms.split("; "))
     return f"""# {NAME}
 
-The default network of vtmr: EfficientNet-Lite0 encoder, clicks injected at stride 4, MLP head with a mixer, refiner;
-3.2 M parameters, 256 x 256 inputs. One file, `{NAME}.onnx`, serves the runtime and `vtmr train --init`.
+The default network of vtmr: EfficientNet-Lite0 encoder, clicks injected at stride 4, MLP head with
+a mixer, refiner; 3.2 M parameters, 256 x 256 inputs. One file, `{NAME}.onnx`, serves the runtime
+and `vtmr train --init`.
 
 sha256 `{sha256}`
 
@@ -117,24 +144,25 @@ In all {sum(run.samples for run in spec.lineage):,} samples, \
 
 ## Terms
 
-The file format and code are Apache-2.0. The weights inherit the terms of the data they were trained on, several of
-which allow research only: **use these weights for research and evaluation; for anything else train your own**
-(`recipes/lite0-cpu.toml`).
+The file format and code are Apache-2.0. The weights inherit the terms of the data they were trained
+on, several of which allow research only: **use these weights for research and evaluation; for
+anything else train your own** (`recipes/lite0-cpu.toml`).
 
 {terms}
 
 ## Figures
 
-The frozen validation list (`src/vtmr/data/validation.json`), and what nothing was chosen by: 1,000 objects of DUTS kept
-for reports, and GrabCut. Deterministic robot user, at most 20 clicks ([protocol](../../../../docs/protocol.md)); in
-brackets 95 % bootstrap intervals.
+The frozen validation list (`src/vtmr/data/validation.json`), and what nothing was chosen by: 1,000
+objects of DUTS kept for reports, and GrabCut. Deterministic robot user, at most 20 clicks
+([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals.
 
 {table(summary)}
 {smaller}
 ## Limits
 
-Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent objects and parts
-that no edge separates; the masks of several training sets are rough, so tight boundaries (IoU above .95) take clicks.
+Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent
+objects and parts that no edge separates; the masks of several training sets are rough, so tight
+boundaries (IoU above .95) take clicks.
 """
 
 
@@ -153,7 +181,8 @@ def commands(spec: ModelSpec) -> str:
 
 def lineage_row(run: Run) -> str:
     return (
-        f"| {run.recipe} | {run.started} | {run.initialised_from} | {run.steps:,} | {run.samples:,} "
+        f"| {run.recipe} | {run.started} | {run.initialised_from} | {run.steps:,} | "
+        f"{run.samples:,} "
         f"| {run.cpu_seconds / 3600:.2f} | {run.commit[:12]} |"
     )
 
@@ -166,7 +195,10 @@ def table(summary: dict[str, dict]) -> str:
 
 def comparison(methods: dict[str, dict[str, dict]]) -> str:
     """The figures of several methods on the objects that all were played on, in Markdown."""
-    head = f"| objects | method | n | {' | '.join(CARD_FIGURES)} |\n|---|---|---|{'---|' * len(CARD_FIGURES)}"
+    head = (
+        f"| objects | method | n | {' | '.join(CARD_FIGURES)} "
+        f"|\n|---|---|---|{'---|' * len(CARD_FIGURES)}"
+    )
     rows = [
         figure_row(f"{objects} | {method}", summary[objects])
         for objects in BESIDE

@@ -11,7 +11,8 @@ from vtmr.errors import InputError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Replaces `path` by a file with these bytes, flushed to the disk; what was there stays until then.
+    """Replaces `path` by a file with these bytes, flushed to the disk; what was there stays until
+    then.
 
     Raises InputError when the folder is missing, read-only or full; nothing half-written is left.
     """
@@ -24,26 +25,37 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror or error}. Choose another place.") from error
+        raise InputError(
+            f"{path} can't be written: {error.strerror or error}. Choose another place."
+        ) from error
     finally:
         with suppress(OSError):  # it can't be there under a name that can't be
             partial.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
-    """The folder with those above it, where they are missing. Raises InputError when it can't be made."""
+    """The folder with those above it, where they are missing.
+
+    Raises InputError when it can't be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder {folder} can't be made: {error.strerror or error}. Choose another.") from error
+        raise InputError(
+            f"The folder {folder} can't be made: {error.strerror or error}. Choose another."
+        ) from error
 
 
 def append(path: str | Path, text: str) -> None:
-    """Adds the text to the end of the file, which is made where it is missing. Raises InputError."""
+    """Adds the text to the end of the file, which is made where it is missing.
+
+    Raises InputError.
+    """
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise InputError(
-            f"{path} can't be written: {error.strerror or error}. Make room or choose another place."
+            f"{path} can't be written: {error.strerror or error}. Make room or choose another "
+            "place."
         ) from error

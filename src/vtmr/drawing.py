@@ -1,7 +1,8 @@
 """Masks and clicks drawn on photos: overlays and click-by-click strips, with OpenCV alone.
 
-Images are uint8 H x W x 3, RGB; masks bool H x W; points N x 2 (x, y) in the image's coordinates. Every function
-returns a new image. Lines and marks grow with the image, so that a 24-megapixel overlay reads like a small one.
+Images are uint8 H x W x 3, RGB; masks bool H x W; points N x 2 (x, y) in the image's coordinates.
+Every function returns a new image. Lines and marks grow with the image, so that a 24-megapixel
+overlay reads like a small one.
 """
 
 from __future__ import annotations
@@ -42,11 +43,13 @@ class Panel:
 def overlay(image: Image, mask: Mask, points: Points, positive: NDArray[np.bool_]) -> Image:
     """The image with the mask tinted, its contour in two tones, and the clicks, numbered from 1.
 
-    image: H x W x 3; mask: H x W; points: N x 2 (x, y); positive: N. Raises InputError when the sizes differ.
+    image: H x W x 3; mask: H x W; points: N x 2 (x, y); positive: N. Raises InputError when the
+    sizes differ.
     """
     if image.shape[:2] != mask.shape:
         raise InputError(
-            f"The mask is {mask.shape[1]}x{mask.shape[0]}, the image {image.shape[1]}x{image.shape[0]}: "
+            f"The mask is {mask.shape[1]}x{mask.shape[0]}, the image "
+            f"{image.shape[1]}x{image.shape[0]}: "
             "expected the same size."
         )
     return draw_clicks(draw_mask(image, mask), points, positive)
@@ -55,8 +58,8 @@ def overlay(image: Image, mask: Mask, points: Points, positive: NDArray[np.bool_
 def draw_mask(image: Image, mask: Mask) -> Image:
     """The image with the mask's pixels tinted and a contour that shows on any background.
 
-    The contour is light just inside the mask and dark just outside it; where the object leaves the image there is
-    no outer line.
+    The contour is light just inside the mask and dark just outside it; where the object leaves the
+    image there is no outer line.
     """
     drawn = image.copy()
     box = bounding_box(mask)
@@ -77,13 +80,16 @@ def draw_mask(image: Image, mask: Mask) -> Image:
 
 
 def draw_clicks(image: Image, points: Points, positive: NDArray[np.bool_]) -> Image:
-    """The image with a disc at every click: green with a plus for positive ones, red with a minus for negative ones.
+    """The image with a disc at every click: green with a plus for positive ones, red with a minus
+    for negative ones.
 
     points: N x 2 (x, y); positive: N. A number from 1 stands beside each disc.
     """
     drawn = np.ascontiguousarray(image).copy()
     unit = _unit(image)
-    for number, ((x, y), is_positive) in enumerate(zip(np.reshape(points, (-1, 2)), positive, strict=True), start=1):
+    for number, ((x, y), is_positive) in enumerate(
+        zip(np.reshape(points, (-1, 2)), positive, strict=True), start=1
+    ):
         _draw_click(drawn, float(x), float(y), bool(is_positive), number, unit)
     return drawn
 
@@ -98,19 +104,33 @@ def draw_grid(image: Image, xs: NDArray[np.float64], ys: NDArray[np.float64]) ->
     lines = [((x, top), (x, bottom)) for x in xs] + [((left, y), (right, y)) for y in ys]
     for start, end in lines:
         # cv2 counts from the centre of pixel (0, 0), the house from its corner.
-        (x0, y0), (x1, y1) = (tuple(round((v - 0.5) * 2**_SUBPIXEL_BITS) for v in point) for point in (start, end))
-        cv2.line(drawn, (x0, y0), (x1, y1), OBJECT, max(1, round(_unit(image))), cv2.LINE_AA, _SUBPIXEL_BITS)
+        (x0, y0), (x1, y1) = (
+            tuple(round((v - 0.5) * 2**_SUBPIXEL_BITS) for v in point) for point in (start, end)
+        )
+        cv2.line(
+            drawn,
+            (x0, y0),
+            (x1, y1),
+            OBJECT,
+            max(1, round(_unit(image))),
+            cv2.LINE_AA,
+            _SUBPIXEL_BITS,
+        )
     return drawn
 
 
 def strip(panels: Sequence[Panel], *, panel_width: int = 480, columns: int = 3) -> Image:
-    """The panels as a sheet, row by row, each scaled to `panel_width` pixels with its caption below.
+    """The panels as a sheet, row by row, each scaled to `panel_width` pixels with its caption
+    below.
 
     All images must have the same shape, or InputError is raised; so it is for no panels at all.
     """
     shapes = {panel.image.shape for panel in panels}
     if len(shapes) != 1:
-        raise InputError(f"A strip was asked of images with the shapes {sorted(shapes)}: expected one common shape.")
+        raise InputError(
+            f"A strip was asked of images with the shapes {sorted(shapes)}: expected one common "
+            "shape."
+        )
     cells = [_cell(panel, panel_width) for panel in panels]
     columns = min(columns, len(cells))
     blank = np.full_like(cells[0], 255)
@@ -130,10 +150,20 @@ def _draw_click(drawn: Image, x: float, y: float, positive: bool, number: int, u
 
     def at(dx: float, dy: float) -> tuple[int, int]:
         # cv2 counts from the centre of pixel (0, 0), the house from its corner.
-        return round((x - 0.5 + dx * unit) * 2**_SUBPIXEL_BITS), round((y - 0.5 + dy * unit) * 2**_SUBPIXEL_BITS)
+        return round((x - 0.5 + dx * unit) * 2**_SUBPIXEL_BITS), round(
+            (y - 0.5 + dy * unit) * 2**_SUBPIXEL_BITS
+        )
 
     def disc(radius: float, colour: Colour) -> None:
-        cv2.circle(drawn, at(0, 0), round(radius * unit * 2**_SUBPIXEL_BITS), colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.circle(
+            drawn,
+            at(0, 0),
+            round(radius * unit * 2**_SUBPIXEL_BITS),
+            colour,
+            -1,
+            cv2.LINE_AA,
+            _SUBPIXEL_BITS,
+        )
 
     def line(start: tuple[int, int], end: tuple[int, int]) -> None:
         cv2.line(drawn, start, end, LIGHT, max(1, round(1.6 * unit)), cv2.LINE_AA, _SUBPIXEL_BITS)
@@ -146,7 +176,16 @@ def _draw_click(drawn: Image, x: float, y: float, positive: bool, number: int, u
         line(at(0, -3), at(0, 3))
     label = (round(x + 9 * unit), round(y - 5 * unit))
     for colour, thickness in ((DARK, 3.0), (LIGHT, 1.0)):
-        cv2.putText(drawn, str(number), label, _FONT, 0.45 * unit, colour, max(1, round(thickness * unit)), cv2.LINE_AA)
+        cv2.putText(
+            drawn,
+            str(number),
+            label,
+            _FONT,
+            0.45 * unit,
+            colour,
+            max(1, round(thickness * unit)),
+            cv2.LINE_AA,
+        )
 
 
 def _cell(panel: Panel, panel_width: int) -> Image:
@@ -155,7 +194,9 @@ def _cell(panel: Panel, panel_width: int) -> Image:
     panel_height = max(1, round(height * panel_width / width))
     scaled = cv2.resize(panel.image, (panel_width, panel_height), interpolation=cv2.INTER_AREA)
     margin, text_height = 6, 22
-    cell = np.full((panel_height + margin + text_height, panel_width + 2 * margin, 3), 255, np.uint8)
+    cell = np.full(
+        (panel_height + margin + text_height, panel_width + 2 * margin, 3), 255, np.uint8
+    )
     cell[margin : margin + panel_height, margin : margin + panel_width] = scaled
     baseline = (margin, margin + panel_height + text_height - 8)
     cv2.putText(cell, panel.caption, baseline, _FONT, 0.45, DARK, 1, cv2.LINE_AA)

@@ -1,4 +1,7 @@
-"""What a user does to a mask without the network: brush, fill, drop, smooth. Every function gives a new mask."""
+"""What a user does to a mask without the network: brush, fill, drop, smooth.
+
+Every function gives a new mask.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ Indices = NDArray[np.intp]
 def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
     """With every pixel whose centre is within `radius` of the line on (add) or off.
 
-    mask: bool H x W. points: N x 2 (x, y) in image coordinates, N >= 1, joined in order; they may lie outside. However
-    small the radius, the pixels under the points count.
+    mask: bool H x W. points: N x 2 (x, y) in image coordinates, N >= 1, joined in order; they may
+    lie outside. However small the radius, the pixels under the points count.
     """
     after = mask.copy()
     points, radius = np.asarray(points, np.float64).reshape(-1, 2), max(radius, _SMALLEST_RADIUS)
@@ -31,12 +34,15 @@ def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
         return after
     local = points - (box.x0, box.y0)
     ends = local[1:] if len(local) > 1 else local
-    # Where the segments begin and end in each row; a running sum then counts those that cover a pixel.
+    # Where the segments begin and end in each row; a running sum then counts those that cover a
+    # pixel.
     edges = np.zeros((box.height, box.width + 1), np.int16)
     at_once = max(1, _RUNS_AT_ONCE // box.height)
     for first in range(0, len(ends), at_once):
         chosen = slice(first, first + at_once)
-        rows, starts, stops = _capsules(local[: len(ends)][chosen], ends[chosen], radius, box.height, box.width)
+        rows, starts, stops = _capsules(
+            local[: len(ends)][chosen], ends[chosen], radius, box.height, box.width
+        )
         np.add.at(edges, (rows, starts), np.int16(1))
         np.add.at(edges, (rows, stops), np.int16(-1))
     covered = np.cumsum(edges[:, :-1], axis=1, dtype=np.int16) > 0
@@ -44,14 +50,21 @@ def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
     return after
 
 
-def _capsules(starts: Points, ends: Points, radius: float, height: int, width: int) -> tuple[Indices, Indices, Indices]:
-    """The pixels whose centres lie within `radius` of segments, as a run per row: rows, first columns, columns after.
+def _capsules(
+    starts: Points, ends: Points, radius: float, height: int, width: int
+) -> tuple[Indices, Indices, Indices]:
+    """The pixels whose centres lie within `radius` of segments, as a run per row: rows, first
+    columns, columns after.
 
-    A capsule is convex, so that each row cuts it in one interval: the hull of where it cuts the two discs and the
-    rectangle between them.
+    A capsule is convex, so that each row cuts it in one interval: the hull of where it cuts the two
+    discs and the rectangle between them.
     """
-    tops = np.clip(np.floor(np.minimum(starts[:, 1], ends[:, 1]) - radius), 0, height).astype(np.intp)
-    bottoms = np.clip(np.ceil(np.maximum(starts[:, 1], ends[:, 1]) + radius) + 1, 0, height).astype(np.intp)
+    tops = np.clip(np.floor(np.minimum(starts[:, 1], ends[:, 1]) - radius), 0, height).astype(
+        np.intp
+    )
+    bottoms = np.clip(np.ceil(np.maximum(starts[:, 1], ends[:, 1]) + radius) + 1, 0, height).astype(
+        np.intp
+    )
     counts = np.maximum(bottoms - tops, 0)
     segment = np.repeat(np.arange(len(starts)), counts)
     rows = np.arange(segment.size) - np.repeat(np.cumsum(counts) - counts, counts) + tops[segment]
@@ -67,7 +80,10 @@ def _capsules(starts: Points, ends: Points, radius: float, height: int, width: i
         widen(np.abs(dy) <= radius, x - half, x + half)
     along = ends - starts
     lengths = np.hypot(along[:, 0], along[:, 1])
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * (radius / np.maximum(lengths, 1e-9))[:, None]
+    across = (
+        np.stack([-along[:, 1], along[:, 0]], axis=1)
+        * (radius / np.maximum(lengths, 1e-9))[:, None]
+    )
     corners = (starts + across, ends + across, ends - across, starts - across)
     for one, other in zip(corners, (*corners[1:], corners[0]), strict=True):
         (x0, y0), (x1, y1) = one[segment].T, other[segment].T
@@ -81,7 +97,8 @@ def _capsules(starts: Points, ends: Points, radius: float, height: int, width: i
 
 
 def without_holes(mask: Mask) -> Mask:
-    """With everything that the mask encloses; background that reaches the image's border is no hole.
+    """With everything that the mask encloses; background that reaches the image's border is no
+    hole.
 
     Background is connected over sides, not over corners, as the object is over both.
     """
@@ -97,7 +114,8 @@ def without_holes(mask: Mask) -> Mask:
 
 
 def without_small_parts(mask: Mask, smallest: int | None = None) -> Mask:
-    """Without the 8-connected parts of fewer than `smallest` pixels; None: of under 5 % of the largest part's."""
+    """Without the 8-connected parts of fewer than `smallest` pixels; None: of under 5 % of the
+    largest part's."""
     after = mask.copy()
     box = bounding_box(mask)
     if box is None:
@@ -107,17 +125,22 @@ def without_small_parts(mask: Mask, smallest: int | None = None) -> Mask:
     areas = np.bincount(parts, ends - firsts)
     small = areas[parts] < (areas.max() * SMALL_PART_RATIO if smallest is None else smallest)
     inside = after[box.slices]
-    for row, first, end in zip(rows[small].tolist(), firsts[small].tolist(), ends[small].tolist(), strict=True):
+    for row, first, end in zip(
+        rows[small].tolist(), firsts[small].tolist(), ends[small].tolist(), strict=True
+    ):
         inside[row, first:end] = False
     return after
 
 
 def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
-    """For each of the runs of `row_runs` its 8-connected part, as the number of one of that part's runs.
+    """For each of the runs of `row_runs` its 8-connected part, as the number of one of that part's
+    runs.
 
-    From runs instead of pixels it takes a tenth of the time and none of the memory of a map of labels.
+    From runs instead of pixels it takes a tenth of the time and none of the memory of a map of
+    labels.
     """
-    # In the row below, those that end at or behind a run's first column and begin at or before the column after it.
+    # In the row below, those that end at or behind a run's first column and begin at or before the
+    # column after it.
     row_length = int(ends.max()) + 1
     low = np.searchsorted(rows * row_length + ends, (rows + 1) * row_length + firsts)
     high = np.searchsorted(rows * row_length + firsts, (rows + 1) * row_length + ends, side="right")
@@ -135,13 +158,16 @@ def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
 
 
 def smoothed(mask: Mask, radius: int) -> Mask:
-    """With a calmer outline: every pixel becomes what most of the disc around it is, weighted towards its middle."""
+    """With a calmer outline: every pixel becomes what most of the disc around it is, weighted
+    towards its middle."""
     box = bounding_box(mask)
     after = mask.copy()
     if box is None:
         return after
     reach = 2 * radius
-    around = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach).intersection(Box.whole(*mask.shape))
+    around = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach).intersection(
+        Box.whole(*mask.shape)
+    )
     area = (around or box).slices
     grey = mask[area].view(np.uint8) * np.uint8(255)
     side = 2 * reach + 1

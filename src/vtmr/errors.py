@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class VtmrError(Exception):
-    """Base of all deliberate errors: the message says what is wrong, what was expected, what to do."""
+    """Base of all deliberate errors: the message says what is wrong, what was expected, what to
+    do."""
 
 
 class InputError(VtmrError):

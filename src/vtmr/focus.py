@@ -1,7 +1,9 @@
-"""Where to look: the target crop around the object and the focus crop around what the newest click changed.
+"""Where to look: the target crop around the object and the focus crop around what the newest click
+changed.
 
-`target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre. `focalclick_*` follow the
-official FocalClick code to the pixel, oddities included, for imported weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
+`target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre.
+`focalclick_*` follow the official FocalClick code to the pixel, oddities included, for imported
+weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ RITM_LEAST_OVERLAP = 0.5
 
 
 def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box) -> Box:
-    """The box around the mask and the positive clicks, `ratio` times as large, at least 10 px a side where there are.
+    """The box around the mask and the positive clicks, `ratio` times as large, at least 10 px a
+    side where there are.
 
     mask: bool H x W of the image; clicks: in image coordinates. An empty mask gives `fallback`.
     """
@@ -38,13 +41,19 @@ def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box)
 
 
 def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) -> Box | None:
-    """The target crop that a first answer asks for, in image pixels and inside `frame.box`; None where it is empty.
+    """The target crop that a first answer asks for, in image pixels and inside `frame.box`; None
+    where it is empty.
 
-    mask: bool, on the frame's grid; clicks: in image coordinates. Around the positive clicks and the 8-connected
-    components that they lie in (all of the mask where they lie in none), `ratio` times as large.
+    mask: bool, on the frame's grid; clicks: in image coordinates. Around the positive clicks and
+    the 8-connected components that they lie in (all of the mask where they lie in none), `ratio`
+    times as large.
     """
-    cells = [cell for click in clicks if click.positive and (cell := _cell(click, frame)) is not None]
-    found = [bounding_box(component_at(mask, *cell)) for cell in cells if mask[cell]] or [bounding_box(mask)]
+    cells = [
+        cell for click in clicks if click.positive and (cell := _cell(click, frame)) is not None
+    ]
+    found = [bounding_box(component_at(mask, *cell)) for cell in cells if mask[cell]] or [
+        bounding_box(mask)
+    ]
     boxes = [frame.box_to_image(box) for box in found if box is not None]
     if not boxes:
         return None
@@ -55,32 +64,38 @@ def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) 
 
 
 def focus_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame, ratio: float) -> Box:
-    """The box around what the click changed, `ratio` times as large, in image pixels and inside `frame.box`.
+    """The box around what the click changed, `ratio` times as large, in image pixels and inside
+    `frame.box`.
 
-    new_mask, prev_mask: bool, on the frame's grid; click: in image coordinates. Nothing there before: around the new
-    mask. Otherwise around the 8-connected component of the difference at the click; where the click changed nothing
-    or the component is less than a third as high or as wide as the object, a square around the click. An empty new
-    mask gives the whole frame.
+    new_mask, prev_mask: bool, on the frame's grid; click: in image coordinates. Nothing there
+    before: around the new mask. Otherwise around the 8-connected component of the difference at the
+    click; where the click changed nothing or the component is less than a third as high or as wide
+    as the object, a square around the click. An empty new mask gives the whole frame.
     """
     new_box = bounding_box(new_mask)
     if new_box is None:
         return frame.box
     changed = _changed_box(new_mask, prev_mask, click, frame) if prev_mask.any() else new_box
     if changed is None or changed.height < new_box.height / 3 or changed.width < new_box.width / 3:
-        box = _square(click, SQUARE_RATIO * max(new_box.width / frame.scale[0], new_box.height / frame.scale[1]))
+        box = _square(
+            click,
+            SQUARE_RATIO * max(new_box.width / frame.scale[0], new_box.height / frame.scale[1]),
+        )
     else:
         box = frame.box_to_image(changed)
     return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
 
 
 def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) -> Box | None:
-    """The box of the difference's component at the click, in grid cells; None where the click's cell didn't change."""
+    """The box of the difference's component at the click, in grid cells; None where the click's
+    cell didn't change."""
     cell = _cell(click, frame)
     return None if cell is None else bounding_box(component_at(new_mask ^ prev_mask, *cell))
 
 
 def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
-    """Row and column of the grid's cell that a click, in image coordinates, lies in; None outside of the grid."""
+    """Row and column of the grid's cell that a click, in image coordinates, lies in; None outside
+    of the grid."""
     if not frame.box.contains(click.x, click.y):
         return None
     x, y = frame.to_grid(np.array([(click.x, click.y)]))[0]
@@ -90,7 +105,9 @@ def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
 def _square(click: Click, half: float) -> Box:
     """The whole pixels that the square of that half-side around the click touches."""
     x0, y0 = math.floor(click.x - half), math.floor(click.y - half)
-    return Box(x0, y0, max(math.ceil(click.x + half), x0 + 1), max(math.ceil(click.y + half), y0 + 1))
+    return Box(
+        x0, y0, max(math.ceil(click.x + half), x0 + 1), max(math.ceil(click.y + half), y0 + 1)
+    )
 
 
 def _pixel_box(click: Click) -> Box:
@@ -98,10 +115,14 @@ def _pixel_box(click: Click) -> Box:
     return Box(col, row, col + 1, row + 1)
 
 
-def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, min_side_px: int = MIN_SIDE_PX) -> Box:
-    """FocalClick's target crop. The official bounds are inclusive (20, 230, ...); the Box ends one after them.
+def focalclick_target_box(
+    mask: Mask, clicks: Sequence[Click], ratio: float, min_side_px: int = MIN_SIDE_PX
+) -> Box:
+    """FocalClick's target crop. The official bounds are inclusive (20, 230, ...); the Box ends one
+    after them.
 
-    mask: bool H x W, the previous probability > .49; clicks: in image coordinates. An empty mask gives the whole image.
+    mask: bool H x W, the previous probability > .49; clicks: in image coordinates. An empty mask
+    gives the whole image.
     """
     height, width = mask.shape
     box = bounding_box(mask)
@@ -120,35 +141,45 @@ def focalclick_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, min
 
 
 def ritm_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, earlier: Box | None) -> Box:
-    """RITM's target crop: the earlier one while it holds all positive clicks and overlaps the new one well.
+    """RITM's target crop: the earlier one while it holds all positive clicks and overlaps the new
+    one well.
 
-    mask: bool H x W, the previous probability > .5; clicks: in image coordinates. An empty mask gives the whole image.
-    The overlap is the product of both axes' intersection over union [facts.md §B.1, §D.8].
+    mask: bool H x W, the previous probability > .5; clicks: in image coordinates. An empty mask
+    gives the whole image. The overlap is the product of both axes' intersection over union
+    [facts.md §B.1, §D.8].
     """
     whole = Box.whole(*mask.shape)
     if not mask.any():
         return whole
     fresh = focalclick_target_box(mask, clicks, ratio, RITM_MIN_SIDE_PX)
-    if earlier is None or not all(earlier.contains(click.x, click.y) for click in clicks if click.positive):
+    if earlier is None or not all(
+        earlier.contains(click.x, click.y) for click in clicks if click.positive
+    ):
         return fresh
     common, around = fresh.intersection(earlier), fresh.union(earlier)
     overlap = common.area / around.area if common else 0.0
     return earlier if overlap >= RITM_LEAST_OVERLAP else fresh
 
 
-def focalclick_focus_box(new_mask: Mask, prev_mask: Mask, click: Click, target: Box, ratio: float) -> Box:
-    """FocalClick's focus crop; its bounds (79, 219, ...) are used as slices, so they are the Box's own.
+def focalclick_focus_box(
+    new_mask: Mask, prev_mask: Mask, click: Click, target: Box, ratio: float
+) -> Box:
+    """FocalClick's focus crop; its bounds (79, 219, ...) are used as slices, so they are the Box's
+    own.
 
-    new_mask, prev_mask: bool H x W of the image; click: in image coordinates; target: the target crop. A click that
-    changed nothing gets the component of what stayed the same, usually nearly the whole image. Where the official code
-    fails on an empty box (a click far outside the target crop), this gives the nearest pixel of the target crop.
+    new_mask, prev_mask: bool H x W of the image; click: in image coordinates; target: the target
+    crop. A click that changed nothing gets the component of what stayed the same, usually nearly
+    the whole image. Where the official code fails on an empty box (a click far outside the target
+    crop), this gives the nearest pixel of the target crop.
     """
     row, col = click.pixel
     object_bounds = _official_bounds(new_mask)
     bounds: tuple[float, float, float, float] = object_bounds
     if prev_mask.any():
         difference = new_mask ^ prev_mask
-        bounds = _official_bounds(component_at(difference if difference[row, col] else ~difference, row, col))
+        bounds = _official_bounds(
+            component_at(difference if difference[row, col] else ~difference, row, col)
+        )
         height, width = object_bounds[1] - object_bounds[0], object_bounds[3] - object_bounds[2]
         if bounds[1] - bounds[0] < height / 3 or bounds[3] - bounds[2] < width / 3:
             half = SQUARE_RATIO * max(height, width)
@@ -159,7 +190,10 @@ def focalclick_focus_box(new_mask: Mask, prev_mask: Mask, click: Click, target: 
         start = min(max(int(centre - length / 2), first), last - 1)
         return start, max(min(int(centre + length / 2), last), start + 1)
 
-    (y0, y1), (x0, x1) = axis(*bounds[:2], target.y0, target.y1), axis(*bounds[2:], target.x0, target.x1)
+    (y0, y1), (x0, x1) = (
+        axis(*bounds[:2], target.y0, target.y1),
+        axis(*bounds[2:], target.x0, target.x1),
+    )
     return Box(x0, y0, x1, y1)
 
 

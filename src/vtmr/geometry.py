@@ -1,7 +1,7 @@
 """Where pixels and points are: the one home of vtmr's coordinate convention (docs/decisions/0001).
 
-Coordinates are continuous, x to the right, y down. The pixel in row r and column c covers
-[c, c+1) x [r, r+1), its centre is (c + .5, r + .5). Boxes are half-open. Resizing a box to a grid is
+Coordinates are continuous, x to the right, y down. The pixel in row r and column c covers [c, c+1)
+x [r, r+1), its centre is (c + .5, r + .5). Boxes are half-open. Resizing a box to a grid is
 therefore x' = s * (x - x0), for points and for pixels alike ("half-pixel centres").
 """
 
@@ -32,7 +32,10 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.x1 <= self.x0 or self.y1 <= self.y0:
-            raise InputError(f"The box {(self.x0, self.y0, self.x1, self.y1)} is empty: expected x0 < x1 and y0 < y1.")
+            raise InputError(
+                f"The box {(self.x0, self.y0, self.x1, self.y1)} is empty: expected x0 < x1 and y0 "
+                "< y1."
+            )
 
     @staticmethod
     def whole(height: int, width: int) -> Box:
@@ -62,15 +65,26 @@ class Box:
 
     def union(self, other: Box) -> Box:
         """The smallest box around both."""
-        return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+        return Box(
+            min(self.x0, other.x0),
+            min(self.y0, other.y0),
+            max(self.x1, other.x1),
+            max(self.y1, other.y1),
+        )
 
     def intersection(self, other: Box) -> Box | None:
         """The common part, or None when there is none."""
-        x0, y0, x1, y1 = max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1)
+        x0, y0, x1, y1 = (
+            max(self.x0, other.x0),
+            max(self.y0, other.y0),
+            min(self.x1, other.x1),
+            min(self.y1, other.y1),
+        )
         return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def minus(self, other: Box) -> tuple[Box, ...]:
-        """What `other` leaves of it, as up to four disjoint boxes: above and below in full width, left, right."""
+        """What `other` leaves of it, as up to four disjoint boxes: above and below in full width,
+        left, right."""
         hole = self.intersection(other)
         if hole is None:
             return (self,)
@@ -93,18 +107,25 @@ class Box:
             start = min(max(math.floor(centre - half + 0.5), least), most - 1)
             return start, max(min(math.floor(centre + half + 0.5), most), start + 1)
 
-        (x0, x1), (y0, y1) = axis(self.x0, self.x1, within.x0, within.x1), axis(self.y0, self.y1, within.y0, within.y1)
+        (x0, x1), (y0, y1) = (
+            axis(self.x0, self.x1, within.x0, within.x1),
+            axis(self.y0, self.y1, within.y0, within.y1),
+        )
         return Box(x0, y0, x1, y1)
 
     def grown(self, least: int, within: Box) -> Box:
-        """At least `least` pixels wide and high, as far as `within` has them; moved inside `within` if need be."""
+        """At least `least` pixels wide and high, as far as `within` has them; moved inside `within`
+        if need be."""
 
         def axis(low: int, high: int, first: int, last: int) -> tuple[int, int]:
             size = min(max(high - low, least), last - first)
             start = min(max(low - (size - (high - low)) // 2, first), last - size)
             return start, start + size
 
-        (x0, x1), (y0, y1) = axis(self.x0, self.x1, within.x0, within.x1), axis(self.y0, self.y1, within.y0, within.y1)
+        (x0, x1), (y0, y1) = (
+            axis(self.x0, self.x1, within.x0, within.x1),
+            axis(self.y0, self.y1, within.y0, within.y1),
+        )
         return Box(x0, y0, x1, y1)
 
     def as_tuple(self) -> tuple[int, int, int, int]:
@@ -116,7 +137,8 @@ class Box:
 class Frame:
     """A box of the image resampled to a grid of `width` x `height` cells: points both ways.
 
-    "Image" coordinates are those the box is given in, "grid" coordinates run from 0 to width and 0 to height.
+    "Image" coordinates are those the box is given in, "grid" coordinates run from 0 to width and 0
+    to height.
     """
 
     box: Box
@@ -142,12 +164,18 @@ class Frame:
         return float(x0), float(y0), float(x1), float(y1)
 
     def box_to_image(self, box: Box) -> Box:
-        """A box of grid cells as the image pixels it touches: the inverse of `box_to_grid`, rounded outwards."""
-        (x0, y0), (x1, y1) = np.rint(self.to_image(np.array([(box.x0, box.y0), (box.x1, box.y1)])) * 4096) / 4096
+        """A box of grid cells as the image pixels it touches: the inverse of `box_to_grid`, rounded
+        outwards."""
+        (x0, y0), (x1, y1) = (
+            np.rint(self.to_image(np.array([(box.x0, box.y0), (box.x1, box.y1)])) * 4096) / 4096
+        )
         return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
 
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x of every grid column's centre and image y of every grid row's centre."""
         sx, sy = self.scale
-        cols, rows = np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64)
+        cols, rows = (
+            np.arange(self.width, dtype=np.float64),
+            np.arange(self.height, dtype=np.float64),
+        )
         return (cols + 0.5) / sx + self.box.x0, (rows + 0.5) / sy + self.box.y0

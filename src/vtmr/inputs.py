@@ -22,13 +22,15 @@ def normalise(image: Image, normalisation: Normalisation) -> FloatMap:
 
 
 def click_maps(clicks: Sequence[Click], radius: float, size: int) -> FloatMap:
-    """Discs of the positive and of the negative clicks, float32 1 x 2 x size x size; clicks: in that grid."""
+    """Discs of the positive and of the negative clicks, float32 1 x 2 x size x size; clicks: in
+    that grid."""
     points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
     signs = np.array([click.positive for click in clicks], np.bool_)
     return disc_maps(points, signs, radius, size, size)[None]
 
 
 def coarse_maps(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
-    """[prev_mask, positive discs, negative discs] as float32 1 x 3 x S x S; prev_mask: probability S x S."""
+    """[prev_mask, positive discs, negative discs] as float32 1 x 3 x S x S; prev_mask: probability
+    S x S."""
     discs = click_maps(clicks, spec.disc_radius, spec.input_size)
     return np.concatenate([np.asarray(prev_mask, np.float32)[None, None], discs], axis=1)

@@ -9,11 +9,14 @@ from torch.nn import functional as F
 TINY = 1e-12
 
 
-def normalised_focal_loss(logits: Tensor, labels: Tensor, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
-    """Focal loss whose weights sum to the number of valid pixels in each sample [adaptis2019; facts.md §C.7].
+def normalised_focal_loss(
+    logits: Tensor, labels: Tensor, alpha: float = 0.5, gamma: float = 2.0
+) -> Tensor:
+    """Focal loss whose weights sum to the number of valid pixels in each sample [adaptis2019;
+    facts.md §C.7].
 
-    logits, labels: B x 1 x H x W. Returns B losses. The normaliser is detached: gradients flow through the focal
-    weight and the logarithm only.
+    logits, labels: B x 1 x H x W. Returns B losses. The normaliser is detached: gradients flow
+    through the focal weight and the logarithm only.
 
     >>> logits = torch.linspace(-3, 3, 16).reshape(1, 1, 4, 4)
     >>> labels = (torch.arange(16) % 3 == 0).float().reshape(1, 1, 4, 4)
@@ -24,11 +27,15 @@ def normalised_focal_loss(logits: Tensor, labels: Tensor, alpha: float = 0.5, ga
     return pixel.sum(dim=(1, 2, 3)) / (count + TINY)
 
 
-def boundary_focal_loss(logits: Tensor, labels: Tensor, edge: Tensor, total: Tensor | None = None) -> Tensor:
-    """The normalised focal loss with pixels of the edge band counted twice, one mean over the batch [facts.md §C.7].
+def boundary_focal_loss(
+    logits: Tensor, labels: Tensor, edge: Tensor, total: Tensor | None = None
+) -> Tensor:
+    """The normalised focal loss with pixels of the edge band counted twice, one mean over the batch
+    [facts.md §C.7].
 
-    logits, labels: B x 1 x H x W; edge: 0 or 1, the same shape. Returns one number. total: the sum of
-    `boundary_weights` over the whole batch, where this is a part of it; the parts' losses add up to the whole's.
+    logits, labels: B x 1 x H x W; edge: 0 or 1, the same shape. Returns one number. total: the sum
+    of `boundary_weights` over the whole batch, where this is a part of it; the parts' losses add up
+    to the whole's.
     """
     weight = boundary_weights(edge)
     pixel, _ = focal_pixels(logits, labels, alpha=0.5, gamma=2.0)
@@ -40,28 +47,45 @@ def boundary_weights(edge: Tensor) -> Tensor:
     return 0.5 + 0.5 * edge
 
 
-def focal_pixels(logits: Tensor, labels: Tensor, alpha: float, gamma: float) -> tuple[Tensor, Tensor]:
-    """The loss of each pixel (0 where ignored), and the number of valid pixels in each of the B samples."""
+def focal_pixels(
+    logits: Tensor, labels: Tensor, alpha: float, gamma: float
+) -> tuple[Tensor, Tensor]:
+    """The loss of each pixel (0 where ignored), and the number of valid pixels in each of the B
+    samples."""
     valid = labels != -1
-    confidence = torch.where(valid, 1 - (labels - torch.sigmoid(logits)).abs(), torch.ones_like(logits))
+    confidence = torch.where(
+        valid, 1 - (labels - torch.sigmoid(logits)).abs(), torch.ones_like(logits)
+    )
     focal = (1 - confidence) ** gamma
     count = valid.sum(dim=(1, 2, 3)).to(logits.dtype)
     with torch.no_grad():
         scale = count / ((focal * valid).sum(dim=(1, 2, 3)) + TINY)
     balance = torch.where(labels > 0.5, alpha, 1 - alpha)
-    pixel = -balance * scale[:, None, None, None] * focal * torch.log((confidence + TINY).clamp(max=1)) * valid
+    pixel = (
+        -balance
+        * scale[:, None, None, None]
+        * focal
+        * torch.log((confidence + TINY).clamp(max=1))
+        * valid
+    )
     return pixel, count
 
 
 def matching_loss(
-    logits: Tensor, reference: Tensor, confidence: float = 0.9, two_sided: bool = False, by_count: bool = False
+    logits: Tensor,
+    reference: Tensor,
+    confidence: float = 0.9,
+    two_sided: bool = False,
+    by_count: bool = False,
 ) -> Tensor:
-    """Cross-entropy to the probabilities of another prediction where that one is sure [vtmr2024, eq. 1].
+    """Cross-entropy to the probabilities of another prediction where that one is sure [vtmr2024,
+    eq. 1].
 
-    logits, reference: B x 1 x H x W, both logits. Returns B losses. The reference is a constant: gradients flow through
-    `logits` alone. Sure means a probability above `confidence`, or also one below 1 - confidence when `two_sided`. The
-    mean is over all pixels, or over the sure ones when `by_count` (0 where there are none). The least value possible is
-    the reference's own entropy, not 0.
+    logits, reference: B x 1 x H x W, both logits. Returns B losses. The reference is a constant:
+    gradients flow through `logits` alone. Sure means a probability above `confidence`, or also one
+    below 1 - confidence when `two_sided`. The mean is over all pixels, or over the sure ones when
+    `by_count` (0 where there are none). The least value possible is the reference's own entropy,
+    not 0.
 
     >>> logits, reference = torch.zeros(1, 1, 1, 4), torch.tensor([[[[-9.0, 0.0, 2.0, 9.0]]]])
     >>> round(matching_loss(logits, reference).item(), 4)  # log 2 at the last pixel of four

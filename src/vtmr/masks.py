@@ -24,10 +24,13 @@ _EVERY_ROWS = 16
 def bounding_box(mask: Mask) -> Box | None:
     """The smallest box around the mask's pixels, or None when it is empty.
 
-    Every 16th row tells rows between which nothing has to be searched for the first and the last one.
+    Every 16th row tells rows between which nothing has to be searched for the first and the last
+    one.
     """
     whole_words = mask.flags.c_contiguous and mask.shape[1] % 8 == 0
-    words = mask.view(np.uint64) if whole_words else mask  # eight pixels at a time: half the time at 24 megapixels
+    words = (
+        mask.view(np.uint64) if whole_words else mask
+    )  # eight pixels at a time: half the time at 24 megapixels
     some = _filled_rows(words[::_EVERY_ROWS]) * _EVERY_ROWS
     if not some.size:
         some = _filled_rows(words)
@@ -35,7 +38,10 @@ def bounding_box(mask: Mask) -> Box | None:
         return None
     first, last = int(some[0]), int(some[-1])
     above, below = _filled_rows(words[:first]), _filled_rows(words[last + 1 :])
-    first, last = int(above[0]) if above.size else first, last + 1 + int(below[-1]) if below.size else last
+    first, last = (
+        int(above[0]) if above.size else first,
+        last + 1 + int(below[-1]) if below.size else last,
+    )
     cols = np.flatnonzero(np.bitwise_or.reduce(words[first : last + 1], axis=0).view(np.bool_))
     return Box(int(cols[0]), first, int(cols[-1]) + 1, last + 1)
 
@@ -60,7 +66,8 @@ def component_in_box(mask: Mask, row: int, col: int) -> tuple[Box, Mask]:
 
 def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
     """The component of the pixel, which is on, as a mask of the same size, and its box."""
-    # A flood into a byte map with a border of one: labels of all components would take four times the memory.
+    # A flood into a byte map with a border of one: labels of all components would take four times
+    # the memory.
     flooded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
     pixels = np.ascontiguousarray(mask).view(np.uint8)
     _, _, _, (x, y, width, height) = cv2.floodFill(
@@ -70,7 +77,8 @@ def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
-    """Intersection over union over the pixels that aren't ignored; 1 when both are empty [facts.md §D.2]."""
+    """Intersection over union over the pixels that aren't ignored; 1 when both are empty [facts.md
+    §D.2]."""
     if ignore_mask is not None:
         mask, gt_mask = mask & ~ignore_mask, gt_mask & ~ignore_mask
     union = np.count_nonzero(mask | gt_mask)
@@ -80,16 +88,23 @@ def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
 def disc_maps(
     points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int
 ) -> NDArray[np.float32]:
-    """Binary discs around the clicks, positive ones first: float32 2 x height x width [facts.md §A.1].
+    """Binary discs around the clicks, positive ones first: float32 2 x height x width [facts.md
+    §A.1].
 
-    `points` are N x 2 grid points (x, y) in the house's coordinates; the half pixel to the networks' index
-    coordinates is taken off here, and only here (facts.md §L.3). A pixel is on where the squared distance to
-    the nearest click of that sign is at most radius².
+    `points` are N x 2 grid points (x, y) in the house's coordinates; the half pixel to the
+    networks' index coordinates is taken off here, and only here (facts.md §L.3). A pixel is on
+    where the squared distance to the nearest click of that sign is at most radius².
     """
     maps = np.zeros((2, height, width), np.float32)
-    for (x, y), sign in zip(np.asarray(points, np.float64).reshape(-1, 2) - 0.5, positive, strict=True):
-        rows = np.arange(max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1))
-        cols = np.arange(max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1))
+    for (x, y), sign in zip(
+        np.asarray(points, np.float64).reshape(-1, 2) - 0.5, positive, strict=True
+    ):
+        rows = np.arange(
+            max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1)
+        )
+        cols = np.arange(
+            max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1)
+        )
         if rows.size and cols.size:
             inside = (rows[:, None] - y) ** 2 + (cols[None, :] - x) ** 2 <= radius**2
             patch = maps[0 if sign else 1, rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
@@ -99,7 +114,8 @@ def disc_maps(
 
 @dataclass(frozen=True, slots=True)
 class RunLengths:
-    """A mask in COCO's compressed run-length form (column-major, pycocotools): small, exact, hashable."""
+    """A mask in COCO's compressed run-length form (column-major, pycocotools): small, exact,
+    hashable."""
 
     height: int
     width: int
@@ -125,17 +141,25 @@ class RunLengths:
         filled = np.flatnonzero(runs[1::2]) * 2 + 1
         if filled.size:
             ends = np.cumsum(runs)
-            first, after = int(ends[filled[0] - 1]) // height, (int(ends[filled[-1]]) - 1) // height + 1
+            first, after = (
+                int(ends[filled[0] - 1]) // height,
+                (int(ends[filled[-1]]) - 1) // height + 1,
+            )
             ends = np.concatenate([[0], ends]).clip(first * height, after * height)
-            columns = np.repeat(np.arange(runs.size) % 2 == 1, ends[1:] - ends[:-1]).reshape(-1, height)
+            columns = np.repeat(np.arange(runs.size) % 2 == 1, ends[1:] - ends[:-1]).reshape(
+                -1, height
+            )
             mask[:, first:after] = cv2.transpose(columns.view(np.uint8)).view(np.bool_)
         return mask
 
 
 def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The runs of pixels that are on, in reading order: rows, first columns, columns after the last."""
+    """The runs of pixels that are on, in reading order: rows, first columns, columns after the
+    last."""
     height, width = mask.shape
-    padded = np.zeros((height, width + 1), np.uint8)  # a pixel that is off ends every row's last run
+    padded = np.zeros(
+        (height, width + 1), np.uint8
+    )  # a pixel that is off ends every row's last run
     padded[:, :-1] = mask
     flat = padded.reshape(-1)
     turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -146,7 +170,8 @@ def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
 
 
 def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
-    """Where the mask, read column by column, turns on, off, on …: pixel numbers, increasing, as many off as on."""
+    """Where the mask, read column by column, turns on, off, on …: pixel numbers, increasing, as
+    many off as on."""
     box = bounding_box(mask)
     if box is None:
         return np.empty(0, np.int64)
@@ -161,8 +186,9 @@ def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
 def _runs_in(counts: bytes) -> NDArray[np.int64]:
     """Compressed run lengths as numbers of pixels, off and on in turn; none for what can't be read.
 
-    The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says that more follow, bit
-    4 of the last is the sign; from the fourth run on, a number is the difference to the run before the last.
+    The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says
+    that more follow, bit 4 of the last is the sign; from the fourth run on, a number is the
+    difference to the run before the last.
     """
     digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     last = (digits & 0x20) == 0

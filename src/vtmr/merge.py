@@ -1,4 +1,5 @@
-"""Progressive merge: on a mask that the user brought, a click changes only what it touches [facts.md §B.8]."""
+"""Progressive merge: on a mask that the user brought, a click changes only what it touches
+[facts.md §B.8]."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from vtmr.types import Click
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Which pixels a merge flipped: a box and its bits, compressed. box: None when it flipped none."""
+    """Which pixels a merge flipped: a box and its bits, compressed. box: None when it flipped
+    none."""
 
     box: Box | None
     packed: bytes
@@ -27,7 +29,10 @@ class Patch:
         if box is None:
             return NO_PATCH
         packed = zlib.compress(np.packbits(flipped[box.slices]).tobytes(), 1)
-        return Patch(Box(within.x0 + box.x0, within.y0 + box.y0, within.x0 + box.x1, within.y0 + box.y1), packed)
+        return Patch(
+            Box(within.x0 + box.x0, within.y0 + box.y0, within.x0 + box.x1, within.y0 + box.y1),
+            packed,
+        )
 
     @property
     def nbytes(self) -> int:
@@ -45,15 +50,19 @@ NO_PATCH = Patch(None, b"")
 
 
 def merge(before: Mask, predicted: Mask, clicks: Sequence[Click]) -> tuple[Mask, Patch]:
-    """The mask after the clicks, and what it flipped. before, predicted: bool H x W; clicks: the new ones, inside.
+    """The mask after the clicks, and what it flipped. before, predicted: bool H x W; clicks: the
+    new ones, inside.
 
-    R is the 8-connected component of before XOR predicted at a click. Where the click's pixel was on, R's pixels that
-    were on go; where it was off, R's pixels that were off come. A click whose pixel didn't change changes nothing.
-    Every pixel outside the components stays bit-identical.
+    R is the 8-connected component of before XOR predicted at a click. Where the click's pixel was
+    on, R's pixels that were on go; where it was off, R's pixels that were off come. A click whose
+    pixel didn't change changes nothing. Every pixel outside the components stays bit-identical.
     """
     after = before.copy()
     difference = before ^ predicted
-    flipped, within = np.zeros(before.shape, np.bool_), None  # zeros cost nothing where they are never touched
+    flipped, within = (
+        np.zeros(before.shape, np.bool_),
+        None,
+    )  # zeros cost nothing where they are never touched
     for click in clicks:
         row, col = click.pixel
         if difference[row, col]:

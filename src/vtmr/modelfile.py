@@ -1,9 +1,11 @@
-"""One .onnx file that holds a whole model: how it is laid out, and reading it without any ONNX package.
+"""One .onnx file that holds a whole model: how it is laid out, and reading it without any ONNX
+package.
 
-The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch parameters are. The sides of
-its inputs are free, so that one file serves any input size; the spec says which is its own. Its metadata holds the
-rest: the ModelSpec as JSON, the refiner's ONNX graph as base64, the integer counters that no graph uses (BatchNorm's),
-and a SHA-256 over all of that. So one file runs, starts training, and can be checked.
+The file is the coarse network's ONNX graph, un-folded, its initialisers named as the torch
+parameters are. The sides of its inputs are free, so that one file serves any input size; the spec
+says which is its own. Its metadata holds the rest: the ModelSpec as JSON, the refiner's ONNX graph
+as base64, the integer counters that no graph uses (BatchNorm's), and a SHA-256 over all of that. So
+one file runs, starts training, and can be checked.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ COARSE_OUTPUTS = ("logits", "features")
 REFINE_INPUTS = ("patch", "discs", "coarse_logits", "features", "boxes")
 REFINE_OUTPUTS = ("logits",)
 
-# Names of the graphs' free sides, which a session is told: of inputs and logits, and of the features.
+# Names of the graphs' free sides, which a session is told: of inputs and logits, and of the
+# features.
 SIDE, FEATURES_SIDE = "side", "features_side"
 
 SPEC_KEY = "vtmr.spec"
@@ -33,7 +36,8 @@ DIGEST_KEY = "vtmr.sha256"
 
 MANIFEST = "manifest.json"  # beside bundled model files: {name: {file, sha256, bytes, figures}}
 
-# Field numbers of onnx.proto3, as far as they lead to tensors: message -> {field: message of its value}.
+# Field numbers of onnx.proto3, as far as they lead to tensors: message -> {field: message of its
+# value}.
 _CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -50,9 +54,11 @@ _REFUSED_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two ONNX models.
+    """A model file's parts. `coarse` is the whole file, `refine` the embedded graph: bytes of two
+    ONNX models.
 
-    Where `spec.refines` is false there is no embedded graph and `refine` is empty. digest: SHA-256 (hex) over it all.
+    Where `spec.refines` is false there is no embedded graph and `refine` is empty. digest: SHA-256
+    (hex) over it all.
     """
 
     spec: ModelSpec
@@ -76,7 +82,8 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of one protobuf message; numbers for varints, views for everything else.
+    """(field number, value) of one protobuf message; numbers for varints, views for everything
+    else.
 
     Raises ValueError or IndexError when it isn't one.
     """
@@ -106,7 +113,9 @@ def _keeps_data_elsewhere(data: memoryview, message: str = "model", depth: int =
         raise ValueError("graphs are nested too deeply")
     children = _CHILDREN[message]
     for number, value in _fields(data):
-        if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+        if message == "tensor" and (
+            number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
+        ):
             return True
         if (
             number in children
@@ -118,7 +127,10 @@ def _keeps_data_elsewhere(data: memoryview, message: str = "model", depth: int =
 
 
 def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, str]]:
-    """The serialised graph and the metadata of an ONNX model that is complete in itself. Raises CheckpointError."""
+    """The serialised graph and the metadata of an ONNX model that is complete in itself.
+
+    Raises CheckpointError.
+    """
     graph: memoryview | None = None
     versioned = False
     metadata: dict[str, str] = {}
@@ -129,32 +141,41 @@ def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, 
             elif number == _GRAPH and isinstance(value, memoryview):
                 graph = value
             elif number == _METADATA and isinstance(value, memoryview):
-                entry = {key: bytes(text).decode() for key, text in _fields(value) if isinstance(text, memoryview)}
+                entry = {
+                    key: bytes(text).decode()
+                    for key, text in _fields(value)
+                    if isinstance(text, memoryview)
+                }
                 metadata[entry.get(1, "")] = entry.get(2, "")
         if graph is None or not versioned:
             raise ValueError("no graph in it")
         elsewhere = _keeps_data_elsewhere(memoryview(model))
     except (ValueError, IndexError) as error:
         raise CheckpointError(
-            f"{name} is not a complete ONNX model ({error}): expected a file written by `vtmr export`."
+            f"{name} is not a complete ONNX model ({error}): expected a file written by `vtmr "
+            "export`."
         ) from error
     if elsewhere:
         raise CheckpointError(
-            f"{name} keeps tensors in other files (ONNX external data), which is refused: expected one file "
+            f"{name} keeps tensors in other files (ONNX external data), which is refused: expected "
+            "one file "
             "written by `vtmr export`."
         )
     return graph, metadata
 
 
 def _digest(graph: memoryview, metadata: Mapping[str, str]) -> str:
-    """SHA-256 (hex) over the serialised coarse graph and the metadata, but for the digest itself."""
+    """SHA-256 (hex) over the serialised coarse graph and the metadata, but for the digest
+    itself."""
     total = hashlib.sha256(graph)
     for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY):
         total.update(metadata[key].encode())
     return total.hexdigest()
 
 
-def metadata_of(spec: ModelSpec, coarse: bytes, refine: bytes, counters: Mapping[str, int]) -> dict[str, str]:
+def metadata_of(
+    spec: ModelSpec, coarse: bytes, refine: bytes, counters: Mapping[str, int]
+) -> dict[str, str]:
     """What has to be added to the coarse model's metadata to make it a model file."""
     metadata = {
         SPEC_KEY: spec.to_json(),
@@ -168,12 +189,15 @@ def metadata_of(spec: ModelSpec, coarse: bytes, refine: bytes, counters: Mapping
 def parse(data: bytes, name: str) -> ModelFile:
     """The parts of the model file with these bytes; `name` is what errors call it.
 
-    Raises CheckpointError when it is empty, truncated, damaged, foreign, of another format, or refers to other files.
+    Raises CheckpointError when it is empty, truncated, damaged, foreign, of another format, or
+    refers to other files.
     """
     if not data:
         raise CheckpointError(f"{name} is empty (0 bytes): copy or export the model again.")
     graph, metadata = _graph_and_metadata(data, name)
-    missing = [key for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY, DIGEST_KEY) if key not in metadata]
+    missing = [
+        key for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY, DIGEST_KEY) if key not in metadata
+    ]
     if missing:
         raise CheckpointError(
             f"{name} is an ONNX model but not one of vtmr's (no {missing[0]!r} in its metadata): "
@@ -182,12 +206,17 @@ def parse(data: bytes, name: str) -> ModelFile:
     spec = _named(metadata[SPEC_KEY], name)
     try:
         refine = base64.b64decode(metadata[REFINE_KEY], validate=True)
-        counters = {str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()}
+        counters = {
+            str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()
+        }
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{name} has damaged metadata ({error}): copy or export the model again.") from error
+        raise CheckpointError(
+            f"{name} has damaged metadata ({error}): copy or export the model again."
+        ) from error
     if spec.refines != bool(refine):
         raise CheckpointError(
-            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: export it again."
+            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: "
+            "export it again."
         )
     if refine:
         _graph_and_metadata(refine, f"The refiner in {name}")

@@ -1,4 +1,5 @@
-"""Asking the disk about paths that a user gave: a folder that may not be entered is no defect of ours."""
+"""Asking the disk about paths that a user gave: a folder that may not be entered is no defect of
+ours."""
 
 from __future__ import annotations
 

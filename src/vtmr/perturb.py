@@ -1,7 +1,9 @@
-"""Masks made wrong on purpose: outlines cut coarse, regions grown and shrunk, until an IoU is reached.
+"""Masks made wrong on purpose: outlines cut coarse, regions grown and shrunk, until an IoU is
+reached.
 
-The two kinds of operation are CascadePSP's [cheng2020; facts.md §E.1-E.2]; the loop that ends at a given IoU with the
-ground truth is what MaskMatch asks for [vtmr2024; facts.md §E.3]. Masks are bool H x W.
+The two kinds of operation are CascadePSP's [cheng2020; facts.md §E.1-E.2]; the loop that ends at a
+given IoU with the ground truth is what MaskMatch asks for [vtmr2024; facts.md §E.3]. Masks are bool
+H x W.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ Bits = NDArray[np.uint8]  # 0 or 1
 
 REACHABLE = (0.30, 0.98)  # targets outside are taken as the nearest end
 REGION_RATIO = 1.4  # of the object's box: further away a change is only noise in the background
-VERTEX_SHARE = 0.1  # of an outline: the run that is cut off, the shortest cuts to choose from, the vertices kept
+# of an outline: the run that is cut off, the shortest cuts to choose from, the vertices kept
+VERTEX_SHARE = 0.1
 MIN_VERTICES = 10
-SEED_SHARE = 0.25  # operations that first set the rectangle's centre, from which holes and blobs grow
+SEED_SHARE = (
+    0.25  # operations that first set the rectangle's centre, from which holes and blobs grow
+)
 SMALLEST, LARGEST = 3, 9  # px, the side of CascadePSP's structuring elements
 OUTLINE_SHARE = 0.5  # perturbations that begin with the outline
 OFFICIAL_ROUNDS, OPERATIONS_A_ROUND = 250, 4
@@ -33,14 +38,16 @@ DRAWS = 8  # random numbers an operation takes
 def perturb_to_iou(
     gt_mask: Mask, target_iou: float, rng: Rng, tolerance: float = 0.02, budget: int = 250
 ) -> tuple[Mask, float]:
-    """A wrong version of `gt_mask` whose IoU with it is `target_iou`, and the IoU reached [facts.md §E.3].
+    """A wrong version of `gt_mask` whose IoU with it is `target_iou`, and the IoU reached [facts.md
+    §E.3].
 
-    gt_mask: bool H x W, not changed. target_iou: clamped to REACHABLE. tolerance: the loop ends this close to it.
-    budget: operations tried at most; then the nearest mask seen is returned. The result always differs from `gt_mask`.
+    gt_mask: bool H x W, not changed. target_iou: clamped to REACHABLE. tolerance: the loop ends
+    this close to it. budget: operations tried at most; then the nearest mask seen is returned. The
+    result always differs from `gt_mask`.
 
-    An operation that falls below the target is undone and halves the next structuring elements; one that gains IoU is
-    undone too, or growing and shrinking would cancel out; one that is kept doubles them, because steps made for small
-    objects would never bring a large one to a low IoU.
+    An operation that falls below the target is undone and halves the next structuring elements; one
+    that gains IoU is undone too, or growing and shrinking would cancel out; one that is kept
+    doubles them, because steps made for small objects would never bring a large one to a low IoU.
 
     Raises InputError for an empty mask and for a target that is not a number.
     """
@@ -48,7 +55,9 @@ def perturb_to_iou(
     if box is None:
         raise InputError("The mask to perturb is empty: expected an object of at least one pixel.")
     if math.isnan(target_iou):
-        raise InputError("The IoU to perturb a mask to is not a number: expected a value from 0 to 1.")
+        raise InputError(
+            "The IoU to perturb a mask to is not a number: expected a value from 0 to 1."
+        )
     target = min(max(target_iou, REACHABLE[0]), REACHABLE[1])
     region = box.expanded(REGION_RATIO, Box.whole(*gt_mask.shape)).slices
     gt = np.ascontiguousarray(gt_mask[region]).view(np.uint8)
@@ -59,10 +68,12 @@ def perturb_to_iou(
 
 
 def perturb_official(gt_mask: Mask, target_iou: float, rng: Rng) -> Mask:
-    """CascadePSP's own pipeline, for comparison: the outline once, then regions until the IoU falls below the target.
+    """CascadePSP's own pipeline, for comparison: the outline once, then regions until the IoU falls
+    below the target.
 
-    That IoU is with the mask after the first operation, not with `gt_mask`, and is looked at every four operations:
-    the result is worse than the target, much worse for small objects, and large ones may not get there [facts.md §E.2].
+    That IoU is with the mask after the first operation, not with `gt_mask`, and is looked at every
+    four operations: the result is worse than the target, much worse for small objects, and large
+    ones may not get there [facts.md §E.2].
     """
     start = coarse_outline(gt_mask, rng).view(np.uint8)
     mask = start.copy()
@@ -77,11 +88,12 @@ def perturb_official(gt_mask: Mask, target_iou: float, rng: Rng) -> Mask:
 
 
 def coarse_outline(mask: Mask, rng: Rng) -> Mask:
-    """Every outline without one run of vertices and with a tenth of the rest, filled again: bool H x W [facts.md §E.1].
+    """Every outline without one run of vertices and with a tenth of the rest, filled again: bool H
+    x W [facts.md §E.1].
 
-    The run is one of those whose ends lie closest together, so that necks and spurs are cut. Outlines of fewer than
-    MIN_VERTICES are dropped; the mask itself is returned when nothing is left. Moving the vertices, which the original
-    leaves off by default, is not offered.
+    The run is one of those whose ends lie closest together, so that necks and spurs are cut.
+    Outlines of fewer than MIN_VERTICES are dropped; the mask itself is returned when nothing is
+    left. Moving the vertices, which the original leaves off by default, is not offered.
     """
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     outlines = []
@@ -104,8 +116,11 @@ def coarse_outline(mask: Mask, rng: Rng) -> Mask:
     return filled.view(np.bool_)
 
 
-def _approach(gt: Bits, target: float, rng: Rng, tolerance: float, budget: int) -> tuple[Bits, float]:
-    """The loop of `perturb_to_iou` on the region alone; counts are kept up to date from the changed rectangles."""
+def _approach(
+    gt: Bits, target: float, rng: Rng, tolerance: float, budget: int
+) -> tuple[Bits, float]:
+    """The loop of `perturb_to_iou` on the region alone; counts are kept up to date from the changed
+    rectangles."""
     area = covered = common = cv2.countNonZero(gt)
     mask, current = gt.copy(), 1.0
     cap = max(LARGEST, int(math.sqrt(area) / 4))
@@ -113,7 +128,10 @@ def _approach(gt: Bits, target: float, rng: Rng, tolerance: float, budget: int) 
     outline_first = rng.random() < OUTLINE_SHARE
     for number, draws in enumerate(rng.random((budget, DRAWS))):
         if number == 0 and outline_first:
-            place, changed = (slice(None), slice(None)), coarse_outline(gt.view(np.bool_), rng).view(np.uint8)
+            place, changed = (
+                (slice(None), slice(None)),
+                coarse_outline(gt.view(np.bool_), rng).view(np.uint8),
+            )
         else:
             place, changed = _interference(mask, draws, largest)
         before, truth = mask[place], gt[place]
@@ -142,14 +160,20 @@ def _one_pixel_off(gt: Bits) -> tuple[Bits, float]:
     return mask, 1 - 1 / cv2.countNonZero(gt)
 
 
-def _interference(mask: Bits, draws: NDArray[np.float64], largest: int) -> tuple[tuple[slice, slice], Bits]:
-    """Grows or shrinks what lies in a random rectangle: the rectangle and its new pixels [facts.md §E.2].
+def _interference(
+    mask: Bits, draws: NDArray[np.float64], largest: int
+) -> tuple[tuple[slice, slice], Bits]:
+    """Grows or shrinks what lies in a random rectangle: the rectangle and its new pixels [facts.md
+    §E.2].
 
     draws: DRAWS numbers in [0, 1). largest: px, of the structuring element.
     """
     height, width = mask.shape
     left, top = int(draws[0] * width), int(draws[1] * height)
-    right, bottom = left + 1 + int(draws[2] * (width - left)), top + 1 + int(draws[3] * (height - top))
+    right, bottom = (
+        left + 1 + int(draws[2] * (width - left)),
+        top + 1 + int(draws[3] * (height - top)),
+    )
     place = (slice(top, bottom), slice(left, right))
     patch = mask[place].copy()
     if draws[4] < SEED_SHARE:

@@ -14,16 +14,28 @@ LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 
 
 def commit() -> str:
-    """The commit of the source tree that this package runs from, ending in -dirty when files differ from it.
+    """The commit of the source tree that this package runs from, ending in -dirty when files differ
+    from it.
 
     Of an installed copy, the commit that pip took from a repository. Empty where neither is known.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():  # a repository further up belongs to something else
         return _installed_commit()
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -38,7 +50,8 @@ def _installed_commit() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions that decide a mask's last bit: vtmr's and its numeric libraries'; "" for one that is absent."""
+    """The versions that decide a mask's last bit: vtmr's and its numeric libraries'; "" for one
+    that is absent."""
     return {"vtmr": vtmr.__version__} | {name: _version(name) for name in LIBRARIES}
 
 

@@ -1,4 +1,5 @@
-"""Cutting boxes out of an image and resizing them to the network's grid, at a cost that doesn't grow with the image.
+"""Cutting boxes out of an image and resizing them to the network's grid, at a cost that doesn't
+grow with the image.
 
 Half-pixel centres everywhere: grid cell i of n covers [i, i+1) * box.width / n of the box.
 """
@@ -18,10 +19,11 @@ FloatMap = NDArray[np.float32]
 
 
 class Pyramid:
-    """An image and its halvings, built when first asked for; together they take a third more than the image.
+    """An image and its halvings, built when first asked for; together they take a third more than
+    the image.
 
-    A pixel of level n is the average of 2^n x 2^n pixels of the image; where the size is odd, the last row or column
-    is repeated, so that every level's scale is exactly 2^-n.
+    A pixel of level n is the average of 2^n x 2^n pixels of the image; where the size is odd, the
+    last row or column is repeated, so that every level's scale is exactly 2^-n.
     """
 
     def __init__(self, image: Pixels) -> None:
@@ -44,25 +46,32 @@ class Pyramid:
             height, width = finer.shape[:2]
             if height % 2 or width % 2:
                 finer = np.asarray(
-                    cv2.copyMakeBorder(finer, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
+                    cv2.copyMakeBorder(finer, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE),
+                    np.uint8,
                 )
             size = ((width + 1) // 2, (height + 1) // 2)
-            self._levels.setdefault(n, np.asarray(cv2.resize(finer, size, interpolation=cv2.INTER_AREA), np.uint8))
+            self._levels.setdefault(
+                n, np.asarray(cv2.resize(finer, size, interpolation=cv2.INTER_AREA), np.uint8)
+            )
         return self._levels[n]
 
 
 def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
     """The box of the image as uint8 size x size x 3; the aspect ratio isn't kept.
 
-    box: inside the image. Plain bilinear (`cv2.resize(image[box.slices], (size, size))`) while the box's smaller
-    shrink is below 2 and the larger below 4; for larger boxes bilinear on the level of the pyramid that leaves the
-    smaller shrink in [1, 2). Training and inference both cut with this function.
+    box: inside the image. Plain bilinear (`cv2.resize(image[box.slices], (size, size))`) while the
+    box's smaller shrink is below 2 and the larger below 4; for larger boxes bilinear on the level
+    of the pyramid that leaves the smaller shrink in [1, 2). Training and inference both cut with
+    this function.
     """
     patch, frame = shrunk_patch(image, box, size, size)
     if min(box.width, box.height) < 2 * size:  # level 0
         return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     (scale_x, scale_y), (x0, y0) = frame.scale, (frame.box.x0, frame.box.y0)
-    step_x, step_y = box.width * scale_x / size, box.height * scale_y / size  # of the grid, in pixels of the patch
+    step_x, step_y = (
+        box.width * scale_x / size,
+        box.height * scale_y / size,
+    )  # of the grid, in pixels of the patch
     to_patch = np.array(
         [
             [step_x, 0, (box.x0 - x0) * scale_x + step_x / 2 - 0.5],
@@ -70,15 +79,21 @@ def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    sampled = cv2.warpAffine(patch, to_patch, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    sampled = cv2.warpAffine(
+        patch, to_patch, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(sampled, np.uint8)
 
 
-def shrunk_patch(image: Pixels | Pyramid, box: Box, width: int, height: int) -> tuple[Pixels, Frame]:
-    """The box of the image at the coarsest resolution that a grid of width x height can be sampled from, and its frame.
+def shrunk_patch(
+    image: Pixels | Pyramid, box: Box, width: int, height: int
+) -> tuple[Pixels, Frame]:
+    """The box of the image at the coarsest resolution that a grid of width x height can be sampled
+    from, and its frame.
 
-    uint8 h x w x 3. Both axes are halved alike until the smaller shrink is below 2, then the longer one alone until it
-    is below 4. The frame's box, in image coordinates, is `box` rounded outwards to whole pixels of the pyramid's level.
+    uint8 h x w x 3. Both axes are halved alike until the smaller shrink is below 2, then the longer
+    one alone until it is below 4. The frame's box, in image coordinates, is `box` rounded outwards
+    to whole pixels of the pyramid's level.
     """
     pyramid = image if isinstance(image, Pyramid) else Pyramid(image)
     n = max(int(min(box.width / width, box.height / height)), 1).bit_length() - 1
@@ -90,7 +105,8 @@ def shrunk_patch(image: Pixels | Pyramid, box: Box, width: int, height: int) -> 
 
 
 def _shrink_longer(patch: Pixels, width: int, height: int) -> Pixels:
-    """Averages along an axis that is still four or more times too long, as long thin boxes have it."""
+    """Averages along an axis that is still four or more times too long, as long thin boxes have
+    it."""
     kept = tuple(
         -(-n // (1 << max(int(n / wanted).bit_length() - 2, 0)))
         for n, wanted in zip(patch.shape[:2], (height, width), strict=True)
@@ -100,8 +116,11 @@ def _shrink_longer(patch: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(cv2.resize(patch, (kept[1], kept[0]), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def sample_bilinear(array: NDArray[Any], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatMap:
-    """Values of an array h x w (x channels) on the grid rows x cols, bilinear: float32 len(rows) x len(cols) (x ch).
+def sample_bilinear(
+    array: NDArray[Any], rows: NDArray[np.float64], cols: NDArray[np.float64]
+) -> FloatMap:
+    """Values of an array h x w (x channels) on the grid rows x cols, bilinear: float32 len(rows) x
+    len(cols) (x ch).
 
     rows, cols: fractional indices (0 is the centre of the first pixel), held inside the array.
     """

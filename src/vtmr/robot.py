@@ -1,4 +1,5 @@
-"""The robot user: clicks on the largest error as the field's benchmarks do, or less carefully [facts.md §D.1]."""
+"""The robot user: clicks on the largest error as the field's benchmarks do, or less carefully
+[facts.md §D.1]."""
 
 from __future__ import annotations
 
@@ -19,13 +20,15 @@ from vtmr.types import Click
 def next_click(
     mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None, clicked: Sequence[Click] = ()
 ) -> Click | None:
-    """The deterministic robot's next click: the error pixel farthest from the rim of its error region.
+    """The deterministic robot's next click: the error pixel farthest from the rim of its error
+    region.
 
-    mask, gt_mask, ignore_mask: bool H x W of one frame; ignored pixels are no errors and end a region, and so
-    does the image's border. clicked: the clicks so far, whose pixels are never chosen again.
-    Returns the centre (x = col + .5, y = row + .5) of the first such pixel in row-major order: positive when
-    the largest missed distance is strictly greater than the largest wrongly covered one. None when no
-    unclicked error pixel is left. Raises InputError when the shapes differ. Source: facts.md §D.1.
+    mask, gt_mask, ignore_mask: bool H x W of one frame; ignored pixels are no errors and end a
+    region, and so does the image's border. clicked: the clicks so far, whose pixels are never
+    chosen again. Returns the centre (x = col + .5, y = row + .5) of the first such pixel in
+    row-major order: positive when the largest missed distance is strictly greater than the largest
+    wrongly covered one. None when no unclicked error pixel is left. Raises InputError when the
+    shapes differ. Source: facts.md §D.1.
     """
     missed, wrong = _errors(mask, gt_mask, ignore_mask)
     pixels = [click.pixel for click in clicked]
@@ -45,16 +48,21 @@ def random_click(
     clicked: Sequence[Click],
     stream: np.random.Generator,
 ) -> Click | None:
-    """The random robot's next click: a pixel of the largest error region, each with the same probability.
+    """The random robot's next click: a pixel of the largest error region, each with the same
+    probability.
 
-    Arrays and `clicked` as for `next_click`. A region is an 8-connected component of the missed pixels or of the
-    wrongly covered ones; its size is the number of its unclicked pixels, which are those that can be chosen. The
-    largest missed region has to be strictly larger than the largest wrong one for a positive click; within a sign the
-    first in row-major order wins a tie. None when no unclicked error pixel is left. Raises InputError.
+    Arrays and `clicked` as for `next_click`. A region is an 8-connected component of the missed
+    pixels or of the wrongly covered ones; its size is the number of its unclicked pixels, which are
+    those that can be chosen. The largest missed region has to be strictly larger than the largest
+    wrong one for a positive click; within a sign the first in row-major order wins a tie. None when
+    no unclicked error pixel is left. Raises InputError.
     """
     missed, wrong = _errors(mask, gt_mask, ignore_mask)
     pixels = [click.pixel for click in clicked]
-    missed_region, wrong_region = _largest_component(missed, pixels), _largest_component(wrong, pixels)
+    missed_region, wrong_region = (
+        _largest_component(missed, pixels),
+        _largest_component(wrong, pixels),
+    )
     positive = len(missed_region) > len(wrong_region)
     region = missed_region if positive else wrong_region
     if not len(region):
@@ -64,13 +72,19 @@ def random_click(
 
 
 def jittered(
-    click: Click, gt_mask: Mask, ignore_mask: Mask | None, jitter_px: float, stream: np.random.Generator
+    click: Click,
+    gt_mask: Mask,
+    ignore_mask: Mask | None,
+    jitter_px: float,
+    stream: np.random.Generator,
 ) -> Click:
-    """Where a click lands when the hand isn't steady: off by a Gaussian of `jitter_px` in x and, alike, in y.
+    """Where a click lands when the hand isn't steady: off by a Gaussian of `jitter_px` in x and,
+    alike, in y.
 
-    gt_mask, ignore_mask: bool H x W. The landing point is clipped into the image and moved to its pixel's centre. It
-    may lie outside the error region that was aimed at. The click then stays there and says the truth of that pixel:
-    positive on the object, negative elsewhere. On an ignored pixel it keeps the sign that was meant.
+    gt_mask, ignore_mask: bool H x W. The landing point is clipped into the image and moved to its
+    pixel's centre. It may lie outside the error region that was aimed at. The click then stays
+    there and says the truth of that pixel: positive on the object, negative elsewhere. On an
+    ignored pixel it keeps the sign that was meant.
     """
     height, width = gt_mask.shape
     dx, dy = stream.normal(0.0, jitter_px, 2)
@@ -81,7 +95,8 @@ def jittered(
 
 
 def click_stream(seed: int, *names: str | int) -> np.random.Generator:
-    """The random numbers of one click: a function of the seed and of what names the click, and of nothing else.
+    """The random numbers of one click: a function of the seed and of what names the click, and of
+    nothing else.
 
     So a click is the same whichever process plays the object, and whatever was played before.
     """
@@ -93,7 +108,10 @@ def _errors(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None) -> tuple[Mask, 
     """The missed and the wrongly covered pixels that count, bool H x W each. Raises InputError."""
     for name, other in (("prediction", mask), ("ignore mask", ignore_mask)):
         if other is not None and other.shape != gt_mask.shape:
-            raise InputError(f"The {name} is {other.shape}, the ground truth {gt_mask.shape}: expected one frame.")
+            raise InputError(
+                f"The {name} is {other.shape}, the ground truth {gt_mask.shape}: expected one "
+                "frame."
+            )
     errors = mask != gt_mask
     if ignore_mask is not None:
         errors &= ~ignore_mask
@@ -101,10 +119,12 @@ def _errors(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None) -> tuple[Mask, 
 
 
 def _deepest(region: Mask, excluded: Sequence[tuple[int, int]]) -> tuple[int, tuple[int, int]]:
-    """The largest squared distance to the outside and the first (row, col) that has it; 0 when there is none.
+    """The largest squared distance to the outside and the first (row, col) that has it; 0 when
+    there is none.
 
-    Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero lies in there.
-    Squared distances are whole numbers; rounding takes OpenCV's last-digit noise out of comparisons between regions.
+    Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero
+    lies in there. Squared distances are whole numbers; rounding takes OpenCV's last-digit noise out
+    of comparisons between regions.
     """
     box = bounding_box(region)
     if box is None:
@@ -119,7 +139,8 @@ def _deepest(region: Mask, excluded: Sequence[tuple[int, int]]) -> tuple[int, tu
 
 
 def _largest_component(region: Mask, excluded: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
-    """The pixels (row, col), N x 2 in row-major order, of the component with most pixels that aren't excluded."""
+    """The pixels (row, col), N x 2 in row-major order, of the component with most pixels that
+    aren't excluded."""
     box = bounding_box(region)
     if box is None:
         return np.zeros((0, 2), np.intp)

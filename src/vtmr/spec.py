@@ -1,4 +1,5 @@
-"""What a model file says about itself: everything a runtime needs to use it, and where it comes from."""
+"""What a model file says about itself: everything a runtime needs to use it, and where it comes
+from."""
 
 from __future__ import annotations
 
@@ -20,26 +21,34 @@ Guidance = Literal["both", "mask", "clicks"]
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """What a network does to pixel values 0..255 before its first layer: (value - mean) / std, RGB."""
+    """What a network does to pixel values 0..255 before its first layer: (value - mean) / std,
+    RGB."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        if not (all(map(math.isfinite, self.mean)) and all(0 < value < math.inf for value in self.std)):
-            raise ConfigError(f"The normalisation has mean {self.mean} and std {self.std}: expected std above 0.")
+        if not (
+            all(map(math.isfinite, self.mean)) and all(0 < value < math.inf for value in self.std)
+        ):
+            raise ConfigError(
+                f"The normalisation has mean {self.mean} and std {self.std}: expected std above 0."
+            )
 
 
-RAW = Normalisation((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))  # [0, 1], as every refiner wants it (facts.md §A.4)
+RAW = Normalisation(
+    (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
+)  # [0, 1], as every refiner wants it (facts.md §A.4)
 
 
 @dataclass(frozen=True, slots=True)
 class ZoomKernel:
     """How strongly the zoom pulls: a Gaussian over `grid` knots per axis [facts.md §F.4-F.5].
 
-    fwhm: its full width at half maximum, in knot spacings. floor: added to the guidance, whose maximum is 1; the
-    smaller, the more of the grid the object gets. The paper's sigma of 11, read as pixels of a 256 grid, is
-    `ZoomKernel(256, 11 * 2.3548)`. Raises ConfigError for values that no table can be made of.
+    fwhm: its full width at half maximum, in knot spacings. floor: added to the guidance, whose
+    maximum is 1; the smaller, the more of the grid the object gets. The paper's sigma of 11, read
+    as pixels of a 256 grid, is `ZoomKernel(256, 11 * 2.3548)`. Raises ConfigError for values that
+    no table can be made of.
     """
 
     grid: int = 31
@@ -51,18 +60,23 @@ class ZoomKernel:
             raise ConfigError(f"zoom.kernel.grid is {self.grid}: expected 2 to 1024 knots.")
         if not (self.grid - 1) / 12 <= self.fwhm < math.inf:  # narrower, its tails would underflow
             least = (self.grid - 1) / 12
-            raise ConfigError(f"zoom.kernel.fwhm is {self.fwhm}: expected at least {least:g}, a twelfth of the grid.")
+            raise ConfigError(
+                f"zoom.kernel.fwhm is {self.fwhm}: expected at least {least:g}, a twelfth of the "
+                "grid."
+            )
         if not 0 <= self.floor < math.inf:
             raise ConfigError(f"zoom.kernel.floor is {self.floor}: expected 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
 class ZoomSchedule:
-    """At which clicks the zoomed pass counts, how much, and what guides it [VTMR, section 3.3; facts.md §L.2].
+    """At which clicks the zoomed pass counts, how much, and what guides it [VTMR, section 3.3;
+    facts.md §L.2].
 
-    schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager" from click 2 on with
-    `eager_weight`, or growing as min(t, rounds)/rounds where that is None; "off" never. guidance: the fresh mask and
-    the clicks' discs, or one of them. Raises ConfigError for anything else.
+    schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager"
+    from click 2 on with `eager_weight`, or growing as min(t, rounds)/rounds where that is None;
+    "off" never. guidance: the fresh mask and the clicks' discs, or one of them. Raises ConfigError
+    for anything else.
     """
 
     rounds: int = 20
@@ -73,7 +87,9 @@ class ZoomSchedule:
 
     def __post_init__(self) -> None:
         if self.rounds < 2:
-            raise ConfigError(f"zoom.rounds is {self.rounds}: expected at least 2 (the paper's T is 20).")
+            raise ConfigError(
+                f"zoom.rounds is {self.rounds}: expected at least 2 (the paper's T is 20)."
+            )
         for name, value, known in (
             ("schedule", self.schedule, get_args(Schedule)),
             ("guidance", self.guidance, get_args(Guidance)),
@@ -81,14 +97,19 @@ class ZoomSchedule:
             if value not in known:
                 raise ConfigError(f"zoom.{name} is {value!r}: expected one of {', '.join(known)}.")
         if self.eager_weight is not None and not 0 < self.eager_weight <= 1:
-            raise ConfigError(f"zoom.eager_weight is {self.eager_weight}: expected more than 0, at most 1.")
+            raise ConfigError(
+                f"zoom.eager_weight is {self.eager_weight}: expected more than 0, at most 1."
+            )
 
     def __str__(self) -> str:
         """As `vtmr evaluate --zoom` takes it: the schedule, with an eager one's fixed weight."""
-        return self.schedule if self.eager_weight is None else f"{self.schedule}={self.eager_weight:g}"
+        return (
+            self.schedule if self.eager_weight is None else f"{self.schedule}={self.eager_weight:g}"
+        )
 
     def weight(self, clicks: int) -> float:
-        """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such pass."""
+        """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such
+        pass."""
         growing = min(clicks, self.rounds) / self.rounds
         match self.schedule:
             case "paper":
@@ -103,7 +124,8 @@ class ZoomSchedule:
 class Run:
     """One training run in a checkpoint's ancestry.
 
-    changes: what its command line changed of the recipe, as it stood there; "" in those from before it was noted.
+    changes: what its command line changed of the recipe, as it stood there; "" in those from before
+    it was noted.
     """
 
     recipe: str
@@ -133,7 +155,9 @@ class ModelSpec:
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
     freeze_from_click: int = 11
-    second_look: float = 0.0  # first answers whose target crop is a smaller share of the region are made anew in it
+    second_look: float = (
+        0.0  # first answers whose target crop is a smaller share of the region are made anew in it
+    )
     pipeline: Pipeline = "vtmr"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
     licence: str = CODE_LICENCE  # of the weights
@@ -144,23 +168,43 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise CheckpointError(f"The model file has format {self.format}; this version reads format {FORMAT}.")
+            raise CheckpointError(
+                f"The model file has format {self.format}; this version reads format {FORMAT}."
+            )
         if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % 32:
             raise ConfigError(
-                f"input_size is {self.input_size}: expected a multiple of 32, from 32 to {MAX_INPUT_SIZE}."
+                f"input_size is {self.input_size}: expected a multiple of 32, from 32 to "
+                f"{MAX_INPUT_SIZE}."
             )
         if not 0 < self.threshold < 1:
-            raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
-        for name, least in (("disc_radius", 0), ("refine_disc_radius", 0), ("target_ratio", 1), ("focus_ratio", 1)):
+            raise ConfigError(
+                f"threshold is {self.threshold}: expected a probability between 0 and 1."
+            )
+        for name, least in (
+            ("disc_radius", 0),
+            ("refine_disc_radius", 0),
+            ("target_ratio", 1),
+            ("focus_ratio", 1),
+        ):
             value = getattr(self, name)
             if not (value >= least and 0 < value < math.inf):
-                raise ConfigError(f"{name} is {value}: expected {f'at least {least}' if least else 'more than 0'}.")
+                raise ConfigError(
+                    f"{name} is {value}: expected "
+                    f"{f'at least {least}' if least else 'more than 0'}."
+                )
         if not 0 <= self.second_look <= 1:
-            raise ConfigError(f"second_look is {self.second_look}: expected a share of the region, 0 (never) to 1.")
+            raise ConfigError(
+                f"second_look is {self.second_look}: expected a share of the region, 0 (never) to "
+                "1."
+            )
         if self.freeze_from_click < 1:
-            raise ConfigError(f"freeze_from_click is {self.freeze_from_click}: expected at least 1.")
+            raise ConfigError(
+                f"freeze_from_click is {self.freeze_from_click}: expected at least 1."
+            )
         if self.pipeline not in get_args(Pipeline):
-            raise ConfigError(f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}.")
+            raise ConfigError(
+                f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}."
+            )
 
     @property
     def refines(self) -> bool:
@@ -178,6 +222,8 @@ class ModelSpec:
             spec: ModelSpec = from_values(ModelSpec, json.loads(text), "the model's spec")
             return spec
         except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"The model's spec can't be read: {error}. Export the model again.") from error
+            raise CheckpointError(
+                f"The model's spec can't be read: {error}. Export the model again."
+            ) from error
         except ConfigError as error:
             raise CheckpointError(f"The model's spec is not usable: {error}") from error

@@ -21,7 +21,8 @@ FloatMap = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A point that belongs to the object (positive) or not, in continuous image coordinates (x right, y down).
+    """A point that belongs to the object (positive) or not, in continuous image coordinates (x
+    right, y down).
 
     Raises InputError when a coordinate isn't a finite number.
     """
@@ -34,9 +35,14 @@ class Click:
         try:
             finite = math.isfinite(self.x) and math.isfinite(self.y)
         except TypeError as error:
-            raise InputError(f"A click at ({self.x!r}, {self.y!r}) is no point: expected two numbers.") from error
+            raise InputError(
+                f"A click at ({self.x!r}, {self.y!r}) is no point: expected two numbers."
+            ) from error
         if not finite:
-            raise InputError(f"A click at ({self.x}, {self.y}) is nowhere: expected two finite numbers of pixels.")
+            raise InputError(
+                f"A click at ({self.x}, {self.y}) is nowhere: expected two finite numbers of "
+                "pixels."
+            )
 
     @property
     def pixel(self) -> tuple[int, int]:
@@ -47,7 +53,8 @@ class Click:
         """Raises InputError when the click lies outside a height x width image."""
         if not (0 <= self.x < width and 0 <= self.y < height):
             raise InputError(
-                f"The click at ({self.x:g}, {self.y:g}) lies outside the image of {width}x{height} pixels: "
+                f"The click at ({self.x:g}, {self.y:g}) lies outside the image of {width}x{height} "
+                "pixels: "
                 f"expected 0 <= x < {width} and 0 <= y < {height}."
             )
 
@@ -74,7 +81,8 @@ def active_clicks(events: Sequence[Event]) -> tuple[Click, ...]:
 
 
 class Prediction(Protocol):
-    """A predictor's answer, kept in the history: small at any image size; the mask is rendered on demand."""
+    """A predictor's answer, kept in the history: small at any image size; the mask is rendered on
+    demand."""
 
     @property
     def nbytes(self) -> int:
@@ -93,7 +101,8 @@ class Predictor(Protocol):
     def name(self) -> str: ...
 
     def prepare(self, image: Image) -> Any:
-        """What is worth computing once per image (a pyramid, an embedding); opaque to the caller."""
+        """What is worth computing once per image (a pyramid, an embedding); opaque to the
+        caller."""
         ...
 
     def predict(
@@ -106,24 +115,28 @@ class Predictor(Protocol):
     ) -> Prediction:
         """One prediction for all events so far.
 
-        scene: what `prepare` returned. previous: this predictor's answer before the newest clicks, None at the
-        start and after a MaskEdit. mask: what the user saw before the newest clicks (after edits and progressive
-        merge), bool H x W, None at the start. region: the part of the image that the caller looks at, a hint for
-        clicks without a mask; a predictor may ignore it.
+        scene: what `prepare` returned. previous: this predictor's answer before the newest clicks,
+        None at the start and after a MaskEdit. mask: what the user saw before the newest clicks
+        (after edits and progressive merge), bool H x W, None at the start. region: the part of the
+        image that the caller looks at, a hint for clicks without a mask; a predictor may ignore it.
         """
         ...
 
 
 class Network(Protocol):
-    """The two forward passes, on numpy arrays. S is `spec.input_size`; grids are S x S, x right, y down."""
+    """The two forward passes, on numpy arrays. S is `spec.input_size`; grids are S x S, x right, y
+    down."""
 
     @property
     def spec(self) -> ModelSpec: ...
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         """Logits S x S and features (opaque) of the target crop.
 
-        image: uint8 S x S x 3; prev_mask: probability S x S; clicks: in grid coordinates of the same crop.
+        image: uint8 S x S x 3; prev_mask: probability S x S; clicks: in grid coordinates of the
+        same crop.
         """
         ...
 
@@ -137,7 +150,8 @@ class Network(Protocol):
     ) -> FloatMap:
         """Logits S x S of the focus crop.
 
-        patch: uint8 S x S x 3 cut from the image; clicks: in the patch's grid; coarse_logits and features: as `coarse`
-        returned them; box: the focus crop (x0, y0, x1, y1) in the coarse grid.
+        patch: uint8 S x S x 3 cut from the image; clicks: in the patch's grid; coarse_logits and
+        features: as `coarse` returned them; box: the focus crop (x0, y0, x1, y1) in the coarse
+        grid.
         """
         ...

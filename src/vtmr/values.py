@@ -1,4 +1,5 @@
-"""Frozen records from plain values, as TOML and JSON have them: every key known, every type right, or a clear error."""
+"""Frozen records from plain values, as TOML and JSON have them: every key known, every type right,
+or a clear error."""
 
 from __future__ import annotations
 
@@ -11,25 +12,35 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vtmr.errors import ConfigError
 
-_NAMES = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", NoneType: "nothing"}
+_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    NoneType: "nothing",
+}
 _LARGEST = 1 << 63  # whole numbers beyond are for no machine
 
 
 def from_values(record: type, values: Any, where: str) -> Any:
     """Builds the dataclass `record`, with those inside it, from a table.
 
-    Lists become tuples, whole numbers pass for floats; what isn't given takes its default. where: what the table is
-    called in errors. Raises ConfigError for unknown and missing keys and for values of another type, with the place.
+    Lists become tuples, whole numbers pass for floats; what isn't given takes its default. where:
+    what the table is called in errors. Raises ConfigError for unknown and missing keys and for
+    values of another type, with the place.
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} is {_shown(values)}: expected a table.")
     require_keys(values, record, where)
     hints = get_type_hints(record)
-    return record(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+    return record(
+        **{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()}
+    )
 
 
 def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:
-    """Refuses keys that the dataclass `record` doesn't have, naming the nearest one that it has, and missing ones."""
+    """Refuses keys that the dataclass `record` doesn't have, naming the nearest one that it has,
+    and missing ones."""
     known = {f.name: f for f in fields(record)}
     for key in values:
         if key not in known:
@@ -54,7 +65,9 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return _items(get_args(hint), value, place)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise ConfigError(f"{place} is {_shown(value)}: expected one of {', '.join(get_args(hint))}.")
+            raise ConfigError(
+                f"{place} is {_shown(value)}: expected one of {', '.join(get_args(hint))}."
+            )
         return value
     if hint is float and type(value) is int and abs(value) < _LARGEST:
         return float(value)
@@ -75,12 +88,16 @@ def _items(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
         raise ConfigError(f"{place} has {len(value)} values: expected {len(hints)}.")
-    return tuple(_value(hint, item, f"{place}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
+    return tuple(
+        _value(hint, item, f"{place}[{i}]")
+        for i, (hint, item) in enumerate(zip(hints, value, strict=True))
+    )
 
 
 def _shown(value: Any) -> str:
     """The value for a sentence, cut where it is long."""
     if type(value) is int and abs(value) >= _LARGEST:
-        return "a number of more than 18 digits"  # Python refuses to write numbers of thousands of digits
+        # Python refuses to write numbers of thousands of digits
+        return "a number of more than 18 digits"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,8 +1,10 @@
-"""Target-aware image zooming: a grid that gives the object more cells and the background fewer [VTMR eq. 4-5].
+"""Target-aware image zooming: a grid that gives the object more cells and the background fewer
+[VTMR eq. 4-5].
 
-Each axis has its own map T from the zoomed grid to the image: with guidance S (where to look), T(u) is the mean of the
-axis' positions, weighted by S and by a Gaussian around u. T is increasing and keeps both ends, so that it has an exact
-inverse on the whole crop. Source: facts.md §F, §L; docs/decisions/0004-zoom.md.
+Each axis has its own map T from the zoomed grid to the image: with guidance S (where to look), T(u)
+is the mean of the axis' positions, weighted by S and by a Gaussian around u. T is increasing and
+keeps both ends, so that it has an exact inverse on the whole crop. Source: facts.md §F, §L;
+docs/decisions/0004-zoom.md.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from vtmr.spec import ZoomKernel
 Vector = NDArray[np.float64]
 GridBox = tuple[float, float, float, float]  # x0, y0, x1, y1 in grid units, fractional
 
-LEAST_SLOPE = 1e-3  # of T: where guidance and floor are zero a stretch could vanish, and with it the inverse
+LEAST_SLOPE = (
+    1e-3  # of T: where guidance and floor are zero a stretch could vanish, and with it the inverse
+)
 _SINGLE_SAMPLE_PX = 1.5
 _FINEST = 16  # pixels read per cell and axis at most, where the zoom is extreme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Warp:
-    """A box of the image resampled to size x size cells of uneven width and height: points both ways, and pixels.
+    """A box of the image resampled to size x size cells of uneven width and height: points both
+    ways, and pixels.
 
-    In the terms of `Frame`: "image" coordinates are the box's, "grid" coordinates run from 0 to `size`. table_x and
-    table_y hold T of each axis, from exactly 0 to exactly 1, at evenly spaced knots; in between T is linear. Points
-    outside the box follow the plain scale.
+    In the terms of `Frame`: "image" coordinates are the box's, "grid" coordinates run from 0 to
+    `size`. table_x and table_y hold T of each axis, from exactly 0 to exactly 1, at evenly spaced
+    knots; in between T is linear. Points outside the box follow the plain scale.
     """
 
     box: Box
@@ -53,7 +58,9 @@ class Warp:
     @property
     def is_identity(self) -> bool:
         """Whether the grid is the plain one."""
-        return all(np.array_equal(table, _even(len(table))) for table in (self.table_x, self.table_y))
+        return all(
+            np.array_equal(table, _even(len(table))) for table in (self.table_x, self.table_y)
+        )
 
     def to_image(self, points: Points) -> Points:
         """N x 2 grid points (x, y) as image points."""
@@ -71,15 +78,18 @@ class Warp:
         return float(x0), float(y0), float(x1), float(y1)
 
     def centres(self) -> tuple[Vector, Vector]:
-        """Image x of every grid column's centre and image y of every grid row's centre, strictly increasing."""
+        """Image x of every grid column's centre and image y of every grid row's centre, strictly
+        increasing."""
         middles = (np.arange(self.size) + 0.5) / self.size
         return self._forward(middles, middles)
 
     def sample(self, image: Pixels | Pyramid, part: GridBox | None = None) -> Pixels:
-        """The image on the grid: uint8 size x size (x channels), averaged where a cell spans more than 1.5 pixels.
+        """The image on the grid: uint8 size x size (x channels), averaged where a cell spans more
+        than 1.5 pixels.
 
-        image: all of it, uint8 H x W (x 3), or its pyramid. part: only this box of the grid, on as many cells; its
-        pixels come from the image at full resolution too. The identity gives exactly `crop_resized`.
+        image: all of it, uint8 H x W (x 3), or its pyramid. part: only this box of the grid, on as
+        many cells; its pixels come from the image at full resolution too. The identity gives
+        exactly `crop_resized`.
         """
         if part is None and self.is_identity:
             return crop_resized(image, self.box, self.size)
@@ -95,11 +105,13 @@ class Warp:
         return _averaged(_averaged(samples, counts[1], 0), counts[0], 1)
 
     def sample_mask(self, mask: Mask, part: GridBox | None = None) -> Mask:
-        """A mask of the image, bool H x W, on the grid or a part of it, by majority: bool size x size."""
+        """A mask of the image, bool H x W, on the grid or a part of it, by majority: bool size x
+        size."""
         return np.asarray(self.sample(mask.view(np.uint8) * np.uint8(255), part) > 127)
 
     def unwarp(self, values: FloatMap, frame: Frame) -> FloatMap:
-        """Values on this grid (size x size), bilinear at the centres of a plain frame's cells: float32 h x w.
+        """Values on this grid (size x size), bilinear at the centres of a plain frame's cells:
+        float32 h x w.
 
         frame: of any box; beyond this grid's outermost centres the values are held.
         """
@@ -108,23 +120,31 @@ class Warp:
 
     def _forward(self, u: Vector, v: Vector) -> tuple[Vector, Vector]:
         """Image x and image y of positions on the two axes of the grid, 0 to 1."""
-        x, y = _through(u, _even(len(self.table_x)), self.table_x), _through(v, _even(len(self.table_y)), self.table_y)
+        x, y = (
+            _through(u, _even(len(self.table_x)), self.table_x),
+            _through(v, _even(len(self.table_y)), self.table_y),
+        )
         return x * self.box.width + self.box.x0, y * self.box.height + self.box.y0
 
     def _backward(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
         """Positions on the two axes of the grid, 0 to 1, of image x and image y."""
         s, t = (x - self.box.x0) / self.box.width, (y - self.box.y0) / self.box.height
-        return _through(s, self.table_x, _even(len(self.table_x))), _through(t, self.table_y, _even(len(self.table_y)))
+        return _through(s, self.table_x, _even(len(self.table_x))), _through(
+            t, self.table_y, _even(len(self.table_y))
+        )
 
     def _cell_sizes(self, part: GridBox) -> tuple[Vector, Vector]:
         """Width of each column and height of each row of a part of the grid, in image pixels."""
         x0, y0, x1, y1 = (bound / self.size for bound in part)
-        xs, ys = self._forward(np.linspace(x0, x1, self.size + 1), np.linspace(y0, y1, self.size + 1))
+        xs, ys = self._forward(
+            np.linspace(x0, x1, self.size + 1), np.linspace(y0, y1, self.size + 1)
+        )
         return np.diff(xs), np.diff(ys)
 
 
 def warp_towards(guidance: Mask, box: Box, size: int, kernel: ZoomKernel) -> Warp:
-    """The grid of size x size cells on the box that zooms in on the guidance. Empty or full guidance: the plain grid.
+    """The grid of size x size cells on the box that zooms in on the guidance. Empty or full
+    guidance: the plain grid.
 
     guidance: bool, h x w cells of any plain grid on the box.
     """
@@ -135,8 +155,8 @@ def warp_towards(guidance: Mask, box: Box, size: int, kernel: ZoomKernel) -> War
 def marginals(guidance: Mask, grid: int) -> tuple[Vector, Vector]:
     """S_x and S_y: the guidance at grid x grid knots, summed down its columns and along its rows.
 
-    Knot j lies at j / (grid - 1) of the axis and sees a triangle two spacings wide; averages over even cells would sit
-    half a cell beside the knots near the borders [facts.md §F.5].
+    Knot j lies at j / (grid - 1) of the axis and sees a triangle two spacings wide; averages over
+    even cells would sit half a cell beside the knots near the borders [facts.md §F.5].
     """
     rows, cols = (_triangles(n, grid) for n in guidance.shape)
     values = guidance.astype(np.float64)
@@ -147,10 +167,12 @@ def marginals(guidance: Mask, grid: int) -> tuple[Vector, Vector]:
 
 
 def zoom_table(guidance: Vector, kernel: ZoomKernel) -> Vector:
-    """T at the knots of one axis: strictly increasing from 0 to 1; the identity where the guidance says nothing.
+    """T at the knots of one axis: strictly increasing from 0 to 1; the identity where the guidance
+    says nothing.
 
-    guidance: float64, one value >= 0 per knot, of any scale. Reflected about both ends and seen through a window of
-    2 * (grid - 1) + 1 knots around each knot, it keeps the ends where they are [facts.md §F.1-F.2].
+    guidance: float64, one value >= 0 per knot, of any scale. Reflected about both ends and seen
+    through a window of 2 * (grid - 1) + 1 knots around each knot, it keeps the ends where they are
+    [facts.md §F.1-F.2].
     """
     most, knots = guidance.max(), _even(kernel.grid)
     if np.ptp(guidance) <= 1e-9 * most:
@@ -161,13 +183,18 @@ def zoom_table(guidance: Vector, kernel: ZoomKernel) -> Vector:
     padded = np.pad(guidance / most + kernel.floor, reach, mode="reflect")
     positions = np.arange(-reach, 2 * reach + 1) / reach
     windows = np.lib.stride_tricks.sliding_window_view
-    table = windows(padded * positions, 2 * reach + 1) @ gaussian / (windows(padded, 2 * reach + 1) @ gaussian)
+    table = (
+        windows(padded * positions, 2 * reach + 1)
+        @ gaussian
+        / (windows(padded, 2 * reach + 1) @ gaussian)
+    )
     table[0], table[-1] = 0.0, 1.0
     return _increasing(table)
 
 
 def _increasing(table: Vector) -> Vector:
-    """The table with every step at least LEAST_SLOPE of an even one; unchanged where that holds already."""
+    """The table with every step at least LEAST_SLOPE of an even one; unchanged where that holds
+    already."""
     steps, least = np.diff(table), LEAST_SLOPE / (len(table) - 1)
     if steps.min() >= least:
         return table
@@ -196,18 +223,21 @@ def _even(knots: int) -> Vector:
 
 
 def _through(positions: Vector, before: Vector, after: Vector) -> Vector:
-    """The piecewise linear map that takes `before` to `after`, both from 0 to 1; outside, nothing moves."""
+    """The piecewise linear map that takes `before` to `after`, both from 0 to 1; outside, nothing
+    moves."""
     inside = (positions >= 0) & (positions <= 1)
     return np.where(inside, np.interp(positions, before, after), positions)
 
 
 def _samples(cell_px: Vector) -> NDArray[np.int64]:
-    """How often each cell is sampled along an axis: once up to 1.5 pixels, else at most 2 pixels apart."""
+    """How often each cell is sampled along an axis: once up to 1.5 pixels, else at most 2 pixels
+    apart."""
     return np.where(cell_px <= _SINGLE_SAMPLE_PX, 1, np.ceil(cell_px / 2)).astype(np.int64)
 
 
 def _spread(part: GridBox, axis: int, counts: NDArray[np.int64]) -> Vector:
-    """Grid x (axis 0) or y (axis 1) of evenly spread samples, counts[i] of them in the i-th of the part's cells."""
+    """Grid x (axis 0) or y (axis 1) of evenly spread samples, counts[i] of them in the i-th of the
+    part's cells."""
     first = np.repeat(np.cumsum(counts) - counts, counts)
     within = (np.arange(counts.sum()) - first + 0.5) / np.repeat(counts, counts)
     cells = np.repeat(np.arange(len(counts)), counts) + within
@@ -215,14 +245,18 @@ def _spread(part: GridBox, axis: int, counts: NDArray[np.int64]) -> Vector:
 
 
 def _averaged(samples: Pixels, counts: NDArray[np.int64], axis: int) -> Pixels:
-    """The mean of every cell's samples along an axis: in runs of cells with as many, which are few."""
+    """The mean of every cell's samples along an axis: in runs of cells with as many, which are
+    few."""
     if counts.max() == 1:
         return samples
     runs = np.split(counts, np.flatnonzero(np.diff(counts)) + 1)
     parts = np.split(samples, np.cumsum([run.sum() for run in runs])[:-1], axis=axis)
     other = samples.shape[1 - axis]
     sizes = [(other, len(run)) if axis == 0 else (len(run), other) for run in runs]
-    means = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part, size in zip(parts, sizes, strict=True)]
+    means = [
+        cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
     return np.asarray(np.concatenate(means, axis=axis), np.uint8)
 
 
@@ -235,7 +269,10 @@ def _pixels_around(xs: Vector, ys: Vector, box: Box) -> Box:
     """The whole pixels of the box between two image x and two image y."""
     (x0, x1), (y0, y1) = np.rint(xs * 4096) / 4096, np.rint(ys * 4096) / 4096
     touched = Box(
-        math.floor(x0), math.floor(y0), max(math.ceil(x1), math.floor(x0) + 1), max(math.ceil(y1), math.floor(y0) + 1)
+        math.floor(x0),
+        math.floor(y0),
+        max(math.ceil(x1), math.floor(x0) + 1),
+        max(math.ceil(y1), math.floor(y0) + 1),
     )
     return touched.intersection(box) or box
 

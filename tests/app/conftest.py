@@ -1,4 +1,5 @@
-"""A folder of small images, the annotator on it with the colour network, and a client that has the token."""
+"""A folder of small images, the annotator on it with the colour network, and a client that has the
+token."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ from vtmr.segmenter import Segmenter
 from vtmr.serving.access import Access
 
 MADE_WITH = {"model": "colour"}
-ON_ELLIPSE, ON_RECTANGLE = {"x": 56.5, "y": 54.5, "positive": True}, {"x": 124.5, "y": 66.5, "positive": True}
+ON_ELLIPSE, ON_RECTANGLE = (
+    {"x": 56.5, "y": 54.5, "positive": True},
+    {"x": 124.5, "y": 66.5, "positive": True},
+)
 
 
 class Annotating:
@@ -30,7 +34,9 @@ class Annotating:
 
     def ids(self) -> dict[str, str]:
         """Image ids by name."""
-        return {image["name"]: image["id"] for image in self.http.get("/api/v1/images").json()["images"]}
+        return {
+            image["name"]: image["id"] for image in self.http.get("/api/v1/images").json()["images"]
+        }
 
     def open(self, name: str) -> dict[str, Any]:
         opened: dict[str, Any] = self.http.get(f"/api/v1/images/{self.ids()[name]}").json()
@@ -57,7 +63,8 @@ class Annotating:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """shapes.png, 160 x 120 (a red ellipse, a blue rectangle on green), and sub/other.png, with other noise."""
+    """shapes.png, 160 x 120 (a red ellipse, a blue rectangle on green), and sub/other.png, with
+    other noise."""
     photos = tmp_path / "photos"
     (photos / "sub").mkdir(parents=True)
     Image.fromarray(shapes_image()).save(photos / "shapes.png")

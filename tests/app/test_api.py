@@ -1,4 +1,5 @@
-"""Every route and every error of docs/api.md, and that the page, openapi.json and the server say the same."""
+"""Every route and every error of docs/api.md, and that the page, openapi.json and the server say
+the same."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class TestDocuments:
             for method in route.methods or ()
             if method != "HEAD"
         }
-        assert routes == {(path, method) for path, found in OPENAPI["paths"].items() for method in found}
+        assert routes == {
+            (path, method) for path, found in OPENAPI["paths"].items() for method in found
+        }
 
     def test_openapi_lists_exactly_the_operations(self) -> None:
         from vtmr.app.operations import OPERATIONS
@@ -60,7 +63,9 @@ class TestDocuments:
             assert f"| `{form}` |" in text
         codes = set(re.findall(r"^\| \d+ \| `(\w+)`", text, flags=re.M))
         source = "".join(
-            path.read_text() for room in ("app", "serving") for path in (ROOT / "src/vtmr" / room).glob("*.py")
+            path.read_text()
+            for room in ("app", "serving")
+            for path in (ROOT / "src/vtmr" / room).glob("*.py")
         )
         used = set(re.findall(r'(?:Refusal|error_answer)\(\s*\d+, "(\w+)"', source)) | {
             "bad_request",
@@ -70,7 +75,11 @@ class TestDocuments:
         assert used - {"defect"} == codes
 
     def test_the_script_of_the_page_runs(
-        self, annotating: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        annotating: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         """Word for word, its requests handed to the server in this process."""
         (code,) = re.findall(r"^```python\n(.*?)^```", API.read_text(), flags=re.S | re.M)
@@ -91,7 +100,10 @@ class TestDocuments:
         monkeypatch.setattr(sys, "argv", ["script.py", "http://127.0.0.1:8000/?token=secret"])
         monkeypatch.chdir(tmp_path)
         exec(code, {})
-        assert re.findall(r"^(\S+) \d+ pixels", capsys.readouterr().out, flags=re.M) == [NAME, "sub/other.png"]
+        assert re.findall(r"^(\S+) \d+ pixels", capsys.readouterr().out, flags=re.M) == [
+            NAME,
+            "sub/other.png",
+        ]
         archive = zipfile.ZipFile(tmp_path / "photos-coco.zip")
         assert len(json.loads(archive.read("annotations.json"))["annotations"]) == 2
 
@@ -103,7 +115,13 @@ class TestReading:
         assert project["model"] == "colour"
         assert project["labels"] == ["cup", "plate"]
         assert project["read_only"] is None
-        assert project["counts"] == {"images": 2, "untouched": 2, "in_work": 0, "done": 0, "unreadable": 0}
+        assert project["counts"] == {
+            "images": 2,
+            "untouched": 2,
+            "in_work": 0,
+            "done": 0,
+            "unreadable": 0,
+        }
         images = annotating.http.get("/api/v1/images").json()["images"]
         assert [(image["name"], image["state"], image["objects"]) for image in images] == [
             (NAME, "untouched", 0),
@@ -122,61 +140,92 @@ class TestReading:
         assert document["tiles"]["levels"] == 1
         assert opened["masks"] == {}
 
-    def test_tiles_cover_the_image_at_every_level(self, folder: Path, start: Callable[..., Any]) -> None:
-        """1100 x 600: 3 x 2 tiles of 512, then 550 x 300 in two, then 275 x 150 in one; smooth, so JPEG is near."""
+    def test_tiles_cover_the_image_at_every_level(
+        self, folder: Path, start: Callable[..., Any]
+    ) -> None:
+        """1100 x 600: 3 x 2 tiles of 512, then 550 x 300 in two, then 275 x 150 in one; smooth, so
+        JPEG is near."""
         rows, cols = np.mgrid[:600, :1100]
-        pixels = np.stack([cols * 255 // 1099, rows * 255 // 599, (cols + rows) * 255 // 1698], axis=2).astype(np.uint8)
+        pixels = np.stack(
+            [cols * 255 // 1099, rows * 255 // 599, (cols + rows) * 255 // 1698], axis=2
+        ).astype(np.uint8)
         Image.fromarray(pixels).save(folder / "wide.png")
         annotating = start(folder)
-        tiles, image = annotating.open("wide.png")["document"]["tiles"], annotating.ids()["wide.png"]
+        tiles, image = (
+            annotating.open("wide.png")["document"]["tiles"],
+            annotating.ids()["wide.png"],
+        )
         assert tiles["levels"] == 3
         for level in range(3):
             width, height = -(-1100 // 2**level), -(-600 // 2**level)
             whole = np.zeros((height, width, 3), np.uint8)
             for row in range(-(-height // 512)):
                 for column in range(-(-width // 512)):
-                    answer = annotating.http.get(f"/api/v1/images/{image}/tiles/{level}/{column}/{row}.jpg")
+                    answer = annotating.http.get(
+                        f"/api/v1/images/{image}/tiles/{level}/{column}/{row}.jpg"
+                    )
                     tile = np.array(Image.open(io.BytesIO(answer.content)))
-                    whole[row * 512 : row * 512 + tile.shape[0], column * 512 : column * 512 + tile.shape[1]] = tile
+                    whole[
+                        row * 512 : row * 512 + tile.shape[0],
+                        column * 512 : column * 512 + tile.shape[1],
+                    ] = tile
             wanted = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
             assert np.abs(whole.astype(int) - wanted).max() <= 8
         for place in ("0/3/0", "0/0/2", "3/0/0", "99/0/0"):
-            assert annotating.http.get(f"/api/v1/images/{image}/tiles/{place}.jpg").status_code == 404
+            assert (
+                annotating.http.get(f"/api/v1/images/{image}/tiles/{place}.jpg").status_code == 404
+            )
 
-    def test_thumbnails_are_small_and_upright(self, folder: Path, start: Callable[..., Any]) -> None:
+    def test_thumbnails_are_small_and_upright(
+        self, folder: Path, start: Callable[..., Any]
+    ) -> None:
         """EXIF orientation 6: a wide file that is shown tall."""
         exif = Image.Exif()
         exif[0x0112] = 6
         Image.new("RGB", (800, 400), "red").save(folder / "turned.jpg", exif=exif)
         annotating = start(folder)
-        answer = annotating.http.get(f"/api/v1/images/{annotating.ids()['turned.jpg']}/thumbnail.jpg")
+        answer = annotating.http.get(
+            f"/api/v1/images/{annotating.ids()['turned.jpg']}/thumbnail.jpg"
+        )
         assert Image.open(io.BytesIO(answer.content)).size == (128, 256)
         document = annotating.open("turned.jpg")["document"]
         assert (document["width"], document["height"]) == (400, 800)
 
-    def test_an_unreadable_image_is_marked_and_the_others_work(self, folder: Path, start: Callable[..., Any]) -> None:
+    def test_an_unreadable_image_is_marked_and_the_others_work(
+        self, folder: Path, start: Callable[..., Any]
+    ) -> None:
         (folder / "broken.jpg").write_bytes(b"nonsense")
         annotating = start(folder)
         image = annotating.ids()["broken.jpg"]
         answer = annotating.http.get(f"/api/v1/images/{image}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable")
-        listed = {one["name"]: one["error"] for one in annotating.http.get("/api/v1/images").json()["images"]}
+        listed = {
+            one["name"]: one["error"]
+            for one in annotating.http.get("/api/v1/images").json()["images"]
+        }
         assert listed["broken.jpg"].startswith("broken.jpg is not an image")
         assert listed[NAME] is None
         assert annotating.http.get("/api/v1/project").json()["counts"]["unreadable"] == 1
         assert annotating.click(NAME)["object"] == "o1"
 
-    def test_an_image_that_was_replaced_by_one_of_another_size_is_refused(self, folder: Path, annotating: Any) -> None:
+    def test_an_image_that_was_replaced_by_one_of_another_size_is_refused(
+        self, folder: Path, annotating: Any
+    ) -> None:
         annotating.click(NAME)
         Image.fromarray(shapes_image(60, 80)).save(folder / NAME)
         answer = annotating.http.get(f"/api/v1/images/{annotating.ids()[NAME]}")
         assert answer.status_code == 422
-        assert "80x60 pixels, but its annotations are of an image of 160x120" in answer.json()["error"]["message"]
+        assert (
+            "80x60 pixels, but its annotations are of an image of 160x120"
+            in answer.json()["error"]["message"]
+        )
 
     def test_an_empty_folder_opens(self, tmp_path: Path, start: Callable[..., Any]) -> None:
         assert start(tmp_path).http.get("/api/v1/images").json() == {"images": []}
 
-    @pytest.mark.parametrize("path", ["v1/images/no", "v1/images/no/thumbnail.jpg", "v1/exports/1/x.zip", "v2/project"])
+    @pytest.mark.parametrize(
+        "path", ["v1/images/no", "v1/images/no/thumbnail.jpg", "v1/exports/1/x.zip", "v2/project"]
+    )
     def test_what_is_not_there(self, annotating: Any, path: str) -> None:
         answer = annotating.http.get(f"/api/{path}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
@@ -199,8 +248,12 @@ class TestRefusedChanges:
     )
     def test_a_body_that_is_no_record(self, annotating: Any, body: str, fragment: str) -> None:
         url = f"/api/v1/images/{annotating.ids()[NAME]}/changes"
-        answer = annotating.http.post(url, content=body, headers={"Content-Type": "application/json"})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), answer.text
+        answer = annotating.http.post(
+            url, content=body, headers={"Content-Type": "application/json"}
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), (
+            answer.text
+        )
         assert fragment in answer.json()["error"]["message"]
 
     @pytest.mark.parametrize(
@@ -216,11 +269,23 @@ class TestRefusedChanges:
             ("click", {"clicks": [{"x": 160, "y": 1}]}, "lies outside the image of 160x120"),
             ("click", {"clicks": [{"x": "1", "y": 1}]}, "'x' is \"1\": expected a number"),
             ("click", {"clicks": [{"x": 1, "y": 1}], "region": [5, 5, 5, 9]}, "'region' is empty"),
-            ("click", {"clicks": [{"x": 1, "y": 1}], "label": " "}, "expected 1 to 100 printable characters"),
+            (
+                "click",
+                {"clicks": [{"x": 1, "y": 1}], "label": " "},
+                "expected 1 to 100 printable characters",
+            ),
             ("brush", {"points": [[1]], "radius": 2, "mode": "add"}, "something else than [x, y]"),
-            ("brush", {"points": [[1, 1]], "radius": 1e9, "mode": "add"}, "'radius' is 1000000000.0"),
+            (
+                "brush",
+                {"points": [[1, 1]], "radius": 1e9, "mode": "add"},
+                "'radius' is 1000000000.0",
+            ),
             ("mask", {"mask": {"box": [0, 0, 2, 2], "runs": [3]}}, "runs don't fill its box"),
-            ("mask", {"mask": {"box": [0, 0, 200, 1], "runs": [0, 200]}}, "leaves the image of 160x120"),
+            (
+                "mask",
+                {"mask": {"box": [0, 0, 200, 1], "runs": [0, 200]}},
+                "leaves the image of 160x120",
+            ),
             ("order", {"objects": ["o1"]}, "every object's id, each once"),
         ],
     )
@@ -229,13 +294,18 @@ class TestRefusedChanges:
     ) -> None:
         new = {"object": None} if op in ("click", "brush", "mask") else {}
         answer = annotating.attempt(NAME, op, **(new | fields))
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), answer.text
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request"), (
+            answer.text
+        )
         assert fragment in answer.json()["error"]["message"]
         assert annotating.open(NAME)["document"]["revision"] == 0
 
     def test_objects_and_clicks_that_are_not_there(self, annotating: Any) -> None:
         annotating.click(NAME)
-        for op, fields in (("delete", {"object": "o9"}), ("delete_click", {"object": "o1", "index": 1})):
+        for op, fields in (
+            ("delete", {"object": "o9"}),
+            ("delete_click", {"object": "o1", "index": 1}),
+        ):
             answer = annotating.attempt(NAME, op, **fields)
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
@@ -264,7 +334,8 @@ class TestRefusedChanges:
 
 class TestWorker:
     def test_a_full_queue_answers_503_with_retry_after(self, annotating: Any) -> None:
-        """One prediction is held up, sixteen wait, the next is refused; all others are answered in the end."""
+        """One prediction is held up, sixteen wait, the next is refused; all others are answered in
+        the end."""
         held, release = threading.Event(), threading.Event()
         network = annotating.annotator._sessions._predictor.network
         coarse = network.coarse
@@ -276,7 +347,8 @@ class TestWorker:
 
         network.coarse = slow
         body = {"revision": 0, "object": None, "clicks": [{"x": 50, "y": 50}]}
-        # A preview per image would be overtaken by the next of the same image: the worker's own door is asked.
+        # A preview per image would be overtaken by the next of the same image: the worker's own
+        # door is asked.
         worker = annotating.annotator._worker
         image = annotating.ids()[NAME]
 
@@ -297,14 +369,20 @@ class TestWorker:
 
         done, refused = asyncio.run(crowd())
         assert done == ["done"] * 16
-        assert (refused.status, refused.code, refused.headers) == (503, "busy", {"retry-after": "1"})
+        assert (refused.status, refused.code, refused.headers) == (
+            503,
+            "busy",
+            {"retry-after": "1"},
+        )
 
     def test_an_overtaken_preview_is_dropped(self, annotating: Any) -> None:
         annotator, image = annotating.annotator, annotating.ids()[NAME]
         body = {"revision": 0, "object": None, "clicks": [{"x": 50, "y": 50}]}
 
         async def three() -> list[Any]:
-            return await asyncio.gather(*(annotator.preview(image, body) for _ in range(3)), return_exceptions=True)
+            return await asyncio.gather(
+                *(annotator.preview(image, body) for _ in range(3)), return_exceptions=True
+            )
 
         first, second, third = asyncio.run(three())
         assert third["mask"]["box"]
@@ -325,8 +403,16 @@ class TestImportAndExport:
             ],
             "categories": [{"id": 7, "name": "spoon"}],
             "annotations": [
-                {"image_id": 1, "category_id": 7, "segmentation": {"size": [120, 160], "counts": counts}},
-                {"image_id": 1, "category_id": 7, "segmentation": [[30, 10, 50, 10, 50, 20, 30, 20]]},
+                {
+                    "image_id": 1,
+                    "category_id": 7,
+                    "segmentation": {"size": [120, 160], "counts": counts},
+                },
+                {
+                    "image_id": 1,
+                    "category_id": 7,
+                    "segmentation": [[30, 10, 50, 10, 50, 20, 30, 20]],
+                },
                 {"image_id": 2, "category_id": 8, "segmentation": [[0, 0, 4, 0, 4, 4]]},
                 {"image_id": 4, "category_id": 7, "segmentation": [[0, 0, 4, 0, 4, 4]]},
             ],
@@ -340,11 +426,14 @@ class TestImportAndExport:
         opened = annotating.open(NAME)
         assert [one["label"] for one in opened["document"]["objects"]] == ["spoon", "spoon"]
         for one in ("o1", "o2"):
-            np.testing.assert_array_equal(MaskRuns.from_json(opened["masks"][one]).decode(120, 160), mask)
+            np.testing.assert_array_equal(
+                MaskRuns.from_json(opened["masks"][one]).decode(120, 160), mask
+            )
         assert annotating.change(NAME, "undo")["document"]["objects"] == []
 
     @pytest.mark.parametrize(
-        "coco", [{}, [], {"images": 3, "annotations": []}, {"images": [{"id": 1}], "annotations": []}]
+        "coco",
+        [{}, [], {"images": 3, "annotations": []}, {"images": [{"id": 1}], "annotations": []}],
     )
     def test_what_is_not_coco_is_refused(self, annotating: Any, coco: Any) -> None:
         answer = annotating.http.post("/api/v1/import", json=coco)
@@ -357,22 +446,28 @@ class TestImportAndExport:
         annotating.click("sub/other.png")
         files = {}
         for only_done in (True, False):
-            made = annotating.http.post("/api/v1/exports", json={"format": form, "only_done": only_done}).json()
+            made = annotating.http.post(
+                "/api/v1/exports", json={"format": form, "only_done": only_done}
+            ).json()
             assert made["name"] == f"photos-{form}.zip"
             answer = annotating.http.get(made["url"])
-            assert answer.headers["content-disposition"] == f'attachment; filename="photos-{form}.zip"'
+            assert (
+                answer.headers["content-disposition"] == f'attachment; filename="photos-{form}.zip"'
+            )
             files[only_done] = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
         assert not any("other" in name for name in files[True])
         if form != "coco":
             assert any("other" in name for name in files[False])
 
     @pytest.mark.parametrize(
-        ("name", "safe"), [('übel"; filename=x\r\nX-Evil: 1', "bel_filename_x_X-Evil_1"), ("写真", "annotations")]
+        ("name", "safe"),
+        [('übel"; filename=x\r\nX-Evil: 1', "bel_filename_x_X-Evil_1"), ("写真", "annotations")],
     )
     def test_the_name_of_a_download_is_safe(
         self, tmp_path: Path, start: Callable[..., Any], name: str, safe: str
     ) -> None:
-        """The folder gives it: whatever that is called, the header is one line with a plain name."""
+        """The folder gives it: whatever that is called, the header is one line with a plain
+        name."""
         (tmp_path / name).mkdir()
         annotating = start(tmp_path / name)
         made = annotating.http.post("/api/v1/exports", json={"format": "coco"}).json()
@@ -387,7 +482,9 @@ class TestImportAndExport:
         masks = annotating.click(NAME)["masks"]
         made = annotating.http.post("/api/v1/exports", json={"format": "coco"}).json()
         coco = json.loads(
-            zipfile.ZipFile(io.BytesIO(annotating.http.get(made["url"]).content)).read("annotations.json")
+            zipfile.ZipFile(io.BytesIO(annotating.http.get(made["url"]).content)).read(
+                "annotations.json"
+            )
         )
         copy = tmp_path / "copy"
         copy.mkdir()

@@ -1,4 +1,5 @@
-"""Schemathesis makes requests from openapi.json, right and wrong ones: never a 500, no foreign file touched."""
+"""Schemathesis makes requests from openapi.json, right and wrong ones: never a 500, no foreign file
+touched."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 class Watch:
-    """Which paths this process writes, makes, renames or removes while `on`: from Python's own audit events."""
+    """Which paths this process writes, makes, renames or removes while `on`: from Python's own
+    audit events."""
 
     def __init__(self) -> None:
         self.on, self.touched = False, set[str]()
@@ -41,10 +43,20 @@ class Watch:
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.on:
             return
-        count = {"os.rename": 2, "os.link": 2, "os.symlink": 2}.get(event, 1)  # how many arguments are paths
-        writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        if writes or count > 1 or event in ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"):
-            paths = (path for path in arguments[:count] if isinstance(path, str | bytes | os.PathLike))
+        count = {"os.rename": 2, "os.link": 2, "os.symlink": 2}.get(
+            event, 1
+        )  # how many arguments are paths
+        writes = event == "open" and (arguments[2] or 0) & (
+            os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+        )
+        if (
+            writes
+            or count > 1
+            or event in ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate")
+        ):
+            paths = (
+                path for path in arguments[:count] if isinstance(path, str | bytes | os.PathLike)
+            )
             self.touched.update(os.fsdecode(path) for path in paths)
 
 
@@ -54,14 +66,24 @@ def send(http: TestClient, case: Any) -> Response:
     body = wanted.get("data")
     if "json" in wanted:
         body = json.dumps(wanted["json"])
-    headers = {name: value for name, value in wanted["headers"].items() if name.lower() != "authorization"}
+    headers = {
+        name: value for name, value in wanted["headers"].items() if name.lower() != "authorization"
+    }
     content = body if isinstance(body, str | bytes) else None
-    return http.request(wanted["method"], wanted["url"], params=wanted.get("params"), headers=headers, content=content)
+    return http.request(
+        wanted["method"],
+        wanted["url"],
+        params=wanted.get("params"),
+        headers=headers,
+        content=content,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, folder: Path, tmp_path: Path) -> None:
+def test_two_hundred_made_up_requests_do_no_harm(
+    annotating: Any, folder: Path, tmp_path: Path
+) -> None:
     """Half of them with the id of a real image, so that they get as far as the operations."""
     schema = schemathesis.openapi.from_dict(OPENAPI)
     annotating.click("shapes.png")
@@ -69,12 +91,16 @@ def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, folder: Path, 
     watch.on = True
     annotating.change("shapes.png", "set", object="o1", label="new")
     watch.on = False
-    assert str(folder.resolve() / ".vtmr" / "project.json") in watch.touched  # it sees what is written
+    assert (
+        str(folder.resolve() / ".vtmr" / "project.json") in watch.touched
+    )  # it sees what is written
     before, images = everything(tmp_path), list(annotating.ids().values())
     statuses: dict[int, int] = {}
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
     strategies = [
-        operation.ok().as_strategy(generation_mode=mode) for operation in schema.get_all_operations() for mode in modes
+        operation.ok().as_strategy(generation_mode=mode)
+        for operation in schema.get_all_operations()
+        for mode in modes
     ]
 
     @settings(
@@ -85,7 +111,11 @@ def test_two_hundred_made_up_requests_do_no_harm(annotating: Any, folder: Path, 
         deadline=None,
         database=None,
     )
-    @given(case=st.one_of(strategies), known=st.sampled_from([*images, *images, None]), current=st.booleans())
+    @given(
+        case=st.one_of(strategies),
+        known=st.sampled_from([*images, *images, None]),
+        current=st.booleans(),
+    )
     def ask(case: Any, known: str | None, current: bool) -> None:
         if known and isinstance(case.path_parameters, dict) and "image" in case.path_parameters:
             case.path_parameters["image"] = known

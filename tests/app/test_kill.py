@@ -1,6 +1,8 @@
-"""The server killed with SIGKILL in the middle of changes: whatever was answered 200 is there after a restart.
+"""The server killed with SIGKILL in the middle of changes: whatever was answered 200 is there after
+a restart.
 
-The page's own version of this drives a browser; here a script makes changes as fast as they are answered.
+The page's own version of this drives a browser; here a script makes changes as fast as they are
+answered.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from vtmr.app.annotator import Annotator
 from vtmr.app.running import run
 from vtmr.segmenter import Segmenter
 stay_offline()
-run(Annotator(Path(sys.argv[1]), Segmenter(ColourNetwork()), made_with={}), "127.0.0.1", 0, open_browser=False)
+annotator = Annotator(Path(sys.argv[1]), Segmenter(ColourNetwork()), made_with={})
+run(annotator, "127.0.0.1", 0, open_browser=False)
 """
 NAMES = ("shapes.png", "sub/other.png")
 
@@ -43,14 +46,18 @@ class Server:
     def __init__(self, folder: Path) -> None:
         tests = str(Path(__file__).parents[1])
         command = [sys.executable, "-c", SERVE, str(folder), tests]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         assert self.process.stdout is not None
         self.base, self._token = self.process.stdout.readline().strip().split("/?token=")
 
     def ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(self.base + path, data, headers), timeout=20) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(self.base + path, data, headers), timeout=20
+        ) as answer:
             return json.loads(answer.read())
 
     def end(self, number: int) -> None:
@@ -60,8 +67,11 @@ class Server:
         self.process.stdout.close()
 
 
-def change_until_it_dies(server: Server, name: str, image: str, acknowledged: dict[str, Any]) -> None:
-    """Clicks, edits and accepts one after the other; remembers the last document that was answered."""
+def change_until_it_dies(
+    server: Server, name: str, image: str, acknowledged: dict[str, Any]
+) -> None:
+    """Clicks, edits and accepts one after the other; remembers the last document that was
+    answered."""
     changes = (
         {"op": "click", "object": None, "clicks": [{"x": 56, "y": 54}]},
         {"op": "done", "done": True},
@@ -72,7 +82,9 @@ def change_until_it_dies(server: Server, name: str, image: str, acknowledged: di
     revision, number = acknowledged.get(name, {"revision": 0})["revision"], 0
     try:
         while True:
-            answer = server.ask(f"/api/v1/images/{image}/changes", {**changes[number % 5], "revision": revision})
+            answer = server.ask(
+                f"/api/v1/images/{image}/changes", {**changes[number % 5], "revision": revision}
+            )
             acknowledged[name] = answer["document"]
             revision, number = answer["document"]["revision"], number + 1
     except (OSError, HTTPException):
@@ -80,7 +92,8 @@ def change_until_it_dies(server: Server, name: str, image: str, acknowledged: di
 
 
 def kill_and_look(folder: Path, rounds: int) -> int:
-    """How many changes were acknowledged; fails when one of them is missing or more than one more is there."""
+    """How many changes were acknowledged; fails when one of them is missing or more than one more
+    is there."""
     acknowledged: dict[str, Any] = {}
     for number in range(rounds):
         server = Server(folder)
@@ -88,14 +101,17 @@ def kill_and_look(folder: Path, rounds: int) -> int:
         for name in NAMES:
             now = server.ask(f"/api/v1/images/{ids[name]}")["document"]
             last = acknowledged.get(name, now)
-            # The change that was under way when the server died may have been saved without having been answered.
+            # The change that was under way when the server died may have been saved without having
+            # been answered.
             assert now["revision"] - last["revision"] in (0, 1)
             if now["revision"] == last["revision"]:
                 assert now["objects"] == last["objects"]
                 assert now["state"] == last["state"]
             acknowledged[name] = now
         threads = [
-            threading.Thread(target=change_until_it_dies, args=(server, name, ids[name], acknowledged))
+            threading.Thread(
+                target=change_until_it_dies, args=(server, name, ids[name], acknowledged)
+            )
             for name in NAMES
         ]
         for thread in threads:

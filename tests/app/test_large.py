@@ -1,7 +1,9 @@
-"""A photo of 100 megapixels in `vtmr annotate` itself, with the bundled network: time to open, peak of memory.
+"""A photo of 100 megapixels in `vtmr annotate` itself, with the bundled network: time to open, peak
+of memory.
 
-The limits are issue 6's, for two cores with nothing else to do: `make proof` holds them. Memory doesn't depend on what
-else runs; of the time the everyday run only notices when it has become many times longer.
+The limits are issue 6's, for two cores with nothing else to do: `make proof` holds them. Memory
+doesn't depend on what else runs; of the time the everyday run only notices when it has become many
+times longer.
 """
 
 from __future__ import annotations
@@ -32,8 +34,19 @@ class Process:
     """`vtmr annotate` on the folder."""
 
     def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "vtmr.cli", "annotate", str(folder), "--port", "0", "--no-browser"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "vtmr.cli",
+            "annotate",
+            str(folder),
+            "--port",
+            "0",
+            "--no-browser",
+        ]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         assert self.process.stdout is not None
         self.base, self._token = self.process.stdout.readline().strip().split("/?token=")
 
@@ -63,7 +76,9 @@ def server(tmp_path: Path) -> Iterator[Process]:
     started.process.stdout.close()
 
 
-@pytest.mark.parametrize("slack", [pytest.param(30, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize(
+    "slack", [pytest.param(30, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.proof)]
+)
 def test_a_hundred_megapixels_open_and_work_within_limits(slack: int, server: Process) -> None:
     image = json.loads(server.ask(""))["images"][0]["id"]
     start = time.perf_counter()
@@ -82,8 +97,14 @@ def test_a_hundred_megapixels_open_and_work_within_limits(slack: int, server: Pr
 
     times = []
     for number in range(12):
-        point = {"x": (0.42 + 0.01 * number) * WIDTH, "y": 0.45 * HEIGHT, "positive": number % 4 != 3}
-        answer = change("click", object="o1" if number else None, clicks=[point], region=[0, 0, WIDTH, HEIGHT])
+        point = {
+            "x": (0.42 + 0.01 * number) * WIDTH,
+            "y": 0.45 * HEIGHT,
+            "positive": number % 4 != 3,
+        }
+        answer = change(
+            "click", object="o1" if number else None, clicks=[point], region=[0, 0, WIDTH, HEIGHT]
+        )
         times.append(answer["ms"]["total"])
     line = [[WIDTH * (0.3 + 0.001 * step), HEIGHT * 0.5] for step in range(100)]
     for op in ("brush", "fill_holes", "drop_small", "smooth"):
@@ -95,7 +116,10 @@ def test_a_hundred_megapixels_open_and_work_within_limits(slack: int, server: Pr
     assert server.ask(f"/{image}/tiles/0/11/8.jpg")
     peak_mb = server.peak_mb()
     slowest = ", ".join(f"{time_ms:.0f}" for time_ms in times[-4:])
-    print(f"100 megapixels: opened in {opened_s:.1f} s, clicks {np.median(times[:12]):.0f} ms, brush, fill, drop and")
+    print(
+        f"100 megapixels: opened in {opened_s:.1f} s, clicks {np.median(times[:12]):.0f} ms, "
+        "brush, fill, drop and"
+    )
     print(f"smooth {slowest} ms, peak {peak_mb:.0f} MB")
     assert peak_mb < PEAK_MB
     assert opened_s < slack * OPENED_S

@@ -1,4 +1,5 @@
-"""Every operation of the API, on the shapes of tests/fakes.py, of which the colour network finds each."""
+"""Every operation of the API, on the shapes of tests/fakes.py, of which the colour network finds
+each."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ from vtmr.session import Session
 from vtmr.types import Click
 
 NAME = "shapes.png"
-ELLIPSE, RECTANGLE = {"x": 56.5, "y": 54.5, "positive": True}, {"x": 124.5, "y": 66.5, "positive": True}
+ELLIPSE, RECTANGLE = (
+    {"x": 56.5, "y": 54.5, "positive": True},
+    {"x": 124.5, "y": 66.5, "positive": True},
+)
 FAR = {"x": 20.5, "y": 100.5, "positive": True}
 
 
@@ -54,7 +58,9 @@ class TestClicks:
         assert len(answer["document"]["objects"]) == 1
 
     def test_the_region_decides_where_the_first_click_looks(self, annotating: Any) -> None:
-        answer = annotating.change(NAME, "click", object=None, clicks=[ELLIPSE], region=[20, 20, 100, 100])
+        answer = annotating.change(
+            NAME, "click", object=None, clicks=[ELLIPSE], region=[20, 20, 100, 100]
+        )
         ys, xs = np.nonzero(mask_of(answer))
         assert xs.min() >= 20
         assert xs.max() < 100
@@ -82,7 +88,9 @@ class TestClicks:
         annotating.click(NAME, **ELLIPSE)
         before = mask_of(annotating.click(NAME, "o1", **RECTANGLE))
         away = {**ELLIPSE, "positive": False}
-        after = mask_of(annotating.change(NAME, "click", object="o1", clicks=[away], keep_rest=True))
+        after = mask_of(
+            annotating.change(NAME, "click", object="o1", clicks=[away], keep_rest=True)
+        )
         left = np.zeros((120, 160), bool)
         left[:, :100] = True
         assert not after[54, 56]
@@ -91,18 +99,24 @@ class TestClicks:
     def test_a_preview_is_what_the_click_makes_and_leaves_no_trace(self, annotating: Any) -> None:
         annotating.click(NAME, **ELLIPSE)
         url = f"/api/v1/images/{annotating.ids()[NAME]}/preview"
-        seen = annotating.http.post(url, json={"revision": 1, "object": "o1", "clicks": [RECTANGLE]}).json()["mask"]
+        seen = annotating.http.post(
+            url, json={"revision": 1, "object": "o1", "clicks": [RECTANGLE]}
+        ).json()["mask"]
         assert annotating.open(NAME)["document"]["revision"] == 1
         assert annotating.click(NAME, "o1", **RECTANGLE)["masks"]["o1"] == seen
 
 
 class TestEdits:
     def test_the_brush_paints_and_erases(self, annotating: Any) -> None:
-        answer = annotating.change(NAME, "brush", object=None, points=[[10, 20], [30, 20]], radius=4, mode="add")
+        answer = annotating.change(
+            NAME, "brush", object=None, points=[[10, 20], [30, 20]], radius=4, mode="add"
+        )
         painted = mask_of(answer)
         assert painted[20, 20]
         assert answer["document"]["objects"][0]["edited"]
-        answer = annotating.change(NAME, "brush", object="o1", points=[[20, 20]], radius=2, mode="erase")
+        answer = annotating.change(
+            NAME, "brush", object="o1", points=[[20, 20]], radius=2, mode="erase"
+        )
         assert not mask_of(answer)[20, 20]
         assert mask_of(answer)[20, 12]
 
@@ -146,11 +160,17 @@ class TestEdits:
 class TestObjects:
     def test_label_visibility_and_lock(self, annotating: Any) -> None:
         annotating.click(NAME)
-        answer = annotating.change(NAME, "set", object="o1", label="  Tasse ☕ ", visible=False, locked=True)
+        answer = annotating.change(
+            NAME, "set", object="o1", label="  Tasse ☕ ", visible=False, locked=True
+        )
         made = answer["document"]["objects"][0]
         assert (made["label"], made["visible"], made["locked"]) == ("Tasse ☕", False, True)
         assert answer["masks"] == {}
-        assert annotating.http.get("/api/v1/project").json()["labels"] == ["cup", "plate", "Tasse ☕"]
+        assert annotating.http.get("/api/v1/project").json()["labels"] == [
+            "cup",
+            "plate",
+            "Tasse ☕",
+        ]
 
     @pytest.mark.parametrize(
         ("op", "fields"),
@@ -163,7 +183,9 @@ class TestObjects:
             ("delete", {}),
         ],
     )
-    def test_a_locked_object_stays_as_it_is(self, annotating: Any, op: str, fields: dict[str, Any]) -> None:
+    def test_a_locked_object_stays_as_it_is(
+        self, annotating: Any, op: str, fields: dict[str, Any]
+    ) -> None:
         annotating.click(NAME)
         annotating.change(NAME, "set", object="o1", locked=True)
         answer = annotating.attempt(NAME, op, object="o1", **fields)
@@ -215,7 +237,9 @@ class TestHistory:
             assert now["document"]["objects"] == earlier["document"]["objects"]
         assert annotating.attempt(NAME, "redo").status_code == 400
 
-    def test_undo_reaches_behind_a_restart(self, annotating: Any, folder: Path, start: Callable[..., Any]) -> None:
+    def test_undo_reaches_behind_a_restart(
+        self, annotating: Any, folder: Path, start: Callable[..., Any]
+    ) -> None:
         annotating.click(NAME, **ELLIPSE)
         first = annotating.open(NAME)
         annotating.click(NAME, "o1", **RECTANGLE)
@@ -230,7 +254,10 @@ class TestHistory:
         annotating.click(NAME)
         assert annotating.change(NAME, "done", done=True)["document"]["state"] == "done"
         assert annotating.http.get("/api/v1/project").json()["counts"]["done"] == 1
-        assert annotating.change(NAME, "set", object="o1", label="plate")["document"]["state"] == "in_work"
+        assert (
+            annotating.change(NAME, "set", object="o1", label="plate")["document"]["state"]
+            == "in_work"
+        )
 
     def test_an_image_without_objects_can_be_accepted(self, annotating: Any) -> None:
         assert annotating.change(NAME, "done", done=True)["document"]["state"] == "done"
@@ -240,7 +267,9 @@ class TestHistory:
         annotating.open(NAME)
         url = f"/api/v1/images/{annotating.ids()[NAME]}/changes"
         annotating.click(NAME, **ELLIPSE)
-        stale = annotating.http.post(url, json={"op": "click", "revision": 0, "object": None, "clicks": [RECTANGLE]})
+        stale = annotating.http.post(
+            url, json={"op": "click", "revision": 0, "object": None, "clicks": [RECTANGLE]}
+        )
         assert stale.status_code == 409
         assert stale.json()["error"]["code"] == "conflict"
         now = annotating.open(NAME)
@@ -250,7 +279,9 @@ class TestHistory:
 
 
 class TestMasksBeside:
-    def test_a_palette_image_gives_an_object_per_index(self, folder: Path, start: Callable[..., Any]) -> None:
+    def test_a_palette_image_gives_an_object_per_index(
+        self, folder: Path, start: Callable[..., Any]
+    ) -> None:
         values = np.zeros((120, 160), np.uint8)
         values[10:20, 10:30], values[50:60, 50:90] = 1, 3
         indexed = Image.fromarray(values)
@@ -273,7 +304,10 @@ class TestMasksBeside:
         Image.fromarray(np.zeros((10, 10), np.uint8)).save(folder / "shapes.mask.png")
         answer = annotating.attempt(NAME, "import_mask")
         assert answer.status_code == 422
-        assert "shapes.mask.png is 10x10: expected the image's size 160x120" in answer.json()["error"]["message"]
+        assert (
+            "shapes.mask.png is 10x10: expected the image's size 160x120"
+            in answer.json()["error"]["message"]
+        )
         assert str(folder) not in answer.text
 
     def test_without_a_mask_there_is_nothing_to_import(self, annotating: Any) -> None:

@@ -32,10 +32,17 @@ def counted() -> tuple[Segmenter, list[int]]:
     return Segmenter(network), passes
 
 
-def test_an_image_is_decoded_once_however_many_ask(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_decoded_once_however_many_ask(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decoded = []
-    monkeypatch.setattr("vtmr.app.pictures.read_image", lambda path: (decoded.append(path), read_image(path))[1])
-    pictures, entry = Pictures(Segmenter(ColourNetwork()), lambda picture: None), list_images(folder)[0]
+    monkeypatch.setattr(
+        "vtmr.app.pictures.read_image", lambda path: (decoded.append(path), read_image(path))[1]
+    )
+    pictures, entry = (
+        Pictures(Segmenter(ColourNetwork()), lambda picture: None),
+        list_images(folder)[0],
+    )
     threads = [threading.Thread(target=pictures.get, args=(entry,)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -66,14 +73,18 @@ def test_pictures_that_no_longer_fit_are_dropped_with_their_sessions(
 
 
 def test_a_file_that_changed_is_read_again(folder: Path) -> None:
-    pictures, entry = Pictures(Segmenter(ColourNetwork()), lambda picture: None), list_images(folder)[0]
+    pictures, entry = (
+        Pictures(Segmenter(ColourNetwork()), lambda picture: None),
+        list_images(folder)[0],
+    )
     old = pictures.get(entry)
     Image.fromarray(255 - shapes_image()).save(entry.path)
     assert (pictures.get(entry).pyramid.image != old.pyramid.image).any()
 
 
 def test_whoever_waits_for_a_large_image_leaves_the_others_alone(annotating: Any) -> None:
-    """While decoding is held up, fifty thumbnails and an unopened image wait; the open image takes a change."""
+    """While decoding is held up, fifty thumbnails and an unopened image wait; the open image takes
+    a change."""
     annotator, ids = annotating.annotator, annotating.ids()
     annotating.open("shapes.png")
     click = {"op": "click", "revision": 0, "object": None, "clicks": [{"x": 56, "y": 54}]}
@@ -94,7 +105,9 @@ def test_whoever_waits_for_a_large_image_leaves_the_others_alone(annotating: Any
 
 
 class TestSessions:
-    def test_what_was_seen_before_costs_no_prediction(self, folder: Path, counted: tuple[Segmenter, list[int]]) -> None:
+    def test_what_was_seen_before_costs_no_prediction(
+        self, folder: Path, counted: tuple[Segmenter, list[int]]
+    ) -> None:
         """Undo and redo are look-ups; a changed click replays only from there on."""
         predictor, passes = counted
         sessions = Sessions(predictor)
@@ -125,7 +138,9 @@ class TestSessions:
 
 
 @pytest.mark.parametrize("kind", ["grey", "16 bit", "palette", "alpha", "one bit", "cmyk"])
-def test_images_of_every_kind_open_and_answer(folder: Path, start: Callable[..., Any], kind: str) -> None:
+def test_images_of_every_kind_open_and_answer(
+    folder: Path, start: Callable[..., Any], kind: str
+) -> None:
     colour = Image.fromarray(shapes_image())
     wide = (np.asarray(colour.convert("L")).astype(np.uint16) * 257).astype(np.uint16)
     made = {
@@ -142,5 +157,10 @@ def test_images_of_every_kind_open_and_answer(folder: Path, start: Callable[...,
     document = annotating.open(name)["document"]
     assert (document["width"], document["height"]) == (160, 120)
     for path in ("thumbnail.jpg", "tiles/0/0/0.jpg"):
-        assert annotating.http.get(f"/api/v1/images/{document['image']}/{path}").headers["content-type"] == "image/jpeg"
+        assert (
+            annotating.http.get(f"/api/v1/images/{document['image']}/{path}").headers[
+                "content-type"
+            ]
+            == "image/jpeg"
+        )
     assert annotating.click(name)["masks"]["o1"]["box"]

@@ -42,17 +42,29 @@ def test_every_start_has_another_token() -> None:
     assert min(map(len, tokens)) >= 32
 
 
-@pytest.mark.parametrize("path", ["/", API, "/static/index.html", "/api/v1/openapi.json", "/nothing"])
 @pytest.mark.parametrize(
-    "headers", [{}, {"Authorization": "Bearer wrong"}, {"Cookie": "vtmr-8000=wrong"}, {"Cookie": "vtmr-9=secret"}]
+    "path", ["/", API, "/static/index.html", "/api/v1/openapi.json", "/nothing"]
 )
-def test_nothing_is_answered_without_the_token(stranger: TestClient, path: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Cookie": "vtmr-8000=wrong"},
+        {"Cookie": "vtmr-9=secret"},
+    ],
+)
+def test_nothing_is_answered_without_the_token(
+    stranger: TestClient, path: str, headers: dict[str, str]
+) -> None:
     answer = stranger.get(path, headers=headers)
     assert answer.status_code == 401
     assert "secret" not in answer.text
 
 
-def test_the_printed_address_gives_a_cookie_that_scripts_and_other_sites_cannot_use(stranger: TestClient) -> None:
+def test_the_printed_address_gives_a_cookie_that_scripts_and_other_sites_cannot_use(
+    stranger: TestClient,
+) -> None:
     answer = stranger.get("/?token=secret")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
@@ -66,7 +78,8 @@ def test_the_printed_address_gives_a_cookie_that_scripts_and_other_sites_cannot_
 
 
 def test_a_link_on_another_site_gets_a_page_that_goes_on_by_itself(stranger: TestClient) -> None:
-    """A redirect would be the other site's request still, and the strict cookie would stay behind."""
+    """A redirect would be the other site's request still, and the strict cookie would stay
+    behind."""
     answer = stranger.get("/?token=secret", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
     assert 'http-equiv="refresh"' in answer.text
@@ -75,14 +88,24 @@ def test_a_link_on_another_site_gets_a_page_that_goes_on_by_itself(stranger: Tes
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example:8000", "127.0.0.1", "127.0.0.1:8001", "127.0.0.1.evil.example:8000", "10.0.0.1:8000", "", "[::1"],
+    [
+        "evil.example:8000",
+        "127.0.0.1",
+        "127.0.0.1:8001",
+        "127.0.0.1.evil.example:8000",
+        "10.0.0.1:8000",
+        "",
+        "[::1",
+    ],
 )
 def test_other_names_for_this_server_are_refused(annotating: Any, host: str) -> None:
     """DNS rebinding: the browser believes that the page's name is ours."""
     assert annotating.http.get(API, headers={"Host": host}).status_code == 403
 
 
-@pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"])
+@pytest.mark.parametrize(
+    "host", ["localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"]
+)
 def test_loopback_has_three_names(annotating: Any, host: str) -> None:
     assert annotating.http.get(API, headers={"Host": host}).status_code == 200
 
@@ -108,7 +131,12 @@ def test_bound_to_the_network_addresses_count_but_names_do_not() -> None:
 )
 def test_other_pages_may_not_ask(annotating: Any, headers: dict[str, str]) -> None:
     assert annotating.http.get(API, headers=headers).status_code == 403
-    assert annotating.http.post("/api/v1/exports", json={"format": "coco"}, headers=headers).status_code == 403
+    assert (
+        annotating.http.post(
+            "/api/v1/exports", json={"format": "coco"}, headers=headers
+        ).status_code
+        == 403
+    )
 
 
 def test_our_own_page_may_ask(annotating: Any) -> None:
@@ -119,7 +147,9 @@ def test_our_own_page_may_ask(annotating: Any) -> None:
 @pytest.mark.parametrize("path", ["/", API, "/nothing", "/?token=wrong"])
 def test_every_answer_carries_the_headers_that_bind_the_browser(annotating: Any, path: str) -> None:
     headers = annotating.http.get(path, headers={"Authorization": "Bearer secret"}).headers
-    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    policy = dict(
+        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
+    )
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
@@ -129,13 +159,21 @@ def test_every_answer_carries_the_headers_that_bind_the_browser(annotating: Any,
 
 def test_a_forms_post_is_refused(annotating: Any) -> None:
     """The types that a form of another site can send without asking first."""
-    for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", ""):
-        answer = annotating.http.post("/api/v1/exports", content=b'{"format": "coco"}', headers={"Content-Type": kind})
+    for kind in (
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "",
+    ):
+        answer = annotating.http.post(
+            "/api/v1/exports", content=b'{"format": "coco"}', headers={"Content-Type": kind}
+        )
         assert (answer.status_code, answer.json()["error"]["code"]) == (415, "not_json")
 
 
 def test_too_large_a_body_is_refused_before_it_is_read(annotating: Any) -> None:
-    """At the bare ASGI interface: a declared length is refused without one `receive`, a hidden one at the limit."""
+    """At the bare ASGI interface: a declared length is refused without one `receive`, a hidden one
+    at the limit."""
     url = f"/api/v1/images/{annotating.ids()['shapes.png']}/changes"
 
     def post(length: list[tuple[bytes, bytes]]) -> tuple[int, int]:
@@ -155,8 +193,19 @@ def test_too_large_a_body_is_refused_before_it_is_read(annotating: Any) -> None:
             (b"authorization", b"Bearer secret"),
             (b"content-type", b"application/json"),
         ]
-        scope = {"type": "http", "method": "POST", "path": url, "raw_path": url.encode(), "query_string": b""}
-        scope |= {"headers": [*headers, *length], "scheme": "http", "root_path": "", "http_version": "1.1"}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": url,
+            "raw_path": url.encode(),
+            "query_string": b"",
+        }
+        scope |= {
+            "headers": [*headers, *length],
+            "scheme": "http",
+            "root_path": "",
+            "http_version": "1.1",
+        }
         asyncio.run(annotating.http.app(scope, receive, send))
         return statuses[0], received
 
@@ -187,7 +236,8 @@ def test_no_path_leads_out(annotating: Any, folder: Path, path: str) -> None:
 
 
 def test_a_link_in_the_folder_is_not_followed(folder: Path, annotating: Any) -> None:
-    """Swapped in after the start: what was a file when the folder was listed is a link out of it now."""
+    """Swapped in after the start: what was a file when the folder was listed is a link out of it
+    now."""
     secret = folder.parent / "secret.png"
     (folder / "shapes.png").rename(secret)
     (folder / "shapes.png").symlink_to(secret)
@@ -197,12 +247,15 @@ def test_a_link_in_the_folder_is_not_followed(folder: Path, annotating: Any) -> 
 
 
 def test_a_decompression_bomb_is_refused_from_its_header(folder: Path, start: Any) -> None:
-    """20000 x 20000 pixels in a few hundred bytes: a PNG header with that size and no data to decode."""
+    """20000 x 20000 pixels in a few hundred bytes: a PNG header with that size and no data to
+    decode."""
     import struct
     import zlib
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
     (folder / "bomb.png").write_bytes(
@@ -234,7 +287,10 @@ def test_errors_tell_nothing_of_paths(folder: Path, start: Any) -> None:
     listed = annotating.http.get("/api/v1/images").text
     assert "broken.jpg" in listed
     assert str(folder) not in listed
-    assert str(folder) not in annotating.http.get(f"/api/v1/images/{annotating.ids()['broken.jpg']}").text
+    assert (
+        str(folder)
+        not in annotating.http.get(f"/api/v1/images/{annotating.ids()['broken.jpg']}").text
+    )
 
 
 def test_nothing_is_ever_asked_of_others(annotating: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +331,8 @@ def test_nothing_is_ever_asked_of_others(annotating: Any, monkeypatch: pytest.Mo
     ],
 )
 def test_a_server_of_the_tests_dies_when_it_reaches_out(attempt: str) -> None:
-    """What the browser tests and the kill tests rely on: their servers serve whole sessions with this watch on."""
+    """What the browser tests and the kill tests rely on: their servers serve whole sessions with
+    this watch on."""
     code = f"import socket, subprocess, sys; sys.path.insert(0, {str(TESTS)!r})\n"
     code += f"from offline import stay_offline; stay_offline(); {attempt}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,4 +1,5 @@
-"""Nothing acknowledged is lost: torn journals, kills between any two steps, second processes, full disks."""
+"""Nothing acknowledged is lost: torn journals, kills between any two steps, second processes, full
+disks."""
 
 from __future__ import annotations
 
@@ -30,7 +31,14 @@ def item(number: int) -> Item:
     steps = ((Click(number + 0.25, 2.5),), (MaskEdit.of(mask), Click(1.5, 1.5, False)))
     region = Box(0, 0, 10, 10 + number)
     return Item(
-        f"o{number}", f"label ü {number}", number % 2 == 0, False, region, steps, MaskRuns.encode(mask), {"v": "1"}
+        f"o{number}",
+        f"label ü {number}",
+        number % 2 == 0,
+        False,
+        region,
+        steps,
+        MaskRuns.encode(mask),
+        {"v": "1"},
     )
 
 
@@ -49,7 +57,9 @@ def grown(changes: int) -> list[Document]:
         elif number % 7 == 6:
             after = before.accepted(True)
         else:
-            after = before.changed("click", Content((*before.content.items, item(number)), number + 1))
+            after = before.changed(
+                "click", Content((*before.content.items, item(number)), number + 1)
+            )
         documents.append(after)
     return documents
 
@@ -118,15 +128,23 @@ def test_a_reader_sees_what_a_writer_has_not_folded_yet(tmp_path: Path) -> None:
 
 def test_a_second_process_is_refused_with_the_first_ones_number(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    code = f"from pathlib import Path; from vtmr.app.store import Store; Store(Path({str(tmp_path)!r}))"
-    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    code = (
+        "from pathlib import Path; from vtmr.app.store import Store; "
+        f"Store(Path({str(tmp_path)!r}))"
+    )
+    second = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert f"already being annotated by process {os.getpid()}" in second.stderr
     store.close()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_folder_that_cannot_be_written_opens_for_viewing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read-only mount, which root's tests can't have otherwise: opening for writing fails with EROFS."""
+def test_a_folder_that_cannot_be_written_opens_for_viewing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only mount, which root's tests can't have otherwise: opening for writing fails with
+    EROFS."""
     store, documents = Store(tmp_path), grown(1)
     store.commit(*documents)
     store.close()
@@ -152,7 +170,9 @@ def test_a_full_disk_refuses_the_change_and_leaves_everything_as_it_was(
     store, documents = Store(tmp_path), grown(2)
     store.commit(documents[0], documents[1])
     real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:40]) if len(data) > 40 else _no_space())
+    monkeypatch.setattr(
+        os, "write", lambda fd, data: real(fd, data[:40]) if len(data) > 40 else _no_space()
+    )
     with pytest.raises(NotSavedError, match="No space left"):
         store.commit(documents[1], documents[2])
     monkeypatch.undo()
@@ -166,7 +186,9 @@ def _no_space() -> int:
     raise OSError(28, "No space left on device")
 
 
-def test_a_fold_that_fails_leaves_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_that_fails_leaves_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, documents = Store(tmp_path), grown(1)
     store.commit(*documents)
     monkeypatch.setattr(os, "fsync", lambda descriptor: _no_space())
@@ -178,7 +200,8 @@ def test_a_fold_that_fails_leaves_the_journal(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "damage", [b"{}\n", b"nonsense\n", b'{"image":"a.jpg","revision":9,"size":[20,30],"done":true}\n']
+    "damage",
+    [b"{}\n", b"nonsense\n", b'{"image":"a.jpg","revision":9,"size":[20,30],"done":true}\n'],
 )
 def test_a_damaged_journal_is_refused_and_kept(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / ".vtmr").mkdir()
@@ -219,14 +242,29 @@ class TestImages:
         for path in (folder / "sub", folder / ".hidden", outside):
             path.mkdir(parents=True)
         for path in (
-            *(folder / name for name in ("b.JPG", "a.png", "a.mask.png", "alone.mask.png", "notes.txt", "sub/c.webp")),
+            *(
+                folder / name
+                for name in (
+                    "b.JPG",
+                    "a.png",
+                    "a.mask.png",
+                    "alone.mask.png",
+                    "notes.txt",
+                    "sub/c.webp",
+                )
+            ),
             folder / ".hidden" / "d.png",
             outside / "secret.png",
         ):
             path.write_bytes(b"")
         (folder / "link.png").symlink_to(outside / "secret.png")
         (folder / "linked").symlink_to(outside)
-        assert [entry.name for entry in list_images(folder)] == ["a.png", "alone.mask.png", "b.JPG", "sub/c.webp"]
+        assert [entry.name for entry in list_images(folder)] == [
+            "a.png",
+            "alone.mask.png",
+            "b.JPG",
+            "sub/c.webp",
+        ]
 
     def test_a_file_that_becomes_a_link_later_is_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "in"

@@ -1,4 +1,5 @@
-"""The command line run in-process, with the colour network of tests/fakes.py in place of weights."""
+"""The command line run in-process, with the colour network of tests/fakes.py in place of
+weights."""
 
 from __future__ import annotations
 
@@ -38,13 +39,16 @@ class ThreadedColourNetwork(ColourNetwork):
 def colour_network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
     """Every --model is the colour network."""
     network = ThreadedColourNetwork()
-    monkeypatch.setattr("vtmr.cli.predictors.load_network", lambda name, threads=None, input_size=None: network)
+    monkeypatch.setattr(
+        "vtmr.cli.predictors.load_network", lambda name, threads=None, input_size=None: network
+    )
     return network
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """shapes.png, 160 x 120: a red ellipse about (56, 54) and a blue rectangle about (124, 66) on green."""
+    """shapes.png, 160 x 120: a red ellipse about (56, 54) and a blue rectangle about (124, 66) on
+    green."""
     path = tmp_path / "shapes.png"
     Image.fromarray(shapes_image()).save(path)
     return path

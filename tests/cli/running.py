@@ -15,7 +15,8 @@ class Result:
     err: str
 
     def assert_refused(self, *fragments: str) -> None:
-        """One sentence on one line of stderr, with all fragments; nothing on stdout; exit code 2."""
+        """One sentence on one line of stderr, with all fragments; nothing on stdout; exit code
+        2."""
         assert self.code == 2, self.err
         assert self.out == ""
         assert self.err.startswith("vtmr: ")

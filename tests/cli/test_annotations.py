@@ -1,4 +1,5 @@
-"""`vtmr annotate`, `vtmr export-annotations` and `vtmr replay`, on folders annotated through the API."""
+"""`vtmr annotate`, `vtmr export-annotations` and `vtmr replay`, on folders annotated through the
+API."""
 
 from __future__ import annotations
 
@@ -30,23 +31,40 @@ def annotated(photo: Path, colour_network: ColourNetwork) -> Path:
     loaded = load(str(photo))  # any file: the colour network stands in for what it would hold
     annotator = Annotator(folder, loaded.predictor, labels=["cup"], made_with=made_with(loaded))
     headers = {"Authorization": "Bearer secret"}
-    with TestClient(create_app(annotator, Access("x", 1, "secret")), "http://x:1", headers=headers) as http:
+    with TestClient(
+        create_app(annotator, Access("x", 1, "secret")), "http://x:1", headers=headers
+    ) as http:
         (image,) = http.get("/api/v1/images").json()["images"]
         changes = (
             {"op": "click", "object": None, "clicks": [{"x": 56, "y": 54}]},
-            {"op": "brush", "object": "o1", "points": [[5, 5], [30, 5]], "radius": 3, "mode": "add"},
+            {
+                "op": "brush",
+                "object": "o1",
+                "points": [[5, 5], [30, 5]],
+                "radius": 3,
+                "mode": "add",
+            },
             {"op": "click", "object": "o1", "clicks": [{"x": 124, "y": 66}]},
-            {"op": "mask", "object": None, "mask": {"box": [60, 2, 80, 4], "runs": [0, 40]}, "label": "bar"},
+            {
+                "op": "mask",
+                "object": None,
+                "mask": {"box": [60, 2, 80, 4], "runs": [0, 40]},
+                "label": "bar",
+            },
             {"op": "done", "done": True},
         )
         for revision, change in enumerate(changes):
-            answer = http.post(f"/api/v1/images/{image['id']}/changes", json={**change, "revision": revision})
+            answer = http.post(
+                f"/api/v1/images/{image['id']}/changes", json={**change, "revision": revision}
+            )
             assert answer.status_code == 200, answer.text
     return folder
 
 
 class TestReplay:
-    def test_every_mask_comes_back_bit_for_bit(self, annotated: Path, photo: Path, command: Command) -> None:
+    def test_every_mask_comes_back_bit_for_bit(
+        self, annotated: Path, photo: Path, command: Command
+    ) -> None:
         done = command("replay", annotated, "--model", photo)
         assert done.code == 0, done.err
         assert done.out.splitlines() == [
@@ -65,7 +83,9 @@ class TestReplay:
         assert clicked["same_setup"] is True
         assert drawn["identical"] is True
 
-    def test_a_missing_image_is_said(self, annotated: Path, photo: Path, command: Command, tmp_path: Path) -> None:
+    def test_a_missing_image_is_said(
+        self, annotated: Path, photo: Path, command: Command, tmp_path: Path
+    ) -> None:
         model = tmp_path.parent / f"{tmp_path.name}.model"
         photo.rename(model)
         done = command("replay", annotated, "--model", model)
@@ -75,35 +95,53 @@ class TestReplay:
 
 class TestExport:
     def test_png_per_object(self, annotated: Path, command: Command, tmp_path: Path) -> None:
-        done = command("export-annotations", annotated, "--format", "png", "--out", tmp_path / "out", "--only-done")
+        done = command(
+            "export-annotations",
+            annotated,
+            "--format",
+            "png",
+            "--out",
+            tmp_path / "out",
+            "--only-done",
+        )
         assert done.out == f"{tmp_path / 'out'}: 2 files\n"
         bar = np.array(Image.open(tmp_path / "out" / "shapes" / "002-bar.png"))
         wanted = np.zeros((120, 160), np.uint8)
         wanted[2:4, 60:80] = 255
         np.testing.assert_array_equal(bar, wanted)
 
-    def test_losses_are_said_on_stderr(self, annotated: Path, command: Command, tmp_path: Path) -> None:
-        done = command("export-annotations", annotated, "--format", "yolo", "--out", tmp_path / "out")
+    def test_losses_are_said_on_stderr(
+        self, annotated: Path, command: Command, tmp_path: Path
+    ) -> None:
+        done = command(
+            "export-annotations", annotated, "--format", "yolo", "--out", tmp_path / "out"
+        )
         assert done.code == 0
         assert "vtmr: shapes.png: an object 'cup' has" in done.err
         assert (tmp_path / "out" / "labels" / "shapes.txt").is_file()
 
-    def test_a_link_in_the_target_is_not_followed(self, annotated: Path, command: Command, tmp_path: Path) -> None:
+    def test_a_link_in_the_target_is_not_followed(
+        self, annotated: Path, command: Command, tmp_path: Path
+    ) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "out" / "shapes").symlink_to(tmp_path / "elsewhere")
-        command("export-annotations", annotated, "--format", "png", "--out", tmp_path / "out").assert_refused(
-            "leads out"
-        )
+        command(
+            "export-annotations", annotated, "--format", "png", "--out", tmp_path / "out"
+        ).assert_refused("leads out")
         assert not list((tmp_path / "elsewhere").iterdir())
 
-    def test_what_cannot_be_exported(self, annotated: Path, command: Command, tmp_path: Path) -> None:
+    def test_what_cannot_be_exported(
+        self, annotated: Path, command: Command, tmp_path: Path
+    ) -> None:
         out = tmp_path / "out"
-        command("export-annotations", annotated, "--format", "voc", "--out", out).assert_refused("'voc' is unknown")
-        (tmp_path / "plain").mkdir()
-        command("export-annotations", tmp_path / "plain", "--format", "png", "--out", out).assert_refused(
-            "no annotations"
+        command("export-annotations", annotated, "--format", "voc", "--out", out).assert_refused(
+            "'voc' is unknown"
         )
+        (tmp_path / "plain").mkdir()
+        command(
+            "export-annotations", tmp_path / "plain", "--format", "png", "--out", out
+        ).assert_refused("no annotations")
 
 
 class TestAnnotate:
@@ -116,9 +154,16 @@ class TestAnnotate:
         ],
     )
     def test_flags_that_make_no_sense(
-        self, photo: Path, colour_network: ColourNetwork, command: Command, flags: list[str], fragment: str
+        self,
+        photo: Path,
+        colour_network: ColourNetwork,
+        command: Command,
+        flags: list[str],
+        fragment: str,
     ) -> None:
-        command("annotate", photo.parent, "--no-browser", "--model", photo, *flags).assert_refused(fragment)
+        command("annotate", photo.parent, "--no-browser", "--model", photo, *flags).assert_refused(
+            fragment
+        )
 
     def test_a_folder_that_is_not_there(self, command: Command, tmp_path: Path) -> None:
         command("annotate", tmp_path / "nothing").assert_refused("is not a folder")
@@ -149,7 +194,9 @@ sys.exit(main())
             "--model",
             str(photo),
         ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             address = process.stdout.readline()
@@ -160,4 +207,7 @@ sys.exit(main())
             assert f"already being annotated by process {process.pid}" in second.stderr
             os.kill(process.pid, signal.SIGINT)
             assert process.wait(20) == 0
-            assert process.stderr.read().splitlines() == ["1 image, model colour. Ctrl-C ends.", "Everything is saved."]
+            assert process.stderr.read().splitlines() == [
+                "1 image, model colour. Ctrl-C ends.",
+                "Everything is saved.",
+            ]

@@ -1,4 +1,5 @@
-"""`vtmr data check`: exit code 0 for a sound data set, 1 with its findings for another, 2 for a wrong call."""
+"""`vtmr data check`: exit code 0 for a sound data set, 1 with its findings for another, 2 for a
+wrong call."""
 
 from __future__ import annotations
 
@@ -21,7 +22,12 @@ def test_a_sound_set(command: Command, grabcut: Path) -> None:
     words = result.out.split()
     assert words[-1] == "Sound."
     assert "My GrabCut" in " ".join(words)
-    for row in (["images", "50", "50"], ["objects", "50", "50"], ["8x6", "to", "8x6"], ["8", "to", "8", "pixels"]):
+    for row in (
+        ["images", "50", "50"],
+        ["objects", "50", "50"],
+        ["8x6", "to", "8x6"],
+        ["8", "to", "8", "pixels"],
+    ):
         assert " ".join(row) in " ".join(words)
 
 
@@ -61,7 +67,10 @@ def test_a_long_list_of_findings_is_cut_in_words_alone(command: Command, grabcut
     result = command("data", "check", f"grabcut={grabcut}")
     assert result.out.count("\n- ") == 20
     assert result.out.endswith("and 12 more: --json lists them all.\n")
-    assert len(json.loads(command("data", "check", f"grabcut={grabcut}", "--json").out)["findings"]) == 32
+    assert (
+        len(json.loads(command("data", "check", f"grabcut={grabcut}", "--json").out)["findings"])
+        == 32
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,5 +92,6 @@ def test_displaced_masks_are_a_finding_with_a_row(command: Command, tmp_path: Pa
     words = " ".join(result.out.split())
     assert "pairs: masks off the edges +0.00 right, +2.00 below 0" in words
     assert (
-        "Not sound: 1 finding. - The masks of pairs lie +0.0 pixels right of the photos' edges and +2.0 below" in words
+        "Not sound: 1 finding. - The masks of pairs lie +0.0 pixels right of the photos' edges and "
+        "+2.0 below" in words
     )

@@ -1,4 +1,5 @@
-"""How commands end: exit codes and the one sentence; the codes are those of the docstring of vtmr.cli.entry."""
+"""How commands end: exit codes and the one sentence; the codes are those of the docstring of
+vtmr.cli.entry."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def test_no_command_shows_the_help(command: Command) -> None:
         (["train", "r.toml"], "--out"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_code_2(command: Command, arguments: list[str], fragment: str) -> None:
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
+    command: Command, arguments: list[str], fragment: str
+) -> None:
     command(*arguments).assert_refused(fragment, "See `vtmr --help`.")
 
 
@@ -68,7 +71,9 @@ def test_a_defect_leaves_a_log_with_the_traceback_and_exits_1(
     assert "Traceback" in log
 
 
-def test_a_defect_without_room_for_a_log_shows_the_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_without_room_for_a_log_shows_the_traceback(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     failing(monkeypatch, RuntimeError("the sum is wrong"))
     result = command("models")
@@ -85,20 +90,29 @@ def test_an_error_of_the_operating_system_that_nobody_met_is_a_defect(
     assert "a defect of vtmr" in result.err
 
 
-def test_a_program_that_exits_by_itself_is_a_defect(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_exits_by_itself_is_a_defect(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing(monkeypatch, SystemExit(3))
     assert command("models").code == 1
 
 
-def test_ctrl_c_exits_130_with_a_sentence(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_130_with_a_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing(monkeypatch, KeyboardInterrupt())
     result = command("models")
     assert result.code == 130
     assert result.err == "vtmr: Interrupted; nothing half-written is left.\n"
 
 
-def test_ctrl_c_in_a_resumable_command_says_how_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Interrupted, match="add --resume"), resumable(lambda: "Interrupted; add --resume."):
+def test_ctrl_c_in_a_resumable_command_says_how_to_go_on(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        pytest.raises(Interrupted, match="add --resume"),
+        resumable(lambda: "Interrupted; add --resume."),
+    ):
         raise KeyboardInterrupt
     failing(monkeypatch, Interrupted("Interrupted; add --resume."))
     result = command("models")
@@ -107,7 +121,10 @@ def test_ctrl_c_in_a_resumable_command_says_how_to_go_on(command: Command, monke
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(ConfigError, match=r'package safetensors.*-e "\.\[train\]"'), needs_extra("train"):
+    with (
+        pytest.raises(ConfigError, match=r'package safetensors.*-e "\.\[train\]"'),
+        needs_extra("train"),
+    ):
         import safetensors  # noqa: F401
 
 
@@ -133,7 +150,9 @@ def test_a_reader_that_went_away_is_met_quietly() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_does_not_fit_is_an_error() -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "vtmr.cli", "--version"], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            [sys.executable, "-m", "vtmr.cli", "--version"], stdout=full, stderr=subprocess.PIPE
+        )
     assert done.returncode == 2
     assert b"No space left on device" in done.stderr
     assert done.stderr.count(b"\n") == 1

@@ -1,4 +1,5 @@
-"""`vtmr evaluate` and `vtmr evaluate merge`: what they hand on, what they refuse, and whole runs on tiny folders."""
+"""`vtmr evaluate` and `vtmr evaluate merge`: what they hand on, what they refuse, and whole runs on
+tiny folders."""
 
 from __future__ import annotations
 
@@ -32,7 +33,10 @@ from vtmr.runtime import default_threads
         (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
         (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
         ([], ("--data", "needed")),
-        (["--data", "grabcut=.", "--protocol", "defalt"], ("defalt", "all-clicks, default, perturbed, random")),
+        (
+            ["--data", "grabcut=.", "--protocol", "defalt"],
+            ("defalt", "all-clicks, default, perturbed, random"),
+        ),
         (["--data", "grabcut=.", "--shard", "2"], ("'2'", "I/N")),
         (["--data", "grabcut=.", "--shard", "3/2"], ("3/2", "1/4")),
         (["--data", "grabcut=.", "--jobs", "0"], ("--jobs", "'0'")),
@@ -51,7 +55,8 @@ def benchmark_call(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The arguments that the benchmark is called with."""
     calls: list[Any] = []
     monkeypatch.setattr(
-        "vtmr.cli.evaluate.run_benchmark", lambda *positional, **named: calls.append((positional, named))
+        "vtmr.cli.evaluate.run_benchmark",
+        lambda *positional, **named: calls.append((positional, named)),
     )
     return calls
 
@@ -90,7 +95,9 @@ def test_evaluate_measures_with_another_zoom(
     """Without the flag, the model's own, which is the paper's by default."""
     model = tmp_path / "m.onnx"
     model.write_bytes(b"weights")
-    result = command("evaluate", "--data", "pairs=.", "--model", model, "--out", tmp_path / "out", *flags)
+    result = command(
+        "evaluate", "--data", "pairs=.", "--model", model, "--out", tmp_path / "out", *flags
+    )
     assert result.code == 0, result.err
     (((_, predictor, info, *_), _),) = benchmark_call
     assert str(info.zoom) == zoom
@@ -98,7 +105,9 @@ def test_evaluate_measures_with_another_zoom(
 
 
 @pytest.mark.slow
-def test_evaluate_measures_at_another_input_size(command: Command, tmp_path: Path, pairs: Path) -> None:
+def test_evaluate_measures_at_another_input_size(
+    command: Command, tmp_path: Path, pairs: Path
+) -> None:
     from vtmr.models import build
     from vtmr.models.export import model_bytes
 
@@ -114,9 +123,22 @@ def test_evaluate_measures_at_another_input_size(command: Command, tmp_path: Pat
     assert command("evaluate", *own, "--input-size", network.spec.input_size).code == 0
     assert command("evaluate", *own).code == 0  # the file's own size is no other size
     command("evaluate", *flags).assert_refused("input_size")  # another input size is another run
-    command("evaluate", *flags, "--input-size", 100).assert_refused("input_size is 100", "multiple of 32")
-    command("evaluate", *flags, "--input-size", 96, "--device", "cpu").assert_refused("--input-size", "--device")
-    peer = ("--data", f"pairs={pairs}", "--out", out, "--model", "peer:grabcut-opencv", "--input-size", 96)
+    command("evaluate", *flags, "--input-size", 100).assert_refused(
+        "input_size is 100", "multiple of 32"
+    )
+    command("evaluate", *flags, "--input-size", 96, "--device", "cpu").assert_refused(
+        "--input-size", "--device"
+    )
+    peer = (
+        "--data",
+        f"pairs={pairs}",
+        "--out",
+        out,
+        "--model",
+        "peer:grabcut-opencv",
+        "--input-size",
+        96,
+    )
     command("evaluate", *peer).assert_refused("The input size is 96", "has none")
 
 
@@ -136,7 +158,16 @@ def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
 
 
 def test_a_device_asks_for_a_file(command: Command, tmp_path: Path) -> None:
-    flags = ("--data", f"grabcut={tmp_path}", "--model", "no.safetensors", "--device", "cpu", "--out", tmp_path / "o")
+    flags = (
+        "--data",
+        f"grabcut={tmp_path}",
+        "--model",
+        "no.safetensors",
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path / "o",
+    )
     command("evaluate", *flags).assert_refused("no.safetensors")
 
 
@@ -145,12 +176,25 @@ def test_evaluate_needs_a_folder_to_write_into(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("colour_network")
-def test_rules_shard_and_jobs_are_handed_on(command: Command, tmp_path: Path, benchmark_call: list[Any]) -> None:
+def test_rules_shard_and_jobs_are_handed_on(
+    command: Command, tmp_path: Path, benchmark_call: list[Any]
+) -> None:
     rules = tmp_path / "mine.toml"
     rules.write_text("max_clicks = 9\nrobot = 'random'\nthreshold = 0.25\n")
     model = tmp_path / "m.onnx"
     model.write_bytes(b"weights")
-    flags = ("--protocol", rules, "--shard", "2/3", "--jobs", 2, "--model", model, "--out", tmp_path / "out")
+    flags = (
+        "--protocol",
+        rules,
+        "--shard",
+        "2/3",
+        "--jobs",
+        2,
+        "--model",
+        model,
+        "--out",
+        tmp_path / "out",
+    )
     assert command("evaluate", "--data", "pairs=.", *flags).code == 0
     ((positional, named),) = benchmark_call
     assert positional[5] == Protocol(max_clicks=9, robot="random", threshold=0.25)
@@ -179,7 +223,9 @@ def test_jobs_share_the_cores_out(
 ) -> None:
     asked: list[int | None] = []
 
-    def load_network(name: str, threads: int | None = None, input_size: int | None = None) -> object:
+    def load_network(
+        name: str, threads: int | None = None, input_size: int | None = None
+    ) -> object:
         asked.append(threads)
         return colour_network
 
@@ -190,7 +236,9 @@ def test_jobs_share_the_cores_out(
     assert asked == [threads]
 
 
-def test_ray_is_asked_for_by_its_extra(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_is_asked_for_by_its_extra(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     refused = command("evaluate", "--data", "pairs=.", "--ray", "auto", "--out", tmp_path / "out")
     refused.assert_refused("the package ray", "[cluster]")
@@ -206,17 +254,24 @@ def pairs(tmp_path: Path) -> Path:
     for name in "abcde":
         picture = shapes_image(seed=ord(name))
         cv2.imwrite(str(tmp_path / "pairs" / "images" / f"{name}.png"), picture[..., ::-1])
-        cv2.imwrite(str(tmp_path / "pairs" / "masks" / f"{name}.png"), np.where(ellipse, 255, 0).astype(np.uint8))
+        cv2.imwrite(
+            str(tmp_path / "pairs" / "masks" / f"{name}.png"),
+            np.where(ellipse, 255, 0).astype(np.uint8),
+        )
     return tmp_path / "pairs"
 
 
 def clicks_of(folder: Path) -> list[tuple[Any, ...]]:
     """The records without their times."""
-    return [(*r.key, r.k, r.x, r.y, r.positive, r.iou, r.biou, r.last) for r in read_records(folder)]
+    return [
+        (*r.key, r.k, r.x, r.y, r.positive, r.iou, r.biou, r.last) for r in read_records(folder)
+    ]
 
 
 @pytest.mark.usefixtures("colour_network")
-def test_shards_merge_into_the_run_that_one_command_makes(command: Command, pairs: Path, tmp_path: Path) -> None:
+def test_shards_merge_into_the_run_that_one_command_makes(
+    command: Command, pairs: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(b"weights")
     common = ("evaluate", "--data", f"pairs={pairs}", "--model", model, "--protocol", "random")
@@ -224,12 +279,17 @@ def test_shards_merge_into_the_run_that_one_command_makes(command: Command, pair
     for part in (1, 2):
         said = command(*common, "--shard", f"{part}/2", "--out", tmp_path / f"{part}")
         assert f"This is shard {part}/2 alone" in said.out
-    command("evaluate", "merge", tmp_path / "1", "--out", tmp_path / "m").assert_refused("10 of 25", "shard 2/2")
+    command("evaluate", "merge", tmp_path / "1", "--out", tmp_path / "m").assert_refused(
+        "10 of 25", "shard 2/2"
+    )
     merged = command("evaluate", "merge", tmp_path / "1", tmp_path / "2", "--out", tmp_path / "m")
     assert merged.code == 0, merged.err
     assert "random pixel of the largest error; 5 runs an object" in " ".join(merged.out.split())
     assert clicks_of(tmp_path / "m") == clicks_of(tmp_path / "whole")
-    figures = [json.loads((tmp_path / name / "summary.json").read_text())["pairs"] for name in ("m", "whole")]
+    figures = [
+        json.loads((tmp_path / name / "summary.json").read_text())["pairs"]
+        for name in ("m", "whole")
+    ]
     assert figures[0]["NoC@90"] == figures[1]["NoC@90"]
     assert figures[0]["n"] == 5
 
@@ -246,10 +306,20 @@ def smaller(path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "spoil", "fragments", "kept"),
     [
-        ("masks", Path.unlink, ("without a mask", "first 'c'"), None),  # told before anything is played
+        (
+            "masks",
+            Path.unlink,
+            ("without a mask", "first 'c'"),
+            None,
+        ),  # told before anything is played
         ("masks", black, ("pairs/pairs/c/0 has no pixel that counts", "leave it out"), 2),
         ("masks", smaller, ("The mask of pairs/c is 80x60", "160x120"), 2),
-        ("images", lambda path: path.write_bytes(path.read_bytes()[:3000]), ("c.png", "damaged"), 2),
+        (
+            "images",
+            lambda path: path.write_bytes(path.read_bytes()[:3000]),
+            ("c.png", "damaged"),
+            2,
+        ),
     ],
 )
 def test_an_object_that_cant_be_played_ends_the_run_and_is_named(
@@ -261,17 +331,22 @@ def test_an_object_that_cant_be_played_ends_the_run_and_is_named(
     fragments: tuple[str, ...],
     kept: int | None,
 ) -> None:
-    """The third of five: the two before it are kept, and there is no table of fewer objects than were asked for."""
+    """The third of five: the two before it are kept, and there is no table of fewer objects than
+    were asked for."""
     model, out = tmp_path / "m.onnx", tmp_path / "out"
     model.write_bytes(b"weights")
     spoil(pairs / folder / "c.png")
-    command("evaluate", "--data", f"pairs={pairs}", "--model", model, "--out", out).assert_refused(*fragments)
+    command("evaluate", "--data", f"pairs={pairs}", "--model", model, "--out", out).assert_refused(
+        *fragments
+    )
     assert not (out / "summary.json").exists()
     assert (len({r.key for r in read_records(out)}) if out.exists() else None) == kept
 
 
 @pytest.mark.slow
-def test_jobs_and_one_process_click_alike_with_the_bundled_model(command: Command, pairs: Path, tmp_path: Path) -> None:
+def test_jobs_and_one_process_click_alike_with_the_bundled_model(
+    command: Command, pairs: Path, tmp_path: Path
+) -> None:
     common = ("evaluate", "--data", f"pairs={pairs}", "--limit", 3, "--threads", 1)
     for name, jobs in (("one", 1), ("two", 2)):
         done = command(*common, "--jobs", jobs, "--out", tmp_path / name)

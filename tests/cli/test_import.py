@@ -19,14 +19,23 @@ def test_the_command_writes_a_checkpoint_with_its_origin(tmp_path: Path, command
     path = official.write("focalclick-b0", tmp_path / "official.pth")
     result = command("import", path, "-o", tmp_path / "ours.safetensors")
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"{tmp_path / 'ours.safetensors'}: focalclick-b0, licence: {NVIDIA_LICENCE}\n"
+    assert (
+        result.out == f"{tmp_path / 'ours.safetensors'}: focalclick-b0, licence: {NVIDIA_LICENCE}\n"
+    )
     state, spec = read_weights(tmp_path / "ours.safetensors")
-    assert (spec.model, spec.pipeline, spec.licence) == ("focalclick-b0", "focalclick", NVIDIA_LICENCE)
+    assert (spec.model, spec.pipeline, spec.licence) == (
+        "focalclick-b0",
+        "focalclick",
+        NVIDIA_LICENCE,
+    )
     assert "non-commercial" in spec.licence
     assert f"official.pth (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})" in spec.terms
     assert sum(value.numel() for value in state.values() if value.is_floating_point()) > 3_700_000
     key = "feature_extractor.backbone.block3.1.attn.kv.weight"
-    assert torch.equal(state["encoder.stages.2.blocks.1.attention.key_value.weight"], official.fill(key, (320, 160)))
+    assert torch.equal(
+        state["encoder.stages.2.blocks.1.attention.key_value.weight"],
+        official.fill(key, (320, 160)),
+    )
 
 
 class Bomb:

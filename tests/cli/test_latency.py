@@ -19,14 +19,27 @@ from vtmr.spec import ZoomSchedule
 from vtmr.types import Click
 
 
-@pytest.mark.parametrize(("text", "size"), [("640x480", (640, 480)), ("6000X4000", (6000, 4000)), ("32x32", (32, 32))])
+@pytest.mark.parametrize(
+    ("text", "size"), [("640x480", (640, 480)), ("6000X4000", (6000, 4000)), ("32x32", (32, 32))]
+)
 def test_sizes(text: str, size: tuple[int, int]) -> None:
     assert latency.parse_size(text) == size
 
 
 @pytest.mark.parametrize(
     "text",
-    ["640", "640x", "x480", "640x480x3", "-640x480", "6.4x480", "²x480", "16x480", "20000x10000", "9" * 5000 + "x480"],
+    [
+        "640",
+        "640x",
+        "x480",
+        "640x480x3",
+        "-640x480",
+        "6.4x480",
+        "²x480",
+        "16x480",
+        "20000x10000",
+        "9" * 5000 + "x480",
+    ],
 )
 def test_sizes_that_are_none_are_refused_with_the_value(text: str) -> None:
     with pytest.raises(InputError, match=f"'{text}'"):
@@ -42,7 +55,8 @@ def test_the_object_covers_a_quarter_of_the_scene(width: int, height: int) -> No
 
 
 def test_the_stored_object_lies_on_the_cup() -> None:
-    """White porcelain inside the cup's rim, red saucer or dark wood around: the cup is brighter in blue."""
+    """White porcelain inside the cup's rim, red saucer or dark wood around: the cup is brighter in
+    blue."""
     image, gt_mask = latency.scene(640, 480)
     assert image[gt_mask][:, 2].mean() > 2 * image[~gt_mask][:, 2].mean()
 
@@ -85,9 +99,11 @@ def test_spare_clicks_are_the_same_each_time() -> None:
 def test_click_1_stands_apart_in_the_report(
     command: Command, colour_network: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Click 1 takes 900 ms, clicks 2 to 20 take 10, 20 … 190 ms, of which the paper's schedule zooms clicks 10 to 20.
+    """Click 1 takes 900 ms, clicks 2 to 20 take 10, 20 … 190 ms, of which the paper's schedule
+    zooms clicks 10 to 20.
 
-    Plain, 10 … 80: median 45, 95th percentile 76.5 (linear). Zoomed, 90 … 190: median 140. Most: 190.
+    Plain, 10 … 80: median 45, 95th percentile 76.5 (linear). Zoomed, 90 … 190: median 140. Most:
+    190.
     """
     monkeypatch.setattr(latency, "time_clicks", lambda *_: [0.9] + [0.01 * k for k in range(1, 20)])
     monkeypatch.setattr(latency, "cold_start", lambda _: 0.25)
@@ -110,16 +126,26 @@ def test_click_1_stands_apart_in_the_report(
 
 
 @pytest.mark.parametrize(
-    ("schedule", "missing"), [("off", ["zoom_p50_ms"]), ("eager", ["p50_ms", "p95_ms"])], ids=["off", "eager"]
+    ("schedule", "missing"),
+    [("off", ["zoom_p50_ms"]), ("eager", ["p50_ms", "p95_ms"])],
+    ids=["off", "eager"],
 )
 def test_kinds_of_clicks_that_did_not_happen_are_null(
-    command: Command, colour_network: Any, monkeypatch: pytest.MonkeyPatch, schedule: Any, missing: list[str]
+    command: Command,
+    colour_network: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    schedule: Any,
+    missing: list[str],
 ) -> None:
-    monkeypatch.setattr(colour_network, "_spec", replace(colour_network.spec, zoom=ZoomSchedule(schedule=schedule)))
+    monkeypatch.setattr(
+        colour_network, "_spec", replace(colour_network.spec, zoom=ZoomSchedule(schedule=schedule))
+    )
     monkeypatch.setattr(latency, "time_clicks", lambda *_: [0.01] * 20)
     monkeypatch.setattr(latency, "cold_start", lambda _: 0.25)
     record = json.loads(command("latency", "--size", "64x48", "--json").out)
-    assert [key for key, value in record.items() if value is None and key != "peak_rss_mb"] == missing
+    assert [
+        key for key, value in record.items() if value is None and key != "peak_rss_mb"
+    ] == missing
     assert "none ms" not in command("latency", "--size", "64x48").out
 
 

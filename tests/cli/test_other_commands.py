@@ -51,21 +51,28 @@ def test_models_as_json(command: Command) -> None:
 @pytest.fixture
 def one_photo(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo's folder with the shapes alone."""
-    entries = [{"file": photo.name, "title": "Shapes", "clicks": [[56, 54, True], [124, 66, False]]}]
+    entries = [
+        {"file": photo.name, "title": "Shapes", "clicks": [[56, 54, True], [124, 66, False]]}
+    ]
     (photo.parent / "photos.json").write_text(json.dumps(entries))
     monkeypatch.setattr("vtmr.cli.demo.PHOTOS", photo.parent)
     return photo
 
 
 @pytest.mark.usefixtures("colour_network", "one_photo")
-def test_the_demo_draws_an_overlay_and_a_strip_and_says_where(command: Command, tmp_path: Path) -> None:
+def test_the_demo_draws_an_overlay_and_a_strip_and_says_where(
+    command: Command, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "pictures"
     result = command("demo", "--out", out)
     assert result.code == 0, result.err
     title, overlay_path, strip_path = (line.strip() for line in result.out.splitlines())
     assert title.startswith("Shapes: 2 clicks, ")
     assert title.endswith(" ms")
-    assert (overlay_path, strip_path) == (str(out / "shapes.overlay.png"), str(out / "shapes.clicks.png"))
+    assert (overlay_path, strip_path) == (
+        str(out / "shapes.overlay.png"),
+        str(out / "shapes.clicks.png"),
+    )
     with Image.open(overlay_path) as image:
         assert image.size == (160, 120)
     with Image.open(strip_path) as image:
@@ -87,26 +94,40 @@ def test_the_demo_refuses_a_file_as_folder(command: Command, photo: Path) -> Non
     ],
 )
 def test_files_that_are_no_model(
-    command: Command, photo: Path, tmp_path: Path, name: str, content: bytes | None, fragments: tuple[str, ...]
+    command: Command,
+    photo: Path,
+    tmp_path: Path,
+    name: str,
+    content: bytes | None,
+    fragments: tuple[str, ...],
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    command("segment", photo, "--click", "5,5", "--model", tmp_path / name).assert_refused(*fragments)
+    command("segment", photo, "--click", "5,5", "--model", tmp_path / name).assert_refused(
+        *fragments
+    )
     assert not (tmp_path / "shapes.mask.png").exists()
 
 
 def test_train_refuses_a_recipe_that_is_not_there(command: Command, tmp_path: Path) -> None:
-    command("train", tmp_path / "no.toml", "--out", tmp_path / "run").assert_refused("no.toml", "No such file")
+    command("train", tmp_path / "no.toml", "--out", tmp_path / "run").assert_refused(
+        "no.toml", "No such file"
+    )
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    "command_line", [["train", "r.toml", "--out", "run"], ["export", "w.safetensors", "-o", "w.onnx"]]
+    "command_line",
+    [["train", "r.toml", "--out", "run"], ["export", "w.safetensors", "-o", "w.onnx"]],
 )
 def test_without_torch_train_and_export_name_the_extra(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: list[str]
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith(("vtmr.train", "vtmr.models", "vtmr.losses"))]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.startswith(("vtmr.train", "vtmr.models", "vtmr.losses"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "onnx", None)
@@ -120,13 +141,27 @@ def test_without_torch_train_and_export_name_the_extra(
 def test_export_refuses_what_is_no_checkpoint(command: Command, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
-    command("export", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx").assert_refused("w.safetensors")
+    command("export", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx").assert_refused(
+        "w.safetensors"
+    )
     assert not (tmp_path / "w.onnx").exists()
 
 
 def test_a_name_for_a_smaller_input_answers_by_that_name(command: Command, photo: Path) -> None:
     answers = [
-        json.loads(command("segment", photo, "--click", "56,54", "--click", "60,50,-", "--model", name, "--json").out)
+        json.loads(
+            command(
+                "segment",
+                photo,
+                "--click",
+                "56,54",
+                "--click",
+                "60,50,-",
+                "--model",
+                name,
+                "--json",
+            ).out
+        )
         for name in ("lite0", "lite0-fast")
     ]
     assert [answer["model"] for answer in answers] == ["lite0", "lite0-fast"]
@@ -137,38 +172,61 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     """The bundled file again, as it is but for what the flags say."""
     pytest.importorskip("torch")
     bundled = load_network("lite0")
-    flags = ("--zoom", "eager=0.5", "--second-look", "0.25", "--target-ratio", "1.2", "--focus-ratio", "3")
+    flags = (
+        "--zoom",
+        "eager=0.5",
+        "--second-look",
+        "0.25",
+        "--target-ratio",
+        "1.2",
+        "--focus-ratio",
+        "3",
+    )
     result = command("export", bundled_models()[0].path, "-o", tmp_path / "other.onnx", *flags)
     assert result.code == 0, result.err
     other = load_network(tmp_path / "other.onnx")
     zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5)
-    assert other.spec == replace(bundled.spec, zoom=zoom, second_look=0.25, target_ratio=1.2, focus_ratio=3.0)
+    assert other.spec == replace(
+        bundled.spec, zoom=zoom, second_look=0.25, target_ratio=1.2, focus_ratio=3.0
+    )
     for flag, value in (
         ("--zoom", "late"),
         ("--second-look", "2"),
         ("--target-ratio", "0.9"),
         ("--focus-ratio", "nan"),
     ):
-        command("export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", flag, value).assert_refused(value)
+        command(
+            "export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", flag, value
+        ).assert_refused(value)
     assert not (tmp_path / "x.onnx").exists()
 
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "lite0-cpu.toml"
 
 
-def test_train_hands_everything_on(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_hands_everything_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[Any] = []
-    monkeypatch.setattr("vtmr.train.run", lambda *positional, **named: calls.append((positional, named)))
+    monkeypatch.setattr(
+        "vtmr.train.run", lambda *positional, **named: calls.append((positional, named))
+    )
     flags = ("--init", "w.onnx", "--resume", "--set", "steps=5", "--set", "optimiser.lr=1e-3")
     result = command("train", RECIPE, "--out", tmp_path / "run", *flags)
     assert result.code == 0, result.err
     ((positional, named),) = calls
     assert positional == (RECIPE, tmp_path / "run")
     assert callable(named.pop("validate"))
-    assert named == {"init": Path("w.onnx"), "resume": True, "overrides": ["steps=5", "optimiser.lr=1e-3"]}
+    assert named == {
+        "init": Path("w.onnx"),
+        "resume": True,
+        "overrides": ["steps=5", "optimiser.lr=1e-3"],
+    }
 
 
-def test_ctrl_c_in_train_names_resume(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_train_names_resume(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -183,8 +241,12 @@ def test_ctrl_c_in_train_names_resume(command: Command, tmp_path: Path, monkeypa
     assert "--resume" in later.err
 
 
-def test_an_unknown_recipe_key_is_refused_with_the_nearest(command: Command, tmp_path: Path) -> None:
-    command("train", RECIPE, "--out", tmp_path / "run", "--set", "stepps=5").assert_refused("'stepps'", "'steps'")
+def test_an_unknown_recipe_key_is_refused_with_the_nearest(
+    command: Command, tmp_path: Path
+) -> None:
+    command("train", RECIPE, "--out", tmp_path / "run", "--set", "stepps=5").assert_refused(
+        "'stepps'", "'steps'"
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -196,13 +258,22 @@ def test_validation_during_training_is_the_benchmark_on_the_runs_weights(
     network = Segmenter(colour_network)  # type: ignore[arg-type]
     monkeypatch.setattr(
         "vtmr.cli.predictors.load",
-        lambda model, device=None: asked.append((model, device)) or SimpleNamespace(predictor=network),
+        lambda model, device=None: (
+            asked.append((model, device)) or SimpleNamespace(predictor=network)
+        ),
     )
     rows, cols = np.mgrid[:120, :160]
     ellipse = ((rows - 54) / 36) ** 2 + ((cols - 56) / 32) ** 2 < 1
-    sample = EvalSample("validation", "shapes", "0", "drawn", lambda: (shapes_image(), ellipse, None))
-    monkeypatch.setattr("vtmr.cli.train.open_benchmark", lambda name, root: asked.append((name, root)) or [sample])
+    sample = EvalSample(
+        "validation", "shapes", "0", "drawn", lambda: (shapes_image(), ellipse, None)
+    )
+    monkeypatch.setattr(
+        "vtmr.cli.train.open_benchmark", lambda name, root: asked.append((name, root)) or [sample]
+    )
     figures = validation(tmp_path / "data")(tmp_path / "run")
-    assert asked == [(str(tmp_path / "run" / "weights.safetensors"), "cpu"), ("validation", tmp_path / "data")]
+    assert asked == [
+        (str(tmp_path / "run" / "weights.safetensors"), "cpu"),
+        ("validation", tmp_path / "data"),
+    ]
     assert figures["validation NoC@85"] == figures["validation NoC@90"] == 1
     assert 0.9 < figures["validation IoU@1"] <= 1

@@ -1,4 +1,5 @@
-"""Peers on the command line, and docs/peers.md's own example, word for word, played against a tiny data set."""
+"""Peers on the command line, and docs/peers.md's own example, word for word, played against a tiny
+data set."""
 
 from __future__ import annotations
 
@@ -34,11 +35,16 @@ def pairs(tmp_path: Path) -> Path:
 def test_the_documents_example_plays(
     command: Command, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It finds the one red shape with its first click; the command is the document's but for the data set."""
+    """It finds the one red shape with its first click; the command is the document's but for the
+    data set."""
     text = DOCUMENT.read_text()
     (code,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.S | re.M)
     assert len([line for line in code.splitlines() if line.strip() and "import" not in line]) == 5
-    (line,) = [line for line in text.splitlines() if line.startswith("vtmr evaluate") and "my_peers" in line]
+    (line,) = [
+        line
+        for line in text.splitlines()
+        if line.startswith("vtmr evaluate") and "my_peers" in line
+    ]
     arguments = line.split()[1:]
     arguments[arguments.index("--data") + 1] = f"pairs={pairs}"
     (tmp_path / "my_peers.py").write_text(code)
@@ -52,8 +58,17 @@ def test_the_documents_example_plays(
     assert json.loads((out / "run.json").read_text())["settings"]["model"]["name"] == "near colours"
 
 
-def test_a_peers_run_is_continued_and_its_settings_are_stored(command: Command, pairs: Path, tmp_path: Path) -> None:
-    flags = ("--data", f"pairs={pairs}", "--model", "peer:grabcut-opencv", "--out", tmp_path / "out")
+def test_a_peers_run_is_continued_and_its_settings_are_stored(
+    command: Command, pairs: Path, tmp_path: Path
+) -> None:
+    flags = (
+        "--data",
+        f"pairs={pairs}",
+        "--model",
+        "peer:grabcut-opencv",
+        "--out",
+        tmp_path / "out",
+    )
     assert command("evaluate", *flags).code == 0
     model = json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["model"]
     assert {key: model[key] for key in ("name", "sha256", "threshold", "threads", "zoom")} == {
@@ -71,7 +86,10 @@ def test_a_peers_run_is_continued_and_its_settings_are_stored(command: Command, 
 @pytest.mark.parametrize(
     ("flags", "fragments"),
     [
-        (["--model", "peer:grabcut"], ("'grabcut'", "known are", "grabcut-opencv", "MODULE:FUNCTION")),
+        (
+            ["--model", "peer:grabcut"],
+            ("'grabcut'", "known are", "grabcut-opencv", "MODULE:FUNCTION"),
+        ),
         (["--model", "peer:"], ("''", "known are")),
         (["--model", "peer:no_such_module:make"], ("no_such_module:make", "can't be had")),
         (["--model", "peer:geodesic", "--device", "cpu"], ("device is cpu", "peer:geodesic")),
@@ -81,7 +99,9 @@ def test_a_peers_run_is_continued_and_its_settings_are_stored(command: Command, 
 def test_what_is_no_peer_or_not_for_peers_is_refused(
     command: Command, pairs: Path, tmp_path: Path, flags: list[str], fragments: tuple[str, ...]
 ) -> None:
-    command("evaluate", "--data", f"pairs={pairs}", "--out", tmp_path / "o", *flags).assert_refused(*fragments)
+    command("evaluate", "--data", f"pairs={pairs}", "--out", tmp_path / "o", *flags).assert_refused(
+        *fragments
+    )
     assert not (tmp_path / "o").exists()
 
 
@@ -94,7 +114,15 @@ def test_a_missing_package_is_named_with_its_extra(
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("vtmr.bench.peers.registry.metadata.version", missing)
-    result = command("evaluate", "--data", f"pairs={pairs}", "--out", tmp_path / "o", "--model", "peer:random-walker")
+    result = command(
+        "evaluate",
+        "--data",
+        f"pairs={pairs}",
+        "--out",
+        tmp_path / "o",
+        "--model",
+        "peer:random-walker",
+    )
     result.assert_refused("scikit-image", "[bench]")
 
 
@@ -103,7 +131,9 @@ def test_the_peers_are_listed(command: Command) -> None:
     assert [line.split()[0] for line in lines] == [f"peer:{name}" for name in PEERS]
     assert all(peer.description in line for peer, line in zip(PEERS.values(), lines, strict=True))
     listed = json.loads(command("models", "--peers", "--json").out)
-    assert listed == [{"name": f"peer:{name}", "description": peer.description} for name, peer in PEERS.items()]
+    assert listed == [
+        {"name": f"peer:{name}", "description": peer.description} for name, peer in PEERS.items()
+    ]
 
 
 def test_every_peer_is_documented_with_the_size_it_works_at() -> None:

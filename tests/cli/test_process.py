@@ -1,4 +1,5 @@
-"""The command as a process of its own, on a tiny model file of the real format (tests/unit/runtime/tiny.py)."""
+"""The command as a process of its own, on a tiny model file of the real format
+(tests/unit/runtime/tiny.py)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,16 @@ from vtmr.errors import ConfigError
 pytestmark = pytest.mark.slow
 
 # torch and plots aren't in the base install; rich is, but a click doesn't need it.
-NOT_FOR_SEGMENT = ("torch", "onnx", "safetensors", "matplotlib", "rich", "vtmr.bench", "vtmr.models", "vtmr.train")
+NOT_FOR_SEGMENT = (
+    "torch",
+    "onnx",
+    "safetensors",
+    "matplotlib",
+    "rich",
+    "vtmr.bench",
+    "vtmr.models",
+    "vtmr.train",
+)
 
 
 def tiny_module() -> ModuleType:
@@ -46,7 +56,18 @@ def test_segment_as_a_process_imports_no_more_than_it_needs(model: Path, tmp_pat
         "import sys; from vtmr.cli import main; code = main(sys.argv[1:]);"
         f"print([name for name in {NOT_FOR_SEGMENT} if name in sys.modules]); sys.exit(code)"
     )
-    command = [sys.executable, "-c", program, "segment", photo, "--click", "30,20", "--model", model, "--json"]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        "segment",
+        photo,
+        "--click",
+        "30,20",
+        "--model",
+        model,
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     record, imported = done.stdout.splitlines()
@@ -55,7 +76,17 @@ def test_segment_as_a_process_imports_no_more_than_it_needs(model: Path, tmp_pat
 
 
 def test_a_refusal_as_a_process(model: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "vtmr.cli", "segment", "no.png", "--click", "1,1", "--model", str(model)]
+    command = [
+        sys.executable,
+        "-m",
+        "vtmr.cli",
+        "segment",
+        "no.png",
+        "--click",
+        "1,1",
+        "--model",
+        str(model),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "vtmr: no.png can't be read: No such file or directory.\n"

@@ -1,4 +1,5 @@
-"""`vtmr report` and `vtmr experiment` from flags to files, with the colour network, which finds the ellipse at once."""
+"""`vtmr report` and `vtmr experiment` from flags to files, with the colour network, which finds the
+ellipse at once."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
     cells: list[Cell] = []
     monkeypatch.setattr("vtmr.bench.pictures.plot_quality", lambda *_: b"")
     monkeypatch.setattr("vtmr.bench.pictures.plot_clicks", lambda *_: b"")
-    monkeypatch.setattr("vtmr.bench.pictures.draw_sheet", lambda _, found: cells.extend(found) or b"")
+    monkeypatch.setattr(
+        "vtmr.bench.pictures.draw_sheet", lambda _, found: cells.extend(found) or b""
+    )
     return cells
 
 
@@ -57,7 +60,17 @@ def model(tmp_path: Path, colour_network: object) -> Path:
 def run(command: Command, tmp_path: Path, pairs: Path, model: Path) -> Path:
     """A run of the benchmark."""
     out = tmp_path / "run"
-    result = command("evaluate", "--data", f"pairs={pairs}", "--model", model, "--out", out, "--zoom", "eager=0.5")
+    result = command(
+        "evaluate",
+        "--data",
+        f"pairs={pairs}",
+        "--model",
+        model,
+        "--out",
+        out,
+        "--zoom",
+        "eager=0.5",
+    )
     assert result.code == 0, result.err
     return out
 
@@ -108,20 +121,35 @@ def test_images_that_are_gone_cost_the_sheet_alone(
     assert (result.code, result.err, len(undrawn)) == (0, "", 2)
 
 
-def test_reports_that_cannot_be(command: Command, run: Path, tmp_path: Path, undrawn: list[Cell]) -> None:
+def test_reports_that_cannot_be(
+    command: Command, run: Path, tmp_path: Path, undrawn: list[Cell]
+) -> None:
     command("report", tmp_path / "pairs").assert_refused("holds no run.json")
     command("report", run, run).assert_refused("is given twice")
     command("report", run, "--data", "pairs").assert_refused("NAME=PATH")
-    command("report", run, "--data", f"pears={tmp_path}").assert_refused("No run has the data set 'pears'", "pairs")
+    command("report", run, "--data", f"pears={tmp_path}").assert_refused(
+        "No run has the data set 'pears'", "pairs"
+    )
     (tmp_path / "other.onnx").write_bytes(b"other weights")
-    command("report", run, "--model", tmp_path / "other.onnx").assert_refused("other.onnx", "made none of the runs")
+    command("report", run, "--model", tmp_path / "other.onnx").assert_refused(
+        "other.onnx", "made none of the runs"
+    )
     assert not (run / "report").exists()
 
 
 def test_an_experiment_with_variants(
     command: Command, tmp_path: Path, pairs: Path, model: Path, undrawn: object
 ) -> None:
-    flags = ("--data", f"pairs={pairs}", "--variant", f"ours={model}", "--variant", f"theirs={model}", "--limit", 1)
+    flags = (
+        "--data",
+        f"pairs={pairs}",
+        "--variant",
+        f"ours={model}",
+        "--variant",
+        f"theirs={model}",
+        "--limit",
+        1,
+    )
     result = command("experiment", "table4", *flags, "--out", tmp_path / "out")
     assert result.code == 0, result.err
     assert result.out.splitlines()[-1] == str(tmp_path / "out" / "table.md")
@@ -132,20 +160,33 @@ def test_an_experiment_with_variants(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_table6_guides_the_models_own_zoom(command: Command, tmp_path: Path, pairs: Path, model: Path) -> None:
+def test_table6_guides_the_models_own_zoom(
+    command: Command, tmp_path: Path, pairs: Path, model: Path
+) -> None:
     out = tmp_path / "out"
-    result = command("experiment", "table6", "--data", f"pairs={pairs}", "--model", model, "--out", out)
+    result = command(
+        "experiment", "table6", "--data", f"pairs={pairs}", "--model", model, "--out", out
+    )
     assert result.code == 0, result.err
     zooms = {}
     for name in ("m-mask", "m-clicks", "m-mask-and-clicks"):
-        zooms[name] = json.loads((out / "runs" / name / "run.json").read_text())["settings"]["model"]["zoom"]
+        zooms[name] = json.loads((out / "runs" / name / "run.json").read_text())["settings"][
+            "model"
+        ]["zoom"]
     assert [zoom["guidance"] for zoom in zooms.values()] == ["mask", "clicks", "both"]
     assert {zoom["schedule"] for zoom in zooms.values()} == {"paper"}
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_table6_needs_a_zoom(command: Command, tmp_path: Path, pairs: Path) -> None:
-    flags = ("--data", f"pairs={pairs}", "--model", "peer:grabcut-opencv", "--out", tmp_path / "out")
+    flags = (
+        "--data",
+        f"pairs={pairs}",
+        "--model",
+        "peer:grabcut-opencv",
+        "--out",
+        tmp_path / "out",
+    )
     command("experiment", "table6", *flags).assert_refused("grabcut-opencv", "no zoomed pass")
 
 
@@ -160,7 +201,12 @@ def test_table6_needs_a_zoom(command: Command, tmp_path: Path, pairs: Path) -> N
     ],
 )
 def test_experiments_that_cannot_be(
-    command: Command, tmp_path: Path, pairs: Path, name: str, flags: tuple[str, ...], fragments: tuple[str, ...]
+    command: Command,
+    tmp_path: Path,
+    pairs: Path,
+    name: str,
+    flags: tuple[str, ...],
+    fragments: tuple[str, ...],
 ) -> None:
     arguments = ("experiment", name, "--data", f"pairs={pairs}", *flags, "--out", tmp_path / "out")
     command(*arguments).assert_refused(*fragments)
@@ -170,11 +216,21 @@ def test_experiments_that_cannot_be(
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_jobs_play_the_same(command: Command, tmp_path: Path, pairs: Path) -> None:
-    """Further processes load the model themselves, so it is one that needs no stand-in: GrabCut on initial masks."""
+    """Further processes load the model themselves, so it is one that needs no stand-in: GrabCut on
+    initial masks."""
     tables = []
     for jobs in (1, 2):
         out = tmp_path / f"out{jobs}"
-        flags = ("--data", f"pairs={pairs}", "--model", "peer:grabcut-opencv", "--jobs", jobs, "--out", out)
+        flags = (
+            "--data",
+            f"pairs={pairs}",
+            "--model",
+            "peer:grabcut-opencv",
+            "--jobs",
+            jobs,
+            "--out",
+            out,
+        )
         result = command("experiment", "correction", *flags)
         assert result.code == 0, result.err
         tables.append((out / "table.md").read_text())
@@ -188,7 +244,16 @@ def test_ctrl_c_in_an_experiment_says_that_it_can_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("vtmr.cli.experiment.run_experiment", interrupt)
-    result = command("experiment", "table1", "--data", f"pairs={pairs}", "--model", model, "--out", tmp_path / "out")
+    result = command(
+        "experiment",
+        "table1",
+        "--data",
+        f"pairs={pairs}",
+        "--model",
+        model,
+        "--out",
+        tmp_path / "out",
+    )
     assert result.code == 130
     assert "run the same command again" in result.err
 

@@ -1,4 +1,5 @@
-"""`vtmr segment`: results against the shapes that tests/fakes.py draws, refusals against a list of bad input."""
+"""`vtmr segment`: results against the shapes that tests/fakes.py draws, refusals against a list of
+bad input."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def overlap(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((mask & other).sum() / (mask | other).sum())
 
 
-def test_without_an_output_the_mask_is_written_beside_the_photo(command: Command, photo: Path) -> None:
+def test_without_an_output_the_mask_is_written_beside_the_photo(
+    command: Command, photo: Path
+) -> None:
     result = command("segment", photo, "--click", RED)
     assert result.code == 0
     assert result.err == ""
@@ -57,7 +60,9 @@ def test_without_an_output_the_mask_is_written_beside_the_photo(command: Command
     assert overlap(read(Path(written)), ellipse()) > 0.95
 
 
-def test_the_json_says_what_the_mask_file_holds(command: Command, photo: Path, tmp_path: Path) -> None:
+def test_the_json_says_what_the_mask_file_holds(
+    command: Command, photo: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "m.png"
     result = command("segment", photo, "--click", RED, "--click", f"{GREEN},-", "--json", "-o", out)
     record = json.loads(result.out)
@@ -69,7 +74,9 @@ def test_the_json_says_what_the_mask_file_holds(command: Command, photo: Path, t
     ]
     assert len(record["seconds"]) == 2
     assert all(0 < seconds < 60 for seconds in record["seconds"])
-    decoded = coco_mask.decode(record["mask"]).astype(bool)  # pycocotools takes the counts as str, as COCO files do
+    decoded = coco_mask.decode(record["mask"]).astype(
+        bool
+    )  # pycocotools takes the counts as str, as COCO files do
     assert (decoded == read(out)).all()
     assert record["area"] == decoded.sum()
 
@@ -79,7 +86,9 @@ def test_with_json_alone_no_file_is_written(command: Command, photo: Path) -> No
     assert os.listdir(photo.parent) == [photo.name]
 
 
-def test_an_overlay_alone_writes_no_mask_and_shows_the_object(command: Command, photo: Path, tmp_path: Path) -> None:
+def test_an_overlay_alone_writes_no_mask_and_shows_the_object(
+    command: Command, photo: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "o.png"
     assert command("segment", photo, "--click", RED, "--overlay", out).code == 0
     assert sorted(os.listdir(tmp_path)) == ["o.png", "shapes.png"]
@@ -100,7 +109,9 @@ def test_a_second_object_is_added_and_a_negative_click_takes_away(
     assert overlap(read(one), ellipse()) > 0.95
 
 
-def test_an_initial_mask_is_corrected_only_where_the_click_is(command: Command, photo: Path, tmp_path: Path) -> None:
+def test_an_initial_mask_is_corrected_only_where_the_click_is(
+    command: Command, photo: Path, tmp_path: Path
+) -> None:
     speck = np.zeros((HEIGHT, WIDTH), bool)
     speck[2:5, 2:7] = True  # which no network would answer with: it stays bit-identical
     initial, out = tmp_path / "initial.png", tmp_path / "m.png"
@@ -112,11 +123,13 @@ def test_an_initial_mask_is_corrected_only_where_the_click_is(command: Command, 
     assert overlap(corrected, ellipse() | rectangle() | speck) > 0.95
 
 
-# ---- bad input: one sentence with the value, exit code 2, nothing written --------------------------------------------
+# ---- bad input: one sentence with the value, exit code 2, nothing written
+# --------------------------------------------
 
 
 def refuse(command: Command, folder: Path, *arguments: object, says: tuple[str, ...]) -> None:
-    """The command is refused, with these fragments, and the folder's files are the same afterwards."""
+    """The command is refused, with these fragments, and the folder's files are the same
+    afterwards."""
     before = sorted(os.listdir(folder))
     command("segment", *arguments).assert_refused(*says)
     assert sorted(os.listdir(folder)) == before
@@ -142,7 +155,9 @@ def refuse(command: Command, folder: Path, *arguments: object, says: tuple[str, 
         (["56,54", "56.9,54.2,-"], ("'56.9,54.2,-'", "'56,54'", "same pixel")),
     ],
 )
-def test_bad_clicks(command: Command, photo: Path, clicks: list[str], fragments: tuple[str, ...]) -> None:
+def test_bad_clicks(
+    command: Command, photo: Path, clicks: list[str], fragments: tuple[str, ...]
+) -> None:
     flags = [flag for click in clicks for flag in ("--click", click)]
     refuse(command, photo.parent, photo, *flags, says=fragments)
 
@@ -151,7 +166,9 @@ def png_header(width: int, height: int) -> bytes:
     """A PNG of that size, without pixels: enough to be refused, nothing to decode."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
@@ -190,23 +207,53 @@ def test_a_truncated_image(command: Command, tmp_path: Path, suffix: str) -> Non
 
 def test_an_initial_mask_of_another_size(command: Command, photo: Path, tmp_path: Path) -> None:
     Image.new("1", (WIDTH, HEIGHT + 1)).save(tmp_path / "m.png")
-    refuse(command, tmp_path, photo, "--click", RED, "--initial-mask", tmp_path / "m.png", says=("160x121", "160x120"))
+    refuse(
+        command,
+        tmp_path,
+        photo,
+        "--click",
+        RED,
+        "--initial-mask",
+        tmp_path / "m.png",
+        says=("160x121", "160x120"),
+    )
 
 
 def test_a_missing_initial_mask(command: Command, photo: Path, tmp_path: Path) -> None:
-    refuse(command, tmp_path, photo, "--click", RED, "--initial-mask", tmp_path / "no.png", says=("no.png",))
+    refuse(
+        command,
+        tmp_path,
+        photo,
+        "--click",
+        RED,
+        "--initial-mask",
+        tmp_path / "no.png",
+        says=("no.png",),
+    )
 
 
-def test_outputs_that_would_not_be_a_png_beside_the_photo(command: Command, photo: Path, tmp_path: Path) -> None:
+def test_outputs_that_would_not_be_a_png_beside_the_photo(
+    command: Command, photo: Path, tmp_path: Path
+) -> None:
     click = ("--click", RED)
     refuse(command, tmp_path, photo, *click, "-o", tmp_path / "m.jpg", says=("m.jpg", ".png"))
-    refuse(command, tmp_path, photo, *click, "-o", tmp_path / "no" / "m.png", says=("no/m.png", "doesn't exist"))
+    refuse(
+        command,
+        tmp_path,
+        photo,
+        *click,
+        "-o",
+        tmp_path / "no" / "m.png",
+        says=("no/m.png", "doesn't exist"),
+    )
     refuse(command, tmp_path, photo, *click, "-o", photo, says=("shapes.png", "the image"))
     same = tmp_path / "x.png"
     refuse(command, tmp_path, photo, *click, "-o", same, "--overlay", same, says=("x.png", "both"))
 
 
-def test_a_mask_beside_the_photo_is_replaced_only_when_it_is_named(command: Command, photo: Path) -> None:
+def test_a_mask_beside_the_photo_is_replaced_only_when_it_is_named(
+    command: Command, photo: Path
+) -> None:
     beside = photo.with_name("shapes.mask.png")
     beside.write_bytes(b"a day's work")
     command("segment", photo, "--click", RED).assert_refused("shapes.mask.png exists already", "-o")
@@ -227,7 +274,9 @@ def test_paths_that_can_not_be(command: Command, photo: Path, tmp_path: Path) ->
         assert command("segment", *arguments).code == 2, arguments
 
 
-def test_a_folder_that_may_not_be_entered(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_entered(
+    command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     locked = photo.parent / "locked"
     real = os.stat
 
@@ -237,19 +286,33 @@ def test_a_folder_that_may_not_be_entered(command: Command, photo: Path, monkeyp
         return real(path, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("os.stat", refuse)
-    command("segment", photo, "--click", RED, "-o", locked / "m.png").assert_refused("locked", "Permission denied")
-    command("segment", locked / "a.png", "--click", RED).assert_refused("locked", "Permission denied")
+    command("segment", photo, "--click", RED, "-o", locked / "m.png").assert_refused(
+        "locked", "Permission denied"
+    )
+    command("segment", locked / "a.png", "--click", RED).assert_refused(
+        "locked", "Permission denied"
+    )
 
 
-def test_a_full_disk_leaves_nothing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing(
+    command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.fsync", full)
-    refuse(command, photo.parent, photo, "--click", RED, says=("shapes.mask.png", "No space left on device"))
+    refuse(
+        command,
+        photo.parent,
+        photo,
+        "--click",
+        RED,
+        says=("shapes.mask.png", "No space left on device"),
+    )
 
 
-# ---- what a user expects to work does ------------------------------------------------------------------------------
+# ---- what a user expects to work does
+# ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 20_000)])
@@ -263,9 +326,12 @@ def test_thin_images(command: Command, tmp_path: Path, width: int, height: int) 
 
 @pytest.mark.parametrize("kind", ["grey", "grey16", "cmyk", "palette", "rgba", "animation", "exif"])
 def test_kinds_of_images(command: Command, tmp_path: Path, kind: str) -> None:
-    """The rectangle is found in each: it differs from its surroundings in grey too (54 against 113)."""
+    """The rectangle is found in each: it differs from its surroundings in grey too (54 against
+    113)."""
     image = Image.fromarray(shapes_image())
-    path = tmp_path / ("a.jpg" if kind in ("cmyk", "exif") else "a.gif" if kind == "animation" else "a.png")
+    path = tmp_path / (
+        "a.jpg" if kind in ("cmyk", "exif") else "a.gif" if kind == "animation" else "a.png"
+    )
     if kind == "grey16":
         image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     elif kind in ("grey", "cmyk", "palette", "rgba"):

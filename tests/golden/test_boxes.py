@@ -1,5 +1,6 @@
-"""Boxes that FocalClick's own crop helpers gave [facts.md §H.4]: a 300 x 400 image, an object in rows 100..199 and
-columns 120..259, target crop = whole image, ratio 1.4. The official rules give them exactly, ours within one pixel.
+"""Boxes that FocalClick's own crop helpers gave [facts.md §H.4]: a 300 x 400 image, an object in
+rows 100..199 and columns 120..259, target crop = whole image, ratio 1.4. The official rules give
+them exactly, ours within one pixel.
 
 Official numbers are y1, y2, x1, x2: of the focus crop used as slices, of the target crop inclusive.
 """
@@ -27,7 +28,12 @@ def columns(first: int, end: int) -> Mask:
 NEW = columns(120, 260)
 FOCUS = [
     pytest.param(columns(120, 200), (150, 230), (79, 219, 187, 271), id="component"),
-    pytest.param(columns(120, 255), (150, 257), (110, 189, 217, 296), id="thin difference, square at the click"),
+    pytest.param(
+        columns(120, 255),
+        (150, 257),
+        (110, 189, 217, 296),
+        id="thin difference, square at the click",
+    ),
     pytest.param(columns(0, 0), (150, 150), (79, 219, 91, 287), id="nothing before"),
 ]
 
@@ -45,15 +51,24 @@ def test_focus(prev: Mask, click: tuple[int, int], expected: tuple[int, int, int
 
 
 def test_a_click_that_changed_nothing() -> None:
-    """The official rule takes the background's component, nearly the whole image; ours the square at the click."""
+    """The official rule takes the background's component, nearly the whole image; ours the square
+    at the click."""
     prev, click = columns(120, 200), Click(150.5, 150.5)
     assert sides(focalclick_focus_box(NEW, prev, click, WHOLE, 1.4)) == (0, 300, 0, 400)
     # Half-side .2 x 140 x 1.4 = 39.2 about (150.5, 150.5), each rounding by at most a pixel.
-    assert np.abs(np.subtract(sides(focus_box(NEW, prev, click, FRAME, 1.4)), (111, 190, 111, 190))).max() <= 1
+    assert (
+        np.abs(
+            np.subtract(sides(focus_box(NEW, prev, click, FRAME, 1.4)), (111, 190, 111, 190))
+        ).max()
+        <= 1
+    )
 
 
 def test_target() -> None:
     clicks = [Click(300.5, 50.5), Click(390.5, 290.5, positive=False)]
     y0, y1, x0, x1 = sides(focalclick_target_box(NEW, clicks, 1.4))
     assert (y0, y1 - 1, x0, x1 - 1) == (20, 230, 83, 337)
-    assert np.abs(np.subtract(sides(target_box(NEW, clicks, 1.4, WHOLE)), (20, 231, 83, 338))).max() <= 1
+    assert (
+        np.abs(np.subtract(sides(target_box(NEW, clicks, 1.4, WHOLE)), (20, 231, 83, 338))).max()
+        <= 1
+    )

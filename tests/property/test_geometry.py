@@ -20,21 +20,29 @@ coordinates = st.floats(-20_000, 20_000)
 
 
 @given(boxes(), sizes, sizes, st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=5))
-def test_points_go_to_the_grid_and_back(box: Box, width: int, height: int, points: list[tuple[float, float]]) -> None:
+def test_points_go_to_the_grid_and_back(
+    box: Box, width: int, height: int, points: list[tuple[float, float]]
+) -> None:
     frame = Frame(box, width, height)
-    np.testing.assert_allclose(frame.to_image(frame.to_grid(np.array(points))), points, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(
+        frame.to_image(frame.to_grid(np.array(points))), points, rtol=1e-9, atol=1e-6
+    )
 
 
 @given(boxes(), sizes, sizes)
 def test_the_box_fills_the_grid(box: Box, width: int, height: int) -> None:
-    np.testing.assert_allclose(Frame(box, width, height).box_to_grid(box), (0, 0, width, height), rtol=1e-12)
+    np.testing.assert_allclose(
+        Frame(box, width, height).box_to_grid(box), (0, 0, width, height), rtol=1e-12
+    )
 
 
 @given(boxes(), sizes, sizes)
 def test_centres_are_cell_centres(box: Box, width: int, height: int) -> None:
     frame = Frame(box, width, height)
     xs, ys = frame.centres()
-    grid = frame.to_grid(np.stack([np.resize(xs, max(width, height)), np.resize(ys, max(width, height))], axis=1))
+    grid = frame.to_grid(
+        np.stack([np.resize(xs, max(width, height)), np.resize(ys, max(width, height))], axis=1)
+    )
     np.testing.assert_allclose(grid[:width, 0], np.arange(width) + 0.5, atol=1e-6)
     np.testing.assert_allclose(grid[:height, 1], np.arange(height) + 0.5, atol=1e-6)
 
@@ -84,10 +92,14 @@ def test_grown_is_large_enough_and_within(box: Box, least: int, within: Box) -> 
 
 
 @given(boxes(limit=500), sizes, sizes, st.data())
-def test_a_grid_box_touches_the_pixels_of_its_corners(box: Box, width: int, height: int, data: st.DataObject) -> None:
+def test_a_grid_box_touches_the_pixels_of_its_corners(
+    box: Box, width: int, height: int, data: st.DataObject
+) -> None:
     frame = Frame(box, width, height)
     x0, y0 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
-    cells = Box(x0, y0, data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height)))
+    cells = Box(
+        x0, y0, data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height))
+    )
     pixels = frame.box_to_image(cells)
     assert box.union(pixels) == box
     low_x, low_y, high_x, high_y = frame.box_to_grid(pixels)

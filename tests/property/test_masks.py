@@ -34,7 +34,9 @@ def test_run_lengths_round_trip(mask: Mask) -> None:
 
 
 @given(st.binary(max_size=30), st.integers(1, 12), st.integers(1, 12))
-def test_foreign_run_lengths_are_refused_or_fill_the_mask(counts: bytes, height: int, width: int) -> None:
+def test_foreign_run_lengths_are_refused_or_fill_the_mask(
+    counts: bytes, height: int, width: int
+) -> None:
     try:
         mask = RunLengths(height, width, counts).decode()
     except InputError:
@@ -49,7 +51,10 @@ def test_long_runs_round_trip(runs: list[int], first: bool) -> None:
     np.testing.assert_array_equal(RunLengths.encode(column).decode(), column)
 
 
-@given(st.lists(st.tuples(st.integers(0, 79), st.integers(0, 39)), min_size=1, max_size=4), st.integers(33, 40))
+@given(
+    st.lists(st.tuples(st.integers(0, 79), st.integers(0, 39)), min_size=1, max_size=4),
+    st.integers(33, 40),
+)
 def test_the_bounding_box_of_single_pixels(pixels: list[tuple[int, int]], width: int) -> None:
     """Far fewer than the rows that are looked at first."""
     mask = np.zeros((80, 40), bool)
@@ -75,7 +80,10 @@ def test_the_bounding_box_is_the_smallest(mask: Mask) -> None:
 
 @given(masks, st.data())
 def test_a_component_is_what_flooding_reaches(mask: Mask, data: st.DataObject) -> None:
-    row, col = data.draw(st.integers(0, mask.shape[0] - 1)), data.draw(st.integers(0, mask.shape[1] - 1))
+    row, col = (
+        data.draw(st.integers(0, mask.shape[0] - 1)),
+        data.draw(st.integers(0, mask.shape[1] - 1)),
+    )
     flooded, front = np.zeros_like(mask), [(row, col)]
     while front:
         r, c = front.pop()

@@ -1,4 +1,5 @@
-"""Whatever the clicks and edits: undo takes back exactly what add did, redo brings it back, a replay is identical."""
+"""Whatever the clicks and edits: undo takes back exactly what add did, redo brings it back, a
+replay is identical."""
 
 from __future__ import annotations
 
@@ -49,17 +50,22 @@ def test_undo_takes_back_add_and_redo_brings_it_back(groups: list[list[Event]]) 
 
 
 @given(steps, edits())
-def test_a_replay_is_identical_and_rebuilds_from_the_history_alone(groups: list[list[Event]], edit: MaskEdit) -> None:
+def test_a_replay_is_identical_and_rebuilds_from_the_history_alone(
+    groups: list[list[Event]], edit: MaskEdit
+) -> None:
     session = Session(SEGMENTER, IMAGE, initial_mask=edit.runs.decode())
     for group in groups:
         session = session.add(*group)
     assert np.array_equal(replay(SEGMENTER, IMAGE, session.to_json()).mask, session.mask)
-    # undo and redo of a session that never showed a mask rebuild everything from the initial mask on
+    # undo and redo of a session that never showed a mask rebuild everything from the initial mask
+    # on
     assert np.array_equal(session.undo().redo().mask, session.mask)
 
 
 @given(edits(), clicks)
-def test_on_a_brought_mask_a_click_changes_one_component_in_one_direction(edit: MaskEdit, click: Click) -> None:
+def test_on_a_brought_mask_a_click_changes_one_component_in_one_direction(
+    edit: MaskEdit, click: Click
+) -> None:
     initial = edit.runs.decode()
     mask = Session(SEGMENTER, IMAGE, initial_mask=initial).add(click).mask
     changed = mask ^ initial

@@ -13,7 +13,8 @@ from vtmr.models import lite0
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
-    """The networks are too small to share, and a machine that trains meanwhile would stall two threads."""
+    """The networks are too small to share, and a machine that trains meanwhile would stall two
+    threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -43,7 +43,9 @@ def test_a_batch_is_its_samples(recipe: Recipe, tmp_path: Path) -> None:
     sampler = Sampler(recipe, tmp_path / "data", SIZE)
     for step, batch in enumerate(found):
         for i in range(recipe.batch):
-            sample = sampler.draw(np.random.default_rng((recipe.seed, SAMPLE_STREAM, step * recipe.batch + i)))
+            sample = sampler.draw(
+                np.random.default_rng((recipe.seed, SAMPLE_STREAM, step * recipe.batch + i))
+            )
             assert batch.image.dtype == torch.uint8
             np.testing.assert_array_equal(batch.image[i].permute(1, 2, 0), sample.image)
             np.testing.assert_array_equal(batch.patch[i].permute(1, 2, 0), sample.patch)
@@ -65,8 +67,12 @@ def test_what_is_ignored_is_labelled_so(recipe: Recipe, tmp_path: Path) -> None:
     for i in range(recipe.batch):
         sample = sampler.draw(np.random.default_rng((recipe.seed, SAMPLE_STREAM, i)))
         assert sample.ignore_mask.any() and sample.patch_ignore.any()
-        np.testing.assert_array_equal(batch.gt[i, 0], np.where(sample.ignore_mask, -1, sample.gt_mask))
-        np.testing.assert_array_equal(batch.patch_gt[i, 0], np.where(sample.patch_ignore, -1, sample.patch_gt))
+        np.testing.assert_array_equal(
+            batch.gt[i, 0], np.where(sample.ignore_mask, -1, sample.gt_mask)
+        )
+        np.testing.assert_array_equal(
+            batch.patch_gt[i, 0], np.where(sample.patch_ignore, -1, sample.patch_gt)
+        )
         np.testing.assert_array_equal(batch.gt_masks[i], sample.gt_mask)
 
 
@@ -84,7 +90,9 @@ def test_starting_later_gives_the_same_steps(recipe: Recipe, tmp_path: Path) -> 
 def test_worker_processes_change_nothing(tmp_path: Path, workers: int) -> None:
     path = write_recipe(tmp_path)
     alone = made(load_recipe(path), tmp_path)
-    for found, expected in zip(made(load_recipe(path, (f"data.workers={workers}",)), tmp_path), alone, strict=True):
+    for found, expected in zip(
+        made(load_recipe(path, (f"data.workers={workers}",)), tmp_path), alone, strict=True
+    ):
         assert_equal(found, expected)
 
 
@@ -113,7 +121,9 @@ def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause:
     time.sleep(pause)
     multiprocessing.active_children()[0].kill()
     with pytest.raises(DataError, match=KILLED):
-        [time.sleep(0.005) for _ in coming]  # a step: while results never pause, the pool doesn't look at its workers
+        [
+            time.sleep(0.005) for _ in coming
+        ]  # a step: while results never pause, the pool doesn't look at its workers
     assert not multiprocessing.active_children()
 
 
@@ -129,7 +139,9 @@ def test_the_loss_of_all_workers_is_a_data_error(tmp_path: Path, small: int) -> 
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("error", [RuntimeError("a defect of ours"), PermissionError(13, "Permission denied")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a defect of ours"), PermissionError(13, "Permission denied")]
+)
 def test_other_errors_pass_as_they_are(
     tmp_path: Path, small: int, error: Exception, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
-"""The passes of click chains: ONNX Runtime's are torch's but for rounding, of the weights that the network has now."""
+"""The passes of click chains: ONNX Runtime's are torch's but for rounding, of the weights that the
+network has now."""
 
 from __future__ import annotations
 
@@ -55,8 +56,14 @@ def change(network: InteractiveNetwork) -> None:
                 value.mul_(1 + 0.02 * torch.rand_like(value))
 
 
-@pytest.mark.parametrize("name", ["lite0", pytest.param("vtmr-b0", marks=pytest.mark.slow),
-                                  pytest.param("ritm-hrnet18s", marks=pytest.mark.slow)])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lite0",
+        pytest.param("vtmr-b0", marks=pytest.mark.slow),
+        pytest.param("ritm-hrnet18s", marks=pytest.mark.slow),
+    ],
+)
 def test_both_engines_give_the_same_logits_after_every_change(name: str, batch: Batch) -> None:
     network = lively(name)
     image = normalised(batch.image, network.spec.coarse_normalisation)
@@ -70,7 +77,9 @@ def test_both_engines_give_the_same_logits_after_every_change(name: str, batch: 
         scale = c1.abs().max().item()
         torch.testing.assert_close(mine.early(image), c1, rtol=1e-4, atol=1e-4 * scale)
         logits = torchs.logits(c1, maps)
-        torch.testing.assert_close(mine.logits(c1, maps), logits, rtol=1e-4, atol=1e-4 * logits.abs().max().item())
+        torch.testing.assert_close(
+            mine.logits(c1, maps), logits, rtol=1e-4, atol=1e-4 * logits.abs().max().item()
+        )
         assert before is None or not torch.allclose(before, logits, rtol=1e-3)
         before = logits
         change(network)
@@ -90,7 +99,8 @@ def test_making_the_passes_leaves_the_network_alone(batch: Batch) -> None:
 
 
 def test_a_long_run_takes_no_more_memory_than_a_short_one(batch: Batch) -> None:
-    """Each step's weights are 12 MB: once every step kept them, and a run of two processes took 24 GB by step 800."""
+    """Each step's weights are 12 MB: once every step kept them, and a run of two processes took 24
+    GB by step 800."""
     network = lively("lite0")
     passes, process = OnnxPasses(network, 1), psutil.Process()
     image, maps = batch.image[:1].float(), torch.zeros(1, 3, SIZE, SIZE)
@@ -109,7 +119,11 @@ def test_a_long_run_takes_no_more_memory_than_a_short_one(batch: Batch) -> None:
 @pytest.mark.parametrize("maskmatch", [None, MaskMatchRecipe(alpha=0.0)])
 @pytest.mark.parametrize("size", [64, 128])
 def test_a_step_is_the_same_with_both(
-    size: int, maskmatch: MaskMatchRecipe | None, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int,
+    maskmatch: MaskMatchRecipe | None,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Clicks, losses and gradients, on grids of the network's size and another."""
     monkeypatch.setattr("vtmr.train.maskmatch.MOST_CLAMPED", 1.0)
@@ -119,7 +133,9 @@ def test_a_step_is_the_same_with_both(
         network = saying_object()
         step = TrainingStep(network, replace(recipe, chain_engine=engine, maskmatch=maskmatch))
         image = normalised(batch.image, network.spec.coarse_normalisation)
-        c1, chain, second = step.chains(image, batch, maskmatch, 2, click_rngs(0, 1, batch.positions))
+        c1, chain, second = step.chains(
+            image, batch, maskmatch, 2, click_rngs(0, 1, batch.positions)
+        )
         assert c1.is_contiguous(memory_format=torch.channels_last)
         assert (second is None) == (maskmatch is None)
         losses = step(batch, 1)
@@ -132,7 +148,9 @@ def test_a_step_is_the_same_with_both(
         assert other_second.chain.clicks == second.chain.clicks
     for name, value in losses.parts.items():
         torch.testing.assert_close(other_losses.parts[name], value, rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(other_gradient, gradient, rtol=1e-2, atol=1e-3 * gradient.abs().max().item())
+    torch.testing.assert_close(
+        other_gradient, gradient, rtol=1e-2, atol=1e-3 * gradient.abs().max().item()
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +163,11 @@ def test_a_step_is_the_same_with_both(
     ],
 )
 def test_which_engine_a_processor_gets(
-    engine: str, able: dict[str, bool], expected: type, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    engine: str,
+    able: dict[str, bool],
+    expected: type,
+    recipe: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     recipe = replace(recipe, chain_engine=engine)
@@ -156,6 +178,7 @@ def test_a_gpu_computes_its_own_passes(recipe: Recipe) -> None:
     network, gpu = lively("lite0"), torch.device("cuda")
     assert isinstance(chain_passes(network, replace(recipe, chain_engine="auto"), gpu), TorchPasses)
     with pytest.raises(
-        ConfigError, match="chain_engine is 'onnxruntime', which computes on CPUs, and the run is on cuda"
+        ConfigError,
+        match="chain_engine is 'onnxruntime', which computes on CPUs, and the run is on cuda",
     ):
         chain_passes(network, replace(recipe, chain_engine="onnxruntime"), gpu)

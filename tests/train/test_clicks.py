@@ -31,7 +31,8 @@ def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 def distances(mask: np.ndarray) -> np.ndarray:
-    """Of each pixel's centre to the nearest centre outside, the image's border counting as outside."""
+    """Of each pixel's centre to the nearest centre outside, the image's border counting as
+    outside."""
     padded = np.pad(mask, 1)
     outside = np.argwhere(~padded)
     out = np.zeros(padded.shape)
@@ -53,9 +54,12 @@ def test_distances_count_the_border_as_outside() -> None:
 
 @pytest.mark.parametrize("least", [0, 1])
 def test_the_number_of_clicks_decays_by_four_fifths(least: int) -> None:
-    """P(k) proportional to .8^k, k = 0 to 24 - least: frequencies of 20,000 draws within five standard errors."""
+    """P(k) proportional to .8^k, k = 0 to 24 - least: frequencies of 20,000 draws within five
+    standard errors."""
     generator, draws = rng(), 20_000
-    found = np.bincount([draw_count(generator, least, MAX_CLICKS) for _ in range(draws)], minlength=MAX_CLICKS + 1)
+    found = np.bincount(
+        [draw_count(generator, least, MAX_CLICKS) for _ in range(draws)], minlength=MAX_CLICKS + 1
+    )
     expected = 0.8 ** np.arange(MAX_CLICKS + 1 - least)
     expected /= expected.sum()
     assert found[:least].sum() == 0
@@ -87,13 +91,20 @@ def test_positive_clicks_are_inside_and_negative_ones_outside() -> None:
 
 
 def test_negative_clicks_come_from_background_others_and_border() -> None:
-    """Shares .1, .4, .5: others far from the object are hit by .4 + .1 * their share, the border by .5 + its share."""
+    """Shares .1, .4, .5: others far from the object are hit by .4 + .1 * their share, the border by
+    .5 + its share."""
     mask, others = square(4, 4, 14, 14), square(30, 30, 40, 40)
     near = square(3, 3, 15, 15) & ~mask  # ceil(.1 * sqrt(100)) = 1 pixel around
-    negatives = [c for seed in range(1500) for c in initial_clicks(mask, others, rng(seed)) if not c.positive]
+    negatives = [
+        c for seed in range(1500) for c in initial_clicks(mask, others, rng(seed)) if not c.positive
+    ]
     outside = SIZE * SIZE - 100
-    assert np.mean([is_on(others, c) for c in negatives]) == pytest.approx(0.4 + 0.1 * 100 / outside, abs=0.03)
-    assert np.mean([is_on(near, c) for c in negatives]) == pytest.approx(0.5 + 0.1 * near.sum() / outside, abs=0.03)
+    assert np.mean([is_on(others, c) for c in negatives]) == pytest.approx(
+        0.4 + 0.1 * 100 / outside, abs=0.03
+    )
+    assert np.mean([is_on(near, c) for c in negatives]) == pytest.approx(
+        0.5 + 0.1 * near.sum() / outside, abs=0.03
+    )
 
 
 def test_single_is_one_centred_click() -> None:
@@ -122,7 +133,11 @@ class TestCorrection:
         [
             (square(5, 5, 15, 25), True, square(15, 5, 25, 25)),
             (square(5, 5, 25, 25) | square(28, 28, 40, 40), False, square(28, 28, 40, 40)),
-            (square(5, 5, 22, 25) | square(28, 28, 40, 40), False, square(28, 28, 40, 40)),  # 3 px missed, 12 too many
+            (
+                square(5, 5, 22, 25) | square(28, 28, 40, 40),
+                False,
+                square(28, 28, 40, 40),
+            ),  # 3 px missed, 12 too many
             (square(5, 5, 15, 25) | square(35, 35, 40, 40), True, square(15, 5, 25, 25)),
         ],
     )
@@ -141,13 +156,18 @@ class TestCorrection:
 
     def test_equal_depths_are_negative(self) -> None:
         """Positive only if strictly larger."""
-        mask = square(5, 5, 25, 19) | square(30, 5, 36, 25)  # 6 px missed at the bottom, 6 px too many
+        mask = square(5, 5, 25, 19) | square(
+            30, 5, 36, 25
+        )  # 6 px missed at the bottom, 6 px too many
         click = corrective_click(self.prob(mask), self.gt, rng())
         assert click is not None
         assert not click.positive
 
     def test_the_threshold_is_049(self) -> None:
-        assert corrective_click(np.where(self.gt, 0.495, 0.485).astype(np.float32), self.gt, rng()) is None
+        assert (
+            corrective_click(np.where(self.gt, 0.495, 0.485).astype(np.float32), self.gt, rng())
+            is None
+        )
         found = corrective_click(np.where(self.gt, 0.485, 0).astype(np.float32), self.gt, rng())
         assert found is not None
         assert found.positive
@@ -175,24 +195,33 @@ class TestDeepest:
 
     def test_of_two_objects_each_has_its_own(self) -> None:
         first, second, nothing = square(2, 2, 15, 15), square(20, 20, 37, 37), square(0, 0, 0, 0)
-        clicks = initial_clicks(first | second, nothing, rng(), single=True, second=second, deepest_share=1)
+        clicks = initial_clicks(
+            first | second, nothing, rng(), single=True, second=second, deepest_share=1
+        )
         assert clicks == [next_click(nothing, first), next_click(nothing, second)]
 
     def test_the_share_is_kept_and_the_others_are_drawn_as_ever(self) -> None:
         gt_mask = square(4, 4, 35, 35)  # one pixel in 225 of its inner part is the deepest
         nothing = np.zeros_like(gt_mask)
         middle = next_click(nothing, gt_mask)
-        clicks = [corrective_click(nothing.astype(np.float32), gt_mask, rng(s), deepest_share=0.3) for s in range(2000)]
+        clicks = [
+            corrective_click(nothing.astype(np.float32), gt_mask, rng(s), deepest_share=0.3)
+            for s in range(2000)
+        ]
         assert np.mean([click == middle for click in clicks]) == pytest.approx(0.3, abs=0.05)
         deep = distances(gt_mask)
-        assert all(click is not None and deep[click.pixel] > deep.max() / 2 * 0.95 for click in clicks)
+        assert all(
+            click is not None and deep[click.pixel] > deep.max() / 2 * 0.95 for click in clicks
+        )
 
     def test_without_a_share_no_number_is_drawn_for_it(self) -> None:
         """Recipes of before go on as they were."""
         gt_mask, one, other = self.blob(3), rng(), rng()
         corrective_click(np.zeros(gt_mask.shape, np.float32), gt_mask, one)
         corrective_click(np.zeros(gt_mask.shape, np.float32), gt_mask, other, deepest_share=0)
-        inner = np.flatnonzero(distance_inside(gt_mask, False) > distance_inside(gt_mask, False).max() / 2)
+        inner = np.flatnonzero(
+            distance_inside(gt_mask, False) > distance_inside(gt_mask, False).max() / 2
+        )
         fresh = rng()
         fresh.integers(len(inner))
         assert one.bit_generator.state == other.bit_generator.state == fresh.bit_generator.state
@@ -206,5 +235,7 @@ def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
     assert set(drawn(1.0)) == {0}
     half = drawn(0.5)
     assert set(half) == set(range(10))
-    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)  # a tenth of the other half are 0, too
+    assert half.count(0) / len(half) == pytest.approx(
+        0.55, abs=0.05
+    )  # a tenth of the other half are 0, too
     assert drawn(0.0) == [int(np.random.default_rng(number).integers(10)) for number in range(2000)]

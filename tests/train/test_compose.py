@@ -15,7 +15,16 @@ RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (90, 90, 90)
 def disc(height: int, width: int, colour: tuple[int, int, int]) -> CutOut:
     """A one-coloured ellipse that fills its box; outside it, the cut-out's image is green."""
     mask = np.zeros((height, width), np.uint8)
-    cv2.ellipse(mask, (width // 2, height // 2), (max(1, width // 2 - 1), max(1, height // 2 - 1)), 0, 0, 360, 1, -1)
+    cv2.ellipse(
+        mask,
+        (width // 2, height // 2),
+        (max(1, width // 2 - 1), max(1, height // 2 - 1)),
+        0,
+        0,
+        360,
+        1,
+        -1,
+    )
     image = np.full((height, width, 3), (0, 255, 0), np.uint8)
     image[mask > 0] = colour
     return CutOut(image, mask.astype(bool))
@@ -33,8 +42,12 @@ sides = st.integers(3, 200)
     shape=st.tuples(st.integers(32, 120), st.integers(32, 120)),
     seed=st.integers(0, 2**32),
 )
-def test_masks_are_disjoint_and_of_the_canvas(boxes: list[tuple[int, int]], shape: tuple[int, int], seed: int) -> None:
-    image, masks = composed(canvas(*shape), [disc(*box, RED) for box in boxes], np.random.default_rng(seed))
+def test_masks_are_disjoint_and_of_the_canvas(
+    boxes: list[tuple[int, int]], shape: tuple[int, int], seed: int
+) -> None:
+    image, masks = composed(
+        canvas(*shape), [disc(*box, RED) for box in boxes], np.random.default_rng(seed)
+    )
     assert image.shape == (*shape, 3)
     assert len(masks) == len(boxes)
     assert all(mask.shape == shape and mask.dtype == bool for mask in masks)
@@ -43,11 +56,12 @@ def test_masks_are_disjoint_and_of_the_canvas(boxes: list[tuple[int, int]], shap
 
 
 def test_pixels_are_those_of_the_mask() -> None:
-    """Away from the seam of two pixels: the object's colour inside, the canvas outside; nothing of its background."""
+    """Away from the seam of two pixels: the object's colour inside, the canvas outside; nothing of
+    its background."""
     for seed in range(30):
         image, (red, blue) = composed(
             canvas(), [disc(60, 50, RED), disc(40, 70, BLUE)], np.random.default_rng(seed)
-        )  # fmt: skip
+        )
         kernel = np.ones((7, 7), np.uint8)
         for mask, colour in ((red, RED), (blue, BLUE)):
             inner = cv2.erode(np.pad(mask.astype(np.uint8), 3), kernel)[3:-3, 3:-3].astype(bool)

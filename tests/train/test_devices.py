@@ -1,4 +1,5 @@
-"""Several processes, several parts, other precisions: what they change is rounding (facts.md §L.8-9)."""
+"""Several processes, several parts, other precisions: what they change is rounding (facts.md
+§L.8-9)."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from vtmr.train.batches import Batch, batches
 from vtmr.train.recipe import load_recipe
 
 STATE = "state.safetensors"
-# The command on a grid of 64 cells with BatchNorm in evaluation mode and without dropout. The first argument is the
-# step in which the second process gets a SIGINT, or -1.
+# The command on a grid of 64 cells with BatchNorm in evaluation mode and without dropout. The first
+# argument is the step in which the second process gets a SIGINT, or -1.
 PROGRAM = """
 import dataclasses, os, signal, sys
 from vtmr.models import lite0
@@ -39,12 +40,20 @@ step.TrainingStep.__call__ = interrupted
 from vtmr.cli import main
 sys.exit(main(sys.argv[2:]))
 """
-# Three samples of four train the refiner, so that the processes have two and one; the loss divides by both's pixels.
+# Three samples of four train the refiner, so that the processes have two and one; the loss divides
+# by both's pixels.
 OVERRIDES = (
-    "batch=4", "steps=4", "refiner_share=0.75", "losses.refined=boundary", "losses.edge=cross_entropy",
-    "maskmatch.alpha=0.05", "maskmatch.confidence=0.5", "optimiser.clip_norm=5", "optimiser.encoder_batch_norm=eval",
+    "batch=4",
+    "steps=4",
+    "refiner_share=0.75",
+    "losses.refined=boundary",
+    "losses.edge=cross_entropy",
+    "maskmatch.alpha=0.05",
+    "maskmatch.confidence=0.5",
+    "optimiser.clip_norm=5",
+    "optimiser.encoder_batch_norm=eval",
     "data.paste_weight=0.3",
-)  # fmt: skip
+)
 PARTS = ("coarse", "refined", "edge", "iou", "match", "gate")
 
 
@@ -69,7 +78,9 @@ def losses(out: Path) -> list[list[float]]:
     return [[row[part] for part in PARTS] for row in rows(out)]
 
 
-def start(launcher: tuple[str, ...], recipe: Path, out: Path, *more: str, interrupt: int = -1) -> int:
+def start(
+    launcher: tuple[str, ...], recipe: Path, out: Path, *more: str, interrupt: int = -1
+) -> int:
     """Runs the command in two processes; the exit code."""
     program = out.with_name("program.py")
     program.write_text(PROGRAM)
@@ -80,19 +91,37 @@ def started(
     launcher: tuple[str, ...], program: Path, recipe: Path, out: Path, *more: str, interrupt: int
 ) -> subprocess.CompletedProcess[str]:
     settings = [word for override in OVERRIDES for word in ("--set", override)]
-    command = [sys.executable, *launcher, str(program), str(interrupt), "train", str(recipe), "--out", str(out)]
-    free = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")}
+    command = [
+        sys.executable,
+        *launcher,
+        str(program),
+        str(interrupt),
+        "train",
+        str(recipe),
+        "--out",
+        str(out),
+    ]
+    free = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")
+    }
     done = subprocess.run(
-        [*command, *settings, *more], capture_output=True, text=True, timeout=900, check=False,
+        [*command, *settings, *more],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
         env={**free, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     print(done.stdout, done.stderr)  # pytest shows it when the test fails
     return done
 
 
 @pytest.mark.slow
 def test_two_processes_are_one_with_the_same_batch(tmp_path: Path, evaluating: None) -> None:
-    """Losses to rounding. Then torchrun in place of Fabric's own launcher, interrupted and resumed: to the last bit."""
+    """Losses to rounding. Then torchrun in place of Fabric's own launcher, interrupted and resumed:
+    to the last bit."""
     recipe = write_recipe(tmp_path)
     run(recipe, tmp_path / "one", overrides=OVERRIDES)
     expected = losses(tmp_path / "one")
@@ -115,7 +144,8 @@ def test_two_processes_are_one_with_the_same_batch(tmp_path: Path, evaluating: N
 
 @pytest.mark.slow
 def test_parts_one_after_the_other_are_one_batch(tmp_path: Path, evaluating: None) -> None:
-    """compute.accumulate: the same losses to rounding, and the same weights but for what Adam makes of rounding."""
+    """compute.accumulate: the same losses to rounding, and the same weights but for what Adam makes
+    of rounding."""
     recipe = write_recipe(tmp_path)
     for name, accumulate in (("one", 1), ("four", 4)):
         run(recipe, tmp_path / name, overrides=[*OVERRIDES, f"compute.accumulate={accumulate}"])
@@ -125,7 +155,8 @@ def test_parts_one_after_the_other_are_one_batch(tmp_path: Path, evaluating: Non
 
 @pytest.mark.parametrize(("processes", "accumulate"), [(1, 2), (2, 1), (3, 2)])
 def test_parts_of_a_batch_are_its_samples(tmp_path: Path, processes: int, accumulate: int) -> None:
-    """Each sample is in one part and is what it is in the whole batch; the refined ones are spread evenly."""
+    """Each sample is in one part and is what it is in the whole batch; the refined ones are spread
+    evenly."""
     recipe = write_recipe(tmp_path)
     overrides = ("batch=6", "steps=2", "refiner_share=0.67", f"compute.accumulate={accumulate}")
     whole = list(batches(load_recipe(recipe, overrides[:-1]), tmp_path / "data", 64, 0))
@@ -163,7 +194,10 @@ def test_bfloat16_is_close_to_float32(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["batch=3", "compute.devices=2"], r"batch is 3, which can't be shared evenly by 2 process\(es\) in 1 part"),
+        (
+            ["batch=3", "compute.devices=2"],
+            r"batch is 3, which can't be shared evenly by 2 process\(es\) in 1 part",
+        ),
         (["batch=4", "compute.devices=2", "compute.accumulate=4"], "set batch to a multiple of 8"),
         (["compute.accelerator=cuda"], 'wants accelerator "cuda", which needs a CUDA device'),
         (["compute.precision=float16"], 'wants precision "float16", which needs a CUDA device'),
@@ -185,7 +219,9 @@ def test_statistics_over_all_processes_need_the_refiner_in_each(
     """Said before a process is started, on a machine that is made to look as if it had GPUs."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     overrides = ["batch=4", "refiner_share=0.25", "compute={devices=2, sync_batch_norm=true}"]
-    with pytest.raises(ConfigError, match="1 samples train the refiner, which 2 processes can't share evenly"):
+    with pytest.raises(
+        ConfigError, match="1 samples train the refiner, which 2 processes can't share evenly"
+    ):
         run(write_recipe(tmp_path), tmp_path / "out", overrides=overrides)
 
 
@@ -194,9 +230,21 @@ def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
     """With a sentence that says so; torchrun reports it too, and only that one is ours."""
     program = tmp_path / "killed.py"
     program.write_text(PROGRAM.replace("signal.SIGINT", "signal.SIGKILL"))
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=0")
+    torchrun = (
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "--max-restarts=0",
+    )
     done = started(
-        torchrun, program, write_recipe(tmp_path), tmp_path / "out", "--set", "checkpoint_minutes=0", interrupt=1
+        torchrun,
+        program,
+        write_recipe(tmp_path),
+        tmp_path / "out",
+        "--set",
+        "checkpoint_minutes=0",
+        interrupt=1,
     )
     assert done.returncode != 0
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("vtmr: ")]
@@ -207,6 +255,8 @@ def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
 def test_another_number_of_processes_may_resume_a_run_but_not_other_parts(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     run(recipe, tmp_path / "out", overrides=["steps=1"])
-    with pytest.raises(ConfigError, match=r"differs from the one that .*, in compute: resume with the same recipe"):
+    with pytest.raises(
+        ConfigError, match=r"differs from the one that .*, in compute: resume with the same recipe"
+    ):
         run(recipe, tmp_path / "out", resume=True, overrides=["steps=1", "compute.accumulate=2"])
     run(recipe, tmp_path / "out", resume=True, overrides=["steps=1", "compute.accelerator=cpu"])

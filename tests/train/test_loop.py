@@ -103,7 +103,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestWhatIsWritten:
     def test_the_folder(self, finished: Path) -> None:
-        assert sorted(path.name for path in finished.iterdir()) == ["log.jsonl", "loss.png", STATE, WEIGHTS]
+        assert sorted(path.name for path in finished.iterdir()) == [
+            "log.jsonl",
+            "loss.png",
+            STATE,
+            WEIGHTS,
+        ]
         with Image.open(finished / "loss.png") as picture:
             assert picture.format == "PNG"
             assert picture.width > 400
@@ -112,14 +117,30 @@ class TestWhatIsWritten:
         found = rows(finished)
         assert [(row["step"], row["samples"]) for row in found] == [(3, 6), (4, 8)]
         for row in found:
-            assert all(row[key] > 0 for key in ("coarse", "refined", "edge", "lr", "seconds", "cpu_seconds"))
-            assert set(row["spent"]) == {"data", "chains", "coarse", "refiner", "backward", "update"}
+            assert all(
+                row[key] > 0
+                for key in ("coarse", "refined", "edge", "lr", "seconds", "cpu_seconds")
+            )
+            assert set(row["spent"]) == {
+                "data",
+                "chains",
+                "coarse",
+                "refiner",
+                "backward",
+                "update",
+            }
             assert all(seconds > 0 for seconds in row["spent"].values())
         steps = [found[0]["step"], found[1]["step"] - found[0]["step"]]
         spent = sum(n * sum(row["spent"].values()) for n, row in zip(steps, found, strict=True))
-        assert spent < found[1]["cpu_seconds"] + 0.5  # the last step's `update` comes after the count
-        speed = (found[1]["samples"] - found[0]["samples"]) / (found[1]["seconds"] - found[0]["seconds"])
-        assert found[1]["samples_per_s"] == pytest.approx(speed, rel=0.2)  # seconds are rounded to 1/100
+        assert (
+            spent < found[1]["cpu_seconds"] + 0.5
+        )  # the last step's `update` comes after the count
+        speed = (found[1]["samples"] - found[0]["samples"]) / (
+            found[1]["seconds"] - found[0]["seconds"]
+        )
+        assert found[1]["samples_per_s"] == pytest.approx(
+            speed, rel=0.2
+        )  # seconds are rounded to 1/100
 
     def test_the_weights_are_a_checkpoint_with_a_readable_header(self, finished: Path) -> None:
         network, spec = restore(finished / WEIGHTS)
@@ -161,47 +182,78 @@ class TestWhatIsWritten:
             ("data.min_object_px=9", "data"),
         ],
     )
-    def test_resuming_with_another_recipe_is_refused(self, finished: Path, override: str, part: str) -> None:
-        with pytest.raises(ConfigError, match=f"differs from the one that .*, in {part}: resume with the same recipe"):
+    def test_resuming_with_another_recipe_is_refused(
+        self, finished: Path, override: str, part: str
+    ) -> None:
+        with pytest.raises(
+            ConfigError,
+            match=f"differs from the one that .*, in {part}: resume with the same recipe",
+        ):
             run(finished.parent / "tiny.toml", finished, resume=True, overrides=[override])
 
     def test_what_no_sample_depends_on_may_change(self, finished: Path) -> None:
-        overrides = ["threads=1", "checkpoint_minutes=3", "data.workers=0", "validate_minutes=7", "chain_engine=auto"]
+        overrides = [
+            "threads=1",
+            "checkpoint_minutes=3",
+            "data.workers=0",
+            "validate_minutes=7",
+            "chain_engine=auto",
+        ]
         run(finished.parent / "tiny.toml", finished, resume=True, overrides=overrides)
 
     @pytest.mark.parametrize("kept", [0, 7, 2000, -100])
-    def test_a_truncated_state_is_a_checkpoint_error(self, finished: Path, tmp_path: Path, kept: int) -> None:
+    def test_a_truncated_state_is_a_checkpoint_error(
+        self, finished: Path, tmp_path: Path, kept: int
+    ) -> None:
         (tmp_path / STATE).write_bytes((finished / STATE).read_bytes()[:kept])
-        with pytest.raises(CheckpointError, match=r"state\.safetensors is damaged or not a training state"):
+        with pytest.raises(
+            CheckpointError, match=r"state\.safetensors is damaged or not a training state"
+        ):
             run(finished.parent / "tiny.toml", tmp_path, resume=True)
 
-    def test_weights_in_the_place_of_the_state_are_a_checkpoint_error(self, finished: Path, tmp_path: Path) -> None:
+    def test_weights_in_the_place_of_the_state_are_a_checkpoint_error(
+        self, finished: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / STATE).write_bytes((finished / WEIGHTS).read_bytes())
         with pytest.raises(CheckpointError, match="not a training state: 'progress'"):
             run(finished.parent / "tiny.toml", tmp_path, resume=True)
 
     @pytest.mark.slow
-    def test_a_state_of_other_tensors_is_a_checkpoint_error(self, finished: Path, tmp_path: Path) -> None:
+    def test_a_state_of_other_tensors_is_a_checkpoint_error(
+        self, finished: Path, tmp_path: Path
+    ) -> None:
         tensors = load_file(finished / STATE)
         with safe_open(finished / STATE, "pt") as file:
-            header = {key: value for key, value in file.metadata().items() if key != "sha256"}  # as if others wrote it
+            header = {
+                key: value for key, value in file.metadata().items() if key != "sha256"
+            }  # as if others wrote it
         name = "head.logits.weight"
-        for changes in ({f"network.{name}": torch.zeros(1, 7, 1, 1)}, {f"average.{name}": torch.zeros(3)}):
+        for changes in (
+            {f"network.{name}": torch.zeros(1, 7, 1, 1)},
+            {f"average.{name}": torch.zeros(3)},
+        ):
             save_file({**tensors, **changes}, tmp_path / STATE, header)
-            with pytest.raises(CheckpointError, match=r"state\.safetensors doesn't fit the network 'lite0'"):
+            with pytest.raises(
+                CheckpointError, match=r"state\.safetensors doesn't fit the network 'lite0'"
+            ):
                 run(finished.parent / "tiny.toml", tmp_path, resume=True)
         for key in (f"network.{name}", f"average.{name}", f"adam.exp_avg_sq.{name}"):
             save_file({k: v for k, v in tensors.items() if k != key}, tmp_path / STATE, header)
             with pytest.raises(CheckpointError, match="doesn't fit the network"):
                 run(finished.parent / "tiny.toml", tmp_path, resume=True)
 
-    def test_a_state_from_before_these_fields_can_be_resumed(self, finished: Path, tmp_path: Path) -> None:
-        """Progress without a count of what was unreadable, a recipe without `compute`, as the first runs saved them."""
+    def test_a_state_from_before_these_fields_can_be_resumed(
+        self, finished: Path, tmp_path: Path
+    ) -> None:
+        """Progress without a count of what was unreadable, a recipe without `compute`, as the first
+        runs saved them."""
         with safe_open(finished / STATE, "pt") as file:
             header = file.metadata()
         for part, names in (("progress", ("unreadable", "scaler")), ("recipe", ("compute",))):
             values = json.loads(header[part])
-            header[part] = json.dumps({name: value for name, value in values.items() if name not in names})
+            header[part] = json.dumps(
+                {name: value for name, value in values.items() if name not in names}
+            )
         save_file(load_file(finished / STATE), tmp_path / STATE, header)
         outcome = run(finished.parent / "tiny.toml", tmp_path, resume=True)
         assert outcome is not None and (outcome.samples, outcome.unreadable) == (8, 0)
@@ -210,34 +262,58 @@ class TestWhatIsWritten:
 class TestRefusals:
     """Each before anything is written."""
 
-    def refused(self, recipe: Path, out: Path, error: type[Exception], message: str, **arguments: Any) -> None:
+    def refused(
+        self, recipe: Path, out: Path, error: type[Exception], message: str, **arguments: Any
+    ) -> None:
         with pytest.raises(error, match=message):
             run(recipe, out, **arguments)
         assert not out.exists()
 
     def test_an_unknown_key(self, recipe: Path, tmp_path: Path) -> None:
-        self.refused(recipe, tmp_path / "out", ConfigError, "Did you mean 'steps'", overrides=["stepz=3"])
+        self.refused(
+            recipe, tmp_path / "out", ConfigError, "Did you mean 'steps'", overrides=["stepz=3"]
+        )
 
     def test_an_unknown_network(self, recipe: Path, tmp_path: Path) -> None:
-        self.refused(recipe, tmp_path / "out", ConfigError, "Did you mean 'lite0'", overrides=["model=lite"])
+        self.refused(
+            recipe, tmp_path / "out", ConfigError, "Did you mean 'lite0'", overrides=["model=lite"]
+        )
 
     def test_a_part_that_does_not_exist(self, recipe: Path, tmp_path: Path) -> None:
-        self.refused(recipe, tmp_path / "out", ConfigError, "names 'stem'", overrides=["optimiser.frozen=['stem']"])
+        self.refused(
+            recipe,
+            tmp_path / "out",
+            ConfigError,
+            "names 'stem'",
+            overrides=["optimiser.frozen=['stem']"],
+        )
 
     def test_missing_and_empty_data(self, recipe: Path, tmp_path: Path) -> None:
-        self.refused(recipe, tmp_path / "out", DataError, "images is not a folder", overrides=["data.root=gone"])
+        self.refused(
+            recipe,
+            tmp_path / "out",
+            DataError,
+            "images is not a folder",
+            overrides=["data.root=gone"],
+        )
         for path in (tmp_path / "data" / "shapes" / "images").iterdir():
             path.unlink()
-        self.refused(recipe, tmp_path / "out", DataError, r"images holds no .*check the data set's path")
+        self.refused(
+            recipe, tmp_path / "out", DataError, r"images holds no .*check the data set's path"
+        )
 
     def test_nothing_to_resume(self, recipe: Path, tmp_path: Path) -> None:
-        self.refused(recipe, tmp_path / "out", CheckpointError, "there is nothing to resume", resume=True)
+        self.refused(
+            recipe, tmp_path / "out", CheckpointError, "there is nothing to resume", resume=True
+        )
 
     def test_resume_and_init(self, recipe: Path, tmp_path: Path) -> None:
         out, init = tmp_path / "out", tmp_path / "a.onnx"
         self.refused(recipe, out, ConfigError, "contradict each other", resume=True, init=init)
 
-    def test_weights_that_are_missing_damaged_or_foreign(self, recipe: Path, tmp_path: Path) -> None:
+    def test_weights_that_are_missing_damaged_or_foreign(
+        self, recipe: Path, tmp_path: Path
+    ) -> None:
         out, init = tmp_path / "out", tmp_path / "w.safetensors"
         self.refused(recipe, out, CheckpointError, "no weights file", init=init)
         init.write_bytes(b"no weights at all")
@@ -258,7 +334,9 @@ class TestRefusals:
 
     def test_nothing_left_to_train(self, recipe: Path, tmp_path: Path) -> None:
         everything = "optimiser.frozen=['encoder', 'interaction', 'head', 'refiner']"
-        self.refused(recipe, tmp_path / "out", ConfigError, "leaves no part to train", overrides=[everything])
+        self.refused(
+            recipe, tmp_path / "out", ConfigError, "leaves no part to train", overrides=[everything]
+        )
 
     def test_a_folder_that_cannot_be_made(self, recipe: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
@@ -270,7 +348,9 @@ class TestRefusals:
     ) -> None:
         nan = torch.tensor(float("nan"), requires_grad=True)
         monkeypatch.setattr(TrainingStep, "__call__", lambda *_: Losses(nan, nan, nan, nan))
-        with pytest.raises(ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights"):
+        with pytest.raises(
+            ConfigError, match=r"The loss is nan at step 0: start a new run with --init .*weights"
+        ):
             run(recipe, tmp_path / "out")
 
 
@@ -283,7 +363,12 @@ class TestInterruptions:
     @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_resume_equals_an_uninterrupted_run(
-        self, recipe: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+        self,
+        recipe: Path,
+        tmp_path: Path,
+        whole: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: signal.Signals,
     ) -> None:
         """To the last bit, twice interrupted; the step in which the signal comes is finished."""
         out = tmp_path / "parts"
@@ -343,9 +428,15 @@ class TestInterruptions:
 
     @pytest.mark.parametrize("fitting", [0, pytest.param(1, marks=pytest.mark.slow)])
     def test_a_full_disk_leaves_the_earlier_checkpoint(
-        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None, fitting: int
+        self,
+        recipe: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        unplotted: None,
+        fitting: int,
     ) -> None:
-        """None or one of the two files still fits: whatever is there is whole, and the run can go on."""
+        """None or one of the two files still fits: whatever is there is whole, and the run can go
+        on."""
         out, calls = tmp_path / "out", []
         at_step(0, ctrl_c, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
@@ -360,7 +451,9 @@ class TestInterruptions:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
             named = (STATE, WEIGHTS)[fitting]
-            with pytest.raises(InputError, match=f"{named} can't be written: No space left on device"):
+            with pytest.raises(
+                InputError, match=f"{named} can't be written: No space left on device"
+            ):
                 run(recipe, out, resume=True, overrides=["checkpoint_minutes=0"])
         assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", STATE, WEIGHTS]
         assert (out / WEIGHTS).read_bytes() == before[WEIGHTS]
@@ -368,7 +461,9 @@ class TestInterruptions:
         run(recipe, out, resume=True)
         assert read_weights(out / WEIGHTS)[1].lineage[0].steps == 4
 
-    def test_validation_gets_the_weights_just_saved(self, recipe: Path, tmp_path: Path, unplotted: None) -> None:
+    def test_validation_gets_the_weights_just_saved(
+        self, recipe: Path, tmp_path: Path, unplotted: None
+    ) -> None:
         """Its figures go into a file of their own, with the step."""
         out, seen = tmp_path / "out", []
 
@@ -393,23 +488,33 @@ class TestUnreadable:
     def test_a_few_are_counted_and_others_take_their_place(
         self, recipe: Path, tmp_path: Path, image: Path, unplotted: None
     ) -> None:
-        """Their number is that of the draws which failed; the log says why, and so does the outcome."""
+        """Their number is that of the draws which failed; the log says why, and so does the
+        outcome."""
         image.write_bytes(image.read_bytes()[:100])
         sampler = Sampler(load_recipe(recipe), tmp_path / "data", 64)
-        drawn = [sampler.draw(np.random.default_rng((3, SAMPLE_STREAM, number))) for number in range(8)]
+        drawn = [
+            sampler.draw(np.random.default_rng((3, SAMPLE_STREAM, number))) for number in range(8)
+        ]
         counts = [len(sample.unreadable) for sample in drawn]
         assert 0 < sum(counts) <= 10
         outcome = run(recipe, tmp_path / "out")
         assert outcome is not None and (outcome.samples, outcome.unreadable) == (8, sum(counts))
         assert "images/1.png is damaged" in outcome.reasons[0]
         found = rows(tmp_path / "out")
-        assert [row["unreadable"] for row in found] == [sum(counts[: 2 * step]) for step in (1, 2, 3, 4)]
+        assert [row["unreadable"] for row in found] == [
+            sum(counts[: 2 * step]) for step in (1, 2, 3, 4)
+        ]
         told = [reason for row in found for reason in row.get("reasons", ())]
         assert told == [reason for sample in drawn for reason in sample.unreadable]
 
     @pytest.mark.slow
     def test_too_many_end_the_run_which_goes_on_when_they_are_mended(
-        self, recipe: Path, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+        self,
+        recipe: Path,
+        tmp_path: Path,
+        image: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        unplotted: None,
     ) -> None:
         """And then it is as if nothing had been."""
         run(recipe, tmp_path / "whole")
@@ -433,9 +538,13 @@ class TestUnreadable:
         """As by the kernel for lack of memory; the batches that it had ready are still used."""
         overrides = ["steps=8", "data.workers=1"]
         run(recipe, tmp_path / "whole", overrides=overrides)
-        at_step(0, lambda: [worker.kill() for worker in multiprocessing.active_children()], monkeypatch)
+        at_step(
+            0, lambda: [worker.kill() for worker in multiprocessing.active_children()], monkeypatch
+        )
         out = tmp_path / "parts"
-        with pytest.raises(DataError, match=r"ended unexpectedly.*holds the run as of step \d: then add --resume\."):
+        with pytest.raises(
+            DataError, match=r"ended unexpectedly.*holds the run as of step \d: then add --resume\."
+        ):
             run(recipe, out, overrides=overrides)
         assert 1 <= rows(out)[-1]["step"] < 8
         run(recipe, out, overrides=overrides, resume=True)
@@ -444,7 +553,8 @@ class TestUnreadable:
     def test_a_signal_that_takes_the_workers_too_is_an_interruption(
         self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
     ) -> None:
-        """SIGTERM to the whole group, while the next batch is waited for: the steps done are saved."""
+        """SIGTERM to the whole group, while the next batch is waited for: the steps done are
+        saved."""
 
         def cut(*arguments: Any) -> Iterator[Batch]:
             yield next(batches(*arguments))
@@ -462,7 +572,9 @@ class TestUnreadable:
 
 
 class TestDescent:
-    def test_lineage_adds_up_over_a_chain(self, recipe: Path, tmp_path: Path, unplotted: None) -> None:
+    def test_lineage_adds_up_over_a_chain(
+        self, recipe: Path, tmp_path: Path, unplotted: None
+    ) -> None:
         run(recipe, tmp_path / "a", overrides=["steps=1", "augment={flip = 0.25}"])
         other = recipe.with_name("other.toml")
         other.write_text(RECIPE.replace('"tiny"', '"other"').replace("by the tests", "twice"))
@@ -497,11 +609,15 @@ class TestDescent:
         assert asked == [lite0.SPEC.input_size, 128]
 
     def test_terms_are_inherited_once(self, recipe: Path) -> None:
-        spec = replace(lite0.SPEC, training_data=("old", "shapes"), terms="old terms; made by the tests")
+        spec = replace(
+            lite0.SPEC, training_data=("old", "shapes"), terms="old terms; made by the tests"
+        )
         found = with_terms(spec, load_recipe(recipe))
         assert found.training_data == ("old", "shapes")
         assert found.terms == "old terms; made by the tests"
-        assert found.licence == "as the terms of the training data allow"  # and no longer the code's own
+        assert (
+            found.licence == "as the terms of the training data allow"
+        )  # and no longer the code's own
 
     def test_a_run_starts_from_the_weights_it_is_given(self, recipe: Path, tmp_path: Path) -> None:
         torch.manual_seed(8)
@@ -515,7 +631,9 @@ class TestDescent:
             assert torch.equal(found.state_dict()[name], value), name
 
     @pytest.mark.slow
-    def test_an_exported_model_starts_a_run_as_its_checkpoint_does(self, recipe: Path, tmp_path: Path) -> None:
+    def test_an_exported_model_starts_a_run_as_its_checkpoint_does(
+        self, recipe: Path, tmp_path: Path
+    ) -> None:
         torch.manual_seed(8)
         network = build("lite0")
         save_file(network.state_dict(), tmp_path / "w.safetensors", {"spec": lite0.SPEC.to_json()})
@@ -526,9 +644,12 @@ class TestDescent:
         for name, value in one.state_dict().items():
             assert torch.equal(other.state_dict()[name], value), name
 
-    def test_without_weights_the_seed_decides_and_the_encoder_is_imagenets(self, recipe: Path) -> None:
+    def test_without_weights_the_seed_decides_and_the_encoder_is_imagenets(
+        self, recipe: Path
+    ) -> None:
         one, other, third = (
-            initial_network(load_recipe(recipe, (f"seed={seed}",)), None)[0].state_dict() for seed in (1, 1, 2)
+            initial_network(load_recipe(recipe, (f"seed={seed}",)), None)[0].state_dict()
+            for seed in (1, 1, 2)
         )
         assert all(torch.equal(one[name], other[name]) for name in one)
         assert not torch.equal(one["head.logits.weight"], third["head.logits.weight"])
@@ -537,18 +658,24 @@ class TestDescent:
 
 @pytest.mark.slow
 def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
-    """One image, always the same crop: the losses of both masks fall, and one click gives the object as never before.
+    """One image, always the same crop: the losses of both masks fall, and one click gives the
+    object as never before.
 
-    (The refiner's box is drawn anew each time, and its losses are normalised by what is wrong: they need longer.)
+    (The refiner's box is drawn anew each time, and its losses are normalised by what is wrong: they
+    need longer.)
     """
     for folder in ("images", "masks"):
         for path in (tmp_path / "data" / "shapes" / folder).iterdir():
             if path.stem != "0":
                 path.unlink()
     overrides = [
-        "steps=40", "optimiser.lr=4e-3", "optimiser.encoder_factor=1", "clicks.max_steps=0",
-        "clicks.init_clicks=single", "augment={whole_share=1, scaled_share=0, object_share=0, flip=0, colour=0}",
-    ]  # fmt: skip
+        "steps=40",
+        "optimiser.lr=4e-3",
+        "optimiser.encoder_factor=1",
+        "clicks.max_steps=0",
+        "clicks.init_clicks=single",
+        "augment={whole_share=1, scaled_share=0, object_share=0, flip=0, colour=0}",
+    ]
     run(recipe, tmp_path / "out", overrides=overrides)
     found = rows(tmp_path / "out", "coarse", "refined")
     for part, share in (("coarse", 0.7), ("refined", 0.95)):
@@ -556,11 +683,16 @@ def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
         assert sum(values[-5:]) < share * sum(values[:5]), part
     batch = next(batches(load_recipe(recipe, overrides), tmp_path / "data", 64, 0))
     ious = []
-    for network in (restore(tmp_path / "out" / WEIGHTS)[0], initial_network(load_recipe(recipe), None)[0]):
+    for network in (
+        restore(tmp_path / "out" / WEIGHTS)[0],
+        initial_network(load_recipe(recipe), None)[0],
+    ):
         network.eval()
         image = normalised(batch.image, network.spec.coarse_normalisation)
         with torch.no_grad():
-            logits, _ = network.coarse(image, Chain.blank(batch.clicks, batch.gt_masks, ()).maps(network.spec))
+            logits, _ = network.coarse(
+                image, Chain.blank(batch.clicks, batch.gt_masks, ()).maps(network.spec)
+            )
         ious.append(iou((logits[0, 0] > 0).numpy(), batch.gt_masks[0]))
     assert ious[0] > 0.85 > 0.5 > ious[1]
 
@@ -568,11 +700,16 @@ def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
 def test_the_recipe_s_seed_draws_what_older_weights_lack(recipe: Path, tmp_path: Path) -> None:
     """Two runs from one file of before the mixer start from the same network."""
     network = build("lite0")
-    old = {name: value for name, value in network.state_dict().items() if not name.startswith(lite0.MIXER)}
+    old = {
+        name: value
+        for name, value in network.state_dict().items()
+        if not name.startswith(lite0.MIXER)
+    }
     init = tmp_path / "old.safetensors"
     save_file(old, init, {"spec": network.spec.to_json()})
     first, second, other = (
-        initial_network(load_recipe(recipe, [f"seed={seed}"]), init)[0].state_dict() for seed in (1, 1, 2)
+        initial_network(load_recipe(recipe, [f"seed={seed}"]), init)[0].state_dict()
+        for seed in (1, 1, 2)
     )
     assert all(torch.equal(first[name], second[name]) for name in network.state_dict())
     assert not torch.equal(first[f"{lite0.MIXER}guide.weight"], other[f"{lite0.MIXER}guide.weight"])

@@ -1,4 +1,5 @@
-"""MaskMatch against the list of facts.md §K.8 and §I.11-15, on a network that says what its image shows."""
+"""MaskMatch against the list of facts.md §K.8 and §I.11-15, on a network that says what its image
+shows."""
 
 from __future__ import annotations
 
@@ -54,12 +55,17 @@ def batch_of(shown: Sequence[Mask], gt_mask: Mask = GT) -> Batch:
     samples = [
         Sample(
             image=np.repeat(mask[..., None] * np.uint8(255), 3, axis=2),
-            gt_mask=gt_mask, patch=np.zeros((SIZE, SIZE, 3), np.uint8), patch_gt=gt_mask,
-            patch_edge=edge_band(gt_mask), focus=(8.0, 8.0, 56.0, 56.0), clicks=(Click(32.5, 32.5),),
-            ignore_mask=np.zeros_like(gt_mask), patch_ignore=np.zeros_like(gt_mask),
+            gt_mask=gt_mask,
+            patch=np.zeros((SIZE, SIZE, 3), np.uint8),
+            patch_gt=gt_mask,
+            patch_edge=edge_band(gt_mask),
+            focus=(8.0, 8.0, 56.0, 56.0),
+            clicks=(Click(32.5, 32.5),),
+            ignore_mask=np.zeros_like(gt_mask),
+            patch_ignore=np.zeros_like(gt_mask),
         )
         for mask in shown
-    ]  # fmt: skip
+    ]
     return collate(samples, 0.0)
 
 
@@ -73,15 +79,19 @@ class Recorder(nn.Module):
     def narrowed(self, features: Tensor) -> Tensor:
         return features
 
-    def forward(self, patch: Tensor, discs: Tensor, logits: Tensor, features: Tensor, boxes: Tensor) -> Any:
+    def forward(
+        self, patch: Tensor, discs: Tensor, logits: Tensor, features: Tensor, boxes: Tensor
+    ) -> Any:
         self.asked.append(logits)
         return logits, logits
 
 
 class Shown(InteractiveNetwork):
-    """Logits of about +-`sureness` where the image is bright or not, whatever the clicks; keeps what it was asked.
+    """Logits of about +-`sureness` where the image is bright or not, whatever the clicks; keeps
+    what it was asked.
 
-    The previous mask takes away a little, so that the two chains' logits differ and their masks don't.
+    The previous mask takes away a little, so that the two chains' logits differ and their masks
+    don't.
     """
 
     def __init__(self, sureness: float = 6.0) -> None:
@@ -130,7 +140,9 @@ def drawn_steps(recipe: Recipe, step: int) -> int:
     return int(rng.integers(recipe.clicks.max_steps + 1))
 
 
-def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(recipe: Recipe) -> None:
+def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(
+    recipe: Recipe,
+) -> None:
     network = Shown()
     losses = TrainingStep(network, recipe)(batch_of([POOR, GOOD, POOR]), 0)
     first, second = network.learning()
@@ -139,7 +151,9 @@ def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(rec
     expected = matching_loss(second, first[1:2]).sum() / 3
     assert losses.match.item() == pytest.approx(expected.item()) and expected > 0
     assert losses.gate.item() == pytest.approx(1 / 3)
-    torch.testing.assert_close(losses.total, losses.coarse + losses.refined + losses.edge + losses.match)
+    torch.testing.assert_close(
+        losses.total, losses.coarse + losses.refined + losses.edge + losses.match
+    )
     assert list(losses.parts) == ["coarse", "refined", "edge", "iou", "match", "gate"]
 
 
@@ -154,23 +168,33 @@ def test_no_gradient_flows_through_the_first_chain(recipe: Recipe) -> None:
 
 
 def test_it_is_zero_when_no_pixel_is_sure_enough(recipe: Recipe) -> None:
-    losses = TrainingStep(Shown(sureness=2.19), recipe)(batch_of([GOOD]), 0)  # sigmoid(2.19) = .8993
+    losses = TrainingStep(Shown(sureness=2.19), recipe)(
+        batch_of([GOOD]), 0
+    )  # sigmoid(2.19) = .8993
     assert losses.match is not None and losses.match.item() == 0
     assert losses.gate is not None and losses.gate.item() == 1
 
 
 @pytest.mark.parametrize("alpha", [0.95, 0.97])
-def test_nothing_is_computed_when_the_mask_is_not_better_than_alpha(recipe: Recipe, alpha: float) -> None:
-    """GOOD has 40 x 38 of 40 x 40 pixels: an IoU of .95 exactly, and the gate wants more than alpha."""
+def test_nothing_is_computed_when_the_mask_is_not_better_than_alpha(
+    recipe: Recipe, alpha: float
+) -> None:
+    """GOOD has 40 x 38 of 40 x 40 pixels: an IoU of .95 exactly, and the gate wants more than
+    alpha."""
     network = Shown()
-    losses = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=alpha)))(batch_of([GOOD, POOR]), 0)
+    losses = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=alpha)))(
+        batch_of([GOOD, POOR]), 0
+    )
     assert losses.match is not None and losses.match.item() == 0
     assert losses.gate is not None and losses.gate.item() == 0
     assert len(network.learning()) == 1
 
 
-def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(recipe: Recipe) -> None:
-    """Passes: one for M'01, K for chain 1, K for chain 2, then one each that learns; K clicks and one more."""
+def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(
+    recipe: Recipe,
+) -> None:
+    """Passes: one for M'01, K for chain 1, K for chain 2, then one each that learns; K clicks and
+    one more."""
     seen = set()
     for step in range(12):
         network, k = Shown(), drawn_steps(recipe, step)
@@ -191,11 +215,15 @@ def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(re
     assert seen == {0, 1, 2, 3}
 
 
-def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on_its_error() -> None:
+def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on_its_error() -> (
+    None
+):
     gt_mask = square(8, 8, 56, 56)
     for rows, expected in ((54, 46 / 48), (44, 36 / 48), (32, 0.5)):
         first_mask = torch.from_numpy(square(8, 8, 56, rows))[None, None].float() * 0.8
-        last = Chain(torch.from_numpy(gt_mask)[None, None].float(), ((),), (gt_mask,), click_rngs(1, 0, (0,)))
+        last = Chain(
+            torch.from_numpy(gt_mask)[None, None].float(), ((),), (gt_mask,), click_rngs(1, 0, (0,))
+        )
         second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
         assert second is not None
         start = second.chain.prev_mask[0, 0].numpy()
@@ -208,11 +236,19 @@ def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on
 def test_the_second_chain_has_the_first_ones_robots() -> None:
     """Both clicks are where the error is deepest, when the recipe's are."""
     rngs = click_rngs(1, 0, (0, 1))
-    last = Chain(torch.from_numpy(np.stack([GT, GT]))[:, None].float(), ((), ()), (GT, GT), rngs, deepest_share=1.0)
+    last = Chain(
+        torch.from_numpy(np.stack([GT, GT]))[:, None].float(),
+        ((), ()),
+        (GT, GT),
+        rngs,
+        deepest_share=1.0,
+    )
     first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 40)] * 2))[:, None].float()
     second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
     assert second is not None
-    for start, clicks in zip(second.chain.prev_mask[:, 0].numpy(), second.chain.clicks, strict=True):
+    for start, clicks in zip(
+        second.chain.prev_mask[:, 0].numpy(), second.chain.clicks, strict=True
+    ):
         assert list(clicks) == [next_click(start > 0.5, GT)]
     assert second.chain.rngs == last.rngs and second.chain.deepest_share == 1.0
 
@@ -221,19 +257,26 @@ def test_a_first_mask_far_below_what_perturbation_reaches_is_no_match() -> None:
     """.3 is the least IoU of a perturbed mask; it stands for .1 at the least (facts.md §E.3)."""
     masks = torch.from_numpy(np.stack([GT, GT]))[:, None].float()
     last = Chain(masks, ((), ()), (GT, GT), click_rngs(1, 0, (0, 1)))
-    first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 15), square(12, 12, 52, 17)]))[:, None].float()
+    first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 15), square(12, 12, 52, 17)]))[
+        :, None
+    ].float()
     second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())  # .075 and .125
     assert second is not None and second.samples.tolist() == [1]
 
 
 def test_supervision_may_take_the_place_of_matching(recipe: Recipe) -> None:
-    """Table 4's "replace L_mr with L_sup": the second chain's coarse logits against the ground truth, gate kept."""
+    """Table 4's "replace L_mr with L_sup": the second chain's coarse logits against the ground
+    truth, gate kept."""
     network = Shown()
     variant = MaskMatchRecipe(loss="supervised", weight=0.5)
     batch = batch_of([POOR, GOOD])
     losses = TrainingStep(network, replace(recipe, maskmatch=variant))(batch, 0)
     expected = 0.5 * normalised_focal_loss(network.learning()[1], batch.gt[1:2].float()).sum() / 2
-    assert losses.match is not None and losses.match.item() == pytest.approx(expected.item()) and expected > 0
+    assert (
+        losses.match is not None
+        and losses.match.item() == pytest.approx(expected.item())
+        and expected > 0
+    )
 
 
 def test_the_readings_of_equation_1_reach_the_loss(recipe: Recipe) -> None:
@@ -245,7 +288,8 @@ def test_the_readings_of_equation_1_reach_the_loss(recipe: Recipe) -> None:
     assert losses.match is not None and losses.match.item() == pytest.approx(expected.item())
 
 
-# --- without MaskMatch, and with it on the real network --------------------------------------------------------------
+# --- without MaskMatch, and with it on the real network
+# --------------------------------------------------------------
 
 
 def small_network() -> Lite0:
@@ -255,8 +299,11 @@ def small_network() -> Lite0:
     return network
 
 
-def plain_step(network: Lite0, recipe: Recipe, batch: Batch, step: int) -> tuple[Tensor, dict[str, Any]]:
-    """A step without MaskMatch, in its order of draws: coarse loss and the state of the step's generator."""
+def plain_step(
+    network: Lite0, recipe: Recipe, batch: Batch, step: int
+) -> tuple[Tensor, dict[str, Any]]:
+    """A step without MaskMatch, in its order of draws: coarse loss and the state of the step's
+    generator."""
     rng, rngs = step_rng(recipe.seed, step), click_rngs(recipe.seed, step, range(len(batch.clicks)))
     torch.manual_seed(int(rng.integers(2**31)))
     clicks = [list(sample) for sample in batch.clicks]
@@ -276,7 +323,9 @@ def plain_step(network: Lite0, recipe: Recipe, batch: Batch, step: int) -> tuple
                 sample.extend([click] if click else [])
     set_training(network, recipe)
     logits, _ = network.late(network.early(image), maps())
-    return normalised_focal_loss(logits, batch.gt.float()).sum() / len(clicks), dict(rng.bit_generator.state)
+    return normalised_focal_loss(logits, batch.gt.float()).sum() / len(clicks), dict(
+        rng.bit_generator.state
+    )
 
 
 @pytest.mark.parametrize("maskmatch", [None, MaskMatchRecipe(share=0)])
@@ -312,8 +361,11 @@ def test_steps_without_gradients_leave_the_statistics_of_batch_norm_alone(recipe
         assert torch.equal(value, before[name]), name
 
 
-def test_each_chain_that_learns_updates_the_statistics_once(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever an untrained network answers, here every gate is open; the same step again gives the same losses."""
+def test_each_chain_that_learns_updates_the_statistics_once(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever an untrained network answers, here every gate is open; the same step again gives the
+    same losses."""
     monkeypatch.setattr("vtmr.train.maskmatch.iou", lambda *_: 0.85)
     losses = []
     for _ in range(2):
@@ -322,12 +374,15 @@ def test_each_chain_that_learns_updates_the_statistics_once(recipe: Recipe, monk
         found.total.backward()  # type: ignore[no-untyped-call]
         assert network.head.norm.num_batches_tracked == 2
         assert found.gate is not None and found.gate.item() == 1
-        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.head.parameters())
+        assert all(
+            p.grad is not None and p.grad.isfinite().all() for p in network.head.parameters()
+        )
         losses.append(torch.stack(list(found.parts.values())))
     assert torch.equal(losses[0], losses[1])
 
 
-# --- the recipe ------------------------------------------------------------------------------------------------------
+# --- the recipe
+# -----------------------------------------------------------------------------------------------
 
 
 def test_a_share_of_the_steps_may_use_it(recipe: Recipe) -> None:

@@ -1,4 +1,5 @@
-"""What the trainer does differently for other networks than lite0: auxiliary logits, no refiner, encoder weights."""
+"""What the trainer does differently for other networks than lite0: auxiliary logits, no refiner,
+encoder weights."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def small(name: str) -> InteractiveNetwork:
 
 @pytest.mark.slow
 def test_ritm_is_trained_on_both_of_its_outputs(recipe: Recipe, batch: Batch) -> None:
-    """facts.md §G.8: focal loss and .4 of the cross-entropy on the auxiliary logits; there is nothing to refine."""
+    """facts.md §G.8: focal loss and .4 of the cross-entropy on the auxiliary logits; there is
+    nothing to refine."""
     network = small("ritm-hrnet18s")
     answers: list[tuple[torch.Tensor, ...]] = []
     decode = network.decode
@@ -51,7 +53,9 @@ def test_ritm_is_trained_on_both_of_its_outputs(recipe: Recipe, batch: Batch) ->
     losses = TrainingStep(network, recipe)(batch, 0)
     logits, _, auxiliary = answers[-1]
     gt = batch.gt.float()
-    expected = normalised_focal_loss(logits, gt).mean() + 0.4 * F.binary_cross_entropy_with_logits(auxiliary, gt)
+    expected = normalised_focal_loss(logits, gt).mean() + 0.4 * F.binary_cross_entropy_with_logits(
+        auxiliary, gt
+    )
     torch.testing.assert_close(losses.coarse, expected)
     assert losses.refined == losses.edge == 0
     losses.total.backward()
@@ -97,7 +101,9 @@ def test_the_recipe_names_the_encoders_weights(tmp_path: Path) -> None:
     network, spec = initial_network(recipe, None, tmp_path)
     assert spec.licence == NVIDIA_LICENCE
     assert torch.equal(network.state_dict()["encoder.stages.3.norm.bias"], state["norm4.bias"])
-    with pytest.raises(CheckpointError, match=r"nowhere/mit_b0\.pth doesn't exist.*NVlabs/SegFormer"):
+    with pytest.raises(
+        CheckpointError, match=r"nowhere/mit_b0\.pth doesn't exist.*NVlabs/SegFormer"
+    ):
         initial_network(recipe, None, tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="no file was named"):
         initial_network(load_recipe(path, ("model=vtmr-b0",)), None, tmp_path)

@@ -1,4 +1,5 @@
-"""Which object of an image becomes a target. Expected values: facts.md §C.2; the stream of older recipes as it was."""
+"""Which object of an image becomes a target. Expected values: facts.md §C.2; the stream of older
+recipes as it was."""
 
 from __future__ import annotations
 
@@ -31,11 +32,15 @@ def write_coco(root: Path) -> Path:
     (root / "images").mkdir(parents=True)
     images, annotations = [], []
     for number in (1, 2):
-        Image.fromarray(np.full((80, 100, 3), 40 * number, np.uint8)).save(root / "images" / f"{number}.png")
+        Image.fromarray(np.full((80, 100, 3), 40 * number, np.uint8)).save(
+            root / "images" / f"{number}.png"
+        )
         images.append({"id": number, "file_name": f"{number}.png", "height": 80, "width": 100})
         for box in (OBJECT, STUFF, (60, 45, 90, 75)):
             segmentation = encoded(rect(*box))
-            annotations.append({"id": len(annotations) + 1, "image_id": number, "segmentation": segmentation})
+            annotations.append(
+                {"id": len(annotations) + 1, "image_id": number, "segmentation": segmentation}
+            )
     (root / "instances.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     return root
 
@@ -64,7 +69,8 @@ def cocolvis(tmp_path: Path, *overrides: str) -> Sampler:
 
 
 def test_older_recipes_draw_what_they_always_drew(tmp_path: Path) -> None:
-    """Numbers from the generator after a sample, recorded before stuff, merging and centred were fields.
+    """Numbers from the generator after a sample, recorded before stuff, merging and centred were
+    fields.
 
     Runs that began then go on with the same samples.
     """
@@ -72,11 +78,14 @@ def test_older_recipes_draw_what_they_always_drew(tmp_path: Path) -> None:
     write_coco(tmp_path / "data" / "coco")
     write_labels(tmp_path / "data" / "labels")
     sources = (
-        "data.sources=[{reader='duts', path='pairs', weight=1, cut_outs=true}, {reader='coco', path='coco', weight=1},"
+        "data.sources=[{reader='duts', path='pairs', weight=1, cut_outs=true}, "
+        "{reader='coco', path='coco', weight=1},"
         "{reader='ccp', path='labels', weight=1}]"
     )
     made = Sampler(
-        recipe(tmp_path, sources, "data.paste_weight=1", "clicks.init_clicks=mixed"), tmp_path / "data", SIZE
+        recipe(tmp_path, sources, "data.paste_weight=1", "clicks.init_clicks=mixed"),
+        tmp_path / "data",
+        SIZE,
     )
     found = []
     for seed in range(16):
@@ -87,18 +96,36 @@ def test_older_recipes_draw_what_they_always_drew(tmp_path: Path) -> None:
 
 
 RECORDED = [
-    (1, 863), (21, 459), (2, 891), (1, 76), (1, 855), (1, 679), (9, 186), (2, 857),
-    (12, 452), (8, 792), (1, 149), (6, 128), (13, 815), (8, 905), (26, 103), (1, 908),
-]  # fmt: skip
+    (1, 863),
+    (21, 459),
+    (2, 891),
+    (1, 76),
+    (1, 855),
+    (1, 679),
+    (9, 186),
+    (2, 857),
+    (12, 452),
+    (8, 792),
+    (1, 149),
+    (6, 128),
+    (13, 815),
+    (8, 905),
+    (26, 103),
+    (1, 908),
+]
 
 
-# --- COCO+LVIS: ids "0" object, "1" its child, "2" the small one, "3" stuff ------------------------------------------
+# --- COCO+LVIS: ids "0" object, "1" its child, "2" the small one, "3" stuff
+# ------------------------------------------
 
 
 def chosen(made: Sampler, count: int = 200) -> Counter[tuple[str, ...]]:
     """How often which candidates were offered."""
     source = made.sources[0].source
-    draws = (candidates(source, "000000000007", made.recipe, SIZE, np.random.default_rng(i)) for i in range(count))
+    draws = (
+        candidates(source, "000000000007", made.recipe, SIZE, np.random.default_rng(i))
+        for i in range(count)
+    )
     return Counter(draws)
 
 
@@ -134,13 +161,16 @@ def test_crops_around_objects_and_zooms_can_enlarge_any(tmp_path: Path) -> None:
 
 def test_the_index_may_lie_elsewhere(tmp_path: Path) -> None:
     write_cocolvis(tmp_path / "data" / "shapes")
-    sources = "data.sources=[{reader='cocolvis', path='shapes', weight=1, index='indices/cocolvis'}]"
+    sources = (
+        "data.sources=[{reader='cocolvis', path='shapes', weight=1, index='indices/cocolvis'}]"
+    )
     Sampler(recipe(tmp_path, sources), tmp_path / "data", SIZE)
     assert (tmp_path / "data" / "indices" / "cocolvis" / "records.bin").is_file()
     assert not (tmp_path / "data" / "shapes" / "vtmr-index").exists()
 
 
-# --- two objects as one ----------------------------------------------------------------------------------------------
+# --- two objects as one
+# ----------------------------------------------------------------------------------------------
 
 
 def test_two_instances_in_the_share_that_merges(tmp_path: Path) -> None:
@@ -162,7 +192,9 @@ def test_two_instances_in_the_share_that_merges(tmp_path: Path) -> None:
 
 def test_the_second_object_moves_with_the_first() -> None:
     first, second = rect(*OBJECT), rect(*STUFF)
-    labelled = Labelled(np.zeros((80, 100, 3), np.uint8), first | second, np.zeros_like(first), second)
+    labelled = Labelled(
+        np.zeros((80, 100, 3), np.uint8), first | second, np.zeros_like(first), second
+    )
     mirrored = flipped(labelled)
     np.testing.assert_array_equal(mirrored.second, second[:, ::-1])
     padded, _ = windowed(labelled, 140, 110, np.random.default_rng(0))
@@ -199,4 +231,6 @@ def test_clicks_that_are_not_centred_lie_anywhere_but_mostly_off_the_border() ->
     in_core = sum(bool(core[int(c.y), int(c.x)]) for c in places)
     assert abs(in_core / 400 - (0.9 + 0.1 * core.sum() / mask.sum())) < 0.05
     in_centre = sum(bool(centre[int(c.y), int(c.x)]) for c in places)
-    assert abs(in_centre / 400 - (0.9 / core.sum() + 0.1 / mask.sum()) * centre.sum()) < 0.08  # a centred click: all
+    assert (
+        abs(in_centre / 400 - (0.9 / core.sum() + 0.1 / mask.sum()) * centre.sum()) < 0.08
+    )  # a centred click: all

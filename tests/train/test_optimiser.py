@@ -23,7 +23,8 @@ def network() -> Lite0:
 
 
 def test_warm_up_and_cosine() -> None:
-    """Quarters up to 1 at step 3, then 0.1 + 0.9 (1 + cos(pi p))/2 with p = 0 at step 4 and 1 at the last, step 12."""
+    """Quarters up to 1 at step 3, then 0.1 + 0.9 (1 + cos(pi p))/2 with p = 0 at step 4 and 1 at
+    the last, step 12."""
     rates = [learning_rate(RECIPE, step, steps=13) for step in range(13)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rates[6] == pytest.approx(0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2)
@@ -85,7 +86,8 @@ class Number(nn.Module):
 
 
 def test_the_average_starts_short() -> None:
-    """Decay min(.5, (n + 1) / (n + 10)) after step n: .1, 2/11, .25, 4/13, …, so the start weighs little soon."""
+    """Decay min(.5, (n + 1) / (n + 10)) after step n: .1, 2/11, .25, 4/13, …, so the start weighs
+    little soon."""
     number = Number()
     average = MovingAverage(number, 0.5)
     expected, values = 100.0, [3.0, 5.0, 8.0, 1.0, 4.0, 4.0, 7.0, 9.0, 2.0, 6.0, 1.0]

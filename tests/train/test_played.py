@@ -37,7 +37,9 @@ class Recorder(ColourNetwork):
         super().__init__(input_size=SIZE, second_look=0.5)
         self.shown: list[tuple[Image, FloatMap, tuple[Click, ...]]] = []
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         self.shown.append((image, prev_mask, tuple(clicks)))
         return super().coarse(image, prev_mask, clicks)
 
@@ -55,14 +57,19 @@ def in_the_image(shown: Shown) -> list[Click]:
     points = shown.frame.to_image(np.array([(click.x, click.y) for click in shown.clicks]))
     pixels = np.floor(points) + 0.5
     np.testing.assert_allclose(points, pixels, atol=1e-6)
-    return [Click(float(x), float(y), click.positive) for (x, y), click in zip(pixels, shown.clicks, strict=True)]
+    return [
+        Click(float(x), float(y), click.positive)
+        for (x, y), click in zip(pixels, shown.clicks, strict=True)
+    ]
 
 
 def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
     image, target = scene()
     whole, seen = Box.whole(*target.shape), set()
     for seed in range(40):
-        shown = Player(Segmenter(Recorder()), CLICKS).shown(image, target, whole, np.random.default_rng(seed))
+        shown = Player(Segmenter(Recorder()), CLICKS).shown(
+            image, target, whole, np.random.default_rng(seed)
+        )
         network = Recorder()
         session = Session(Segmenter(network), image)
         for click in in_the_image(shown):
@@ -105,7 +112,13 @@ class Led:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    overrides = ("clicks.played_share=0.5", "clicks.max_steps=2", "augment.colour=0", "augment.flip=0", "steps=12")
+    overrides = (
+        "clicks.played_share=0.5",
+        "clicks.max_steps=2",
+        "augment.colour=0",
+        "augment.flip=0",
+        "steps=12",
+    )
     return load_recipe(write_recipe(tmp_path), overrides)
 
 
@@ -139,7 +152,9 @@ def made(recipe: Recipe, tmp_path: Path, model: Path | None = None) -> list[Batc
     return [parts.make(step, 0) for step in range(recipe.steps)]
 
 
-def test_whole_steps_are_played_and_the_others_stay_as_they_were(recipe: Recipe, tmp_path: Path, model: Path) -> None:
+def test_whole_steps_are_played_and_the_others_stay_as_they_were(
+    recipe: Recipe, tmp_path: Path, model: Path
+) -> None:
     found = made(recipe, tmp_path, model)
     plain = made(replace(recipe, clicks=replace(recipe.clicks, played_share=0.0)), tmp_path)
     played = [batch.prev_mask for batch in found if batch.prev_mask is not None]
@@ -147,16 +162,24 @@ def test_whole_steps_are_played_and_the_others_stay_as_they_were(recipe: Recipe,
     assert all(mask.shape == (2, 1, SIZE, SIZE) and mask.dtype == torch.float32 for mask in played)
     for batch, before in zip(found, plain, strict=True):
         assert before.prev_mask is None
-        assert batch.prev_mask is not None or (torch.equal(batch.image, before.image) and batch.clicks == before.clicks)
+        assert batch.prev_mask is not None or (
+            torch.equal(batch.image, before.image) and batch.clicks == before.clicks
+        )
     again = made(recipe, tmp_path, model)
-    assert all(torch.equal(a.image, b.image) and a.clicks == b.clicks for a, b in zip(found, again, strict=True))
+    assert all(
+        torch.equal(a.image, b.image) and a.clicks == b.clicks
+        for a, b in zip(found, again, strict=True)
+    )
 
 
 def test_weights_of_another_pipeline_are_not_played(small: int, tmp_path: Path) -> None:
     network = build("lite0")
-    (tmp_path / "m.onnx").write_bytes(model_bytes(network, replace(network.spec, pipeline="focalclick")))
+    (tmp_path / "m.onnx").write_bytes(
+        model_bytes(network, replace(network.spec, pipeline="focalclick"))
+    )
     with pytest.raises(
-        ConfigError, match=r"clicks\.played_share plays with vtmr's pipeline.*'focalclick': leave it out"
+        ConfigError,
+        match=r"clicks\.played_share plays with vtmr's pipeline.*'focalclick': leave it out",
     ):
         Player.open(tmp_path / "m.onnx", CLICKS, SIZE)
 

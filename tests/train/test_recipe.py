@@ -30,10 +30,15 @@ def test_overrides(tmp_path: Path) -> None:
     recipe = load(
         tmp_path,
         overrides=(
-            "optimiser.lr=5e-4", "steps=9", "name=other name", "augment.scale=[0.5, 2]", 'clicks.init_clicks="single"',
-            "optimiser.frozen=['encoder.stem']", "steps = 10",
+            "optimiser.lr=5e-4",
+            "steps=9",
+            "name=other name",
+            "augment.scale=[0.5, 2]",
+            'clicks.init_clicks="single"',
+            "optimiser.frozen=['encoder.stem']",
+            "steps = 10",
         ),
-    )  # fmt: skip
+    )
     assert recipe.optimiser.lr == 5e-4
     assert recipe.steps == 10  # the last one counts
     assert recipe.name == "other name"
@@ -60,7 +65,10 @@ def test_overrides(tmp_path: Path) -> None:
         ("threads=0", "threads is 0"),
         ("seed=-1", "seed is -1"),
         ("refiner_share=1.5", "refiner_share is 1.5"),
-        ("input_size=100", r"input_size is 100: expected 0 \(the network's own\) or a multiple of 64 up to 1024"),
+        (
+            "input_size=100",
+            r"input_size is 100: expected 0 \(the network's own\) or a multiple of 64 up to 1024",
+        ),
         ("input_size=2048", "input_size is 2048"),
         ("input_size=-64", "input_size is -64"),
         ("chain_engine=numpy", "chain_engine is 'numpy': expected one of torch, onnxruntime, auto"),
@@ -79,25 +87,46 @@ def test_overrides(tmp_path: Path) -> None:
         ("data.sources=[{reader='duts', path='a', weight=0}]", "no positive weight"),
         ("data.sources=[{reader='duts', path='a', weight=-1}]", "source 'a' has weight -1"),
         ("data.sources=[{reader='dust', path='a', weight=1}]", "reader 'dust' is unknown.*duts"),
-        ("data.sources=[{reader='duts', path='a'}]", r"recipe\.data\.sources\[0\] lacks the key 'weight'"),
+        (
+            "data.sources=[{reader='duts', path='a'}]",
+            r"recipe\.data\.sources\[0\] lacks the key 'weight'",
+        ),
         ("data.sources=[{reader='duts', path='a', weight=1}]", None),
         ("data.paste_weight=-1", "data.paste_weight is -1"),
         ("data.min_object_px=0", "data.min_object_px is 0"),
         ("data.workers=-1", "data.workers is -1"),
         ("augment.flip=2", "augment.flip is 2"),
         ("augment.scale=[1]", r"recipe\.augment\.scale has 1 values: expected 2"),
-        ("augment.scale=[2, 1]", r"augment\.scale is \(2\.0, 1\.0\): expected 0\.1 <= low <= high <= 10"),
+        (
+            "augment.scale=[2, 1]",
+            r"augment\.scale is \(2\.0, 1\.0\): expected 0\.1 <= low <= high <= 10",
+        ),
         ("augment.scale=[1e-9, 1e-9]", r"augment\.scale is \(1e-09, 1e-09\): expected 0\.1 <= low"),
-        ("augment.object_ratio=[0.5, 2]", r"augment\.object_ratio is \(0\.5, 2\.0\): expected 1 <= low"),
-        ("augment.whole_share=inf", r"recipe\.augment\.whole_share is inf: expected a finite number"),
+        (
+            "augment.object_ratio=[0.5, 2]",
+            r"augment\.object_ratio is \(0\.5, 2\.0\): expected 1 <= low",
+        ),
+        (
+            "augment.whole_share=inf",
+            r"recipe\.augment\.whole_share is inf: expected a finite number",
+        ),
         ("threads=100000", "threads is 100000: expected 1 to 64"),
-        ("seed=99999999999999999999999", r"recipe\.seed is a number of more than 18 digits: expected a whole number"),
+        (
+            "seed=99999999999999999999999",
+            r"recipe\.seed is a number of more than 18 digits: expected a whole number",
+        ),
         ("checkpoint_minutes=nan", r"recipe\.checkpoint_minutes is nan: expected a finite number"),
-        ("checkpoint_minutes=-1", r"checkpoint_minutes is -1\.0: expected 0 \(after every step\) or more"),
+        (
+            "checkpoint_minutes=-1",
+            r"checkpoint_minutes is -1\.0: expected 0 \(after every step\) or more",
+        ),
         ("validate_minutes=-5", r"validate_minutes is -5\.0: expected 0 \(never\) or more"),
         ('name=""', "name is empty: expected one"),
         ('optimiser.frozen=[""]', "optimiser.frozen has an empty name"),
-        ("augment.object_ratio=['a', 2]", r"augment\.object_ratio\[0\] is 'a': expected a finite number"),
+        (
+            "augment.object_ratio=['a', 2]",
+            r"augment\.object_ratio\[0\] is 'a': expected a finite number",
+        ),
         ("augment={whole_share=0, scaled_share=0, object_share=0}", "not all 0"),
         ("clicks.init_clicks=double", "clicks.init_clicks is 'double'.*mixed"),
         ("clicks.max_steps=-1", "clicks.max_steps is -1"),
@@ -109,27 +138,54 @@ def test_overrides(tmp_path: Path) -> None:
         ("clicks.played_share=1.1", "clicks.played_share is 1.1: expected 0 to 1"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
         ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
-        ("data.sources=[{reader='duts', path='a', weight=1, rim_px=-1}]", "'a' has rim_px -1: expected 0 to 10 pixels"),
+        (
+            "data.sources=[{reader='duts', path='a', weight=1, rim_px=-1}]",
+            "'a' has rim_px -1: expected 0 to 10 pixels",
+        ),
         ("data.sources=[{reader='duts', path='a', weight=1, rim_px=11}]", "'a' has rim_px 11"),
-        ("data.sources=[{reader='duts', path='a', weight=1, index='i'}]", "'a' has index 'i', which only .* cocolvis"),
-        ("optimiser.drops=[20, 10]", r"optimiser\.drops is \[20, 10\]: expected numbers of steps above 0"),
+        (
+            "data.sources=[{reader='duts', path='a', weight=1, index='i'}]",
+            "'a' has index 'i', which only .* cocolvis",
+        ),
+        (
+            "optimiser.drops=[20, 10]",
+            r"optimiser\.drops is \[20, 10\]: expected numbers of steps above 0",
+        ),
         ("optimiser.drops=[10, 10]", r"optimiser\.drops is \[10, 10\]"),
         ("optimiser.drops=[0]", r"optimiser\.drops is \[0\]"),
-        ("optimiser.drops=[1.5]", r"recipe\.optimiser\.drops\[0\] is 1\.5: expected a whole number"),
+        (
+            "optimiser.drops=[1.5]",
+            r"recipe\.optimiser\.drops\[0\] is 1\.5: expected a whole number",
+        ),
         ("losses.refined=plain", "losses.refined is 'plain': expected one of focal, boundary"),
         (
             "maskmatch={loss='supervised', two_sided=true}",
             'maskmatch.loss is "supervised", which average and two_sided',
         ),
         ("maskmatch={loss='supervised', average='selected'}", "contradict: leave them out"),
-        ("data.stuff_share=0.1", r"data\.stuff_share is 0\.1, but only sources of cocolvis have any"),
-        ("data.merge_share=0.1", r"data\.merge_share is 0\.1, but only sources of coco, cocolvis, inst have any"),
-        ("compute.precision=half", "compute.precision is 'half': expected one of float32, bfloat16, float16"),
-        ("compute.accelerator=tpu", "compute.accelerator is 'tpu': expected one of auto, cpu, cuda"),
+        (
+            "data.stuff_share=0.1",
+            r"data\.stuff_share is 0\.1, but only sources of cocolvis have any",
+        ),
+        (
+            "data.merge_share=0.1",
+            r"data\.merge_share is 0\.1, but only sources of coco, cocolvis, inst have any",
+        ),
+        (
+            "compute.precision=half",
+            "compute.precision is 'half': expected one of float32, bfloat16, float16",
+        ),
+        (
+            "compute.accelerator=tpu",
+            "compute.accelerator is 'tpu': expected one of auto, cpu, cuda",
+        ),
         ("compute.devices=0", "compute.devices is 0: expected at least 1"),
         ("compute.nodes=-1", "compute.nodes is -1"),
         ("compute.sync_batch_norm=true", None),
-        ("compute.accumulate=3", r"batch is 2 and compute\.accumulate 3: the batch must divide evenly"),
+        (
+            "compute.accumulate=3",
+            r"batch is 2 and compute\.accumulate 3: the batch must divide evenly",
+        ),
         ("losses.edge=bce", "losses.edge is 'bce': expected one of focal, cross_entropy"),
     ],
 )
@@ -143,13 +199,17 @@ def test_overrides_are_checked(tmp_path: Path, override: str, message: str | Non
 
 def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Path) -> None:
     """docs/decisions/0005: the second chain is led where it counts only."""
-    with pytest.raises(ConfigError, match=r"compute\.sync_batch_norm and maskmatch exclude each other"):
+    with pytest.raises(
+        ConfigError, match=r"compute\.sync_batch_norm and maskmatch exclude each other"
+    ):
         load(tmp_path, overrides=("compute.sync_batch_norm=true", "maskmatch={}"))
 
 
 @pytest.mark.parametrize("other", ["maskmatch={}", "augment.zoom_share=0.5"])
 def test_played_samples_are_neither_matched_nor_zoomed(tmp_path: Path, other: str) -> None:
-    with pytest.raises(ConfigError, match=r"clicks\.played_share excludes maskmatch, .* and augment\.zoom_share"):
+    with pytest.raises(
+        ConfigError, match=r"clicks\.played_share excludes maskmatch, .* and augment\.zoom_share"
+    ):
         load(tmp_path, overrides=("clicks.played_share=0.5", other))
 
 
@@ -159,7 +219,9 @@ def test_pasting_needs_cut_outs(tmp_path: Path) -> None:
 
 
 def test_unknown_and_missing_keys_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"recipe\.optimiser has the unknown key 'warm_up_steps'.*'warmup_steps'"):
+    with pytest.raises(
+        ConfigError, match=r"recipe\.optimiser has the unknown key 'warm_up_steps'.*'warmup_steps'"
+    ):
         load(tmp_path, RECIPE.replace("warmup_steps", "warm_up_steps"))
     with pytest.raises(ConfigError, match="recipe lacks the key 'steps'"):
         load(tmp_path, RECIPE.replace("steps = 4\n", "", 1))
@@ -181,7 +243,10 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
 
 
 def test_the_share_of_refined_samples(tmp_path: Path) -> None:
-    found = [load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refined for share in (0.0, 0.3, 0.5, 1.0)]
+    found = [
+        load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refined
+        for share in (0.0, 0.3, 0.5, 1.0)
+    ]
     assert found == [0, 5, 8, 16]
     assert load(tmp_path, overrides=("batch=2", "refiner_share=0.25")).refined == 1  # not none
 

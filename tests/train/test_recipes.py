@@ -1,4 +1,5 @@
-"""The recipes of the repository: their headers, the papers' values (facts.md §C.2, §C.8), two steps of each."""
+"""The recipes of the repository: their headers, the papers' values (facts.md §C.2, §C.8), two steps
+of each."""
 
 from __future__ import annotations
 
@@ -58,10 +59,17 @@ def test_headers_say_what_a_reader_must_know(path: Path) -> None:
     ],
 )
 def test_the_papers_values(
-    name: str, batch: int, lr: float, factor: float, steps_per_epoch: int, drops: tuple[int, ...], stuff: float,
+    name: str,
+    batch: int,
+    lr: float,
+    factor: float,
+    steps_per_epoch: int,
+    drops: tuple[int, ...],
+    stuff: float,
     zoom: float,
-) -> None:  # fmt: skip
-    """30,000 images an epoch, incomplete batches dropped, 230 epochs, a tenth of the rate from each drop on."""
+) -> None:
+    """30,000 images an epoch, incomplete batches dropped, 230 epochs, a tenth of the rate from each
+    drop on."""
     recipe = load_recipe(path_of(name))
     assert steps_per_epoch == 30_000 // batch
     assert (recipe.batch, recipe.steps) == (batch, 230 * steps_per_epoch)
@@ -69,8 +77,14 @@ def test_the_papers_values(
     assert (recipe.optimiser.ema, recipe.optimiser.encoder_batch_norm) == (0, "train")
     for epoch in (0, 100, 189, 190, 209, 210, 219, 220, 229):
         expected = lr * 0.1 ** sum(epoch >= drop for drop in drops)
-        assert learning_rate(recipe.optimiser, epoch * steps_per_epoch, recipe.steps) == pytest.approx(expected)
-    assert (recipe.data.stuff_share, recipe.data.merge_share, recipe.data.roots_only) == (stuff, 0.15, True)
+        assert learning_rate(
+            recipe.optimiser, epoch * steps_per_epoch, recipe.steps
+        ) == pytest.approx(expected)
+    assert (recipe.data.stuff_share, recipe.data.merge_share, recipe.data.roots_only) == (
+        stuff,
+        0.15,
+        True,
+    )
     assert recipe.data.min_object_px == 1000
     assert [source.reader for source in recipe.data.sources] == ["cocolvis"]
     assert (recipe.augment.scaled_share, recipe.augment.scale) == (1, (0.75, 1.40))
@@ -82,13 +96,16 @@ def test_the_papers_values(
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_what_tells_the_papers_apart(name: str) -> None:
-    """VTMR: MaskMatch, one click, focal losses; FocalClick: its refiner's losses; RITM: clicks off the centre."""
+    """VTMR: MaskMatch, one click, focal losses; FocalClick: its refiner's losses; RITM: clicks off
+    the centre."""
     recipe = load_recipe(path_of(name))
     vtmr, focalclick = name.startswith("vtmr"), name.startswith("focalclick")
     assert recipe.maskmatch == (MaskMatchRecipe() if vtmr else None)
     assert recipe.clicks.init_clicks == ("single" if vtmr else "multi")
     assert recipe.clicks.centred == (not name.startswith("ritm"))
-    assert recipe.losses == (LossRecipe("boundary", "cross_entropy") if focalclick else LossRecipe("focal", "focal"))
+    assert recipe.losses == (
+        LossRecipe("boundary", "cross_entropy") if focalclick else LossRecipe("focal", "focal")
+    )
     assert recipe.augment.colour == (0.0 if name == "focalclick-b0" else 0.75)
 
 
@@ -96,21 +113,40 @@ def write_encoder(network: InteractiveNetwork, path: Path) -> None:
     """ImageNet weights of the network's encoder in the layout in which they are published."""
     model = network.spec.model
     prefix = "feature_extractor." if "hrnet" in model else "feature_extractor.backbone."
-    heads = ("aux_head", "ocr_", "conv3x3_ocr", "cls_head")  # OCR's, which are beside RITM's backbone
+    heads = (
+        "aux_head",
+        "ocr_",
+        "conv3x3_ocr",
+        "cls_head",
+    )  # OCR's, which are beside RITM's backbone
     shapes = official.key_shapes(model.replace("vtmr", "focalclick"))
-    names = {key: key.removeprefix(prefix) for key in shapes if key.startswith(prefix) and "side1" not in key}
-    state = {name: official.fill(key, shapes[key]) for key, name in names.items() if not name.startswith(heads)}
+    names = {
+        key: key.removeprefix(prefix)
+        for key in shapes
+        if key.startswith(prefix) and "side1" not in key
+    }
+    state = {
+        name: official.fill(key, shapes[key])
+        for key, name in names.items()
+        if not name.startswith(heads)
+    }
     path.parent.mkdir()
     torch.save(state, path)
 
 
 def cases() -> list[object]:
-    return [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in RECIPES]
+    return [
+        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ())
+        for path in RECIPES
+    ]
 
 
 @pytest.mark.parametrize("path", cases())
-def test_two_steps_of_each(path: Path, tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a grid of 64 cells, from an encoder's file and, for the papers', a data set in the original formats."""
+def test_two_steps_of_each(
+    path: Path, tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a grid of 64 cells, from an encoder's file and, for the papers', a data set in the
+    original formats."""
 
     def small_network(name: str) -> InteractiveNetwork:
         network = build(name)
@@ -121,7 +157,14 @@ def test_two_steps_of_each(path: Path, tmp_path: Path, small: int, monkeypatch: 
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
     recipe = load_recipe(path)
     data = tmp_path / "data"
-    overrides = ["steps=2", "batch=2", "threads=1", "data.workers=0", "data.min_object_px=40", f"data.root={data}"]
+    overrides = [
+        "steps=2",
+        "batch=2",
+        "threads=1",
+        "data.workers=0",
+        "data.min_object_px=40",
+        f"data.root={data}",
+    ]
     overrides.append("compute={}")  # one process on the CPU
     if recipe.encoder_weights:
         write_cocolvis(data / recipe.data.sources[0].path)
@@ -130,7 +173,9 @@ def test_two_steps_of_each(path: Path, tmp_path: Path, small: int, monkeypatch: 
         write_pairs(data / "shapes", 2)
         overrides.append("data.sources=[{reader='duts', path='shapes', weight=1, cut_outs=true}]")
     loop.run(path, tmp_path / "out", overrides=overrides)
-    (row,) = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    (row,) = [
+        json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()
+    ]
     assert row["step"] == 2
     assert row["coarse"] > 0
     assert (row["refined"] > 0) == (not path.stem.startswith("ritm"))

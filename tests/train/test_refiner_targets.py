@@ -19,9 +19,13 @@ def ellipse(height: int, width: int, x: int, y: int, a: int, b: int) -> np.ndarr
 
 masks = st.builds(
     ellipse,
-    height=st.integers(64, 160), width=st.integers(64, 160), x=st.integers(0, 160), y=st.integers(0, 160),
-    a=st.integers(0, 90), b=st.integers(0, 90),
-)  # fmt: skip
+    height=st.integers(64, 160),
+    width=st.integers(64, 160),
+    x=st.integers(0, 160),
+    y=st.integers(0, 160),
+    a=st.integers(0, 90),
+    b=st.integers(0, 90),
+)
 
 
 @given(mask=masks, seed=st.integers(0, 2**32))
@@ -34,7 +38,8 @@ def test_the_focus_box_lies_in_the_grid_and_is_large_enough(mask: np.ndarray, se
 
 
 def test_a_small_object_is_always_the_focus() -> None:
-    """Under 3600 px: its box times 1.1 to 1.6, moved by up to .3 of that; so it stays within .8 of its size away."""
+    """Under 3600 px: its box times 1.1 to 1.6, moved by up to .3 of that; so it stays within .8 of
+    its size away."""
     mask = np.zeros((256, 256), bool)
     mask[100:150, 80:140] = True  # 50 x 60
     mask[200:210, 200:210] = True  # a smaller component doesn't count
@@ -52,10 +57,18 @@ def test_a_small_object_is_always_the_focus() -> None:
 
 def test_a_large_object_is_the_focus_in_three_of_five_draws_else_its_border() -> None:
     mask = np.zeros((256, 256), bool)
-    mask[40:200, 40:200] = True  # its box is 160 wide, times 1.1 at least; the border's boxes are 256/1.5 at most
+    mask[40:200, 40:200] = (
+        True  # its box is 160 wide, times 1.1 at least; the border's boxes are 256/1.5 at most
+    )
     boxes = [draw_focus_box(mask, np.random.default_rng(seed)) for seed in range(1000)]
-    border = [box for box in boxes if box[2] - box[0] < 256 / 1.5 + 1e-9 and box[3] - box[1] < 256 / 1.5 + 1e-9]
-    inner = [box for box in border if min(box[:2]) > 0 and max(box[2:]) < 256]  # not clipped: the centre is known
+    border = [
+        box
+        for box in boxes
+        if box[2] - box[0] < 256 / 1.5 + 1e-9 and box[3] - box[1] < 256 / 1.5 + 1e-9
+    ]
+    inner = [
+        box for box in border if min(box[:2]) > 0 and max(box[2:]) < 256
+    ]  # not clipped: the centre is known
     assert len(inner) > 50
     for x0, y0, x1, y1 in inner:
         centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
@@ -80,7 +93,8 @@ def test_the_edge_band_hugs_the_edge(mask: np.ndarray) -> None:
 
 
 def test_the_edge_band_by_its_definition() -> None:
-    """What shrinking by 8 loses, dilated twice by 3 x 3: a 2 px line is lost whole, an aligned square loses its rim."""
+    """What shrinking by 8 loses, dilated twice by 3 x 3: a 2 px line is lost whole, an aligned
+    square loses its rim."""
     line = np.zeros((64, 64), bool)
     line[:, 31:33] = True
     expected = np.zeros((64, 64), bool)

@@ -1,6 +1,8 @@
-"""Training samples: aligned, clicked on the right side, drawn from the right images, and the same for the same seed.
+"""Training samples: aligned, clicked on the right side, drawn from the right images, and the same
+for the same seed.
 
-Images whose red is the column and whose green is the row: a sample's pixels say where they come from.
+Images whose red is the column and whose green is the row: a sample's pixels say where they come
+from.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ def disc(x: int = 90, y: int = 50, radius: int = 28) -> np.ndarray:
     return mask.astype(bool)
 
 
-def write(root: Path, stem: str, image: np.ndarray, labels: np.ndarray, folder: str = "masks") -> None:
+def write(
+    root: Path, stem: str, image: np.ndarray, labels: np.ndarray, folder: str = "masks"
+) -> None:
     for name, array in (("images", image), (folder, labels)):
         (root / name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(array).save(root / name / f"{stem}.png")
@@ -88,7 +92,8 @@ def test_a_sample_is_a_function_of_the_generator(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("flip", [0, 1])
 def test_image_masks_and_patch_show_the_same_place(tmp_path: Path, kind: str, flip: int) -> None:
-    """Red and green say which source point a pixel shows; the object is the disc around (90.5, 50.5) there."""
+    """Red and green say which source point a pixel shows; the object is the disc around (90.5,
+    50.5) there."""
     write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
     made = sampler(tmp_path, KINDS[kind], f"augment.flip={flip}")
     for sample in draws(made, 25):
@@ -106,7 +111,8 @@ def test_image_masks_and_patch_show_the_same_place(tmp_path: Path, kind: str, fl
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_patch_is_the_focus_box_of_the_image(tmp_path: Path, kind: str) -> None:
-    """The patch's pixel (i + .5, j + .5)/S of the box shows the source point that the image shows there."""
+    """The patch's pixel (i + .5, j + .5)/S of the box shows the source point that the image shows
+    there."""
     write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
     checked = 0
     for sample in draws(sampler(tmp_path, KINDS[kind], "augment.flip=0"), 25):
@@ -118,10 +124,12 @@ def test_the_patch_is_the_focus_box_of_the_image(tmp_path: Path, kind: str) -> N
         inside = (grid_x > 1) & (grid_x < SIZE - 2) & (grid_y > 1) & (grid_y < SIZE - 2)
         expected = cv2.remap(
             sample.image, grid_x.astype(np.float32), grid_y.astype(np.float32), cv2.INTER_LINEAR
-        )  # fmt: skip
+        )
         shown = inside & (sample.patch[..., 2] == 200) & (expected[..., 2] == 200)
         off = np.abs(sample.patch.astype(int) - expected)[shown]
-        assert off.max() <= 2  # grey levels, which are source pixels: a shift by a grid cell would be 2.5 on average
+        assert (
+            off.max() <= 2
+        )  # grey levels, which are source pixels: a shift by a grid cell would be 2.5 on average
         assert off.mean() < 0.6
         checked += shown.sum()
     assert checked > 25 * SIZE * SIZE / 2
@@ -157,12 +165,16 @@ def test_areas_respect_the_recipes_least_and_nine_tenths(tmp_path: Path) -> None
 def test_objects_that_are_too_small_end_in_a_data_error(tmp_path: Path) -> None:
     write(tmp_path / "data" / "shapes", "a", gradient(), disc(radius=3) * np.uint8(255))
     made = sampler(tmp_path, "data.min_object_px=2000", KINDS["whole"])
-    with pytest.raises(DataError, match=r"200 draws in a row gave no object of 2000 px or more: .*data\.min_object_px"):
+    with pytest.raises(
+        DataError,
+        match=r"200 draws in a row gave no object of 2000 px or more: .*data\.min_object_px",
+    ):
         made.draw(np.random.default_rng(0))
 
 
 def test_empty_and_giant_masks_are_passed_over(tmp_path: Path) -> None:
-    """Nothing to click on, or nothing beside it; where there is nothing else the run can't begin."""
+    """Nothing to click on, or nothing beside it; where there is nothing else the run can't
+    begin."""
     root = tmp_path / "data" / "shapes"
     write(root, "empty", gradient(), np.zeros((HEIGHT, WIDTH), np.uint8))
     write(root, "giant", gradient(), np.full((HEIGHT, WIDTH), 255, np.uint8))
@@ -181,13 +193,18 @@ def test_another_draw_takes_the_place_of_what_cannot_be_read(tmp_path: Path) -> 
     root = tmp_path / "data" / "shapes"
     for stem in "abcd":
         write(root, stem, gradient(), disc() * np.uint8(255))
-    made, other_one = sampler(tmp_path), sampler(tmp_path)  # all files are there when they are opened
+    made, other_one = (
+        sampler(tmp_path),
+        sampler(tmp_path),
+    )  # all files are there when they are opened
     before = draws(made, 12)
     (root / "masks" / "b.png").write_bytes(b"no mask")
     (root / "images" / "c.png").unlink()
     found, again = draws(made, 12), draws(other_one, 12)
     told = [message for sample in found for message in sample.unreadable]
-    assert any("masks/b.png" in message for message in told) and any("images/c.png" in message for message in told)
+    assert any("masks/b.png" in message for message in told) and any(
+        "images/c.png" in message for message in told
+    )
     assert len(told) < 24
     for one, other, sound in zip(found, again, before, strict=True):
         assert one.unreadable == other.unreadable
@@ -222,12 +239,20 @@ RIM = "data.sources=[{reader='duts', path='shapes', weight=1, rim_px=%s, cut_out
 
 @pytest.mark.parametrize("kind", [*KINDS, "zoomed"])
 def test_the_rim_of_a_rough_source_is_ignored_where_it_is_shown(tmp_path: Path, kind: str) -> None:
-    """Red and green tell each cell's distance to the circle of radius 28.5; nothing else of the sample changes."""
+    """Red and green tell each cell's distance to the circle of radius 28.5; nothing else of the
+    sample changes."""
     write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
-    overrides = (KINDS[kind], "augment.flip=0.5") if kind in KINDS else ("augment.colour=0", "augment.zoom_share=1.0")
+    overrides = (
+        (KINDS[kind], "augment.flip=0.5")
+        if kind in KINDS
+        else ("augment.colour=0", "augment.zoom_share=1.0")
+    )
     sharp = draws(sampler(tmp_path, *overrides), 12)
     for sample, other in zip(draws(sampler(tmp_path, *overrides, RIM % 3), 12), sharp, strict=True):
-        for image, ignored in ((sample.image, sample.ignore_mask), (sample.patch, sample.patch_ignore)):
+        for image, ignored in (
+            (sample.image, sample.ignore_mask),
+            (sample.patch, sample.patch_ignore),
+        ):
             shown = image[..., 2] == 200
             off = np.abs(np.hypot(image[..., 0] - 90.0, image[..., 1] - 50.0) - 28.5)
             assert ignored[shown & (off < 0.7)].all()
@@ -241,7 +266,9 @@ def test_the_rim_of_a_rough_source_is_ignored_where_it_is_shown(tmp_path: Path, 
 
 def test_pasted_cut_outs_have_exact_rims(tmp_path: Path) -> None:
     write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
-    for sample in draws(sampler(tmp_path, (RIM % 3).replace("weight=1", "weight=1e-9"), "data.paste_weight=1"), 6):
+    for sample in draws(
+        sampler(tmp_path, (RIM % 3).replace("weight=1", "weight=1e-9"), "data.paste_weight=1"), 6
+    ):
         assert not sample.ignore_mask.any()
 
 
@@ -260,7 +287,9 @@ def test_what_a_recipe_leaves_out_is_not_trained_on(tmp_path: Path) -> None:
     (tmp_path / "own" / "val.txt").write_text("fine\n")
     opened = TrainingSource.open(SourceWeight("duts", "own", 1.0, left_out=("rough_",)), tmp_path)
     assert opened.stems == ("not_rough_1",)
-    with pytest.raises(DataError, match="no image left to train on: all 4 are held out or left_out"):
+    with pytest.raises(
+        DataError, match="no image left to train on: all 4 are held out or left_out"
+    ):
         TrainingSource.open(SourceWeight("duts", "own", 1.0, left_out=("rough_", "not_")), tmp_path)
 
 
@@ -287,8 +316,9 @@ def test_sources_are_drawn_by_weight(tmp_path: Path) -> None:
         image[..., 2] = 60 * number + 60
         write(tmp_path / "data" / name, "a", image, disc() * np.uint8(255))
     entries = ", ".join(
-        f"{{reader='duts', path='{name}', weight={w}}}" for name, w in (("x", 3), ("y", 1), ("z", 0))
-    )  # fmt: skip
+        f"{{reader='duts', path='{name}', weight={w}}}"
+        for name, w in (("x", 3), ("y", 1), ("z", 0))
+    )
     made = sampler(tmp_path, f"data.sources=[{entries}]", KINDS["whole"])
     seen = [int(np.median(sample.image[..., 2])) for sample in draws(made, 200)]
     assert seen.count(60) / 200 == pytest.approx(0.75, abs=0.12)
@@ -299,23 +329,38 @@ def test_label_maps_give_parts_and_unions(tmp_path: Path) -> None:
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[20:60, 20:60], labels[20:60, 90:130], labels[70:110, 20:130] = 1, 1, 2
     write(tmp_path / "data" / "parts", "a", gradient(), labels, "labels")
-    made = sampler(tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"])
-    pieces = {"first": (30, 16), "second": (30, 44), "below": (47, 28)}  # a pixel of each in the 64 x 64 grid
-    seen = {tuple(bool(sample.gt_mask[at]) for at in pieces.values()) for sample in draws(made, 120)}
+    made = sampler(
+        tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"]
+    )
+    pieces = {
+        "first": (30, 16),
+        "second": (30, 44),
+        "below": (47, 28),
+    }  # a pixel of each in the 64 x 64 grid
+    seen = {
+        tuple(bool(sample.gt_mask[at]) for at in pieces.values()) for sample in draws(made, 120)
+    }
     assert seen == {
-        tuple(bool(labels[row * HEIGHT // SIZE, col * WIDTH // SIZE] == k) for row, col in pieces.values())
+        tuple(
+            bool(labels[row * HEIGHT // SIZE, col * WIDTH // SIZE] == k)
+            for row, col in pieces.values()
+        )
         for k in (1, 2)
     } | {(True, False, False), (False, True, False), (True, True, True)}
 
 
 def test_negative_clicks_find_the_other_objects_of_an_image(tmp_path: Path) -> None:
-    """Two in five negative clicks are on others, which cover a fiftieth of the image (none where there are none)."""
+    """Two in five negative clicks are on others, which cover a fiftieth of the image (none where
+    there are none)."""
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[10:50, 10:50], labels[90:110, 130:150] = 1, 2
     write(tmp_path / "data" / "parts", "a", gradient(), labels, "labels")
     made = sampler(
-        tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"], "augment.flip=0"
-    )  # fmt: skip
+        tmp_path,
+        "data.sources=[{reader='ccp', path='parts', weight=1}]",
+        KINDS["whole"],
+        "augment.flip=0",
+    )
     clicks = [c for s in draws(made, 150) if s.gt_mask[12, 10] for c in s.clicks if not c.positive]
     on_other = [c for c in clicks if labels[int(c.y * HEIGHT / SIZE), int(c.x * WIDTH / SIZE)] == 2]
     assert len(on_other) / len(clicks) > 0.25
@@ -348,7 +393,8 @@ class TestParts:
         np.testing.assert_array_equal(found.others, disc(20, 20, 10)[:, ::-1])
 
     def test_colours_stay_in_range(self) -> None:
-        """Gain .85 to 1.4, offset within .25 * 255 + 10, so monotone and bounded; each half in its share of draws."""
+        """Gain .85 to 1.4, offset within .25 * 255 + 10, so monotone and bounded; each half in its
+        share of draws."""
         grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
         untouched = 0
         for seed in range(200):
@@ -365,7 +411,9 @@ class TestParts:
         mask = np.zeros((40, 60), bool)
         mask[2:12, 2:12] = mask[20:30, 2:12] = True
         mask[35:37, 50:52] = True  # 4 of 204 pixels
-        found = {single_component(mask, np.random.default_rng(seed)).tobytes() for seed in range(30)}
+        found = {
+            single_component(mask, np.random.default_rng(seed)).tobytes() for seed in range(30)
+        }
         parts = []
         for rows in (slice(2, 12), slice(20, 30)):
             part = np.zeros_like(mask)
@@ -399,12 +447,16 @@ class TestParts:
         target[160:240, 160:240] = True
         labelled = Labelled(np.zeros((400, 400, 3), np.uint8), target, np.zeros_like(target))
         augment = AugmentRecipe(whole_share=0, scaled_share=0, object_share=1)
-        widths = [draw_crop(labelled, augment, SIZE, np.random.default_rng(s))[1].width / 80 for s in range(300)]
+        widths = [
+            draw_crop(labelled, augment, SIZE, np.random.default_rng(s))[1].width / 80
+            for s in range(300)
+        ]
         assert 1.08 < min(widths) < 1.3
         assert 2.5 < max(widths) < 3.02
 
 
-# --- zoomed samples ---------------------------------------------------------------------------------------------------
+# --- zoomed samples
+# -----------------------------------------------------------------------------------------------
 
 ZOOMED = ("augment.colour=0", "augment.zoom_share=1.0")
 
@@ -416,7 +468,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_everything_in_a_zoomed_sample_lies_in_one_grid(root: Path) -> None:
-    """The image's pixels say which pixel of the source each cell shows; there the disc about (90, 50) is known."""
+    """The image's pixels say which pixel of the source each cell shows; there the disc about (90,
+    50) is known."""
     for sample in draws(sampler(root, *ZOOMED, "augment.flip=0", "augment.scaled_share=0"), 12):
         columns, rows = sample.image[..., 0].astype(float), sample.image[..., 1].astype(float)
         inside = (columns - 90) ** 2 + (rows - 50) ** 2 <= 28.5**2
@@ -431,12 +484,15 @@ def test_everything_in_a_zoomed_sample_lies_in_one_grid(root: Path) -> None:
         # A linear patch would be off by ten pixels and more where the zoom bends.
         np.testing.assert_allclose(sample.patch[SIZE // 2, 2:-2, 0], shown_columns[2:-2], atol=2.5)
         np.testing.assert_allclose(sample.patch[2:-2, SIZE // 2, 1], shown_rows[2:-2], atol=2.5)
-        in_patch = (sample.patch[..., 0] - 90.0) ** 2 + (sample.patch[..., 1] - 50.0) ** 2 <= 28.5**2
+        in_patch = (sample.patch[..., 0] - 90.0) ** 2 + (
+            sample.patch[..., 1] - 50.0
+        ) ** 2 <= 28.5**2
         assert iou(sample.patch_gt, in_patch) > 0.85
 
 
 def test_the_patch_comes_from_the_full_resolution(root: Path) -> None:
-    """Stripes of one pixel, grey in an image of WIDTH columns on 64 cells, are whole in a patch of few columns."""
+    """Stripes of one pixel, grey in an image of WIDTH columns on 64 cells, are whole in a patch of
+    few columns."""
     striped = gradient()
     striped[..., 2] = np.arange(WIDTH) // 2 % 2 * 255
     write(root / "data" / "shapes", "a", striped, disc(radius=14) * np.uint8(255))
@@ -450,7 +506,8 @@ def test_the_zoom_enlarges_what_is_to_be_found(root: Path) -> None:
     """A disc of 28 pixels in whole images of 160 x 120: 13 % of the plain grid."""
     whole = "augment={whole_share=1, scaled_share=0, object_share=0, colour=0, zoom_share=%s}"
     shares = [
-        [sample.gt_mask.mean() for sample in draws(sampler(root, whole % share), 12)] for share in ("0.0", "0.5", "1.0")
+        [sample.gt_mask.mean() for sample in draws(sampler(root, whole % share), 12)]
+        for share in ("0.0", "0.5", "1.0")
     ]
     plain = disc().mean()
     np.testing.assert_allclose(shares[0], plain, rtol=0.03)

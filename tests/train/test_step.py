@@ -1,4 +1,5 @@
-"""One training step: what it changes, what it must not, and where gradients go (facts.md §C.5-C.7, §K.10)."""
+"""One training step: what it changes, what it must not, and where gradients go (facts.md §C.5-C.7,
+§K.10)."""
 
 from __future__ import annotations
 
@@ -43,10 +44,16 @@ def statistics(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
     """The first parts of the names of the buffers that differ."""
-    return {name.split(".")[0] for name, value in network.named_buffers() if not torch.equal(before[name], value)}
+    return {
+        name.split(".")[0]
+        for name, value in network.named_buffers()
+        if not torch.equal(before[name], value)
+    }
 
 
-def test_the_click_chain_leaves_the_statistics_alone(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_the_click_chain_leaves_the_statistics_alone(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     network.train()
     before = statistics(network)
     step = TrainingStep(network, recipe)
@@ -68,16 +75,25 @@ def test_the_click_chain_leaves_the_statistics_alone(network: Lite0, recipe: Rec
     ],
 )
 def test_whose_statistics_a_step_updates(
-    network: Lite0, recipe: Recipe, batch: Batch, mode: str, frozen: tuple[str, ...], parts: set[str]
+    network: Lite0,
+    recipe: Recipe,
+    batch: Batch,
+    mode: str,
+    frozen: tuple[str, ...],
+    parts: set[str],
 ) -> None:
-    recipe = replace(recipe, optimiser=replace(recipe.optimiser, encoder_batch_norm=mode, frozen=frozen))
+    recipe = replace(
+        recipe, optimiser=replace(recipe.optimiser, encoder_batch_norm=mode, frozen=frozen)
+    )
     freeze(network, frozen)
     before = statistics(network)
     TrainingStep(network, recipe)(batch, 0)
     assert changed(before, network) == parts
 
 
-def test_gradients_reach_every_part_but_the_frozen_ones(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_gradients_reach_every_part_but_the_frozen_ones(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     freeze(network, EARLY)
     TrainingStep(network, recipe)(batch, 0).total.backward()
     for name, parameter in network.named_parameters():
@@ -90,7 +106,9 @@ def test_gradients_reach_every_part_but_the_frozen_ones(network: Lite0, recipe: 
         assert sum(float(p.grad.abs().sum()) for p in part.parameters() if p.grad is not None) > 0
 
 
-def test_a_frozen_beginning_gives_the_same_losses(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_a_frozen_beginning_gives_the_same_losses(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     """Its features are reused from the click chain, which changes nothing but the time."""
     state = {name: value.clone() for name, value in network.state_dict().items()}
     whole = TrainingStep(network, recipe)(batch, 0)
@@ -101,7 +119,9 @@ def test_a_frozen_beginning_gives_the_same_losses(network: Lite0, recipe: Recipe
     torch.testing.assert_close(step(batch, 0).total, whole.total, rtol=1e-5, atol=1e-6)
 
 
-def test_a_step_is_a_function_of_seed_and_number(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_a_step_is_a_function_of_seed_and_number(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     """Dropout and clicks included; statistics are put back in between."""
     state = {name: value.clone() for name, value in network.state_dict().items()}
     totals = []
@@ -127,12 +147,15 @@ def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
     step = TrainingStep(network, recipe)
     image = normalised(batch.image, step.spec.coarse_normalisation)
     for passes in range(4):
-        c1, chain, second = step.chains(image, batch, None, passes, click_rngs(0, passes, batch.positions))
+        c1, chain, second = step.chains(
+            image, batch, None, passes, click_rngs(0, passes, batch.positions)
+        )
         prev_mask = chain.prev_mask
         assert second is None
-        assert [len(after) - len(before) for after, before in zip(chain.clicks, batch.clicks, strict=True)] == [
-            passes
-        ] * 2
+        assert [
+            len(after) - len(before)
+            for after, before in zip(chain.clicks, batch.clicks, strict=True)
+        ] == [passes] * 2
         assert torch.equal(c1, network.eval().early(image))
         assert not prev_mask.requires_grad
         if passes == 0:
@@ -140,11 +163,15 @@ def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
         if passes == 1:
             with torch.no_grad():
                 blank = torch.zeros_like(prev_mask)
-                logits, _ = network.late(c1, torch.cat([blank, click_maps(batch.clicks, 5.0, small)], dim=1))
+                logits, _ = network.late(
+                    c1, torch.cat([blank, click_maps(batch.clicks, 5.0, small)], dim=1)
+                )
             torch.testing.assert_close(prev_mask, torch.sigmoid(logits))
 
 
-def test_the_number_of_passes_is_drawn_for_the_whole_step(recipe: Recipe, batch: Batch, network: Lite0) -> None:
+def test_the_number_of_passes_is_drawn_for_the_whole_step(
+    recipe: Recipe, batch: Batch, network: Lite0
+) -> None:
     """0 to 3, from (seed, step) alone, whichever part of the batch it is."""
     for part in (batch, replace(batch, positions=(1, 3))):
         asked: list[int] = []
@@ -169,10 +196,18 @@ def drawn_passes(recipe: Recipe, step: int) -> int:
     return int(rng.integers(recipe.clicks.max_steps + 1))
 
 
-def test_a_played_batch_is_learnt_from_as_it_was_played(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_a_played_batch_is_learnt_from_as_it_was_played(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     """Its mask and its clicks, without a pass more."""
-    prev_mask = torch.rand(len(batch.clicks), 1, *batch.gt.shape[2:], generator=torch.Generator().manual_seed(0))
-    played, step, learnt_from = replace(batch, prev_mask=prev_mask), TrainingStep(network, recipe), []
+    prev_mask = torch.rand(
+        len(batch.clicks), 1, *batch.gt.shape[2:], generator=torch.Generator().manual_seed(0)
+    )
+    played, step, learnt_from = (
+        replace(batch, prev_mask=prev_mask),
+        TrainingStep(network, recipe),
+        [],
+    )
     decode = network.decode
 
     def recorded(c1: Any, maps: torch.Tensor) -> Any:
@@ -184,11 +219,15 @@ def test_a_played_batch_is_learnt_from_as_it_was_played(network: Lite0, recipe: 
         step(played, number)
         (maps,) = learnt_from
         assert torch.equal(maps[:, :1], prev_mask)
-        assert torch.equal(maps[:, 1:], click_maps(batch.clicks, network.spec.disc_radius, maps.shape[-1]))
+        assert torch.equal(
+            maps[:, 1:], click_maps(batch.clicks, network.spec.disc_radius, maps.shape[-1])
+        )
         learnt_from.clear()
 
 
-def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_bfloat16_passes_are_close_to_those_in_float32(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     found = []
     for precision in ("float32", "bfloat16"):
         step = TrainingStep(network, replace(recipe, no_grad_precision=precision))
@@ -201,12 +240,20 @@ def test_bfloat16_passes_are_close_to_those_in_float32(network: Lite0, recipe: R
 
 @pytest.mark.parametrize("able", [{"avx2": True}, {"avx512_bf16": True}, {"bf16": True}])
 def test_automatic_precision_is_what_the_processor_has(
-    able: dict[str, bool], network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
+    able: dict[str, bool],
+    network: Lite0,
+    recipe: Recipe,
+    batch: Batch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where bfloat16 is emulated a step takes many times as long."""
     seen: list[bool] = []
     early = network.early
-    monkeypatch.setattr(network, "early", lambda image: seen.append(torch.is_autocast_enabled("cpu")) or early(image))
+    monkeypatch.setattr(
+        network,
+        "early",
+        lambda image: seen.append(torch.is_autocast_enabled("cpu")) or early(image),
+    )
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     step = TrainingStep(network, replace(recipe, no_grad_precision="auto"))
     image = normalised(batch.image, step.spec.coarse_normalisation)
@@ -214,7 +261,9 @@ def test_automatic_precision_is_what_the_processor_has(
     assert seen == [able != {"avx2": True}]
 
 
-def test_the_refiner_learns_from_its_share_of_the_batch(network: Lite0, recipe: Recipe, batch: Batch) -> None:
+def test_the_refiner_learns_from_its_share_of_the_batch(
+    network: Lite0, recipe: Recipe, batch: Batch
+) -> None:
     none = TrainingStep(network, replace(recipe, refiner_share=0.0))(batch, 0)
     assert none.refined.item() == none.edge.item() == 0
     none.total.backward()
@@ -226,17 +275,24 @@ def test_the_refiner_learns_from_its_share_of_the_batch(network: Lite0, recipe: 
 
 
 @pytest.mark.parametrize("size", [64, 192])
-def test_a_step_on_grids_of_another_size_than_the_networks(size: int, recipe: Recipe, tmp_path: Path) -> None:
-    """The refiner's clicks are in its patch's own grid: with the clicks all in the patch, all have their disc there."""
+def test_a_step_on_grids_of_another_size_than_the_networks(
+    size: int, recipe: Recipe, tmp_path: Path
+) -> None:
+    """The refiner's clicks are in its patch's own grid: with the clicks all in the patch, all have
+    their disc there."""
     network = build("lite0")
     assert network.spec.input_size == 256
     batch = next(batches(recipe, tmp_path / "data", size, 0))
-    whole = replace(batch, focus=torch.tensor([[0.0, 0.0, size, size]]).expand(len(batch.clicks), 4))
+    whole = replace(
+        batch, focus=torch.tensor([[0.0, 0.0, size, size]]).expand(len(batch.clicks), 4)
+    )
     discs: list[torch.Tensor] = []
     refiner = network.refiner
     assert refiner is not None
     refiner.register_forward_pre_hook(lambda _, inputs: discs.append(inputs[1]))
-    losses = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))(whole, 0)
+    losses = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))(
+        whole, 0
+    )
     losses.total.backward()
     assert torch.isfinite(losses.total)
     wanted = click_maps(batch.clicks, network.spec.refine_disc_radius, size)
@@ -247,7 +303,8 @@ def test_a_step_on_grids_of_another_size_than_the_networks(size: int, recipe: Re
 def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
     network: Lite0, recipe: Recipe, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The discs given to the refiner lie where the patch shows the clicks; each loss has its own ground truth."""
+    """The discs given to the refiner lie where the patch shows the clicks; each loss has its own
+    ground truth."""
     step = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))
     got: list[tuple[torch.Tensor, ...]] = []
 
@@ -260,14 +317,25 @@ def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
     patch, discs, logits, _, boxes = got[0]
     torch.testing.assert_close(patch, batch.patch / 255.0)
     assert torch.equal(boxes, batch.focus)
-    for sample, (x0, y0, x1, y1), disc in zip(batch.clicks, batch.focus.tolist(), discs, strict=True):
+    for sample, (x0, y0, x1, y1), disc in zip(
+        batch.clicks, batch.focus.tolist(), discs, strict=True
+    ):
         for click in sample:
             if x0 + 1 < click.x < x1 - 1 and y0 + 1 < click.y < y1 - 1:
-                col, row = int((click.x - x0) * 64 / (x1 - x0)), int((click.y - y0) * 64 / (y1 - y0))
+                col, row = (
+                    int((click.x - x0) * 64 / (x1 - x0)),
+                    int((click.y - y0) * 64 / (y1 - y0)),
+                )
                 assert disc[0 if click.positive else 1, row, col] == 1
-    torch.testing.assert_close(losses.refined, normalised_focal_loss(logits, batch.patch_gt.float()).mean())
-    torch.testing.assert_close(losses.edge, normalised_focal_loss(logits, batch.patch_edge.float()).mean())
-    torch.testing.assert_close(losses.coarse, normalised_focal_loss(logits, batch.gt.float()).mean())
+    torch.testing.assert_close(
+        losses.refined, normalised_focal_loss(logits, batch.patch_gt.float()).mean()
+    )
+    torch.testing.assert_close(
+        losses.edge, normalised_focal_loss(logits, batch.patch_edge.float()).mean()
+    )
+    torch.testing.assert_close(
+        losses.coarse, normalised_focal_loss(logits, batch.gt.float()).mean()
+    )
     torch.testing.assert_close(losses.total, losses.coarse + losses.refined + losses.edge)
     common, either = (logits > 0) & batch.gt, (logits > 0) | batch.gt
     overlaps = common.sum(dim=(1, 2, 3)) / either.sum(dim=(1, 2, 3))
@@ -281,8 +349,10 @@ def test_no_loss_counts_what_is_ignored(
     ignored = torch.zeros_like(batch.gt, dtype=torch.bool)
     ignored[..., 20:40, 10:50] = True
     batch = replace(
-        batch, gt=batch.gt.masked_fill(ignored, -1), patch_gt=batch.patch_gt.masked_fill(ignored, -1)
-    )  # fmt: skip
+        batch,
+        gt=batch.gt.masked_fill(ignored, -1),
+        patch_gt=batch.patch_gt.masked_fill(ignored, -1),
+    )
     seen: list[torch.Tensor] = []
     decode = network.decode
 
@@ -317,10 +387,18 @@ def test_modes(network: Lite0, recipe: Recipe) -> None:
 
 def test_normalisation_is_the_specs(network: Lite0) -> None:
     image = torch.tensor([0, 255, 51], dtype=torch.uint8).reshape(1, 3, 1, 1)
-    assert normalised(image, network.spec.coarse_normalisation).flatten().tolist() == pytest.approx([-1, 1, -0.6])
-    assert normalised(image, network.spec.refine_normalisation).flatten().tolist() == pytest.approx([0, 1, 0.2])
+    assert normalised(image, network.spec.coarse_normalisation).flatten().tolist() == pytest.approx(
+        [-1, 1, -0.6]
+    )
+    assert normalised(image, network.spec.refine_normalisation).flatten().tolist() == pytest.approx(
+        [0, 1, 0.2]
+    )
 
 
 def test_streams_of_steps_differ() -> None:
-    draws = {tuple(step_rng(seed, step).integers(1 << 30, size=2)) for seed in range(5) for step in range(5)}
+    draws = {
+        tuple(step_rng(seed, step).integers(1 << 30, size=2))
+        for seed in range(5)
+        for step in range(5)
+    }
     assert len(draws) == 25

@@ -16,7 +16,8 @@ from vtmr.cli import main
 from vtmr.models import read_weights
 from vtmr.train import loop
 
-# The command on a grid of 64 cells, a log row a step; the first argument limits the size of files, in bytes (0: none).
+# The command on a grid of 64 cells, a log row a step; the first argument limits the size of files,
+# in bytes (0: none).
 PROGRAM = """
 import dataclasses, resource, sys
 from vtmr.models import lite0
@@ -32,7 +33,16 @@ STEPS = 25
 
 
 def command(recipe: Path, out: Path, *more: str, limit: int = 0) -> list[str]:
-    fixed = ["train", str(recipe), "--out", str(out), "--set", f"steps={STEPS}", "--set", "data.workers=1"]
+    fixed = [
+        "train",
+        str(recipe),
+        "--out",
+        str(out),
+        "--set",
+        f"steps={STEPS}",
+        "--set",
+        "data.workers=1",
+    ]
     return [sys.executable, "-c", PROGRAM, str(limit), *fixed, *more]
 
 
@@ -47,12 +57,21 @@ def one_sentence(err: str) -> str:
 
 
 def interrupt(recipe: Path, out: Path, number: signal.Signals) -> None:
-    """Starts a run and, when it has logged something, sends the signal to its whole process group."""
+    """Starts a run and, when it has logged something, sends the signal to its whole process
+    group."""
     with subprocess.Popen(
-        command(recipe, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(recipe, out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         deadline = time.monotonic() + 300
-        while process.poll() is None and time.monotonic() < deadline and not (out / "log.jsonl").exists():
+        while (
+            process.poll() is None
+            and time.monotonic() < deadline
+            and not (out / "log.jsonl").exists()
+        ):
             time.sleep(0.05)
         os.killpg(process.pid, number)
         _, err = process.communicate(timeout=600)
@@ -62,21 +81,26 @@ def interrupt(recipe: Path, out: Path, number: signal.Signals) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_then_a_full_disk_then_the_end(tmp_path: Path) -> None:
-    """The interrupt goes to the whole process group, data workers included, as a terminal sends it."""
+    """The interrupt goes to the whole process group, data workers included, as a terminal sends
+    it."""
     recipe, out = write_recipe(tmp_path), tmp_path / "out"
     interrupt(recipe, out, signal.SIGINT)
     before = files(out)
     assert before.keys() == {"log.jsonl", "loss.png", "state.safetensors", "weights.safetensors"}
 
     resume = ("--resume", "--set", "checkpoint_minutes=0")
-    done = subprocess.run(command(recipe, out, *resume, limit=1_000_000), capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command(recipe, out, *resume, limit=1_000_000), capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 2, done.stderr
     assert "state.safetensors can't be written: File too large" in one_sentence(done.stderr)
     after = files(out)
     assert after.keys() == before.keys()
     assert all(after[name] == before[name] for name in ("state.safetensors", "weights.safetensors"))
 
-    done = subprocess.run(command(recipe, out, "--resume"), capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command(recipe, out, "--resume"), capture_output=True, text=True, timeout=600
+    )
     assert (done.returncode, done.stderr) == (0, "")
     (lineage,) = read_weights(out / "weights.safetensors")[1].lineage
     assert (lineage.steps, lineage.samples) == (STEPS, 2 * STEPS)
@@ -92,9 +116,12 @@ def test_ctrl_c_then_a_full_disk_then_the_end(tmp_path: Path) -> None:
     ],
 )
 def test_refusals_leave_nothing(
-    tmp_path: Path, arguments: list[str], fragment: str, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    fragment: str,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
     recipe, out = write_recipe(tmp_path), tmp_path / "out"
     assert main(["train", str(recipe), "--out", str(out), *arguments]) == 2
@@ -106,11 +133,15 @@ def test_refusals_leave_nothing(
 
 @pytest.mark.slow
 def test_sigterm_to_the_whole_group_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
-    """As a scheduler ends a job: the data's workers die of it at once, the run saves what is done."""
+    """As a scheduler ends a job: the data's workers die of it at once, the run saves what is
+    done."""
     recipe, out = write_recipe(tmp_path), tmp_path / "out"
     interrupt(recipe, out, signal.SIGTERM)
     done = subprocess.run(
-        command(recipe, out, "--resume", "--set", "data.workers=0"), capture_output=True, text=True, timeout=600
+        command(recipe, out, "--resume", "--set", "data.workers=0"),
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

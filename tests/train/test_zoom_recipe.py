@@ -30,7 +30,9 @@ def test_the_trained_zoom_is_the_one_of_inference(tmp_path: Path) -> None:
     spec = ModelSpec("m", Normalisation((0, 0, 0), (1, 1, 1)), zoom=ZoomSchedule(12))
     kernel = "augment.zoom_kernel={grid=48, fwhm=10.0, floor=0.1}"
     assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml", [kernel])) == spec
-    zoomed = with_zoom(spec, load_recipe(tmp_path / "tiny.toml", [kernel, "augment.zoom_share=0.5"]))
+    zoomed = with_zoom(
+        spec, load_recipe(tmp_path / "tiny.toml", [kernel, "augment.zoom_share=0.5"])
+    )
     assert zoomed.zoom == ZoomSchedule(12, kernel=ZoomKernel(48, 10.0, 0.1))
 
 
@@ -52,4 +54,9 @@ def test_training_with_zoom_turns_on_a_schedule_that_was_off_for_want_of_it(tmp_
     (tmp_path / "tiny.toml").write_text(RECIPE)
     spec = ModelSpec("m", Normalisation((0, 0, 0), (1, 1, 1)), zoom=ZoomSchedule(schedule="off"))
     assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml")).zoom.schedule == "off"
-    assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml", ["augment.zoom_share=0.5"])).zoom.schedule == "paper"
+    assert (
+        with_zoom(
+            spec, load_recipe(tmp_path / "tiny.toml", ["augment.zoom_share=0.5"])
+        ).zoom.schedule
+        == "paper"
+    )

@@ -1,4 +1,5 @@
-"""Whole or not at all, on real files; the full disk is played by an fsync that fails as it does there."""
+"""Whole or not at all, on real files; the full disk is played by an fsync that fails as it does
+there."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone/f\.bin can't be written: No such file or directory"):
+    with pytest.raises(
+        InputError, match=r"gone/f\.bin can't be written: No such file or directory"
+    ):
         write_atomically(tmp_path / "gone" / "f.bin", b"")
 
 

@@ -1,4 +1,5 @@
-"""Drawing: expected pixels follow from the definitions (tint, contour of one pixel at small sizes, discs at clicks)."""
+"""Drawing: expected pixels follow from the definitions (tint, contour of one pixel at small sizes,
+discs at clicks)."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_an_object_that_touches_the_border_is_drawn_up_to_it() -> None:
     drawn = draw_mask(grey(), mask)
     assert (drawn[10, 59] == DARK).all()
     assert (drawn[10, 60] == LIGHT).all()
-    assert drawn[0, 79].tolist() == pytest.approx([0.55 * GREY + 0.45 * channel for channel in OBJECT], abs=1)
+    assert drawn[0, 79].tolist() == pytest.approx(
+        [0.55 * GREY + 0.45 * channel for channel in OBJECT], abs=1
+    )
 
 
 def test_an_empty_mask_leaves_the_image() -> None:
@@ -67,7 +70,9 @@ def test_lines_grow_with_the_image() -> None:
 
 
 @pytest.mark.parametrize(("positive", "colour"), [(True, POSITIVE), (False, NEGATIVE)])
-def test_a_click_is_a_disc_of_its_sign_at_its_pixel(positive: bool, colour: tuple[int, int, int]) -> None:
+def test_a_click_is_a_disc_of_its_sign_at_its_pixel(
+    positive: bool, colour: tuple[int, int, int]
+) -> None:
     drawn = draw_clicks(grey(), np.array([(20.5, 30.5)]), np.array([positive]))
     rows, cols = np.nonzero((drawn == colour).all(axis=2))
     # The disc is symmetric about the pixel that the click lies in, (row 30, col 20).
@@ -100,12 +105,18 @@ def test_a_strip_has_rows_of_equal_cells_in_reading_order() -> None:
     sheet = strip(panels, panel_width=60, columns=2)
     height, width = 30 + 6 + 22, 60 + 12  # picture, margin and text; a margin at both sides
     assert sheet.shape == (2 * height, 2 * width, 3)
-    centres = [sheet[20, 36, 0], sheet[20, width + 36, 0], sheet[height + 20, 36, 0], sheet[height + 20, width + 36, 0]]
+    centres = [
+        sheet[20, 36, 0],
+        sheet[20, width + 36, 0],
+        sheet[height + 20, 36, 0],
+        sheet[height + 20, width + 36, 0],
+    ]
     assert centres == [10, 20, 30, 255]
 
 
 def test_grid_lines_lie_at_their_coordinates() -> None:
-    """x = 10.5 is the centre of column 10; a smooth line touches its neighbours and ends at the outer ones."""
+    """x = 10.5 is the centre of column 10; a smooth line touches its neighbours and ends at the
+    outer ones."""
     drawn = draw_grid(grey(), np.array([10.5, 40.5, 70.5]), np.array([5.5, 50.5]))
     changed = (drawn != GREY).any(axis=2)
     assert np.flatnonzero(changed[30]).tolist() == [9, 10, 11, 39, 40, 41, 69, 70, 71]

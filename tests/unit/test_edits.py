@@ -1,4 +1,5 @@
-"""Edits by hand: expected values are drawn or counted here, distances come from their definition."""
+"""Edits by hand: expected values are drawn or counted here, distances come from their
+definition."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ EMPTY = np.zeros((60, 80), bool)
 
 
 def distance_to_line(points: list[tuple[float, float]]) -> np.ndarray:
-    """Of every pixel's centre to the line through the points, by projecting onto each of its segments."""
+    """Of every pixel's centre to the line through the points, by projecting onto each of its
+    segments."""
     rows, cols = np.mgrid[:60, :80] + 0.5
     nearest = np.full((60, 80), np.inf)
     for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[-1]], strict=True):
@@ -34,19 +36,27 @@ class TestBrush:
             [(-20, 30), (20, 30)],
         ],
     )
-    def test_it_reaches_as_far_as_its_radius(self, points: list[tuple[float, float]], radius: float) -> None:
-        painted, distance = brushed(EMPTY, np.array(points), radius, add=True), distance_to_line(points)
+    def test_it_reaches_as_far_as_its_radius(
+        self, points: list[tuple[float, float]], radius: float
+    ) -> None:
+        painted, distance = (
+            brushed(EMPTY, np.array(points), radius, add=True),
+            distance_to_line(points),
+        )
         sure = np.abs(distance - radius) > 1e-6
         np.testing.assert_array_equal(painted[sure], distance[sure] < radius)
 
     def test_a_dot_lies_centred_on_its_pixel(self) -> None:
-        """A disc around a pixel's centre is symmetric about it: half pixels are taken off once, not twice."""
+        """A disc around a pixel's centre is symmetric about it: half pixels are taken off once, not
+        twice."""
         painted = brushed(EMPTY, np.array([(40.5, 30.5)]), 5, add=True)
         square = painted[30 - 7 : 30 + 8, 40 - 7 : 40 + 8]
         for turned in (square[::-1], square[:, ::-1], square.T):
             np.testing.assert_array_equal(square, turned)
         assert painted.sum() == square.sum()
-        assert square.sum() == 81  # whole-numbered points within 5 of the origin: Gauss's circle problem
+        assert (
+            square.sum() == 81
+        )  # whole-numbered points within 5 of the origin: Gauss's circle problem
 
     def test_the_smallest_brush_paints_the_pixel_it_is_on(self) -> None:
         painted = brushed(EMPTY, np.array([(7.5, 9.5)]), 0.5, add=True)
@@ -91,7 +101,8 @@ class TestHoles:
         np.testing.assert_array_equal(without_holes(corner), corner)
 
     def test_background_is_not_connected_over_corners(self) -> None:
-        """A diamond closed only diagonally encloses its middle, as the object is connected over corners."""
+        """A diamond closed only diagonally encloses its middle, as the object is connected over
+        corners."""
         mask = EMPTY.copy()
         mask[[20, 21, 22, 21], [31, 30, 31, 32]] = True
         assert without_holes(mask)[21, 31]
@@ -103,7 +114,11 @@ class TestHoles:
 class TestSmallParts:
     def test_parts_below_the_size_go(self) -> None:
         mask = EMPTY.copy()
-        mask[0:10, 0:10], mask[30:35, 30:34], mask[50, 70] = True, True, True  # 100, 20 and 1 pixels
+        mask[0:10, 0:10], mask[30:35, 30:34], mask[50, 70] = (
+            True,
+            True,
+            True,
+        )  # 100, 20 and 1 pixels
         assert without_small_parts(mask, 20).sum() == 120
         assert without_small_parts(mask, 21).sum() == 100
         assert without_small_parts(mask).sum() == 120  # 5 % of 100 is 5
@@ -124,7 +139,9 @@ class TestSmallParts:
             spiral[59 - inset, inset : 80 - inset] = spiral[inset + 4 : 60 - inset, inset] = True
             spiral[inset + 4, inset : inset + 5] = True
         for mask in (noise, spiral):
-            _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+            _, labels, stats, _ = cv2.connectedComponentsWithStats(
+                mask.view(np.uint8), connectivity=8
+            )
             areas = stats[:, cv2.CC_STAT_AREA]
             kept = areas >= (areas[1:].max() * 0.05 if smallest is None else smallest)
             kept[0] = False

@@ -11,4 +11,6 @@ from vtmr import errors
 def test_every_error_is_a_vtmr_error_and_no_builtin(name: str) -> None:
     error = getattr(errors, name)
     assert issubclass(error, errors.VtmrError)
-    assert not issubclass(error, (OSError, ValueError, LookupError)), "an `except ValueError` would swallow it"
+    assert not issubclass(error, (OSError, ValueError, LookupError)), (
+        "an `except ValueError` would swallow it"
+    )

@@ -1,4 +1,5 @@
-"""Expected boxes are worked out by hand in each test; the official ones are in tests/golden/test_boxes.py."""
+"""Expected boxes are worked out by hand in each test; the official ones are in
+tests/golden/test_boxes.py."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def rectangle(x0: int, y0: int, x1: int, y1: int) -> Mask:
 def test_the_target_is_the_mask_and_the_positive_clicks_times_the_ratio() -> None:
     clicks = [Click(199.5, 50.5), Click(390, 290, positive=False)]
     # rows 50..150, columns 100..200; half of 1.4 x 100 is 70 about (150, 100)
-    assert target_box(rectangle(100, 80, 180, 150), clicks, 1.4, Box(0, 0, 9, 9)) == Box(80, 30, 220, 170)
+    assert target_box(rectangle(100, 80, 180, 150), clicks, 1.4, Box(0, 0, 9, 9)) == Box(
+        80, 30, 220, 170
+    )
 
 
 def test_an_empty_mask_gives_the_fallback() -> None:
@@ -37,7 +40,8 @@ def test_a_tiny_target_grows_to_ten_pixels_inside_the_image() -> None:
 
 
 def test_a_closer_look_is_at_the_clicks_component_alone() -> None:
-    # A grid of half the resolution: columns 50..100 and rows 40..60 are 100 x 40 pixels about (150, 100).
+    # A grid of half the resolution: columns 50..100 and rows 40..60 are 100 x 40 pixels about (150,
+    # 100).
     frame = Frame(WHOLE, 200, 150)
     mask = np.zeros((150, 200), np.bool_)
     mask[40:60, 50:100] = mask[100:140, 150:190] = True
@@ -47,9 +51,13 @@ def test_a_closer_look_is_at_the_clicks_component_alone() -> None:
 
 def test_a_closer_look_holds_every_positive_click() -> None:
     mask = rectangle(100, 100, 120, 120) | rectangle(200, 100, 220, 120)
-    assert closer_box(mask, [Click(110, 110), Click(210, 110)], FRAME, 1.0) == Box(100, 100, 220, 120)
+    assert closer_box(mask, [Click(110, 110), Click(210, 110)], FRAME, 1.0) == Box(
+        100, 100, 220, 120
+    )
     beside = closer_box(rectangle(100, 100, 120, 120), [Click(150.5, 90.5)], FRAME, 1.0)
-    assert beside == Box(100, 90, 151, 120)  # the click lies in no component: all of the mask, and the click
+    assert beside == Box(
+        100, 90, 151, 120
+    )  # the click lies in no component: all of the mask, and the click
 
 
 def test_an_empty_answer_asks_for_no_closer_look() -> None:
@@ -70,7 +78,8 @@ def test_focus_on_the_whole_frame_when_the_object_is_gone() -> None:
 
 
 def test_a_click_that_changed_nothing_gets_a_square_of_image_pixels() -> None:
-    # A frame with pixels twice as high as wide: the object is 40 x 80 image pixels, the half-side .2 x 80 = 16.
+    # A frame with pixels twice as high as wide: the object is 40 x 80 image pixels, the half-side
+    # .2 x 80 = 16.
     frame = Frame(Box(0, 0, 200, 400), 200, 200)
     mask = np.zeros((200, 200), np.bool_)
     mask[20:60, 50:90] = True

@@ -1,4 +1,5 @@
-"""Expected values are worked out by hand from docs/decisions/0001: a pixel is a unit square, boxes are half-open."""
+"""Expected values are worked out by hand from docs/decisions/0001: a pixel is a unit square, boxes
+are half-open."""
 
 from __future__ import annotations
 
@@ -47,15 +48,21 @@ def test_expanded_keeps_the_centre() -> None:
 def test_expanded_is_clipped_and_never_empty() -> None:
     assert Box(0, 0, 10, 10).expanded(1.4, WHOLE) == Box(0, 0, 12, 12)
     assert Box(70, 50, 80, 60).expanded(3.0, WHOLE) == Box(60, 40, 80, 60)
-    assert Box(100, 100, 110, 110).expanded(1.0, WHOLE) == Box(79, 59, 80, 60)  # outside: the nearest pixel
+    assert Box(100, 100, 110, 110).expanded(1.0, WHOLE) == Box(
+        79, 59, 80, 60
+    )  # outside: the nearest pixel
     assert Box(-20, -20, -10, -10).expanded(1.0, WHOLE) == Box(0, 0, 1, 1)
 
 
 def test_a_frame_maps_corners_to_corners() -> None:
     frame = Frame(Box(10, 20, 14, 28), width=8, height=8)
     assert frame.scale == (2.0, 1.0)
-    np.testing.assert_array_equal(frame.to_grid(np.array([(10, 20), (14, 28), (12.5, 21)])), [(0, 0), (8, 8), (5, 1)])
-    np.testing.assert_array_equal(frame.to_image(np.array([(0, 0), (8, 8), (5, 1)])), [(10, 20), (14, 28), (12.5, 21)])
+    np.testing.assert_array_equal(
+        frame.to_grid(np.array([(10, 20), (14, 28), (12.5, 21)])), [(0, 0), (8, 8), (5, 1)]
+    )
+    np.testing.assert_array_equal(
+        frame.to_image(np.array([(0, 0), (8, 8), (5, 1)])), [(10, 20), (14, 28), (12.5, 21)]
+    )
     assert frame.box_to_grid(Box(11, 20, 13, 24)) == (2.0, 0.0, 6.0, 4.0)
 
 
@@ -66,9 +73,12 @@ def test_centres_of_grid_cells() -> None:
 
 
 def test_resizing_as_opencv_does_is_the_same_map() -> None:
-    """A ramp of pixel centres, resized with INTER_LINEAR, holds the image x of the grid's centres."""
+    """A ramp of pixel centres, resized with INTER_LINEAR, holds the image x of the grid's
+    centres."""
     import cv2
 
     ramp = np.tile(np.arange(64, dtype=np.float32) + 0.5, (4, 1))
     xs, _ = Frame(Box(0, 0, 64, 4), width=24, height=4).centres()
-    np.testing.assert_allclose(cv2.resize(ramp, (24, 4), interpolation=cv2.INTER_LINEAR)[0], xs, atol=1e-4)
+    np.testing.assert_allclose(
+        cv2.resize(ramp, (24, 4), interpolation=cv2.INTER_LINEAR)[0], xs, atol=1e-4
+    )

@@ -1,4 +1,5 @@
-"""Every kind of file is made here by Pillow or OpenCV; the expected pixels are those that went into it."""
+"""Every kind of file is made here by Pillow or OpenCV; the expected pixels are those that went into
+it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def grey_as_rgb(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-# --- what works -------------------------------------------------------------------------------------------------
+# --- what works
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.ppm", "a.PNG"])
@@ -49,7 +51,10 @@ def test_other_lossless_formats(tmp_path: Path, name: str, options: dict[str, ob
 
 def test_avif(tmp_path: Path) -> None:
     flat = np.full((HEIGHT, WIDTH, 3), (200, 120, 40), np.uint8)
-    assert np.abs(read_image(saved(tmp_path / "a.avif", flat, quality=95)).astype(int) - flat).max() <= 4
+    assert (
+        np.abs(read_image(saved(tmp_path / "a.avif", flat, quality=95)).astype(int) - flat).max()
+        <= 4
+    )
 
 
 def test_jpeg_is_what_libjpeg_gives(tmp_path: Path) -> None:
@@ -63,7 +68,9 @@ def two_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def test_a_tall_image_is_put_together_from_bands_in_order(tmp_path: Path) -> None:
-    tall = np.random.default_rng(0).integers(0, 256, (1500, 800, 3), dtype=np.uint8)  # 1.2 megapixels: 3 bands
+    tall = np.random.default_rng(0).integers(
+        0, 256, (1500, 800, 3), dtype=np.uint8
+    )  # 1.2 megapixels: 3 bands
     np.testing.assert_array_equal(read_image(saved(tmp_path / "a.bmp", tall)), tall)
 
 
@@ -105,7 +112,9 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
 def test_palette(tmp_path: Path) -> None:
     palette = pillow.fromarray(RGB).quantize(32)
     palette.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(palette.convert("RGB")))
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.png"), np.asarray(palette.convert("RGB"))
+    )
 
 
 def test_palette_with_transparency_lies_on_white(tmp_path: Path) -> None:
@@ -124,7 +133,9 @@ def test_rgba_lies_on_white(tmp_path: Path) -> None:
 
 def test_grey_with_alpha(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", np.dstack([GREY, MASK * np.uint8(255)]))
-    np.testing.assert_array_equal(read_image(path), np.where(MASK[..., None], grey_as_rgb(GREY), 255))
+    np.testing.assert_array_equal(
+        read_image(path), np.where(MASK[..., None], grey_as_rgb(GREY), 255)
+    )
 
 
 def test_a_transparent_colour(tmp_path: Path) -> None:
@@ -133,7 +144,9 @@ def test_a_transparent_colour(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(path), np.where(MASK[..., None], (1, 2, 3), 255))
 
 
-TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3: how the stored image must be turned
+TURNS: dict[
+    int, Callable[[np.ndarray], np.ndarray]
+] = {  # EXIF 2.3: how the stored image must be turned
     1: lambda a: a,
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -156,8 +169,12 @@ def test_exif_orientation_is_applied_once(tmp_path: Path, orientation: int, suff
     np.testing.assert_array_equal(read_image(turned), TURNS[orientation](read_image(flat)))
 
 
-@pytest.mark.parametrize(("name", "options"), [("a.gif", {}), ("a.png", {}), ("a.webp", {"lossless": True})])
-def test_the_first_frame_of_an_animation(tmp_path: Path, name: str, options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.gif", {}), ("a.png", {}), ("a.webp", {"lossless": True})]
+)
+def test_the_first_frame_of_an_animation(
+    tmp_path: Path, name: str, options: dict[str, object]
+) -> None:
     first, second = (pillow.new("RGB", (20, 10), colour) for colour in ("red", "blue"))
     first.save(tmp_path / name, save_all=True, append_images=[second], duration=100, **options)
     with pillow.open(tmp_path / name) as stored:
@@ -172,7 +189,8 @@ def test_extreme_shapes(tmp_path: Path, size: tuple[int, int]) -> None:
     assert image.shape == (size[1], size[0], 3) and (image == (1, 2, 3)).all()
 
 
-# --- what is refused, in one sentence that names the file ---------------------------------------------------------
+# --- what is refused, in one sentence that names the file
+# ---------------------------------------------------------
 
 
 def refusal(path: Path, **options: int) -> str:
@@ -194,14 +212,18 @@ def test_zero_bytes(tmp_path: Path) -> None:
     assert "zero bytes" in refusal(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize("text", ["dear diary", "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "<svg/>"])
+@pytest.mark.parametrize(
+    "text", ["dear diary", "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "<svg/>"]
+)
 def test_text_in_disguise(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jpg").write_text(text)
     assert "not an image" in refusal(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "gif", "ppm", "webp", "tif", "jp2", "avif"])
+@pytest.mark.parametrize(
+    "suffix", ["jpg", "png", "bmp", "gif", "ppm", "webp", "tif", "jp2", "avif"]
+)
 def test_truncated_files_give_no_grey_half(tmp_path: Path, suffix: str, share: float) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = saved(tmp_path / f"a.{suffix}", noise)
@@ -226,10 +248,13 @@ def test_flipped_bytes_are_read_or_refused_but_never_crash(tmp_path: Path, suffi
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises a size and holds no pixels: decoding it would fail, reading its header doesn't."""
+    """A PNG that promises a size and holds no pixels: decoding it would fail, reading its header
+    doesn't."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
@@ -241,8 +266,12 @@ def test_the_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     assert "15001x10000" in message and "150" in message
 
 
-def test_the_limit_is_150_megapixels_and_pillows_lower_one_stays_out_of_the_way(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(png_header(15000, 10000))  # exactly at the limit: goes on to decode
+def test_the_limit_is_150_megapixels_and_pillows_lower_one_stays_out_of_the_way(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.png").write_bytes(
+        png_header(15000, 10000)
+    )  # exactly at the limit: goes on to decode
     before = pillow.MAX_IMAGE_PIXELS
     assert "damaged" in refusal(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(png_header(30000, 30000))
@@ -264,7 +293,8 @@ def test_32_bit_integers_are_refused(tmp_path: Path) -> None:
     assert "32-bit" in refusal(saved(tmp_path / "a.tif", GREY.astype(np.int32) * 70000))
 
 
-# --- masks --------------------------------------------------------------------------------------------------------
+# --- masks
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [1, 7, 255])
@@ -283,7 +313,11 @@ def test_palette_masks_count_by_index_not_by_colour(tmp_path: Path) -> None:
 
 
 def test_one_bit_16_bit_and_float_masks(tmp_path: Path) -> None:
-    for name, array in [("a.png", MASK), ("b.png", MASK * np.uint16(1)), ("c.tif", MASK * np.float32(0.25))]:
+    for name, array in [
+        ("a.png", MASK),
+        ("b.png", MASK * np.uint16(1)),
+        ("c.tif", MASK * np.float32(0.25)),
+    ]:
         np.testing.assert_array_equal(read_mask(saved(tmp_path / name, array), MASK.shape), MASK)
 
 
@@ -297,7 +331,9 @@ def test_colour_and_alpha_masks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(WIDTH, HEIGHT), (HEIGHT, WIDTH + 1)])
 def test_a_mask_of_another_size_is_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
     path = saved(tmp_path / "m.png", MASK)
-    with pytest.raises(InputError, match=rf"m\.png is 40x30: expected the image's size {shape[1]}x{shape[0]}"):
+    with pytest.raises(
+        InputError, match=rf"m\.png is 40x30: expected the image's size {shape[1]}x{shape[0]}"
+    ):
         read_mask(path, shape)
 
 
@@ -313,7 +349,8 @@ def test_a_truncated_mask_is_refused(tmp_path: Path) -> None:
         read_mask(path, MASK.shape)
 
 
-# --- writing ------------------------------------------------------------------------------------------------------
+# --- writing
+# -----------------------------------------------------------------------------------------------
 
 
 def test_images_and_masks_come_back(tmp_path: Path) -> None:
@@ -340,7 +377,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         write_png(tmp_path / "nowhere" / "a.png", RGB)
 
 
-def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = saved(tmp_path / "a.png", GREY)
     before = path.read_bytes()
 
@@ -381,7 +420,9 @@ class TestLookingWithoutDecoding:
     def test_a_thumbnail_is_the_image_scaled_down(self, tmp_path: Path, suffix: str) -> None:
         """A smooth image, so that JPEG and the way of scaling hardly matter."""
         rows, cols = np.mgrid[:600, :900]
-        pixels = np.stack([cols * 255 // 899, rows * 255 // 599, rows * 0 + 90], axis=2).astype(np.uint8)
+        pixels = np.stack([cols * 255 // 899, rows * 255 // 599, rows * 0 + 90], axis=2).astype(
+            np.uint8
+        )
         path = tmp_path / f"smooth.{suffix}"
         pillow.fromarray(pixels).save(path)
         small = read_thumbnail(path, 90)

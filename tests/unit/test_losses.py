@@ -1,4 +1,5 @@
-"""The normalised focal loss: facts.md §C.7, whose golden number comes from the reference implementation."""
+"""The normalised focal loss: facts.md §C.7, whose golden number comes from the reference
+implementation."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def by_hand(logits: list[float], labels: list[float], alpha: float, gamma: float
     weights = [(1 - p) ** gamma for p in right]
     scale = len(kept) / sum(weights)
     balance = [alpha if y > 0.5 else 1 - alpha for _, y in kept]
-    return sum(-a * scale * w * math.log(p) for a, w, p in zip(balance, weights, right, strict=True)) / len(kept)
+    return sum(
+        -a * scale * w * math.log(p) for a, w, p in zip(balance, weights, right, strict=True)
+    ) / len(kept)
 
 
 def test_the_golden_number() -> None:
@@ -40,7 +43,9 @@ def test_it_is_its_definition_with_ignored_pixels(alpha: float, gamma: float) ->
     labels = LABELS.clone()
     labels[0, 0, 1] = -1
     expected = by_hand(LOGITS.flatten().tolist(), labels.flatten().tolist(), alpha, gamma)
-    assert normalised_focal_loss(LOGITS, labels, alpha, gamma).item() == pytest.approx(expected, rel=1e-7)
+    assert normalised_focal_loss(LOGITS, labels, alpha, gamma).item() == pytest.approx(
+        expected, rel=1e-7
+    )
 
 
 def test_without_focus_it_is_half_the_cross_entropy() -> None:
@@ -72,21 +77,26 @@ def test_each_sample_is_normalised_by_itself() -> None:
 
 
 def test_the_edge_band_counts_twice_over_the_whole_batch() -> None:
-    """Each pixel's loss is n times its share of the sample's mean; weights 1 in the band, .5 elsewhere [§C.7]."""
+    """Each pixel's loss is n times its share of the sample's mean; weights 1 in the band, .5
+    elsewhere [§C.7]."""
     logits = torch.cat([LOGITS, -LOGITS / 2])
     labels = torch.cat([LABELS, LABELS])
     edge = torch.zeros(2, 1, 4, 4, dtype=torch.bool)
     edge[0, :, 1] = True
     total = weights = 0.0
     for sample in range(2):
-        pairs = list(zip(logits[sample].flatten().tolist(), labels[sample].flatten().tolist(), strict=True))
+        pairs = list(
+            zip(logits[sample].flatten().tolist(), labels[sample].flatten().tolist(), strict=True)
+        )
         right = [1 - abs(y - 1 / (1 + math.exp(-x))) for x, y in pairs]
         scale = 16 / sum((1 - p) ** 2 for p in right)
         for p, on in zip(right, edge[sample].flatten().tolist(), strict=True):
             weight = 1.0 if on else 0.5
             total += weight * -0.5 * scale * (1 - p) ** 2 * math.log(p)
             weights += weight
-    assert boundary_focal_loss(logits, labels, edge).item() == pytest.approx(total / weights, rel=1e-9)
+    assert boundary_focal_loss(logits, labels, edge).item() == pytest.approx(
+        total / weights, rel=1e-9
+    )
 
 
 def test_losses_of_parts_add_up_to_that_of_the_batch() -> None:
@@ -96,7 +106,10 @@ def test_losses_of_parts_add_up_to_that_of_the_batch() -> None:
     labels, edge = (torch.rand(3, 1, 4, 4, generator=rng) < 0.4 for _ in range(2))
     whole = boundary_focal_loss(logits, labels.double(), edge)
     total = boundary_weights(edge).sum()
-    parts = [boundary_focal_loss(logits[i], labels[i].double(), edge[i], total) for i in (slice(0, 1), slice(1, 3))]
+    parts = [
+        boundary_focal_loss(logits[i], labels[i].double(), edge[i], total)
+        for i in (slice(0, 1), slice(1, 3))
+    ]
     assert sum(part.item() for part in parts) == pytest.approx(whole.item(), rel=1e-9)
 
 
@@ -107,7 +120,8 @@ def test_a_band_everywhere_or_nowhere_is_the_plain_loss() -> None:
 
 
 def test_the_normaliser_is_detached() -> None:
-    """The gradient is the finite difference with the normaliser frozen, and not that of the whole expression."""
+    """The gradient is the finite difference with the normaliser frozen, and not that of the whole
+    expression."""
 
     def frozen(logits: torch.Tensor, scale: float) -> float:
         right = 1 - (LABELS - torch.sigmoid(logits)).abs()
@@ -123,8 +137,12 @@ def test_the_normaliser_is_detached() -> None:
         step[i] = 1e-5
         up, down = LOGITS + step.reshape(LOGITS.shape), LOGITS - step.reshape(LOGITS.shape)
         found = float(logits.grad.flatten()[i])
-        assert found == pytest.approx((frozen(up, scale) - frozen(down, scale)) / 2e-5, rel=1e-5, abs=1e-10)
-        whole = float((normalised_focal_loss(up, LABELS) - normalised_focal_loss(down, LABELS)) / 2e-5)
+        assert found == pytest.approx(
+            (frozen(up, scale) - frozen(down, scale)) / 2e-5, rel=1e-5, abs=1e-10
+        )
+        whole = float(
+            (normalised_focal_loss(up, LABELS) - normalised_focal_loss(down, LABELS)) / 2e-5
+        )
         whole_differs |= abs(whole - found) > 0.01
     assert whole_differs
 

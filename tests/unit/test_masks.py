@@ -1,4 +1,5 @@
-"""Expected values are drawn by hand; the discs are compared with facts.md §A.1's rule written out pixel by pixel."""
+"""Expected values are drawn by hand; the discs are compared with facts.md §A.1's rule written out
+pixel by pixel."""
 
 from __future__ import annotations
 
@@ -57,10 +58,14 @@ def test_ignored_pixels_count_nowhere() -> None:
 
 @pytest.mark.parametrize("radius", [0.6, 2.0, 5.0])
 @pytest.mark.parametrize("point", [(4.5, 6.5), (0.2, 0.2), (11.9, 8.3), (-2.0, 4.0), (50.0, 50.0)])
-def test_a_disc_is_all_pixel_centres_within_the_radius(point: tuple[float, float], radius: float) -> None:
+def test_a_disc_is_all_pixel_centres_within_the_radius(
+    point: tuple[float, float], radius: float
+) -> None:
     maps = disc_maps(np.array([point]), np.array([True]), radius, height=9, width=12)
     x, y = point
-    expected = [[(c + 0.5 - x) ** 2 + (r + 0.5 - y) ** 2 <= radius**2 for c in range(12)] for r in range(9)]
+    expected = [
+        [(c + 0.5 - x) ** 2 + (r + 0.5 - y) ** 2 <= radius**2 for c in range(12)] for r in range(9)
+    ]
     assert maps.dtype == np.float32
     np.testing.assert_array_equal(maps[0], expected)
     assert not maps[1].any()

@@ -1,4 +1,5 @@
-"""Boundary IoU against erosion written out in loops; NoC and NoF against tables made by hand (facts.md §D.4-5)."""
+"""Boundary IoU against erosion written out in loops; NoC and NoF against tables made by hand
+(facts.md §D.4-5)."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def brute_force_band(mask: np.ndarray) -> np.ndarray:
     inner = mask.copy()
     for _ in range(max(1, round(0.02 * math.sqrt(height**2 + width**2)))):
         padded = np.pad(inner, 1)
-        inner = np.array([[padded[r : r + 3, c : c + 3].all() for c in range(width)] for r in range(height)])
+        inner = np.array(
+            [[padded[r : r + 3, c : c + 3].all() for c in range(width)] for r in range(height)]
+        )
     return mask & ~inner
 
 
@@ -42,7 +45,9 @@ def brute_force_boundary_iou(mask: np.ndarray, gt_mask: np.ndarray) -> float:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(1, 12), st.integers(1, 12))
-def test_boundary_iou_equals_brute_force_on_small_masks(data: st.DataObject, height: int, width: int) -> None:
+def test_boundary_iou_equals_brute_force_on_small_masks(
+    data: st.DataObject, height: int, width: int
+) -> None:
     one, other = (data.draw(npst.arrays(bool, (height, width))) for _ in range(2))
     np.testing.assert_array_equal(boundary_band(one), brute_force_band(one))
     assert boundary_iou(one, other) == brute_force_boundary_iou(one, other)
@@ -50,7 +55,9 @@ def test_boundary_iou_equals_brute_force_on_small_masks(data: st.DataObject, hei
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(1, 8), st.integers(1, 8))
-def test_iou_and_boundary_iou_count_pixel_by_pixel(data: st.DataObject, height: int, width: int) -> None:
+def test_iou_and_boundary_iou_count_pixel_by_pixel(
+    data: st.DataObject, height: int, width: int
+) -> None:
     """With a truth of 1, 0 and -1 (ignored), as the official loaders give it (facts.md §D.2)."""
     mask = data.draw(npst.arrays(bool, (height, width)))
     truth = data.draw(npst.arrays(np.int8, (height, width), elements=st.integers(-1, 1)))
@@ -58,7 +65,9 @@ def test_iou_and_boundary_iou_count_pixel_by_pixel(data: st.DataObject, height: 
     both, either = sum(p and t == 1 for p, t in pairs), sum(p or t == 1 for p, t in pairs)
     assert iou(mask, truth == 1, truth == -1) == (both / either if either else 1.0)
     counted = mask & (truth != -1)
-    assert boundary_iou(mask, truth == 1, truth == -1) == brute_force_boundary_iou(counted, truth == 1)
+    assert boundary_iou(mask, truth == 1, truth == -1) == brute_force_boundary_iou(
+        counted, truth == 1
+    )
 
 
 def test_boundary_iou_equals_brute_force_with_a_band_of_three_pixels() -> None:

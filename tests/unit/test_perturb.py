@@ -1,4 +1,5 @@
-"""Expected values: the laws of facts.md §E.3, its measured table of §E.2, and shapes worked out by hand."""
+"""Expected values: the laws of facts.md §E.3, its measured table of §E.2, and shapes worked out by
+hand."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from vtmr.errors import InputError
 from vtmr.masks import Mask, iou
 from vtmr.perturb import REACHABLE, coarse_outline, perturb_official, perturb_to_iou
 
-masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(lambda mask: mask.any())
+masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(
+    lambda mask: mask.any()
+)
 
 
 def blob(radius: float, rng: np.random.Generator, size: int = 256) -> Mask:
@@ -42,7 +45,10 @@ def test_the_iou_asked_for_is_reached_and_reported(radius: float) -> None:
 def test_a_narrow_tolerance_and_a_small_budget_give_the_nearest_mask_seen() -> None:
     gt_mask = blob(40, np.random.default_rng(0))
     gaps = [
-        abs(perturb_to_iou(gt_mask, 0.6, np.random.default_rng(5), tolerance=0, budget=budget)[1] - 0.6)
+        abs(
+            perturb_to_iou(gt_mask, 0.6, np.random.default_rng(5), tolerance=0, budget=budget)[1]
+            - 0.6
+        )
         for budget in (2, 20, 250)
     ]
     assert gaps[0] > gaps[1] > gaps[2]
@@ -51,7 +57,9 @@ def test_a_narrow_tolerance_and_a_small_budget_give_the_nearest_mask_seen() -> N
 
 @given(masks, st.floats(0, 1), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
-def test_any_object_gives_another_mask_and_stays_as_it_is(gt_mask: Mask, target: float, seed: int) -> None:
+def test_any_object_gives_another_mask_and_stays_as_it_is(
+    gt_mask: Mask, target: float, seed: int
+) -> None:
     before = gt_mask.copy()
     gt_mask.flags.writeable = False
     mask, reached = perturb_to_iou(gt_mask, target, np.random.default_rng(seed), budget=30)
@@ -63,7 +71,9 @@ def test_any_object_gives_another_mask_and_stays_as_it_is(gt_mask: Mask, target:
 
 def test_the_same_seed_gives_the_same_mask_another_seed_another() -> None:
     gt_mask = blob(60, np.random.default_rng(0))
-    first, again, other = (perturb_to_iou(gt_mask, 0.7, np.random.default_rng(seed))[0] for seed in (1, 1, 2))
+    first, again, other = (
+        perturb_to_iou(gt_mask, 0.7, np.random.default_rng(seed))[0] for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -71,7 +81,9 @@ def test_the_same_seed_gives_the_same_mask_another_seed_another() -> None:
 def test_targets_out_of_reach_are_taken_as_the_nearest_end() -> None:
     gt_mask = blob(60, np.random.default_rng(0))
     for asked, used in ((0.0, REACHABLE[0]), (1.0, REACHABLE[1])):
-        clamped, plain = (perturb_to_iou(gt_mask, target, np.random.default_rng(1)) for target in (asked, used))
+        clamped, plain = (
+            perturb_to_iou(gt_mask, target, np.random.default_rng(1)) for target in (asked, used)
+        )
         np.testing.assert_array_equal(clamped[0], plain[0])
         assert clamped[1] == plain[1] == pytest.approx(used, abs=0.02)
 
@@ -104,7 +116,10 @@ def test_no_object_and_no_number_are_refused() -> None:
 
 
 def test_coarse_outlines_keep_holes_and_lose_spurs() -> None:
-    """An annulus stays one. Of a square with a spur of 8 % of its outline, the run cut is always the spur's tip."""
+    """An annulus stays one.
+
+    Of a square with a spur of 8 % of its outline, the run cut is always the spur's tip.
+    """
     rows, cols = np.mgrid[:128, :128] - 63.5
     ring = np.asarray((np.hypot(rows, cols) < 50) & (np.hypot(rows, cols) > 25))
     spur = np.zeros((128, 128), np.bool_)
@@ -120,12 +135,15 @@ def test_coarse_outlines_keep_holes_and_lose_spurs() -> None:
 
 
 def test_the_official_pipeline_misses_as_it_was_measured() -> None:
-    """facts.md §E.2: at target .8 the mean falls with the size of the object, in .35-.80, .57-.83 and .75-.82."""
+    """facts.md §E.2: at target .8 the mean falls with the size of the object, in .35-.80, .57-.83
+    and .75-.82."""
     rng = np.random.default_rng(3)
     means = []
     for radius, low, high in ((30, 0.35, 0.80), (60, 0.57, 0.83), (110, 0.75, 0.82)):
         blobs = [blob(radius, rng) for _ in range(12)]
-        means.append(np.mean([iou(perturb_official(gt_mask, 0.8, rng), gt_mask) for gt_mask in blobs]))
+        means.append(
+            np.mean([iou(perturb_official(gt_mask, 0.8, rng), gt_mask) for gt_mask in blobs])
+        )
         assert low < means[-1] < high
     assert means[0] < 0.75 and means[0] + 0.03 < means[1] and max(means) < 0.8
 
@@ -134,4 +152,8 @@ def test_the_official_pipeline_gives_up_on_large_objects() -> None:
     """facts.md §E.2: a radius of 110 px ended at .677 where .5 was asked for."""
     rng = np.random.default_rng(3)
     blobs = [blob(110, rng) for _ in range(8)]
-    assert 0.6 < np.mean([iou(perturb_official(gt_mask, 0.5, rng), gt_mask) for gt_mask in blobs]) < 0.8
+    assert (
+        0.6
+        < np.mean([iou(perturb_official(gt_mask, 0.5, rng), gt_mask) for gt_mask in blobs])
+        < 0.8
+    )

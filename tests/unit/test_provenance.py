@@ -44,7 +44,9 @@ def test_an_installed_copy_inside_another_repository_has_no_commit(
     assert provenance.commit() == ""
 
 
-def test_an_installed_copy_knows_the_commit_that_pip_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_copy_knows_the_commit_that_pip_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """direct_url.json as PEP 610 has it."""
     record = tmp_path / "vtmr-1.0.dist-info"
     record.mkdir()
@@ -52,7 +54,9 @@ def test_an_installed_copy_knows_the_commit_that_pip_took(tmp_path: Path, monkey
     (record / "direct_url.json").write_text(
         '{"url": "https://example.org/vtmr.git", "vcs_info": {"vcs": "git", "commit_id": "4a5f"}}'
     )
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "a" / "b" / "vtmr" / "provenance.py"))
+    monkeypatch.setattr(
+        provenance, "__file__", str(tmp_path / "a" / "b" / "vtmr" / "provenance.py")
+    )
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     assert provenance.commit() == "4a5f"
 

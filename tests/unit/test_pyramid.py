@@ -1,4 +1,5 @@
-"""Expected values: OpenCV's own resize of the crop, and ramps, whose bilinear and averaged samples are known."""
+"""Expected values: OpenCV's own resize of the crop, and ramps, whose bilinear and averaged samples
+are known."""
 
 from __future__ import annotations
 
@@ -12,12 +13,15 @@ from vtmr.pyramid import Pyramid, crop_resized, sample_bilinear
 
 
 def ramp(height: int, width: int) -> NDArray[np.uint8]:
-    """Red rises by 4 every 8 columns, green by 4 every 8 rows: level 3 is linear without rounding, (x - 4) / 2."""
+    """Red rises by 4 every 8 columns, green by 4 every 8 rows: level 3 is linear without rounding,
+    (x - 4) / 2."""
     rows, cols = np.mgrid[:height, :width]
     return np.stack([cols // 8 * 4, rows // 8 * 4, rows * 0], axis=2).astype(np.uint8)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 640, 480), (11, 7, 300, 400), (3, 5, 40, 30), (100, 0, 639, 479)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 640, 480), (11, 7, 300, 400), (3, 5, 40, 30), (100, 0, 639, 479)]
+)
 def test_ordinary_crops_are_plain_bilinear(box: tuple[int, int, int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     crop = Box(*box)
@@ -26,7 +30,9 @@ def test_ordinary_crops_are_plain_bilinear(box: tuple[int, int, int, int]) -> No
     assert np.array_equal(crop_resized(Pyramid(image), crop, 256), plain)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 499, 401), (13, 29, 300, 299), (170, 91, 499, 401), (100, 50, 499, 306)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 499, 401), (13, 29, 300, 299), (170, 91, 499, 401), (100, 50, 499, 306)]
+)
 def test_large_crops_sample_where_they_should(box: tuple[int, int, int, int]) -> None:
     crop, size = Box(*box), 32  # shrinks between 8 and 16: level 3
     patch = crop_resized(ramp(401, 499), crop, size).astype(np.float64)
@@ -34,7 +40,9 @@ def test_large_crops_sample_where_they_should(box: tuple[int, int, int, int]) ->
     for channel, low, length in ((0, crop.x0, crop.width), (1, crop.y0, crop.height)):
         position = low + (np.arange(size) + 0.5) * length / size
         values = patch[inner, inner, channel].mean(axis=channel)
-        assert np.abs(values - (position[inner] - 4) / 2).max() <= 0.5  # the rounding to whole levels; a pixel is .5
+        assert (
+            np.abs(values - (position[inner] - 4) / 2).max() <= 0.5
+        )  # the rounding to whole levels; a pixel is .5
 
 
 def test_large_crops_average_fine_patterns() -> None:

@@ -1,4 +1,7 @@
-"""RITM's pipeline: two looks, no refiner, a crop that stays. Expected values by hand from facts.md §B.1, §D.8."""
+"""RITM's pipeline: two looks, no refiner, a crop that stays.
+
+Expected values by hand from facts.md §B.1, §D.8.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 class OneSided(ColourNetwork):
-    """Logits 4 in the left half of whatever it sees, -4 in the right; remembers what it saw. It can't refine."""
+    """Logits 4 in the left half of whatever it sees, -4 in the right; remembers what it saw.
+
+    It can't refine.
+    """
 
     def __init__(self) -> None:
         super().__init__(pipeline="ritm", input_size=64)
@@ -38,7 +44,8 @@ class OneSided(ColourNetwork):
 
 
 def test_the_answer_is_the_mean_of_both_looks() -> None:
-    """A network that prefers the left is cancelled by its mirror image: probability 1/2 everywhere."""
+    """A network that prefers the left is cancelled by its mirror image: probability 1/2
+    everywhere."""
     network = OneSided()
     segmenter = Segmenter(network)
     first = segmenter.predict(segmenter.prepare(shapes_image()), [Click(40.5, 30.5)])
@@ -62,7 +69,8 @@ def test_the_previous_probability_is_mirrored_too() -> None:
 
 
 def test_the_crop_is_at_least_200_px() -> None:
-    """Rows and columns 400-409 have their centre at 404.5; 100 px to either side are 304.5 and 504.5, rounded to even.
+    """Rows and columns 400-409 have their centre at 404.5; 100 px to either side are 304.5 and
+    504.5, rounded to even.
 
     The upper bound is inclusive in the official code, so that the box ends one after it.
     """

@@ -1,4 +1,5 @@
-"""The robot against brute-force distances in whole numbers, and against hand-made cases (facts.md §D.1, §K.3)."""
+"""The robot against brute-force distances in whole numbers, and against hand-made cases (facts.md
+§D.1, §K.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from vtmr.types import Click
 
 
 def brute_force_squares(region: np.ndarray, clicked: list[Click]) -> np.ndarray:
-    """Squared distance of every region pixel to the nearest pixel outside it (the border's ring included)."""
+    """Squared distance of every region pixel to the nearest pixel outside it (the border's ring
+    included)."""
     padded = np.pad(region, 1)
     zeros = np.argwhere(~padded)
     squares = np.zeros(region.shape, int)
@@ -35,7 +37,10 @@ def brute_force_click(
     positive = bool(missed.max() > wrong.max())
     squares = missed if positive else wrong
     row, col = next(
-        (r, c) for r in range(mask.shape[0]) for c in range(mask.shape[1]) if squares[r, c] == squares.max()
+        (r, c)
+        for r in range(mask.shape[0])
+        for c in range(mask.shape[1])
+        if squares[r, c] == squares.max()
     )
     return Click(col + 0.5, row + 0.5, positive)
 
@@ -54,7 +59,9 @@ def scenes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Cl
             field[y : y + draw(st.integers(1, height)), x : x + draw(st.integers(1, width))] ^= True
         return field
 
-    pixels = draw(st.lists(st.tuples(st.integers(0, height - 1), st.integers(0, width - 1)), max_size=6))
+    pixels = draw(
+        st.lists(st.tuples(st.integers(0, height - 1), st.integers(0, width - 1)), max_size=6)
+    )
     return mask(), mask(), mask() & mask(), [Click(col + 0.25, row + 0.75) for row, col in pixels]
 
 
@@ -73,7 +80,9 @@ def test_equals_brute_force_with_deep_regions_away_from_the_origin() -> None:
                 y, x, h, w = rng.integers(5, 40, 4)
                 field[y : y + h, x : x + w] = True
         ignore_mask = rng.random(mask.shape) < 0.01
-        assert next_click(mask, gt_mask, ignore_mask) == brute_force_click(mask, gt_mask, ignore_mask, [])
+        assert next_click(mask, gt_mask, ignore_mask) == brute_force_click(
+            mask, gt_mask, ignore_mask, []
+        )
 
 
 def test_first_click_is_the_middle_of_the_object() -> None:
@@ -83,7 +92,9 @@ def test_first_click_is_the_middle_of_the_object() -> None:
 
 
 def test_the_images_border_ends_a_region() -> None:
-    gt_mask = np.ones((5, 9), bool)  # three pixels are 3 deep: row 2, columns 2 .. 6; the first one counts
+    gt_mask = np.ones(
+        (5, 9), bool
+    )  # three pixels are 3 deep: row 2, columns 2 .. 6; the first one counts
     assert next_click(np.zeros_like(gt_mask), gt_mask) == Click(2.5, 2.5, True)
 
 
@@ -124,7 +135,8 @@ class Scripted:
 
 
 def brute_force_components(region: np.ndarray) -> list[list[tuple[int, int]]]:
-    """8-connected components by flooding, in row-major order of their first pixels, their pixels in row-major order."""
+    """8-connected components by flooding, in row-major order of their first pixels, their pixels in
+    row-major order."""
     left = {(int(row), int(col)) for row, col in np.argwhere(region)}
     found = []
     while left:
@@ -146,7 +158,9 @@ def brute_force_choices(
     pixels = {click.pixel for click in clicked}
 
     def largest(region: np.ndarray) -> list[tuple[int, int]]:
-        unclicked = [[p for p in found if p not in pixels] for found in brute_force_components(region)]
+        unclicked = [
+            [p for p in found if p not in pixels] for found in brute_force_components(region)
+        ]
         # Of equally large ones, that whose first unclicked pixel comes first.
         return min(filter(None, unclicked), key=lambda found: (-len(found), found[0]), default=[])
 
@@ -170,13 +184,17 @@ def test_the_random_robot_chooses_from_the_largest_region(
 
 
 def test_the_random_robot_reaches_every_pixel_about_equally_often() -> None:
-    """A region of 4 pixels and a smaller one: of 2000 clicks, about 500 on each of the 4 (standard deviation 19)."""
+    """A region of 4 pixels and a smaller one: of 2000 clicks, about 500 on each of the 4 (standard
+    deviation 19)."""
     gt_mask = np.zeros((6, 6), bool)
     gt_mask[1, 1:4] = gt_mask[2, 4] = True  # connected by a corner
     gt_mask[5, 0:3] = True
     stream = np.random.default_rng(0)
     clicks = [random_click(np.zeros_like(gt_mask), gt_mask, None, [], stream) for _ in range(2000)]
-    counts = {pixel: sum(click.pixel == pixel for click in clicks) for pixel in ((1, 1), (1, 2), (1, 3), (2, 4))}
+    counts = {
+        pixel: sum(click.pixel == pixel for click in clicks)
+        for pixel in ((1, 1), (1, 2), (1, 3), (2, 4))
+    }
     assert sum(counts.values()) == 2000
     assert all(420 < count < 580 for count in counts.values())
 
@@ -192,17 +210,26 @@ def test_the_random_robot_reaches_every_pixel_about_equally_often() -> None:
         ((-2.0, 0.0), (3.5, 5.5, True)),  # on an ignored pixel the sign stays as it was meant
     ],
 )
-def test_where_a_jittered_click_lands(offsets: tuple[float, float], landed: tuple[float, float, bool]) -> None:
-    """11 x 15 pixels, the object in rows 2 to 8 and columns 4 to 10, column 3 ignored; offsets in units of 2 px."""
+def test_where_a_jittered_click_lands(
+    offsets: tuple[float, float], landed: tuple[float, float, bool]
+) -> None:
+    """11 x 15 pixels, the object in rows 2 to 8 and columns 4 to 10, column 3 ignored; offsets in
+    units of 2 px."""
     gt_mask, ignore_mask = np.zeros((11, 15), bool), np.zeros((11, 15), bool)
     gt_mask[2:9, 4:11], ignore_mask[:, 3] = True, True
-    assert jittered(Click(7.5, 5.5), gt_mask, ignore_mask, 2.0, Scripted(offsets=offsets)) == Click(*landed)
+    assert jittered(Click(7.5, 5.5), gt_mask, ignore_mask, 2.0, Scripted(offsets=offsets)) == Click(
+        *landed
+    )
 
 
 def test_jitter_spreads_as_it_says() -> None:
-    """Rounding to pixels adds 1/12 to the variance of 3 squared: 3.01 px; 4000 draws know it to about 1 %."""
+    """Rounding to pixels adds 1/12 to the variance of 3 squared: 3.01 px; 4000 draws know it to
+    about 1 %."""
     gt_mask = np.ones((101, 101), bool)
-    clicks = [jittered(Click(50.5, 50.5), gt_mask, None, 3.0, np.random.default_rng(seed)) for seed in range(4000)]
+    clicks = [
+        jittered(Click(50.5, 50.5), gt_mask, None, 3.0, np.random.default_rng(seed))
+        for seed in range(4000)
+    ]
     for values in ([click.x for click in clicks], [click.y for click in clicks]):
         assert np.mean(values) == pytest.approx(50.5, abs=0.2)
         assert np.std(values) == pytest.approx(3.01, rel=0.04)
@@ -215,7 +242,13 @@ def test_a_clicks_stream_is_a_function_of_all_that_names_it() -> None:
         return float(click_stream(*names).random())  # type: ignore[arg-type]
 
     assert draw(0, "grabcut", "a", 1) == draw(0, "grabcut", "a", 1) == 0.22209090770912965
-    names = [(0, "grabcut", "a", 1), (1, "grabcut", "a", 1), (0, "grabcut", "a", 2), (0, "grabcuta", "", 1), (0, "a")]
+    names = [
+        (0, "grabcut", "a", 1),
+        (1, "grabcut", "a", 1),
+        (0, "grabcut", "a", 2),
+        (0, "grabcuta", "", 1),
+        (0, "a"),
+    ]
     assert len({draw(*each) for each in names}) == 5
 
 

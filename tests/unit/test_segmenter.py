@@ -1,4 +1,5 @@
-"""Expected masks: float64 bilinear interpolation, written out below; expected crops: cut here, by hand."""
+"""Expected masks: float64 bilinear interpolation, written out below; expected crops: cut here, by
+hand."""
 
 from __future__ import annotations
 
@@ -32,14 +33,21 @@ class WatchedNetwork(ColourNetwork):
         self.boxes: list[tuple[float, float, float, float]] = []
         self.grids: list[list[Click]] = []
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         self.images.append(image)
         self.prev_masks.append(prev_mask)
         self.grids.append(list(clicks))
         return super().coarse(image, prev_mask, clicks)
 
     def refine(
-        self, patch: Image, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any, box: Any
+        self,
+        patch: Image,
+        clicks: Sequence[Click],
+        coarse_logits: FloatMap,
+        features: Any,
+        box: Any,
     ) -> FloatMap:
         self.images.append(patch)
         self.boxes.append(box)
@@ -50,10 +58,14 @@ def reference(layers: Sequence[tuple[Box, FloatMap]], height: int, width: int) -
     """Logits at full resolution, half-pixel centres, later layers over earlier ones: float64."""
     canvas = np.full((height, width), -np.inf)
     for box, grid in layers:
-        (top, upper), (left, right) = (_neighbours(n, grid.shape[0]) for n in (box.height, box.width))
+        (top, upper), (left, right) = (
+            _neighbours(n, grid.shape[0]) for n in (box.height, box.width)
+        )
         rows = grid.astype(np.float64)
         rows = rows[top] + (rows[np.minimum(top + 1, len(grid) - 1)] - rows[top]) * upper[:, None]
-        canvas[box.slices] = rows[:, left] + (rows[:, np.minimum(left + 1, len(grid) - 1)] - rows[:, left]) * right
+        canvas[box.slices] = (
+            rows[:, left] + (rows[:, np.minimum(left + 1, len(grid) - 1)] - rows[:, left]) * right
+        )
     return canvas
 
 
@@ -62,21 +74,31 @@ def _neighbours(pixels: int, cells: int) -> tuple[Any, Any]:
     return position.astype(int), position % 1
 
 
-def random_layers(height: int, width: int, smoothness: float, seed: int) -> list[tuple[Box, FloatMap]]:
+def random_layers(
+    height: int, width: int, smoothness: float, seed: int
+) -> list[tuple[Box, FloatMap]]:
     rng = np.random.default_rng(seed)
     layers = []
     for _ in range(5):
-        (x0, x1), (y0, y1) = (sorted(rng.choice(n + 1, 2, replace=False).tolist()) for n in (width, height))
+        (x0, x1), (y0, y1) = (
+            sorted(rng.choice(n + 1, 2, replace=False).tolist()) for n in (width, height)
+        )
         grid = rng.normal(size=(64, 64)).astype(np.float32)
         if smoothness:
-            grid = np.asarray(cv2.GaussianBlur(grid, (0, 0), smoothness), np.float32) * np.float32(smoothness)
+            grid = np.asarray(cv2.GaussianBlur(grid, (0, 0), smoothness), np.float32) * np.float32(
+                smoothness
+            )
         layers.append((Box(x0, y0, x1, y1), grid))
     return layers
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("height", "width", "smoothness"), [(900, 1400, 6), (700, 900, 0), (90, 60, 4), (40, 2500, 4)])
-def test_the_painted_mask_is_bilinear_interpolation(height: int, width: int, smoothness: float, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("height", "width", "smoothness"), [(900, 1400, 6), (700, 900, 0), (90, 60, 4), (40, 2500, 4)]
+)
+def test_the_painted_mask_is_bilinear_interpolation(
+    height: int, width: int, smoothness: float, seed: int
+) -> None:
     layers = random_layers(height, width, smoothness, seed)
     stack: tuple[LogitLayer, ...] = ()
     for box, grid in layers:
@@ -121,7 +143,9 @@ def test_the_first_crop_is_the_image_or_the_region_then_the_object() -> None:
     first = segmenter.predict(scene, clicks)
     assert np.array_equal(network.images[0], cv2.resize(image, (256, 256)))
     assert not network.prev_masks[0].any()
-    assert (network.grids[0][0].x, network.grids[0][0].y) == pytest.approx((56 * 256 / 160, 54 * 256 / 120))
+    assert (network.grids[0][0].x, network.grids[0][0].y) == pytest.approx(
+        (56 * 256 / 160, 54 * 256 / 120)
+    )
     segmenter.predict(scene, clicks, region=Box(20, 10, 100, 100))
     assert np.array_equal(network.images[2], cv2.resize(image[10:100, 20:100], (256, 256)))
 
@@ -136,7 +160,8 @@ def test_the_first_crop_is_the_image_or_the_region_then_the_object() -> None:
 
 
 def test_a_small_first_answer_is_looked_at_again() -> None:
-    """The ellipse is a tenth of the image, its target crop about a fifth: below .5 there is a second coarse pass."""
+    """The ellipse is a tenth of the image, its target crop about a fifth: below .5 there is a
+    second coarse pass."""
     image, network = shapes_image(600, 800), WatchedNetwork(second_look=0.5)
     segmenter = Segmenter(network)
     scene, click = segmenter.prepare(image), Click(280, 270)
@@ -155,7 +180,9 @@ def test_a_small_first_answer_is_looked_at_again() -> None:
     assert np.mean(seen == (network.prev_masks[1] > 0.5)) > 0.99
     mask, before = prediction.render(), len(network.images)
     segmenter.predict(scene, [click, Click(620, 330)], prediction, mask)
-    assert len(network.images) - before == 2  # from the second click on: one coarse and one refining pass
+    assert (
+        len(network.images) - before == 2
+    )  # from the second click on: one coarse and one refining pass
 
 
 def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
@@ -190,7 +217,9 @@ def test_the_focus_box_reaches_the_refiner_in_grid_units() -> None:
 
 @pytest.mark.parametrize("freeze_from_click", [2, 11])
 def test_from_the_freezing_click_on_only_the_focus_area_changes(freeze_from_click: int) -> None:
-    segmenter = Segmenter(ColourNetwork(freeze_from_click=freeze_from_click), zoom=ZoomSchedule(schedule="off"))
+    segmenter = Segmenter(
+        ColourNetwork(freeze_from_click=freeze_from_click), zoom=ZoomSchedule(schedule="off")
+    )
     scene = segmenter.prepare(shapes_image(600, 800))
     rng = np.random.default_rng(3)
     clicks: list[Click] = [Click(280, 270)]
@@ -245,7 +274,8 @@ def test_wrong_clicks_are_refused() -> None:
 
 
 def test_the_official_pipeline_aligns_corners() -> None:
-    """Corner pixels and the crop's corner cells are the same, and points scale without their half pixel (§B.2)."""
+    """Corner pixels and the crop's corner cells are the same, and points scale without their half
+    pixel (§B.2)."""
     network = WatchedNetwork(pipeline="focalclick", input_size=64)
     segmenter = Segmenter(network)
     image = shapes_image(90, 130)
@@ -258,7 +288,9 @@ def test_the_official_pipeline_aligns_corners() -> None:
     assert coarse.box == Box(0, 0, 130, 90)
     assert first.probability()[0, 0] == coarse.values[0, 0]
     y, x = refined.box.y1 - 1, refined.box.x1 - 1
-    assert first.probability()[y, x] == pytest.approx(1 / (1 + np.exp(-refined.values[-1, -1])), abs=1e-6)
+    assert first.probability()[y, x] == pytest.approx(
+        1 / (1 + np.exp(-refined.values[-1, -1])), abs=1e-6
+    )
 
 
 def agreement(a: Mask, b: Mask) -> float:
@@ -279,7 +311,8 @@ def test_all_pipelines_find_the_same_object() -> None:
 
 
 def test_no_click_makes_a_float_array_of_the_image() -> None:
-    """numpy's allocations as tracemalloc counts them, at six megapixels: a float per pixel would take 24 MB."""
+    """numpy's allocations as tracemalloc counts them, at six megapixels: a float per pixel would
+    take 24 MB."""
     image = shapes_image(2000, 3000)
     session = Session(Segmenter(ColourNetwork()), image).add(Click(1050.5, 900.5))
     for k in range(10):
@@ -293,7 +326,9 @@ def test_no_click_makes_a_float_array_of_the_image() -> None:
             session = session.add(Click(2300.5 + 10 * k, 1050.5))
             assert session.mask.any()
             peak = tracemalloc.get_traced_memory()[1] - before
-            assert peak < 2 * image.shape[0] * image.shape[1]  # the mask itself takes a byte a pixel
+            assert (
+                peak < 2 * image.shape[0] * image.shape[1]
+            )  # the mask itself takes a byte a pixel
     finally:
         tracemalloc.stop()
 
@@ -302,7 +337,9 @@ def test_no_click_makes_a_float_array_of_the_image() -> None:
 def test_another_threshold_cuts_the_same_answer_elsewhere(pipeline: str) -> None:
     """As if the model's own were that one; a higher cut leaves a part of what a lower one finds."""
     masks = {
-        threshold: Session(Segmenter(ColourNetwork(pipeline=pipeline), threshold=threshold), shapes_image())
+        threshold: Session(
+            Segmenter(ColourNetwork(pipeline=pipeline), threshold=threshold), shapes_image()
+        )
         .add(Click(56, 54))
         .mask
         for threshold in (0.02, 0.98)

@@ -1,4 +1,5 @@
-"""The zoomed pass. Expected weights: facts.md §K.9; expected logits and grids: blend and maps written out here."""
+"""The zoomed pass. Expected weights: facts.md §K.9; expected logits and grids: blend and maps
+written out here."""
 
 from __future__ import annotations
 
@@ -25,19 +26,23 @@ OFF = ZoomSchedule(schedule="off")
 
 
 class ConstantNetwork(ColourNetwork):
-    """Logits 3 everywhere from the coarse pass, 6 from the refining one and -5 from the zoomed one, told apart by their
-    order: every click's coarse pass is followed by a refining one."""
+    """Logits 3 everywhere from the coarse pass, 6 from the refining one and -5 from the zoomed one,
+    told apart by their order: every click's coarse pass is followed by a refining one."""
 
     def __init__(self, **spec: Any) -> None:
         super().__init__(**spec)
         self.passes: list[str] = []
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         zoomed = bool(self.passes) and self.passes[-1] == "refine"
         self.passes.append("zoomed" if zoomed and prev_mask.max() > 0.999 else "coarse")
         return np.full(prev_mask.shape, -5 if self.passes[-1] == "zoomed" else 3, np.float32), None
 
-    def refine(self, patch: Image, clicks: Sequence[Click], coarse_logits: FloatMap, *rest: Any) -> FloatMap:
+    def refine(
+        self, patch: Image, clicks: Sequence[Click], coarse_logits: FloatMap, *rest: Any
+    ) -> FloatMap:
         self.passes.append("refine")
         return np.full(coarse_logits.shape, 6, np.float32)
 
@@ -49,21 +54,28 @@ class WatchedNetwork(ColourNetwork):
         super().__init__(**spec)
         self.seen: list[tuple[Image, FloatMap, list[Click]]] = []
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         self.seen.append((image, prev_mask, list(clicks)))
         return super().coarse(image, prev_mask, clicks)
 
 
 def spread_clicks(count: int, height: int = 120, width: int = 160) -> list[Click]:
     """Distinct, on a diagonal."""
-    return [Click((i + 0.5) * width / count, (i + 0.5) * height / count, i % 3 < 2) for i in range(count)]
+    return [
+        Click((i + 0.5) * width / count, (i + 0.5) * height / count, i % 3 < 2)
+        for i in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("count", "weight"), [(1, 0.0), (9, 0.0), (10, 0.5), (11, 0.55), (19, 0.95), (20, 1.0), (21, 1.0), (40, 1.0)]
+    ("count", "weight"),
+    [(1, 0.0), (9, 0.0), (10, 0.5), (11, 0.55), (19, 0.95), (20, 1.0), (21, 1.0), (40, 1.0)],
 )
 def test_the_answer_to_the_nth_click_is_the_papers_blend(count: int, weight: float) -> None:
-    """All clicks at once, each of which counts: outside the focus crop (1 - w) 3 - 5 w, inside (1 - w) 6 - 5 w."""
+    """All clicks at once, each of which counts: outside the focus crop (1 - w) 3 - 5 w, inside (1 -
+    w) 6 - 5 w."""
     network = ConstantNetwork()
     segmenter = Segmenter(network)
     prediction = segmenter.predict(segmenter.prepare(shapes_image()), spread_clicks(count))
@@ -98,7 +110,9 @@ def test_undo_lowers_the_round() -> None:
     assert len(network.seen) - before == 1  # click 9 again
 
 
-def first_click(network: ColourNetwork, zoom: ZoomSchedule) -> tuple[Segmenter, Any, list[Click], Any]:
+def first_click(
+    network: ColourNetwork, zoom: ZoomSchedule
+) -> tuple[Segmenter, Any, list[Click], Any]:
     """A segmenter, its scene, two clicks on the ellipse and the answer to the first."""
     segmenter = Segmenter(network, zoom=zoom)
     scene = segmenter.prepare(shapes_image(600, 800))
@@ -119,24 +133,31 @@ def test_the_zoomed_pass_sees_everything_through_one_map(guidance: Any) -> None:
     target = first_target(first, clicks)
     frame = Frame(target, 256, 256)
     fresh_mask = plain.logits_on(frame) > 0
-    discs = disc_maps(np.array([(c.x, c.y) for c in grid_clicks]), np.array([True, False]), 5, 256, 256).any(0)
+    discs = disc_maps(
+        np.array([(c.x, c.y) for c in grid_clicks]), np.array([True, False]), 5, 256, 256
+    ).any(0)
     wanted = {"both": fresh_mask | discs, "mask": fresh_mask, "clicks": discs}[guidance]
     warp = warp_towards(wanted, target, 256, zoom.kernel)
     assert np.array_equal(zoomed_image, warp.sample(scene))
     assert not np.array_equal(zoomed_image, image)
     np.testing.assert_allclose(
-        warp.to_image(np.array([(c.x, c.y) for c in zoomed_clicks])), [(c.x, c.y) for c in clicks], atol=1e-9
+        warp.to_image(np.array([(c.x, c.y) for c in zoomed_clicks])),
+        [(c.x, c.y) for c in clicks],
+        atol=1e-9,
     )
     assert [c.positive for c in zoomed_clicks] == [True, False]
     red = zoomed_image[..., 0].astype(int) - zoomed_image[..., 1] > 60
     assert seen.dtype == np.float32 and set(np.unique(seen)) == {0, 1}
     assert iou(seen > 0.5, red) > 0.9  # M2 lies on the object in the zoomed image too
     if guidance != "clicks":  # which leave the mask where it is, more or less
-        assert np.count_nonzero(red) > 1.1 * np.count_nonzero(image[..., 0].astype(int) - image[..., 1] > 60)
+        assert np.count_nonzero(red) > 1.1 * np.count_nonzero(
+            image[..., 0].astype(int) - image[..., 1] > 60
+        )
 
 
 def first_target(first: LayeredPrediction, clicks: Sequence[Click]) -> Box:
-    """The target crop of the second click: 1.4 times the box around the first answer and the positive clicks."""
+    """The target crop of the second click: 1.4 times the box around the first answer and the
+    positive clicks."""
     rows, cols = np.nonzero(first.render())
     box = Box(int(cols.min()), int(rows.min()), int(cols.max()) + 1, int(rows.max()) + 1)
     assert box.contains(clicks[0].x, clicks[0].y)
@@ -145,7 +166,8 @@ def first_target(first: LayeredPrediction, clicks: Sequence[Click]) -> Box:
 
 @pytest.mark.parametrize("freeze_from_click", [2, 11])
 def test_layers_hold_the_blend_of_every_pixel(freeze_from_click: int) -> None:
-    """Against (1 - w) O2 + w times the unwarped logits, both bilinear at every pixel of the target crop."""
+    """Against (1 - w) O2 + w times the unwarped logits, both bilinear at every pixel of the target
+    crop."""
     network = WatchedNetwork(freeze_from_click=freeze_from_click)
     segmenter, scene, clicks, first = first_click(network, EAGER)
     plain = Segmenter(network, zoom=OFF).predict(scene, clicks, first, first.render())
@@ -175,7 +197,9 @@ def test_outside_the_target_crop_a_frozen_answer_stays() -> None:
     shown[:, 450:] = False  # as if that part had been corrected: the target crop ends before it
     segmenter = Segmenter(ColourNetwork(freeze_from_click=3), zoom=EAGER)
     events = [Click(280, 270), Click(300, 300, positive=False), Click(285, 275)]
-    prediction = segmenter.predict(segmenter.prepare(shapes_image(600, 800)), events, previous, shown)
+    prediction = segmenter.predict(
+        segmenter.prepare(shapes_image(600, 800)), events, previous, shown
+    )
     target = prediction.layers[-2].box
     assert target.x1 < 700
     outside = np.ones((600, 800), np.bool_)
@@ -186,10 +210,13 @@ def test_outside_the_target_crop_a_frozen_answer_stays() -> None:
 
 
 def test_where_no_layer_was_the_answer_counts_as_surely_background() -> None:
-    """Frozen layers on the left half, a target crop on all of it: right, -20 w' + w 20 at most, so never the object."""
+    """Frozen layers on the left half, a target crop on all of it: right, -20 w' + w 20 at most, so
+    never the object."""
     left = LogitLayer.of(Box(0, 0, 80, 120), np.full((256, 256), 5, np.float32))
     frame = Frame(Box(0, 0, 160, 120), 256, 256)
-    layer = blended(logits_on((left,), frame), np.full((256, 256), 90, np.float32), plain_warp(), frame, 0.5)
+    layer = blended(
+        logits_on((left,), frame), np.full((256, 256), 90, np.float32), plain_warp(), frame, 0.5
+    )
     np.testing.assert_allclose(layer.logits[:, :128], (5 + 20) / 2)
     np.testing.assert_allclose(layer.logits[:, 128:], 0)
 
@@ -207,7 +234,9 @@ def test_the_next_click_is_fed_the_blend() -> None:
     rows, cols = np.nonzero(mask)
     box = Box(int(cols.min()), int(rows.min()), int(cols.max()) + 1, int(rows.max()) + 1)
     frame = Frame(box.expanded(1.4, Box(0, 0, 800, 600)), 256, 256)
-    np.testing.assert_allclose(network.seen[-2][1], 1 / (1 + np.exp(-second.logits_on(frame))), atol=1e-5)
+    np.testing.assert_allclose(
+        network.seen[-2][1], 1 / (1 + np.exp(-second.logits_on(frame))), atol=1e-5
+    )
 
 
 def test_pipelines_and_schedules_without_zoom_pass_once() -> None:
@@ -221,7 +250,9 @@ def test_pipelines_and_schedules_without_zoom_pass_once() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 5), (513, 1025)])
 def test_any_size_of_image(size: tuple[int, int]) -> None:
-    session = Session(Segmenter(ColourNetwork(input_size=64), zoom=EAGER), np.full((*size, 3), 90, np.uint8))
+    session = Session(
+        Segmenter(ColourNetwork(input_size=64), zoom=EAGER), np.full((*size, 3), 90, np.uint8)
+    )
     for positive in (True, False, True):
         session = session.add(Click(size[1] - 0.25, size[0] - 0.25, positive))
         assert session.mask.shape == size

@@ -1,4 +1,5 @@
-"""Expected masks of the progressive merge are worked out by hand from facts.md §B.8; the rest are identities."""
+"""Expected masks of the progressive merge are worked out by hand from facts.md §B.8; the rest are
+identities."""
 
 from __future__ import annotations
 
@@ -72,7 +73,12 @@ def test_it_starts_empty_and_read_only() -> None:
     start = session()
     assert start.mask.shape == (120, 160)
     assert not start.mask.any()
-    assert (start.events, start.can_undo, start.can_redo, start.history_nbytes) == ((), False, False, 0)
+    assert (start.events, start.can_undo, start.can_redo, start.history_nbytes) == (
+        (),
+        False,
+        False,
+        0,
+    )
     with pytest.raises(ValueError, match="read-only"):
         session().add(RED).mask[0, 0] = True
 
@@ -120,7 +126,9 @@ def test_what_the_predictor_is_told() -> None:
     assert len(events) == 4
     assert edited.clicks == ()
     assert np.array_equal(edited.undo().mask, second)
-    two.add(MaskEdit.of(grid("#.", "##")), Click(1, 0))  # both at once: the answer before the edit doesn't count either
+    two.add(
+        MaskEdit.of(grid("#.", "##")), Click(1, 0)
+    )  # both at once: the answer before the edit doesn't count either
     _, previous, mask, _ = painter.asked[3]
     assert previous is None
     assert np.array_equal(mask, grid("#.", "##"))  # type: ignore[arg-type]
@@ -141,8 +149,8 @@ def test_merging_adds_only_the_clicked_component() -> None:
         "...#..",
         "#.....",
     )
-    # The component of (1, 2), which comes: (2, 3) diagonally, which comes, then (2, 4) and (2, 5), which would go.
-    # Apart from it: (0, 0) goes, (3, 0), (0, 4) and (0, 5) come.
+    # The component of (1, 2), which comes: (2, 3) diagonally, which comes, then (2, 4) and (2, 5),
+    # which would go. Apart from it: (0, 0) goes, (3, 0), (0, 4) and (0, 5) come.
     merged = painted(INITIAL, predicted).add(Click(2.5, 1.5)).mask
     expected = INITIAL.copy()
     expected[1, 2] = expected[2, 3] = True
@@ -159,7 +167,9 @@ def test_merging_removes_only_the_clicked_component() -> None:
 
 def test_a_click_that_changes_nothing_leaves_every_pixel() -> None:
     assert np.array_equal(painted(INITIAL, INITIAL).add(Click(3.5, 3.5)).mask, INITIAL)
-    predicted = ~INITIAL  # everything changes but the clicked pixel: the official code would take what didn't change
+    predicted = (
+        ~INITIAL
+    )  # everything changes but the clicked pixel: the official code would take what didn't change
     predicted[0, 0] = True
     assert np.array_equal(painted(INITIAL, predicted).add(Click(0.5, 0.5)).mask, INITIAL)
 
@@ -180,10 +190,16 @@ def test_noise_too_large_to_keep_is_merged_again() -> None:
     initial[:2], predicted[:2] = False, True  # a bridge to which most of the noise hangs
     later = predicted.copy()
     later[1000:, 1000:] = False
-    two = painted(initial, predicted, later).add(Click(5, 0.5)).add(Click(1500.5, 1500.5, positive=False))
+    two = (
+        painted(initial, predicted, later)
+        .add(Click(5, 0.5))
+        .add(Click(1500.5, 1500.5, positive=False))
+    )
     assert (
         two.history_nbytes
-        - Session(Painter(), np.zeros((2000, 2000, 3), np.uint8), initial_mask=initial).history_nbytes
+        - Session(
+            Painter(), np.zeros((2000, 2000, 3), np.uint8), initial_mask=initial
+        ).history_nbytes
         < 2e6
     )
     first = two.undo().mask.copy()
@@ -229,7 +245,10 @@ def test_an_initial_mask_is_the_first_event_and_stays() -> None:
         (lambda: Session(Painter(), "photo.jpg"), "str"),  # type: ignore[arg-type]
         (lambda: session(initial_mask=np.zeros((3, 4), np.bool_)), r"\(3, 4\).*\(120, 160\)"),
         (lambda: session(initial_mask=np.zeros((120, 160), np.uint8)), "uint8"),
-        (lambda: session(region=(0, 0, 5, 5)), r"region is \(0, 0, 5, 5\): expected a vtmr.geometry.Box"),
+        (
+            lambda: session(region=(0, 0, 5, 5)),
+            r"region is \(0, 0, 5, 5\): expected a vtmr.geometry.Box",
+        ),
         (lambda: session().add(), "Nothing"),
         (lambda: session().add(Click(200, 5)), r"\(200, 5\).*160x120"),
         (lambda: session().add(MaskEdit.of(np.zeros((3, 4), np.bool_))), "4x3.*160x120"),
@@ -245,7 +264,12 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
     initial = session().add(RED).mask
     for options in ({}, {"region": Box(10, 5, 150, 110)}, {"initial_mask": initial}):
         made = session(**options).add(RED, GREEN).add(BLUE)
-        made = made.add(MaskEdit.of(made.mask ^ initial)).add(Click(130, 70)).undo().add(Click(125.25, 50.5))
+        made = (
+            made.add(MaskEdit.of(made.mask ^ initial))
+            .add(Click(130, 70))
+            .undo()
+            .add(Click(125.25, 50.5))
+        )
         saved = made.to_json()
         again = replay(Segmenter(ColourNetwork()), IMAGE, saved)
         assert again.events == made.events
@@ -254,7 +278,9 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
         assert np.array_equal(again.undo().undo().mask, made.undo().undo().mask)
         log = EventLog.from_json(saved)
         assert log.model == "colour"
-        assert {"vtmr", "numpy", "opencv-python-headless", "onnxruntime", "platform"} <= set(log.versions)
+        assert {"vtmr", "numpy", "opencv-python-headless", "onnxruntime", "platform"} <= set(
+            log.versions
+        )
 
 
 def test_a_saved_session_says_which_weights_made_it() -> None:
@@ -263,7 +289,9 @@ def test_a_saved_session_says_which_weights_made_it() -> None:
     log = EventLog.from_json(Session(Segmenter(network), IMAGE).add(RED).to_json())
     assert log.versions["weights"] == network.digest
     assert len(network.digest) == 64
-    assert "weights" not in EventLog.from_json(session().add(RED).to_json()).versions  # this network has none
+    assert (
+        "weights" not in EventLog.from_json(session().add(RED).to_json()).versions
+    )  # this network has none
 
 
 @pytest.mark.parametrize(
@@ -277,7 +305,12 @@ def test_a_saved_session_says_which_weights_made_it() -> None:
         (lambda saved: saved.replace("[56.0", "[NaN"), "nowhere"),
         (lambda saved: saved.replace('"width": 160', '"width": 161'), "161x120"),
         (lambda saved: saved.replace("[56.0", "[5600"), "outside"),
-        (lambda saved: json.dumps(json.loads(saved) | {"steps": [[{"mask": {"size": [1], "counts": ""}}]]}), "read"),
+        (
+            lambda saved: json.dumps(
+                json.loads(saved) | {"steps": [[{"mask": {"size": [1], "counts": ""}}]]}
+            ),
+            "read",
+        ),
         (lambda saved: json.dumps(json.loads(saved) | {"region": [5, 5, 5, 9]}), "empty"),
     ],
 )

@@ -1,4 +1,5 @@
-"""A spec survives its JSON; whatever else stands in a model file is refused with a sentence that names it."""
+"""A spec survives its JSON; whatever else stands in a model file is refused with a sentence that
+names it."""
 
 from __future__ import annotations
 
@@ -13,8 +14,12 @@ from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomKernel, ZoomSchedu
 from vtmr.values import require_keys
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-RUN = Run("recipes/lite0-cpu.toml", "abc123", "2024-02-20T10:00:00", 9000, 144000, 10800.0, "imagenet")
-SPEC = ModelSpec("lite0", NORMALISATION, zoom=ZoomSchedule(12), training_data=("duts", "ecssd"), lineage=(RUN,))
+RUN = Run(
+    "recipes/lite0-cpu.toml", "abc123", "2024-02-20T10:00:00", 9000, 144000, 10800.0, "imagenet"
+)
+SPEC = ModelSpec(
+    "lite0", NORMALISATION, zoom=ZoomSchedule(12), training_data=("duts", "ecssd"), lineage=(RUN,)
+)
 
 
 def changed(**values: Any) -> str:
@@ -27,7 +32,8 @@ def test_a_spec_survives_its_json() -> None:
 
 
 def test_defaults_are_the_papers() -> None:
-    """facts.md §A.4 (raw patches), §B (1.4, 1.4, radius 5, click 11), §L.2 (T = 20); threshold .5 by house rule."""
+    """facts.md §A.4 (raw patches), §B (1.4, 1.4, radius 5, click 11), §L.2 (T = 20); threshold .5
+    by house rule."""
     spec = ModelSpec("m", NORMALISATION)
     assert (spec.input_size, spec.disc_radius, spec.threshold) == (256, 5.0, 0.5)
     assert (spec.target_ratio, spec.focus_ratio, spec.freeze_from_click) == (1.4, 1.4, 11)
@@ -75,28 +81,41 @@ def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
 
 
 def test_the_papers_weights() -> None:
-    """facts.md §K.9: 0 for clicks 1 to 9, then .5, .55 … 1; §L.2: 1 from there on. §I.1: t = 10 counts already."""
+    """facts.md §K.9: 0 for clicks 1 to 9, then .5, .55 … 1; §L.2: 1 from there on. §I.1: t = 10
+    counts already."""
     zoom = ZoomSchedule()
     assert [zoom.weight(t) for t in range(1, 10)] == [0.0] * 9
     assert [zoom.weight(t) for t in range(10, 21)] == pytest.approx(np.arange(0.5, 1.01, 0.05))
     assert [zoom.weight(t) for t in (21, 40)] == [1.0, 1.0]
-    assert [ZoomSchedule(5).weight(t) for t in range(1, 7)] == pytest.approx([0, 0, 0.6, 0.8, 1, 1])  # T/2 = 2.5
+    assert [ZoomSchedule(5).weight(t) for t in range(1, 7)] == pytest.approx(
+        [0, 0, 0.6, 0.8, 1, 1]
+    )  # T/2 = 2.5
 
 
 def test_other_schedules_weights() -> None:
     clicks = (1, 2, 10, 20, 40)
     assert [ZoomSchedule(schedule="off").weight(t) for t in clicks] == [0.0] * 5
     assert [ZoomSchedule(schedule="eager").weight(t) for t in clicks] == [0.0, 0.1, 0.5, 1.0, 1.0]
-    assert [ZoomSchedule(schedule="eager", eager_weight=0.4).weight(t) for t in clicks] == [0.0, 0.4, 0.4, 0.4, 0.4]
+    assert [ZoomSchedule(schedule="eager", eager_weight=0.4).weight(t) for t in clicks] == [
+        0.0,
+        0.4,
+        0.4,
+        0.4,
+        0.4,
+    ]
 
 
 def test_files_from_before_the_zoom_take_the_defaults() -> None:
     assert ModelSpec.from_json(changed(zoom={"rounds": 12})).zoom == ZoomSchedule(12)
-    kernel = ModelSpec.from_json(changed(zoom={"rounds": 20, "kernel": {"floor": 0.25}})).zoom.kernel
+    kernel = ModelSpec.from_json(
+        changed(zoom={"rounds": 20, "kernel": {"floor": 0.25}})
+    ).zoom.kernel
     assert kernel == ZoomKernel(31, 11.0, 0.25)
 
 
-@pytest.mark.parametrize("zoom", [{"round": 3}, {"kernel": {"sigma": 11}}, {"kernel": 3}, {"rounds": "many"}, [1]])
+@pytest.mark.parametrize(
+    "zoom", [{"round": 3}, {"kernel": {"sigma": 11}}, {"kernel": 3}, {"rounds": "many"}, [1]]
+)
 def test_foreign_zooms_are_refused(zoom: Any) -> None:
     with pytest.raises(CheckpointError, match="The model's spec"):
         ModelSpec.from_json(changed(zoom=zoom))
@@ -108,7 +127,18 @@ def test_a_file_of_another_format_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not json", "[]", "null", "3", '"lite0"', changed(coarse_normalisation=3), changed(zoom=[1]), "{}"]
+    "text",
+    [
+        "",
+        "not json",
+        "[]",
+        "null",
+        "3",
+        '"lite0"',
+        changed(coarse_normalisation=3),
+        changed(zoom=[1]),
+        "{}",
+    ],
 )
 def test_foreign_json_is_refused(text: str) -> None:
     with pytest.raises(CheckpointError, match="The model's spec"):
@@ -128,6 +158,8 @@ def test_a_missing_key_is_named() -> None:
 
 
 def test_require_keys_lists_what_it_knows_when_nothing_is_near() -> None:
-    with pytest.raises(ConfigError, match=r"here has the unknown key 'qqq'. Known: grid, fwhm, floor\."):
+    with pytest.raises(
+        ConfigError, match=r"here has the unknown key 'qqq'. Known: grid, fwhm, floor\."
+    ):
         require_keys({"qqq": 1}, ZoomKernel, "here")
     require_keys({}, ZoomKernel, "here")  # all its keys have defaults

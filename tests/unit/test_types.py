@@ -1,4 +1,5 @@
-"""Pixels of clicks by docs/decisions/0001 (floor); active clicks by the rule that an edit is a new beginning."""
+"""Pixels of clicks by docs/decisions/0001 (floor); active clicks by the rule that an edit is a new
+beginning."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from vtmr.types import Click, MaskEdit, active_clicks
 EDIT = MaskEdit.of(np.eye(4, dtype=bool))
 
 
-@pytest.mark.parametrize(("x", "y", "row", "col"), [(0, 0, 0, 0), (7.99, 3.5, 3, 7), (8, 3, 3, 8), (-0.1, 0.0, 0, -1)])
+@pytest.mark.parametrize(
+    ("x", "y", "row", "col"), [(0, 0, 0, 0), (7.99, 3.5, 3, 7), (8, 3, 3, 8), (-0.1, 0.0, 0, -1)]
+)
 def test_a_click_lies_in_the_pixel_it_touches(x: float, y: float, row: int, col: int) -> None:
     assert Click(x, y).pixel == (row, col)
 
@@ -38,7 +41,9 @@ def test_clicks_are_positive_unless_said_otherwise_and_compare_by_value() -> Non
 
 
 def test_an_edit_keeps_the_mask_and_survives_pickling() -> None:
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(EDIT)).runs.decode(), np.eye(4, dtype=bool))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(EDIT)).runs.decode(), np.eye(4, dtype=bool)
+    )
 
 
 def test_active_clicks_are_those_since_the_last_edit() -> None:

@@ -30,11 +30,19 @@ class Outer:
 
 def test_everything_finds_its_place() -> None:
     values = {
-        "size": 3, "ratio": 2, "range": [0, 0.5], "kind": "b", "on": True, "inner": {"names": ["x"]},
-        "maybe": {}, "several": [{"names": ["y", "z"]}, {}],
-    }  # fmt: skip
+        "size": 3,
+        "ratio": 2,
+        "range": [0, 0.5],
+        "kind": "b",
+        "on": True,
+        "inner": {"names": ["x"]},
+        "maybe": {},
+        "several": [{"names": ["y", "z"]}, {}],
+    }
     made = from_values(Outer, values, "it")
-    assert made == Outer(3, 2.0, (0.0, 0.5), "b", True, Inner(("x",)), Inner(), (Inner(("y", "z")), Inner()))
+    assert made == Outer(
+        3, 2.0, (0.0, 0.5), "b", True, Inner(("x",)), Inner(), (Inner(("y", "z")), Inner())
+    )
     assert type(made.ratio) is float
     assert from_values(Outer, {"size": 3, "maybe": None}, "it").maybe is None
 
@@ -49,7 +57,10 @@ def test_everything_finds_its_place() -> None:
         ({"size": True}, "it.size is True: expected a whole number"),
         ({"size": 10**5000}, "it.size is a number of more than 18 digits: expected a whole number"),
         ({"size": 3, "ratio": float("nan")}, "it.ratio is nan: expected a finite number"),
-        ({"size": 3, "ratio": 10**400}, "it.ratio is a number of more than 18 digits: expected a finite number"),
+        (
+            {"size": 3, "ratio": 10**400},
+            "it.ratio is a number of more than 18 digits: expected a finite number",
+        ),
         ({"size": 3, "range": [1]}, "it.range has 1 values: expected 2"),
         ({"size": 3, "range": 1}, "it.range is 1: expected an array"),
         ({"size": 3, "kind": "c"}, "it.kind is 'c': expected one of a, b"),

@@ -1,4 +1,5 @@
-"""Expected values: the golden table of facts.md §F.2, sums written out here, ramps whose samples are known."""
+"""Expected values: the golden table of facts.md §F.2, sums written out here, ramps whose samples
+are known."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from vtmr.spec import ZoomKernel
 from vtmr.zoom import Warp, marginals, warp_towards, zoom_table
 
 BOX = Box(30, 20, 330, 220)
-LITERAL = ZoomKernel(256, 11 * 2.3548)  # the paper's sigma read as 11 pixels of 256 (facts.md §F.4 a)
+LITERAL = ZoomKernel(
+    256, 11 * 2.3548
+)  # the paper's sigma read as 11 pixels of 256 (facts.md §F.4 a)
 
 
 def square(low: float, high: float, size: int = 256) -> NDArray[np.bool_]:
@@ -30,17 +33,23 @@ def magnification(table: NDArray[np.float64], low: float, high: float) -> float:
 
 
 def test_the_golden_table() -> None:
-    """facts.md §F.2: 31 knots, FWHM 11, 1 on knots 10 to 20, floor .05; values at every fifth knot."""
+    """facts.md §F.2: 31 knots, FWHM 11, 1 on knots 10 to 20, floor .05; values at every fifth
+    knot."""
     guidance = np.zeros(31)
     guidance[10:21] = 1
     table = zoom_table(guidance, ZoomKernel(31, 11, 0.05))
-    np.testing.assert_allclose(table[::5], [0, 0.342679, 0.431416, 0.5, 0.568584, 0.657321, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        table[::5], [0, 0.342679, 0.431416, 0.5, 0.568584, 0.657321, 1], atol=1e-6
+    )
     assert (table[0], table[-1]) == (0, 1)
-    np.testing.assert_array_equal(zoom_table(guidance * 17, ZoomKernel(31, 11, 0.05)), table)  # of any scale
+    np.testing.assert_array_equal(
+        zoom_table(guidance * 17, ZoomKernel(31, 11, 0.05)), table
+    )  # of any scale
 
 
 def test_knots_see_triangles() -> None:
-    """Knot 2 of 5 over 8 cells: centres at (i + .5) / 2 knots, weights .25, .75, .75, .25 of cells 2 to 5, over 2."""
+    """Knot 2 of 5 over 8 cells: centres at (i + .5) / 2 knots, weights .25, .75, .75, .25 of cells
+    2 to 5, over 2."""
     guidance = np.zeros((8, 8), np.bool_)
     guidance[:, 3] = True
     along_x, along_y = marginals(guidance, 5)
@@ -48,7 +57,9 @@ def test_knots_see_triangles() -> None:
     np.testing.assert_allclose(along_y, np.full(5, along_x.sum() / 5))
 
 
-@pytest.mark.parametrize("kernel", [ZoomKernel(), ZoomKernel(floor=0), ZoomKernel(17, 5, 0.2), LITERAL])
+@pytest.mark.parametrize(
+    "kernel", [ZoomKernel(), ZoomKernel(floor=0), ZoomKernel(17, 5, 0.2), LITERAL]
+)
 @pytest.mark.parametrize("covered", [False, True], ids=["empty", "full"])
 def test_guidance_without_a_place_is_the_plain_resize(covered: bool, kernel: ZoomKernel) -> None:
     warp = warp_towards(np.full((256, 256), covered), BOX, 256, kernel)
@@ -59,10 +70,17 @@ def test_guidance_without_a_place_is_the_plain_resize(covered: bool, kernel: Zoo
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.4, 0.6), (0.3, 0.7), (0.15, 0.85), (0.1, 0.3), (0.0, 0.5), (0.9, 1.0)])
-@pytest.mark.parametrize("kernel", [ZoomKernel(), ZoomKernel(floor=0.25), ZoomKernel(floor=0), LITERAL])
-def test_one_object_of_at_most_seven_tenths_is_magnified(low: float, high: float, kernel: ZoomKernel) -> None:
-    """facts.md §F.5: the mean over the object is at least 1, so what is left of the grid for the rest is less."""
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.4, 0.6), (0.3, 0.7), (0.15, 0.85), (0.1, 0.3), (0.0, 0.5), (0.9, 1.0)]
+)
+@pytest.mark.parametrize(
+    "kernel", [ZoomKernel(), ZoomKernel(floor=0.25), ZoomKernel(floor=0), LITERAL]
+)
+def test_one_object_of_at_most_seven_tenths_is_magnified(
+    low: float, high: float, kernel: ZoomKernel
+) -> None:
+    """facts.md §F.5: the mean over the object is at least 1, so what is left of the grid for the
+    rest is less."""
     warp = warp_towards(square(low, high), BOX, 256, kernel)
     assert magnification(warp.table_x, low, high) >= 1
     assert magnification(warp.table_x, 0, 1) == 1
@@ -70,13 +88,17 @@ def test_one_object_of_at_most_seven_tenths_is_magnified(low: float, high: float
 
 @pytest.mark.parametrize(("share", "zoomed"), [(0.2, 0.54), (0.4, 0.74), (0.714, 0.85)])
 def test_an_object_gets_the_share_that_was_measured(share: float, zoomed: float) -> None:
-    """facts.md §F.4 (c), floor .05: shares of the axis after the warp, measured on another implementation."""
+    """facts.md §F.4 (c), floor .05: shares of the axis after the warp, measured on another
+    implementation."""
     warp = warp_towards(square((1 - share) / 2, (1 + share) / 2), BOX, 256, ZoomKernel())
-    assert magnification(warp.table_x, (1 - share) / 2, (1 + share) / 2) * share == pytest.approx(zoomed, abs=0.02)
+    assert magnification(warp.table_x, (1 - share) / 2, (1 + share) / 2) * share == pytest.approx(
+        zoomed, abs=0.02
+    )
 
 
 @pytest.mark.parametrize(
-    "kernel", [ZoomKernel(floor=0), ZoomKernel(31, 2.5, 0), ZoomKernel(256, 22, 0), ZoomKernel(1024, 86, 0)]
+    "kernel",
+    [ZoomKernel(floor=0), ZoomKernel(31, 2.5, 0), ZoomKernel(256, 22, 0), ZoomKernel(1024, 86, 0)],
 )
 def test_extreme_kernels_stay_invertible_and_finite(kernel: ZoomKernel) -> None:
     guidance = np.zeros((256, 256), np.bool_)
@@ -92,30 +114,42 @@ def test_extreme_kernels_stay_invertible_and_finite(kernel: ZoomKernel) -> None:
 def test_a_mirrored_guidance_gives_the_mirrored_grid() -> None:
     guidance = np.random.default_rng(1).random((256, 256)) > 0.9
     guidance[:, 128:] = False
-    warp, mirrored = (warp_towards(g, Box(0, 0, 300, 200), 256, ZoomKernel()) for g in (guidance, guidance[:, ::-1]))
+    warp, mirrored = (
+        warp_towards(g, Box(0, 0, 300, 200), 256, ZoomKernel())
+        for g in (guidance, guidance[:, ::-1])
+    )
     np.testing.assert_allclose(mirrored.table_x, 1 - warp.table_x[::-1], atol=1e-12)
     np.testing.assert_allclose(mirrored.table_y, warp.table_y, atol=1e-12)
     image = np.random.default_rng(2).integers(0, 256, (200, 300, 3), np.uint8)
-    there, back = warp.sample(image)[:, ::-1].astype(int), mirrored.sample(image[:, ::-1].copy()).astype(int)
+    there, back = (
+        warp.sample(image)[:, ::-1].astype(int),
+        mirrored.sample(image[:, ::-1].copy()).astype(int),
+    )
     assert np.abs(there - back).max() <= 2  # OpenCV samples at 1/32 of a pixel
 
 
 @pytest.mark.parametrize("shape", [(200, 300), (120, 90), (700, 1100), (2000, 1500)])
 def test_samples_lie_where_the_points_say(shape: tuple[int, int]) -> None:
-    """On a ramp a pixel's value is its position: to a rounding each, in the mean far below half a pixel."""
+    """On a ramp a pixel's value is its position: to a rounding each, in the mean far below half a
+    pixel."""
     xs, ys = ((np.arange(n) + 0.5) * (255 / n) + 0.5 for n in (shape[1], shape[0]))
-    image = np.stack([*np.broadcast_arrays(xs, ys[:, None]), np.zeros(shape)], axis=2).astype(np.uint8)
+    image = np.stack([*np.broadcast_arrays(xs, ys[:, None]), np.zeros(shape)], axis=2).astype(
+        np.uint8
+    )
     box = Box(shape[1] // 10, shape[0] // 8, shape[1], shape[0] - 7)
     warp = warp_towards(square(0.3, 0.8), box, 256, ZoomKernel())
     sampled = warp.sample(Pyramid(image)).astype(float)
-    for values, positions, n in zip((sampled[9, :, 0], sampled[:, 9, 1]), warp.centres(), shape[::-1], strict=True):
+    for values, positions, n in zip(
+        (sampled[9, :, 0], sampled[:, 9, 1]), warp.centres(), shape[::-1], strict=True
+    ):
         errors = (values - positions * (255 / n))[4:-4]
         assert np.abs(errors).max() <= 2
         assert abs(errors.mean()) < 0.1
 
 
 def test_a_part_of_the_grid_comes_at_full_resolution() -> None:
-    """Stripes three pixels wide, on cells of one pixel in the whole crop, on cells of a tenth in the part."""
+    """Stripes three pixels wide, on cells of one pixel in the whole crop, on cells of a tenth in
+    the part."""
     image = np.zeros((800, 800, 3), np.uint8)
     image[:, np.arange(800) % 6 < 3] = 250
     warp = warp_towards(square(0.4, 0.6), Box(0, 0, 800, 800), 256, ZoomKernel())
@@ -130,7 +164,8 @@ def test_a_part_of_the_grid_comes_at_full_resolution() -> None:
 
 
 def test_compressed_stretches_are_averaged() -> None:
-    """Without averaging, stripes of two pixels come out as noise between 0 and 250; the mean is 125."""
+    """Without averaging, stripes of two pixels come out as noise between 0 and 250; the mean is
+    125."""
     image = np.zeros((1000, 1000, 3), np.uint8)
     image[np.arange(1000) % 4 < 2] = 250
     warp = warp_towards(square(0.45, 0.55), Box(0, 0, 1000, 1000), 256, ZoomKernel())

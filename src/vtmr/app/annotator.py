@@ -1,4 +1,5 @@
-"""What stands behind the API: the project's images, pictures, sessions and documents, and one change at a time."""
+"""What stands behind the API: the project's images, pictures, sessions and documents, and one
+change at a time."""
 
 from __future__ import annotations
 
@@ -52,12 +53,21 @@ class Opened:
 
 
 class Annotator:
-    """A folder being annotated. Its coroutines run in one event loop; one change of an image at a time."""
+    """A folder being annotated. Its coroutines run in one event loop; one change of an image at a
+    time."""
 
     def __init__(
-        self, folder: Path, predictor: Predictor, *, labels: Sequence[str] = (), made_with: Mapping[str, str]
+        self,
+        folder: Path,
+        predictor: Predictor,
+        *,
+        labels: Sequence[str] = (),
+        made_with: Mapping[str, str],
     ) -> None:
-        """made_with: model and versions, kept with every mask. Raises InputError as Store and list_images."""
+        """made_with: model and versions, kept with every mask.
+
+        Raises InputError as Store and list_images.
+        """
         self.name = folder.resolve().name
         self.entries = {entry.id: entry for entry in list_images(folder)}
         self.store = Store(folder.resolve())
@@ -69,7 +79,9 @@ class Annotator:
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self._decoders, self._thumbnailer = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._newest: defaultdict[str, int] = defaultdict(int)  # per image: a preview counts while none came later
+        self._newest: defaultdict[str, int] = defaultdict(
+            int
+        )  # per image: a preview counts while none came later
 
     def close(self) -> None:
         """Ends the threads and writes everything whole."""
@@ -87,7 +99,10 @@ class Annotator:
     def project_json(self) -> Json:
         """Everything about the folder but the list of images."""
         heads = [self.store.heads.get(entry.name, _UNTOUCHED) for entry in self.entries.values()]
-        counts = {state: sum(head.state == state for head in heads) for state in ("untouched", "in_work", "done")}
+        counts = {
+            state: sum(head.state == state for head in heads)
+            for state in ("untouched", "in_work", "done")
+        }
         return {
             "name": self.name,
             "model": self.model,
@@ -101,7 +116,8 @@ class Annotator:
         return {"images": [self._image_json(entry) for entry in self.entries.values()]}
 
     async def open(self, image_id: str) -> Opened:
-        """Decodes the image and reads its document. Raises Refusal: 404, or 422 when it can't be read."""
+        """Decodes the image and reads its document. Raises Refusal: 404, or 422 when it can't be
+        read."""
         entry = self.entry(image_id)
         picture = await self.picture(entry)
         return Opened(entry, picture, await unreadable(lambda: self._document(entry.name, picture)))
@@ -120,7 +136,10 @@ class Annotator:
     async def opened_json(self, image_id: str) -> Json:
         """The document with all masks."""
         opened = await self.open(image_id)
-        return {"document": document_json(opened), "masks": masks_json(opened.document.content, Content())}
+        return {
+            "document": document_json(opened),
+            "masks": masks_json(opened.document.content, Content()),
+        }
 
     async def change(self, image_id: str, body: Any) -> Json:
         """Makes one change and answers when it is on disk. Raises Refusal."""
@@ -142,11 +161,15 @@ class Annotator:
             "document": document_json(changed),
             "masks": masks_json(after.content, opened.document.content),
             "object": touched,
-            "ms": {"predict": round(predict_ms, 2), "total": round((time.perf_counter() - start) * 1000, 2)},
+            "ms": {
+                "predict": round(predict_ms, 2),
+                "total": round((time.perf_counter() - start) * 1000, 2),
+            },
         }
 
     async def preview(self, image_id: str, body: Any) -> Json:
-        """What a click would make, without making it. Raises Refusal; 409 when something newer came."""
+        """What a click would make, without making it. Raises Refusal; 409 when something newer
+        came."""
         fields = Fields(body)
         revision, item_id = fields.integer("revision", 0, _MAX_REVISION), fields.take("object")
         clicks, region, keep_rest = read_clicks(fields)
@@ -176,7 +199,9 @@ class Annotator:
         imported: dict[str, int] = {}
         skipped: list[str] = []
         for number, (file_name, height, width) in coco.images.items():
-            entry = by_name.get(file_name) or by_last.get(file_name.replace("\\", "/").rpartition("/")[2])
+            entry = by_name.get(file_name) or by_last.get(
+                file_name.replace("\\", "/").rpartition("/")[2]
+            )
             if entry is None:
                 skipped.append(f"{file_name}: there is no image of that name.")
             elif coco.annotations[number]:
@@ -186,15 +211,21 @@ class Annotator:
                     skipped.append(f"{entry.name}: {error}")
         return {"imported": imported, "skipped": skipped}
 
-    async def _import_into(self, entry: Entry, coco: CocoFile, number: int | str, height: int, width: int) -> int:
+    async def _import_into(
+        self, entry: Entry, coco: CocoFile, number: int | str, height: int, width: int
+    ) -> int:
         """One image's annotations as one change; how many."""
         async with self._turns[entry.id]:
             entry.require_inside()
             header = await asyncio.to_thread(read_header, entry.path)
             size = header.height, header.width
             if size != (height, width):
-                raise InputError(f"it has {size[1]}x{size[0]} pixels, the COCO file says {width}x{height}.")
-            before = await asyncio.to_thread(self.store.document, entry.name) or Document(entry.name, *size)
+                raise InputError(
+                    f"it has {size[1]}x{size[0]} pixels, the COCO file says {width}x{height}."
+                )
+            before = await asyncio.to_thread(self.store.document, entry.name) or Document(
+                entry.name, *size
+            )
 
             def content() -> Content:
                 return with_annotations(before.content, coco.annotated(number), self._made_with)
@@ -202,8 +233,11 @@ class Annotator:
             await self._commit(before, before.changed("import", await asyncio.to_thread(content)))
         return len(coco.annotations[number])
 
-    async def _after(self, opened: Opened, op: str, fields: Fields) -> tuple[Document, str | None, float]:
-        """The document after the change, the object that it was about, and the milliseconds of the prediction."""
+    async def _after(
+        self, opened: Opened, op: str, fields: Fields
+    ) -> tuple[Document, str | None, float]:
+        """The document after the change, the object that it was about, and the milliseconds of the
+        prediction."""
         before = opened.document
         if op == "done":
             done = fields.boolean("done")
@@ -219,7 +253,11 @@ class Annotator:
         same = len(outcome.content.items) == len(before.content.items) and all(
             new is old for new, old in zip(outcome.content.items, before.content.items, strict=True)
         )
-        return before if same else before.changed(op, outcome.content), outcome.object_id, bench.predict_ms
+        return (
+            before if same else before.changed(op, outcome.content),
+            outcome.object_id,
+            bench.predict_ms,
+        )
 
     async def _work(self, function: Callable[[], Result]) -> Result:
         """Runs it on the worker; what the user gave wrong becomes 400."""
@@ -243,7 +281,8 @@ class Annotator:
         document = self.store.document(name) or Document(name, picture.height, picture.width)
         if (document.height, document.width) != (picture.height, picture.width):
             raise InputError(
-                f"{name} has {picture.width}x{picture.height} pixels, but its annotations are of an image of "
+                f"{name} has {picture.width}x{picture.height} pixels, but its annotations are of "
+                "an image of "
                 f"{document.width}x{document.height}: put the image back that was annotated."
             )
         return document
@@ -287,7 +326,9 @@ def document_json(opened: Opened) -> Json:
 def masks_json(content: Content, before: Content) -> Json:
     """The masks of the objects that are new or look different from before."""
     olds = {item.id: item.mask for item in before.items}
-    return {item.id: item.mask.to_json() for item in content.items if item.mask is not olds.get(item.id)}
+    return {
+        item.id: item.mask.to_json() for item in content.items if item.mask is not olds.get(item.id)
+    }
 
 
 async def unreadable(function: Callable[[], Result], pool: Executor | None = None) -> Result:
@@ -320,9 +361,13 @@ def _given(function: Callable[[], Result]) -> Result:
 
 
 def _require_current(opened: Opened, revision: int) -> None:
-    """Raises Refusal (409) with the current document when the change was meant for another revision."""
+    """Raises Refusal (409) with the current document when the change was meant for another
+    revision."""
     document = opened.document
     if revision != document.revision:
-        sentence = f"The image is at revision {document.revision}, the change was made for {revision}: look again."
+        sentence = (
+            f"The image is at revision {document.revision}, the change was made for {revision}: "
+            "look again."
+        )
         more = {"document": document_json(opened), "masks": masks_json(document.content, Content())}
         raise Refusal(409, "conflict", sentence, more)

@@ -1,7 +1,8 @@
-"""An image's annotations with their history: immutable, so that undo is an earlier value; and as JSON, as changes.
+"""An image's annotations with their history: immutable, so that undo is an earlier value; and as
+JSON, as changes.
 
-A document's history is a row of contents, each sharing with its neighbour whatever the change between them left alone.
-On disk it is the first content and what each change replaced.
+A document's history is a row of contents, each sharing with its neighbour whatever the change
+between them left alone. On disk it is the first content and what each change replaced.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """The objects of an image, the uppermost last, and the number that the next one is called by."""
+    """The objects of an image, the uppermost last, and the number that the next one is called
+    by."""
 
     items: tuple[Item, ...] = ()
     next_id: int = 1
@@ -54,7 +56,9 @@ class Content:
         """With the item in the place of the one of its id; on top, if there was none."""
         if self.get(item.id) is None:
             return Content((*self.items, item), self.next_id)
-        return Content(tuple(item if old.id == item.id else old for old in self.items), self.next_id)
+        return Content(
+            tuple(item if old.id == item.id else old for old in self.items), self.next_id
+        )
 
     def new_id(self) -> tuple[str, Content]:
         """An id that no object of this image ever had, and the content that knows so."""
@@ -71,7 +75,8 @@ class State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """An image's annotations. states: never empty; states[at] is the current one; `revision` counts every change."""
+    """An image's annotations. states: never empty; states[at] is the current one; `revision` counts
+    every change."""
 
     name: str
     height: int
@@ -102,9 +107,12 @@ class Document:
         return self.states[self.at + 1].op if self.at + 1 < len(self.states) else None
 
     def changed(self, op: str, content: Content) -> Document:
-        """After a change: what was undone is dropped, and so is what lies further back than MAX_UNDO."""
+        """After a change: what was undone is dropped, and so is what lies further back than
+        MAX_UNDO."""
         states = (*self.states[: self.at + 1], State(op, content))[-MAX_UNDO - 1 :]
-        return replace(self, revision=self.revision + 1, done=False, states=states, at=len(states) - 1)
+        return replace(
+            self, revision=self.revision + 1, done=False, states=states, at=len(states) - 1
+        )
 
     def moved(self, by: int) -> Document:
         """After an undo (-1) or redo (1). Raises InputError when there is none."""
@@ -118,14 +126,23 @@ class Document:
 
 def transition(before: Document, after: Document) -> Json:
     """What the journal keeps of one change: enough to make `after` of `before`."""
-    record: Json = {"image": after.name, "size": [after.height, after.width], "revision": after.revision}
+    record: Json = {
+        "image": after.name,
+        "size": [after.height, after.width],
+        "revision": after.revision,
+    }
     if after.states is before.states:
-        return record | ({"move": after.at - before.at} if after.at != before.at else {"done": after.done})
+        return record | (
+            {"move": after.at - before.at} if after.at != before.at else {"done": after.done}
+        )
     return record | {"op": after.states[-1].op, "change": difference(before.content, after.content)}
 
 
 def follow(before: Document, record: Json) -> Document:
-    """`after`, from `transition(before, after)`. Raises KeyError, TypeError, ValueError or InputError for nonsense."""
+    """`after`, from `transition(before, after)`.
+
+    Raises KeyError, TypeError, ValueError or InputError for nonsense.
+    """
     if "done" in record:
         return before.accepted(bool(record["done"]))
     if "move" in record:
@@ -137,7 +154,10 @@ def to_json(document: Document) -> tuple[Json, Json]:
     """A head, with what a list of images needs, and the body with all objects and their history."""
     first, *rest = document.states
     pairs = zip(document.states, rest, strict=False)
-    changes = [{"op": after.op, "change": difference(before.content, after.content)} for before, after in pairs]
+    changes = [
+        {"op": after.op, "change": difference(before.content, after.content)}
+        for before, after in pairs
+    ]
     head = {
         "format": 1,
         "image": document.name,
@@ -152,7 +172,10 @@ def to_json(document: Document) -> tuple[Json, Json]:
 
 
 def from_json(head: Json, body: Json) -> Document:
-    """The inverse of `to_json`. Raises KeyError, TypeError, ValueError or InputError for anything else."""
+    """The inverse of `to_json`.
+
+    Raises KeyError, TypeError, ValueError or InputError for anything else.
+    """
     if head["format"] != 1:
         raise InputError(f"The annotations have format {head['format']!r}: this version reads 1.")
     content, states = Content(), []
@@ -167,7 +190,8 @@ def from_json(head: Json, body: Json) -> Document:
 
 
 def difference(before: Content, after: Content) -> Json:
-    """What must be known of `after` by who has `before`: the order, and of each object what isn't as it was."""
+    """What must be known of `after` by who has `before`: the order, and of each object what isn't
+    as it was."""
     changed = {item.id: _item_json(before.get(item.id), item) for item in after.items}
     return {
         "order": [item.id for item in after.items],
@@ -188,7 +212,8 @@ def applied(before: Content, change: Json) -> Content:
 
 
 def _item_json(old: Item | None, item: Item) -> Json:
-    """The item's fields that differ from the old one's; all that aren't as in a fresh item, if there is none."""
+    """The item's fields that differ from the old one's; all that aren't as in a fresh item, if
+    there is none."""
     if item is old:
         return {}
     was = old or Item(item.id, "")
@@ -196,7 +221,12 @@ def _item_json(old: Item | None, item: Item) -> Json:
     if item.region != was.region:
         record["region"] = item.region.as_tuple() if item.region else None
     if item.steps is not was.steps:
-        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(item.steps, was.steps, strict=False)))
+        kept = sum(
+            1
+            for _ in takewhile(
+                lambda pair: pair[0] == pair[1], zip(item.steps, was.steps, strict=False)
+            )
+        )
         added = [[event_to_json(event) for event in step] for step in item.steps[kept:]]
         record["steps"] = {"kept": kept, "added": added}
     if item.mask is not was.mask:
@@ -209,7 +239,9 @@ def _item_json(old: Item | None, item: Item) -> Json:
 def _item_from_json(was: Item, record: Json) -> Item:
     steps = was.steps
     if "steps" in record:
-        added = tuple(tuple(event_from_json(event) for event in step) for step in record["steps"]["added"])
+        added = tuple(
+            tuple(event_from_json(event) for event in step) for step in record["steps"]["added"]
+        )
         steps = (*was.steps[: int(record["steps"]["kept"])], *added)
     region = record.get("region", was.region)
     return Item(
@@ -220,5 +252,7 @@ def _item_from_json(was: Item, record: Json) -> Item:
         Box(*(int(bound) for bound in region)) if isinstance(region, list | tuple) else region,
         steps,
         MaskRuns.from_json(record["mask"]) if "mask" in record else was.mask,
-        {str(k): str(v) for k, v in record["made_with"].items()} if "made_with" in record else was.made_with,
+        {str(k): str(v) for k, v in record["made_with"].items()}
+        if "made_with" in record
+        else was.made_with,
     )

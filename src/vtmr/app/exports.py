@@ -1,4 +1,5 @@
-"""Annotations out of a folder: as records for `formats`, into a folder, or as a ZIP to be fetched."""
+"""Annotations out of a folder: as records for `formats`, into a folder, or as a ZIP to be
+fetched."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ _KEPT = 4
 
 
 def annotated_images(store: Store, *, only_done: bool) -> list[AnnotatedImage]:
-    """Every image that was accepted or has objects, by name; empty masks are left out. Raises InputError."""
+    """Every image that was accepted or has objects, by name; empty masks are left out.
+
+    Raises InputError.
+    """
     images = []
     for name in sorted(store.heads):
         head = store.heads[name]
@@ -39,13 +43,18 @@ def annotated_images(store: Store, *, only_done: bool) -> list[AnnotatedImage]:
 
 
 def export_to_folder(files: Files, out: Path) -> list[Path]:
-    """Writes the files below `out`, which is made; the paths. Raises InputError when one can't be written."""
+    """Writes the files below `out`, which is made; the paths.
+
+    Raises InputError when one can't be written.
+    """
     root = out.resolve()
     written = []
     for name, content in files.content.items():
         path = root / name
         if not path.resolve().is_relative_to(root):
-            raise InputError(f"{path} leads out of {out}: remove the link in it or choose an empty folder.")
+            raise InputError(
+                f"{path} leads out of {out}: remove the link in it or choose an empty folder."
+            )
         make_folder(path.parent)
         write_atomically(path, content)
         written.append(path)
@@ -68,14 +77,18 @@ class Exports:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Export] = OrderedDict()
 
-    def make(self, store: Store, project: str, form: str, labels: Sequence[str], *, only_done: bool) -> Export:
+    def make(
+        self, store: Store, project: str, form: str, labels: Sequence[str], *, only_done: bool
+    ) -> Export:
         """Raises InputError for an unknown format or what can't be stored in it."""
         files = write(form, annotated_images(store, only_done=only_done), labels)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
             for name, content in files.content.items():
                 archive.writestr(name, content)
-        plain = safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"  # goes into a header
+        plain = (
+            safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"
+        )  # goes into a header
         name = f"{plain}-{form}.zip"
         return Export(secrets.token_hex(8), name, stream.getvalue(), tuple(files.warnings))
 

@@ -1,6 +1,8 @@
-"""The changes that the API offers (docs/api.md): each reads its fields, then turns one content into another.
+"""The changes that the API offers (docs/api.md): each reads its fields, then turns one content into
+another.
 
-Reading happens before anything else and refuses what is wrong; what it returns runs on the worker's thread.
+Reading happens before anything else and refuses what is wrong; what it returns runs on the worker's
+thread.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ Plan = Callable[[Workbench], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The content that a change is for, what new objects are called, and the mask file beside the image, if any."""
+    """The content that a change is for, what new objects are called, and the mask file beside the
+    image, if any."""
 
     content: Content
     default_label: str = DEFAULT_LABEL
@@ -53,7 +56,10 @@ class Target:
 
 
 def read_change(op: str, fields: Fields, target: Target) -> Plan:
-    """The change `op` of OPERATIONS with its fields. Raises Refusal for what is missing, unknown or out of range."""
+    """The change `op` of OPERATIONS with its fields.
+
+    Raises Refusal for what is missing, unknown or out of range.
+    """
     plan = OPERATIONS[op](fields, target)
     fields.done()
     return plan
@@ -64,7 +70,13 @@ def read_clicks(fields: Fields) -> tuple[list[Click], Box | None, bool]:
     clicks = []
     for record in fields.items("clicks", 1, 100):
         one = Fields(record, "A click")
-        clicks.append(Click(one.number("x", -_FAR, _FAR), one.number("y", -_FAR, _FAR), one.boolean("positive", True)))
+        clicks.append(
+            Click(
+                one.number("x", -_FAR, _FAR),
+                one.number("y", -_FAR, _FAR),
+                one.boolean("positive", True),
+            )
+        )
         one.done()
     return clicks, _region(fields), fields.boolean("keep_rest", False)
 
@@ -77,10 +89,14 @@ def find(content: Content, item_id: Any) -> Item:
     return item
 
 
-def with_annotations(content: Content, annotations: list[Annotation], made_with: Mapping[str, str]) -> Content:
+def with_annotations(
+    content: Content, annotations: list[Annotation], made_with: Mapping[str, str]
+) -> Content:
     """With further objects on top. Raises InputError for more than MAX_OBJECTS."""
     if len(content.items) + len(annotations) > MAX_OBJECTS:
-        raise InputError(f"An image can have {MAX_OBJECTS} objects: {len(annotations)} more are too many.")
+        raise InputError(
+            f"An image can have {MAX_OBJECTS} objects: {len(annotations)} more are too many."
+        )
     for annotation in annotations:
         item_id, content = content.new_id()
         mask = MaskRuns.encode(annotation.runs.decode())
@@ -94,12 +110,18 @@ def with_annotations(content: Content, annotations: list[Annotation], made_with:
 def _click(fields: Fields, target: Target) -> Plan:
     content, item = _object_or_new(fields, target)
     clicks, region, keep_rest = read_clicks(fields)
-    return _on_item(content, item, lambda bench, item: bench.clicked(item, clicks, region, keep_rest))
+    return _on_item(
+        content, item, lambda bench, item: bench.clicked(item, clicks, region, keep_rest)
+    )
 
 
 def _move_click(fields: Fields, target: Target) -> Plan:
     item = _unlocked(fields, target)
-    index, x, y = fields.integer("index", 0, 1 << 30), fields.number("x", -_FAR, _FAR), fields.number("y", -_FAR, _FAR)
+    index, x, y = (
+        fields.integer("index", 0, 1 << 30),
+        fields.number("x", -_FAR, _FAR),
+        fields.number("y", -_FAR, _FAR),
+    )
     place = _click_at(item, index)
     steps = with_click(item.steps, place, Click(x, y, place.click.positive))
     return _on_item(target.content, item, lambda bench, item: bench.replayed(item, steps))
@@ -114,33 +136,50 @@ def _delete_click(fields: Fields, target: Target) -> Plan:
 def _brush(fields: Fields, target: Target) -> Plan:
     content, item = _object_or_new(fields, target)
     points = np.array([_point(pair) for pair in fields.items("points", 1, 10_000)], np.float64)
-    radius, add = fields.number("radius", 0.5, 2000), fields.choice("mode", ("add", "erase")) == "add"
+    radius, add = (
+        fields.number("radius", 0.5, 2000),
+        fields.choice("mode", ("add", "erase")) == "add",
+    )
     return _on_item(
-        content, item, lambda bench, item: bench.edited(item, lambda mask: brushed(mask, points, radius, add=add))
+        content,
+        item,
+        lambda bench, item: bench.edited(item, lambda mask: brushed(mask, points, radius, add=add)),
     )
 
 
 def _fill_holes(fields: Fields, target: Target) -> Plan:
-    return _on_item(target.content, _unlocked(fields, target), lambda bench, item: bench.edited(item, without_holes))
+    return _on_item(
+        target.content,
+        _unlocked(fields, target),
+        lambda bench, item: bench.edited(item, without_holes),
+    )
 
 
 def _drop_small(fields: Fields, target: Target) -> Plan:
     item = _unlocked(fields, target)
     smallest = fields.integer("smallest", 1, 1 << 30) if fields.has("smallest") else None
     return _on_item(
-        target.content, item, lambda bench, item: bench.edited(item, lambda mask: without_small_parts(mask, smallest))
+        target.content,
+        item,
+        lambda bench, item: bench.edited(item, lambda mask: without_small_parts(mask, smallest)),
     )
 
 
 def _smooth(fields: Fields, target: Target) -> Plan:
     item, radius = _unlocked(fields, target), fields.integer("radius", 1, 50, 2)
-    return _on_item(target.content, item, lambda bench, item: bench.edited(item, lambda mask: smoothed(mask, radius)))
+    return _on_item(
+        target.content,
+        item,
+        lambda bench, item: bench.edited(item, lambda mask: smoothed(mask, radius)),
+    )
 
 
 def _mask(fields: Fields, target: Target) -> Plan:
     content, item = _object_or_new(fields, target)
     runs = MaskRuns.from_json(fields.take("mask"))
-    return _on_item(content, item, lambda bench, item: bench.edited(item, lambda mask: runs.decode(*mask.shape)))
+    return _on_item(
+        content, item, lambda bench, item: bench.edited(item, lambda mask: runs.decode(*mask.shape))
+    )
 
 
 def _import_mask(fields: Fields, target: Target) -> Plan:
@@ -176,7 +215,9 @@ def _set(fields: Fields, target: Target) -> Plan:
 def _order(fields: Fields, target: Target) -> Plan:
     ids = fields.items("objects", 0, MAX_OBJECTS)
     content = target.content
-    if not all(isinstance(one, str) for one in ids) or sorted(ids) != sorted(item.id for item in content.items):
+    if not all(isinstance(one, str) for one in ids) or sorted(ids) != sorted(
+        item.id for item in content.items
+    ):
         raise bad_request("'objects' isn't a new order: expected every object's id, each once.")
     return _at_once(Outcome(Content(tuple(find(content, one) for one in ids), content.next_id)))
 
@@ -189,7 +230,9 @@ def _duplicate(fields: Fields, target: Target) -> Plan:
 
 def _delete(fields: Fields, target: Target) -> Plan:
     item, content = _unlocked(fields, target), target.content
-    return _at_once(Outcome(Content(tuple(one for one in content.items if one is not item), content.next_id)))
+    return _at_once(
+        Outcome(Content(tuple(one for one in content.items if one is not item), content.next_id))
+    )
 
 
 OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(

@@ -1,4 +1,5 @@
-"""Decoded images, as many as fit a budget: each once, one decoding at a time, without holding up those already here."""
+"""Decoded images, as many as fit a budget: each once, one decoding at a time, without holding up
+those already here."""
 
 from __future__ import annotations
 
@@ -54,7 +55,9 @@ class Picture:
         """A tile as JPEG. Raises InputError where there is none."""
         if not 0 <= level < self.levels or column < 0 or row < 0:
             raise InputError(f"There is no tile {level}/{column}/{row}.")
-        pixels = self.pyramid.level(level)[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
+        pixels = self.pyramid.level(level)[
+            row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE
+        ]
         if not pixels.size:
             raise InputError(f"There is no tile {level}/{column}/{row}.")
         return as_jpeg(pixels)
@@ -64,7 +67,8 @@ class Pictures:
     """The open images, and thumbnails of all. Thread-safe."""
 
     def __init__(self, predictor: Predictor, forgotten: Callable[[Picture], None]) -> None:
-        """forgotten: called with every picture that is dropped, so that nothing else keeps it alive."""
+        """forgotten: called with every picture that is dropped, so that nothing else keeps it
+        alive."""
         self._predictor, self._forgotten = predictor, forgotten
         self._open: OrderedDict[str, Picture] = OrderedDict()
         self._thumbnails: OrderedDict[tuple[str, str], bytes] = OrderedDict()
@@ -76,7 +80,10 @@ class Pictures:
         return self._find(entry.name, entry.version())
 
     def get(self, entry: Entry) -> Picture:
-        """The image, decoded if need be. Raises InputError when it can't be read, which is remembered in `errors`."""
+        """The image, decoded if need be.
+
+        Raises InputError when it can't be read, which is remembered in `errors`.
+        """
         version = entry.version()
         with self._decoding:
             found = self._find(entry.name, version)

@@ -50,7 +50,9 @@ def run(annotator: Annotator, host: str, port: int, *, open_browser: bool) -> No
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a browser that comes at once finds somebody."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -66,4 +68,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _greeting(annotator: Annotator) -> str:
     images = len(annotator.entries)
     sentences = [f"{images} image{'s' * (images != 1)}, model {annotator.model}. Ctrl-C ends."]
-    return " ".join([*sentences, *([annotator.store.read_only] if annotator.store.read_only else [])])
+    return " ".join(
+        [*sentences, *([annotator.store.read_only] if annotator.store.read_only else [])]
+    )

@@ -61,7 +61,9 @@ def api_routes(annotator: Annotator) -> list[Route]:
     exports = Exports()
 
     async def project(request: Request) -> Response:
-        return json_answer({**annotator.project_json(), "version": vtmr.__version__, "formats": list(FORMATS)})
+        return json_answer(
+            {**annotator.project_json(), "version": vtmr.__version__, "formats": list(FORMATS)}
+        )
 
     async def images(request: Request) -> Response:
         return json_answer(await asyncio.to_thread(annotator.images_json))
@@ -77,15 +79,23 @@ def api_routes(annotator: Annotator) -> list[Route]:
         entry, place = annotator.entry(request.path_params["image"]), request.path_params
         picture = await annotator.picture(entry)
         try:
-            return _picture(await asyncio.to_thread(picture.tile, place["level"], place["column"], place["row"]))
+            return _picture(
+                await asyncio.to_thread(picture.tile, place["level"], place["column"], place["row"])
+            )
         except InputError as error:
             raise Refusal(404, "not_found", str(error)) from error
 
     async def changes(request: Request) -> Response:
-        return json_answer(await annotator.change(request.path_params["image"], await read_json(request, MAX_BODY)))
+        return json_answer(
+            await annotator.change(request.path_params["image"], await read_json(request, MAX_BODY))
+        )
 
     async def preview(request: Request) -> Response:
-        return json_answer(await annotator.preview(request.path_params["image"], await read_json(request, MAX_BODY)))
+        return json_answer(
+            await annotator.preview(
+                request.path_params["image"], await read_json(request, MAX_BODY)
+            )
+        )
 
     async def import_coco(request: Request) -> Response:
         return json_answer(await annotator.import_coco(await read_json(request, MAX_IMPORT)))
@@ -95,7 +105,9 @@ def api_routes(annotator: Annotator) -> list[Route]:
         form, only_done = fields.choice("format", FORMATS), fields.boolean("only_done", False)
         fields.done()
         store, labels = annotator.store, annotator.store.labels
-        made = await unreadable(lambda: exports.make(store, annotator.name, form, labels, only_done=only_done))
+        made = await unreadable(
+            lambda: exports.make(store, annotator.name, form, labels, only_done=only_done)
+        )
         exports.keep(made)
         url = f"/api/v1/exports/{made.id}/{made.name}"
         return json_answer({"url": url, "name": made.name, "warnings": list(made.warnings)})
@@ -104,7 +116,10 @@ def api_routes(annotator: Annotator) -> list[Route]:
         made = exports.get(request.path_params["export"], request.path_params["name"])
         if made is None:
             raise Refusal(404, "not_found", "This export is gone: make it again.")
-        headers = {"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "no-store"}
+        headers = {
+            "content-disposition": f'attachment; filename="{made.name}"',
+            "cache-control": "no-store",
+        }
         return Response(made.data, 200, headers, "application/zip")
 
     async def openapi(request: Request) -> Response:
@@ -150,10 +165,16 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    sentence = "This address takes another method." if status == 405 else "There is nothing at this address."
+    sentence = (
+        "This address takes another method."
+        if status == 405
+        else "There is nothing at this address."
+    )
     headers = error.headers if isinstance(error, HTTPException) else None
     return error_answer(status, _CODES.get(status, "refused"), sentence, None, headers)
 
 
 async def _defect(request: Request, error: Exception) -> Response:
-    return error_answer(500, "defect", "An unexpected error, which is a defect of vtmr: the terminal shows more.")
+    return error_answer(
+        500, "defect", "An unexpected error, which is a defect of vtmr: the terminal shows more."
+    )

@@ -1,4 +1,5 @@
-"""Live Sessions, by what happened in them: as a Session never changes, undo, replay and preview are look-ups."""
+"""Live Sessions, by what happened in them: as a Session never changes, undo, replay and preview are
+look-ups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What can be done to one object of one open image, with the network and without: an Item in, an Item out."""
+"""What can be done to one object of one open image, with the network and without: an Item in, an
+Item out."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from vtmr.types import Click, MaskEdit
 
 @dataclass(slots=True)
 class Workbench:
-    """An open image with the sessions on it. labels: the project's; made_with: model and versions, kept with masks.
+    """An open image with the sessions on it. labels: the project's; made_with: model and versions,
+    kept with masks.
 
     predict_ms: what the network and the painting of its mask took so far.
     """
@@ -32,10 +34,13 @@ class Workbench:
     made_with: Mapping[str, str]
     predict_ms: float = field(default=0.0)
 
-    def clicked(self, item: Item, clicks: Sequence[Click], region: Box | None, keep_rest: bool) -> Item:
+    def clicked(
+        self, item: Item, clicks: Sequence[Click], region: Box | None, keep_rest: bool
+    ) -> Item:
         """With further clicks, answered by one prediction. region: counts for the first ones.
 
-        keep_rest: the mask so far is taken as given. Raises InputError for a click outside the image.
+        keep_rest: the mask so far is taken as given. Raises InputError for a click outside the
+        image.
         """
         for click in clicks:
             click.require_inside(self.picture.height, self.picture.width)
@@ -45,7 +50,8 @@ class Workbench:
             given = False  # it is already
         else:
             session, replayed = self.sessions.at(self.picture, item.region, item.steps)
-            # Played again with another version or on another machine the mask may differ; what the user saw stays.
+            # Played again with another version or on another machine the mask may differ; what the
+            # user saw stays.
             given = keep_rest or (replayed and not _same(MaskRuns.encode(session.mask), item.mask))
         start = (MaskEdit.of(self.mask_of(item)),) if given else ()
         return self._played(item, (*item.steps, (*start, *clicks)))
@@ -60,7 +66,9 @@ class Workbench:
         mask = MaskRuns.encode(after)
         if _same(mask, item.mask) and item.steps:
             return item
-        return replace(item, steps=(*item.steps, (MaskEdit.of(after),)), mask=mask, made_with=self.made_with)
+        return replace(
+            item, steps=(*item.steps, (MaskEdit.of(after),)), mask=mask, made_with=self.made_with
+        )
 
     def mask_of(self, item: Item) -> Mask:
         """bool H x W. Raises InputError when the item's mask isn't of this image."""
@@ -95,12 +103,17 @@ def active_places(steps: Steps) -> list[Place]:
 def with_click(steps: Steps, place: Place, click: Click | None) -> Steps:
     """With another click in that place, or none: then a step that is left without events goes."""
     row, column = place.row, place.column
-    changed = (*steps[row][:column], *(() if click is None else (click,)), *steps[row][column + 1 :])
+    changed = (
+        *steps[row][:column],
+        *(() if click is None else (click,)),
+        *steps[row][column + 1 :],
+    )
     return (*steps[:row], *((changed,) if changed else ()), *steps[row + 1 :])
 
 
 def was_edited(steps: Steps) -> bool:
-    """Whether the mask was set by the user at some point: clicks then change only what they touch."""
+    """Whether the mask was set by the user at some point: clicks then change only what they
+    touch."""
     return any(isinstance(event, MaskEdit) for step in steps for event in step)
 
 
@@ -111,10 +124,16 @@ def clicks_json(item: Item) -> list[dict[str, Any]]:
 
 
 def require_click(item: Item, index: int) -> Place:
-    """The place of a click that can be changed. Raises InputError when there is none of that index."""
+    """The place of a click that can be changed.
+
+    Raises InputError when there is none of that index.
+    """
     places = active_places(item.steps)
     if index >= len(places):
-        raise InputError(f"The object {item.id} has {len(places)} clicks that can be changed: there is no {index}.")
+        raise InputError(
+            f"The object {item.id} has {len(places)} clicks that can be changed: there is no "
+            f"{index}."
+        )
     return places[index]
 
 

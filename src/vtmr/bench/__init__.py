@@ -1,4 +1,5 @@
-"""The benchmark: a robot user clicks through data sets; every click is a record, every figure a re-read of them."""
+"""The benchmark: a robot user clicks through data sets; every click is a record, every figure a
+re-read of them."""
 
 from vtmr.bench.cluster import on_ray
 from vtmr.bench.folder import StoredRun, read_run

@@ -1,4 +1,5 @@
-"""A run of the benchmark on a Ray cluster (extra [cluster]); the data lie at the same paths on every machine."""
+"""A run of the benchmark on a Ray cluster (extra [cluster]); the data lie at the same paths on
+every machine."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ from vtmr.errors import InputError
 
 
 def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
-    """A team of actors on a Ray cluster, as many as its machines have room for; each takes `threads` processors.
+    """A team of actors on a Ray cluster, as many as its machines have room for; each takes
+    `threads` processors.
 
-    gpus: that each takes besides; without one, Ray hides them from it.
-    address: host:port of the cluster's head, "auto" for the one that this machine belongs to, "local" for a new one on
-    this machine alone; a connection that this process has already is used instead. Raises ModuleNotFoundError without
-    Ray, InputError for a cluster that doesn't answer or has no room.
+    gpus: that each takes besides; without one, Ray hides them from it. address: host:port of the
+    cluster's head, "auto" for the one that this machine belongs to, "local" for a new one on this
+    machine alone; a connection that this process has already is used instead. Raises
+    ModuleNotFoundError without Ray, InputError for a cluster that doesn't answer or has no room.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # takes seconds, and few have it
@@ -35,21 +37,27 @@ def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
         try:
             if ours:
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-            room = sum(_room_on(node["Resources"], threads, gpus) for node in ray.nodes() if node["Alive"])
+            room = sum(
+                _room_on(node["Resources"], threads, gpus) for node in ray.nodes() if node["Alive"]
+            )
             if room < 1:
                 raise InputError(
-                    f"The Ray cluster at {address} has no machine with {threads} processors and {gpus} GPUs: "
+                    f"The Ray cluster at {address} has no machine with {threads} processors and "
+                    f"{gpus} GPUs: "
                     "use fewer, or another cluster."
                 )
             actor = ray.remote(num_cpus=threads, num_gpus=gpus)(Worker)
             actors = [actor.remote(work, cv2.getNumThreads()) for _ in range(min(room, len(tasks)))]
             pool = ActorPool(actors)
-            yield from pool.map_unordered(lambda worker, task: worker.play.remote(task, protocol), tasks)
+            yield from pool.map_unordered(
+                lambda worker, task: worker.play.remote(task, protocol), tasks
+            )
         except RayTaskError as error:
             raise error.cause from error
         except (RayError, ConnectionError) as error:
             raise InputError(
-                f"The Ray cluster at {address} can't be used ({str(error).splitlines()[0]}): every finished object is "
+                f"The Ray cluster at {address} can't be used ({str(error).splitlines()[0]}): every "
+                "finished object is "
                 "kept; see that it runs, then run the same command again."
             ) from error
         finally:

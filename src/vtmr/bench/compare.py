@@ -1,4 +1,5 @@
-"""Two runs side by side: paired differences on the objects that both have, and what their settings don't share."""
+"""Two runs side by side: paired differences on the objects that both have, and what their settings
+don't share."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from vtmr.bench.folder import Settings
 from vtmr.bench.folder import differences as differing
 from vtmr.metrics import mean_band
 
-FEWEST = 6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
+FEWEST = (
+    6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
+)
 SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
 
 
@@ -19,8 +22,8 @@ SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
 class Difference:
     """A figure of one run against another's, over the n objects that both have.
 
-    value, reference: the figure over these objects. difference: value - reference; low, high: its 95 % paired bootstrap
-    interval over objects. Means, except for NoF, which counts objects.
+    value, reference: the figure over these objects. difference: value - reference; low, high: its
+    95 % paired bootstrap interval over objects. Means, except for NoF, which counts objects.
     """
 
     figure: str
@@ -33,7 +36,8 @@ class Difference:
 
     @property
     def resolved(self) -> bool:
-        """Whether the sample can tell the two apart: the interval leaves out 0, and the objects are enough."""
+        """Whether the sample can tell the two apart: the interval leaves out 0, and the objects are
+        enough."""
         return self.n >= FEWEST and not self.low <= 0 <= self.high
 
     @property
@@ -59,7 +63,12 @@ def differences(objects: Objects, reference: Objects, seed: int) -> list[Differe
     values, references = objects.of(common, figures), reference.of(common, figures)
     lows, highs = mean_band(values - references, seed)
     columns = zip(
-        values.mean(axis=0), references.mean(axis=0), (values - references).mean(axis=0), lows, highs, strict=True
+        values.mean(axis=0),
+        references.mean(axis=0),
+        (values - references).mean(axis=0),
+        lows,
+        highs,
+        strict=True,
     )
     scales = [len(common) if figure.startswith("NoF") else 1 for figure in figures]
     return [
@@ -69,9 +78,11 @@ def differences(objects: Objects, reference: Objects, seed: int) -> list[Differe
 
 
 def differing_settings(settings: Mapping[str, Settings]) -> dict[str, dict[str, str]]:
-    """{dotted name: {run's label: value as JSON}} of what at least one run doesn't share with the first.
+    """{dotted name: {run's label: value as JSON}} of what at least one run doesn't share with the
+    first.
 
-    settings: {label: what run.json holds}. What names model and objects is left out: a report says it elsewhere.
+    settings: {label: what run.json holds}. What names model and objects is left out: a report says
+    it elsewhere.
     """
     first, *others = settings
     found: dict[str, dict[str, str]] = {}

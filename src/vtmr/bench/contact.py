@@ -37,7 +37,8 @@ SAME_IOU = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One object. image: uint8 H x W x 3; gt_mask, mask: bool H x W, mask None where only the clicks are known."""
+    """One object. image: uint8 H x W x 3; gt_mask, mask: bool H x W, mask None where only the
+    clicks are known."""
 
     image: Image
     gt_mask: Mask
@@ -47,7 +48,8 @@ class Cell:
 
 
 def worst_runs(records: Iterable[Record], protocol: Protocol, count: int = COUNT) -> list[Run]:
-    """The runs of objects with most clicks to the highest target, among equals with the lowest IoU at their end.
+    """The runs of objects with most clicks to the highest target, among equals with the lowest IoU
+    at their end.
 
     Of an object's repeats only the worst.
     """
@@ -61,14 +63,17 @@ def worst_runs(records: Iterable[Record], protocol: Protocol, count: int = COUNT
 
 
 def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predictor | None) -> Cell:
-    """The run drawn anew: its clicks on the sample's image, with `predictor` the mask that they make.
+    """The run drawn anew: its clicks on the sample's image, with `predictor` the mask that they
+    make.
 
     Raises DataError for an unusable sample.
     """
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, run[0].repeat)
     clicks = tuple(Click(record.x, record.y, record.positive) for record in run)
     last = run[-1]
-    name = _short(f"{last.image} {last.object}".removesuffix(" 0"))  # the only object of an image is called 0
+    name = _short(
+        f"{last.image} {last.object}".removesuffix(" 0")
+    )  # the only object of an image is called 0
     caption = f"{name}\nIoU {last.iou:.3f} after {last.k} click{'s' * (last.k > 1)}"
     if predictor is None:
         return Cell(image, gt_mask, None, clicks, caption)
@@ -107,7 +112,10 @@ def _draw(axes: Axes, cell: Cell) -> None:
             image[area] = (TINT * np.array(colour) + (1 - TINT) * image[area]).astype(np.uint8)
     scale = min(1.0, LONGEST_PX / max(box.width, box.height))
     size = max(1, round(scale * box.width)), max(1, round(scale * box.height))
-    axes.imshow(cv2.resize(image, size, interpolation=cv2.INTER_AREA), extent=(box.x0, box.x1, box.y1, box.y0))
+    axes.imshow(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA),
+        extent=(box.x0, box.x1, box.y1, box.y0),
+    )
     contours, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
         outline = np.vstack([contour[:, 0], contour[:1, 0]]) + (box.x0 + 0.5, box.y0 + 0.5)
@@ -123,14 +131,24 @@ def _letterbox(axes: Axes, box: Box) -> None:
     """Limits of one shape for all pictures, around the box, on grey."""
     width = max(box.width, box.height * SHAPE)
     x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    axes.set(xlim=(x - width / 2, x + width / 2), ylim=(y + width / SHAPE / 2, y - width / SHAPE / 2))
+    axes.set(
+        xlim=(x - width / 2, x + width / 2), ylim=(y + width / SHAPE / 2, y - width / SHAPE / 2)
+    )
     axes.set(xticks=[], yticks=[], facecolor=PAPER)
     axes.spines[:].set_visible(False)
 
 
 def _draw_click(axes: Axes, click: Click) -> None:
     colour, sign = (POSITIVE, "+") if click.positive else (NEGATIVE, "_")
-    axes.plot(click.x, click.y, "o", markersize=8, color=colour, markeredgecolor="white", markeredgewidth=1)
+    axes.plot(
+        click.x,
+        click.y,
+        "o",
+        markersize=8,
+        color=colour,
+        markeredgecolor="white",
+        markeredgewidth=1,
+    )
     axes.plot(click.x, click.y, sign, markersize=5, color="white", markeredgewidth=1.2)
 
 
@@ -140,10 +158,25 @@ def _draw_key(figure: Figure, masks: bool) -> None:
     from matplotlib.patches import Patch
     from matplotlib.patheffects import Normal, Stroke
 
-    outline = Line2D([], [], color="white", path_effects=[Stroke(linewidth=3.5, foreground="black"), Normal()])
-    dots = [Line2D([], [], color=colour, marker="o", linestyle="", markersize=8) for colour in (POSITIVE, NEGATIVE)]
-    areas = [Patch(color="#{:02x}{:02x}{:02x}".format(*colour)) for colour in (MISSED, WRONG)] if masks else []
-    names = ["outline of the truth", "positive click", "negative click", "missed", "wrongly covered"]
+    outline = Line2D(
+        [], [], color="white", path_effects=[Stroke(linewidth=3.5, foreground="black"), Normal()]
+    )
+    dots = [
+        Line2D([], [], color=colour, marker="o", linestyle="", markersize=8)
+        for colour in (POSITIVE, NEGATIVE)
+    ]
+    areas = (
+        [Patch(color="#{:02x}{:02x}{:02x}".format(*colour)) for colour in (MISSED, WRONG)]
+        if masks
+        else []
+    )
+    names = [
+        "outline of the truth",
+        "positive click",
+        "negative click",
+        "missed",
+        "wrongly covered",
+    ]
     handles = [outline, *dots, *areas]
     figure.legend(handles, names[: len(handles)], loc="outside lower left", ncols=len(handles))
 

@@ -1,4 +1,5 @@
-"""`vtmr report`: runs side by side as Markdown, JSON, CSV and pictures, all re-read from the clicks' records."""
+"""`vtmr report`: runs side by side as Markdown, JSON, CSV and pictures, all re-read from the
+clicks' records."""
 
 from __future__ import annotations
 
@@ -31,20 +32,25 @@ def write_report(
     data: Mapping[str, Path] | None = None,
     predictors: Mapping[str, Predictor] | None = None,
 ) -> list[str]:
-    """Writes report.md, report.json, two CSV files and the pictures into `out`; the first run is the reference.
+    """Writes report.md, report.json, two CSV files and the pictures into `out`; the first run is
+    the reference.
 
-    sections: of these entries, where they are at hand. data: folders of data sets in place of those in the runs' notes,
-    for the contact sheets. predictors: {run's label: what answered its clicks}, to draw its masks too. Returns what a
-    reader has to know of the report's limits, a sentence each. Needs matplotlib. Raises InputError when `out` can't be
-    written.
+    sections: of these entries, where they are at hand. data: folders of data sets in place of those
+    in the runs' notes, for the contact sheets. predictors: {run's label: what answered its clicks},
+    to draw its masks too. Returns what a reader has to know of the report's limits, a sentence
+    each. Needs matplotlib. Raises InputError when `out` can't be written.
     """
     sections = sections_of(entries) if sections is None else sections
     pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
     notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
     files: dict[str, bytes] = {
         PAGE: _page(entries, sections, pictures, notes).encode(),
-        CONTENT: (json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False) + "\n").encode(),
-        FIGURES: _csv(("data", "run", "figure", "n", "value", "low", "high"), _figure_rows(sections)),
+        CONTENT: (
+            json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False) + "\n"
+        ).encode(),
+        FIGURES: _csv(
+            ("data", "run", "figure", "n", "value", "low", "high"), _figure_rows(sections)
+        ),
         DIFFERENCES: _csv(
             ("data", "run", *Difference.__slots__, "reading"),
             (
@@ -81,13 +87,16 @@ def _not_shared(entries: Sequence[Entry], sections: Iterable[Section]) -> list[s
                 common = len(set(reference) & set(objects.keys))
                 if not common == len(reference) == len(objects.keys):
                     notes.append(
-                        f"{section.name}: {label} has {len(objects.keys)} objects, {first} {len(reference)}; their "
+                        f"{section.name}: {label} has {len(objects.keys)} objects, {first} "
+                        f"{len(reference)}; their "
                         f"difference is over the {common} that both have."
                     )
     return notes
 
 
-def _content(entries: Sequence[Entry], sections: Sequence[Section], notes: Sequence[str]) -> dict[str, Any]:
+def _content(
+    entries: Sequence[Entry], sections: Sequence[Section], notes: Sequence[str]
+) -> dict[str, Any]:
     """report.json: everything that the page shows as numbers."""
     return {
         "runs": [
@@ -131,7 +140,14 @@ def _figure_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
         for label, row in section.summary.items():
             for figure, value in row.items():
                 if figure not in ("n", "ci"):
-                    yield section.name, label, figure, row["n"], value, *row["ci"].get(figure, ("", ""))
+                    yield (
+                        section.name,
+                        label,
+                        figure,
+                        row["n"],
+                        value,
+                        *row["ci"].get(figure, ("", "")),
+                    )
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -153,14 +169,19 @@ def _page(
     parts = [f"# {' · '.join(entry.label for entry in entries)}", _runs_table(entries)]
     if differing := _differing(entries):
         header = ["setting", *(entry.label for entry in entries)]
-        rows = [[name, *(f"`{value}`" for value in values.values())] for name, values in differing.items()]
+        rows = [
+            [name, *(f"`{value}`" for value in values.values())]
+            for name, values in differing.items()
+        ]
         parts += ["Settings that differ:", markdown_lines(header, rows, names=len(header))]
     parts += [f"Protocol{f' of {first.label}' if differing else ''}: {first.run.protocol}."]
     parts += ["\n".join(f"* {note}" for note in notes)] if notes else []
     for section in sections:
         parts += [f"## {section.name}", _figures_table(section, entries)]
         parts += [_differences_table(section, first)] if section.differences else []
-        parts += [f"![{picture.title}]({picture.name})" for picture in pictures.get(section.name, ())]
+        parts += [
+            f"![{picture.title}]({picture.name})" for picture in pictures.get(section.name, ())
+        ]
     parts += ["## How to read this", how_to_read(any(section.differences for section in sections))]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -170,14 +191,18 @@ def _runs_table(entries: Sequence[Entry]) -> str:
         [
             entry.label,
             describe(entry.run.model),
-            ", ".join(dict.fromkeys(sitting["commit"][:12] or "unknown" for sitting in entry.run.sittings)),
+            ", ".join(
+                dict.fromkeys(sitting["commit"][:12] or "unknown" for sitting in entry.run.sittings)
+            ),
             ", ".join(dict.fromkeys(sitting["cpu"] for sitting in entry.run.sittings)),
             str(len({record.object_key for record in entry.records})),
             str(len(entry.records)),
         ]
         for entry in entries
     ]
-    return markdown_lines(["run", "model", "commit", "processor", "objects", "clicks"], rows, names=4)
+    return markdown_lines(
+        ["run", "model", "commit", "processor", "objects", "clicks"], rows, names=4
+    )
 
 
 def _figures_table(section: Section, entries: Sequence[Entry]) -> str:
@@ -193,7 +218,9 @@ def _differences_table(section: Section, first: Entry) -> str:
     figures = [name for name in _compared_figures(section) if not name.endswith("_ritm")]
     rows = []
     for label, found in section.differences.items():
-        cells = {difference.figure: in_words(difference, first.run.protocol) for difference in found}
+        cells = {
+            difference.figure: in_words(difference, first.run.protocol) for difference in found
+        }
         rows.append([label, str(found[0].n), *(cells.get(figure, "–") for figure in figures)])
     table = markdown_lines([f"minus {first.label}", "objects", *figures], rows)
     return f"Differences on the same objects:\n\n{table}"
@@ -201,14 +228,19 @@ def _differences_table(section: Section, first: Entry) -> str:
 
 def _compared_figures(section: Section) -> list[str]:
     """The figures that any difference of the section is about."""
-    return list(dict.fromkeys(found.figure for differences in section.differences.values() for found in differences))
+    return list(
+        dict.fromkeys(
+            found.figure for differences in section.differences.values() for found in differences
+        )
+    )
 
 
 def in_words(found: Difference, protocol: Protocol) -> str:
     """`**−0.35** [−0.60, −0.10] better`, `−0.12 [−0.40, 0.16] ~`, or `=`."""
     digits = digits_of(found.figure, protocol)
     value, low, high = (
-        f"{number:.{digits}f}".replace("-", MINUS) for number in (found.difference, found.low, found.high)
+        f"{number:.{digits}f}".replace("-", MINUS)
+        for number in (found.difference, found.low, found.high)
     )
     if found.is_nil:
         return "="
@@ -220,14 +252,19 @@ def in_words(found: Difference, protocol: Protocol) -> str:
 def how_to_read(compared: bool) -> str:
     """What the signs mean, and what a sample can't tell."""
     lines = [
-        "A figure is a mean over objects, NoF a number of them; in brackets its 95 % bootstrap interval over objects. "
-        "NoC counts clicks: fewer are better. What each figure is, and how it is measured: docs/protocol.md.",
+        "A figure is a mean over objects, NoF a number of them; in brackets its 95 % bootstrap "
+        "interval over objects. "
+        "NoC counts clicks: fewer are better. What each figure is, and how it is measured: "
+        "docs/protocol.md.",
     ]
     if compared:
         lines.append(
             "A difference is that of the objects which both runs have, each compared with itself. "
-            f"`{UNRESOLVED}` marks one that this sample can't resolve: its interval includes 0, or there are fewer "
-            f"than {FEWEST} objects. It may be there all the same: more objects would narrow the interval. Of twenty "
-            "intervals about nothing, one leaves 0 out by chance. `=` stands where every object has the same value."
+            f"`{UNRESOLVED}` marks one that this sample can't resolve: its interval includes 0, or "
+            "there are fewer "
+            f"than {FEWEST} objects. It may be there all the same: more objects would narrow the "
+            "interval. Of twenty "
+            "intervals about nothing, one leaves 0 out by chance. `=` stands where every object "
+            "has the same value."
         )
     return "\n\n".join(lines)

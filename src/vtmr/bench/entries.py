@@ -1,4 +1,5 @@
-"""The runs that a report is about, read from their folders: what was played, and each row's objects."""
+"""The runs that a report is about, read from their folders: what was played, and each row's
+objects."""
 
 from __future__ import annotations
 
@@ -28,17 +29,24 @@ class Entry:
     def whole(self) -> int:
         """How many runs of objects the folder is for, repeats counted; a shard's are its part."""
         shard = self.run.shard
-        places = [place for place in range(len(self.run.objects)) if shard is None or shard.holds(place)]
+        places = [
+            place for place in range(len(self.run.objects)) if shard is None or shard.holds(place)
+        ]
         return len(places) * self.run.protocol.repeats
 
     @property
     def missing(self) -> int:
-        """How many of them it lacks, as when it was interrupted; 0 where the folder doesn't say what it is for."""
+        """How many of them it lacks, as when it was interrupted; 0 where the folder doesn't say
+        what it is for."""
         return max(0, self.whole - len({record.key for record in self.records}))
 
     def data_path(self, dataset: str) -> Path | None:
         """Where the data set lay when the run was last continued, where it says so."""
-        paths = [sitting["data"][dataset] for sitting in self.run.sittings if dataset in sitting.get("data", {})]
+        paths = [
+            sitting["data"][dataset]
+            for sitting in self.run.sittings
+            if dataset in sitting.get("data", {})
+        ]
         return Path(paths[-1]) if paths else None
 
 
@@ -46,9 +54,9 @@ class Entry:
 class Section:
     """One row of every run's table: a data set, or a source within one (then the name has a slash).
 
-    objects, summary: {run's label: its objects, its row of figures}, where the run has them. differences: {label:
-    figures against the first run's}, empty where the first run lacks the row or shares no object. curves: {label: see
-    `curves_of`}, of whole data sets alone.
+    objects, summary: {run's label: its objects, its row of figures}, where the run has them.
+    differences: {label: figures against the first run's}, empty where the first run lacks the row
+    or shares no object. curves: {label: see `curves_of`}, of whole data sets alone.
     """
 
     name: str
@@ -64,12 +72,17 @@ class Section:
 
 
 def open_entries(folders: Mapping[str, Path]) -> list[Entry]:
-    """The runs in the folders, given by their labels. Raises DataError for a folder without a sound, begun run."""
+    """The runs in the folders, given by their labels.
+
+    Raises DataError for a folder without a sound, begun run.
+    """
     entries = []
     for label, folder in folders.items():
         run, records = read_run(folder), read_records(folder)
         if not records:
-            raise DataError(f"{folder} holds no finished object: run vtmr evaluate to its end first.")
+            raise DataError(
+                f"{folder} holds no finished object: run vtmr evaluate to its end first."
+            )
         entries.append(Entry(label, folder, run, tuple(records)))
     return entries
 
@@ -85,7 +98,9 @@ def labels_of(folders: Sequence[Path]) -> dict[str, Path]:
     depth, longest = 1, max(len(path.parts) for path in paths)
     while depth < longest and len({path.parts[-depth:] for path in paths}) < len(paths):
         depth += 1
-    return {"/".join(path.parts[-depth:]): folder for path, folder in zip(paths, folders, strict=True)}
+    return {
+        "/".join(path.parts[-depth:]): folder for path, folder in zip(paths, folders, strict=True)
+    }
 
 
 def sections_of(entries: Sequence[Entry]) -> list[Section]:
@@ -105,7 +120,9 @@ def sections_of(entries: Sequence[Entry]) -> list[Section]:
             of_runs,
             summaries[name],
             _against(first, of_runs, seed) if first in of_runs else {},
-            {} if "/" in name else {label: curves_of(each, seed) for label, each in of_runs.items()},
+            {}
+            if "/" in name
+            else {label: curves_of(each, seed) for label, each in of_runs.items()},
         )
         for name, of_runs in objects.items()
     ]
@@ -113,5 +130,9 @@ def sections_of(entries: Sequence[Entry]) -> list[Section]:
 
 def _against(first: str, objects: Mapping[str, Objects], seed: int) -> dict[str, list[Difference]]:
     """The other runs' differences to the first."""
-    others = {label: differences(found, objects[first], seed) for label, found in objects.items() if label != first}
+    others = {
+        label: differences(found, objects[first], seed)
+        for label, found in objects.items()
+        if label != first
+    }
     return {label: found for label, found in others.items() if found}

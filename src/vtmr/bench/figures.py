@@ -1,4 +1,5 @@
-"""What each object of a run is worth: figures and curves per object, read from its clicks' records."""
+"""What each object of a run is worth: figures and curves per object, read from its clicks'
+records."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ Run = list[Record]  # one object, clicked once from the first click to the last
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The N objects of one row of a table, in the order of their records; an object's repeats are averaged.
+    """The N objects of one row of a table, in the order of their records; an object's repeats are
+    averaged.
 
-    values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of failed repeats, for
-    each reported click k IoU@k and BIoU@k. iou, biou: N x K, after each click up to the protocol's most; where a run
-    ended its last value goes on. reached: {q: N x K}, the share of repeats that had reached IoU q by then. clicks:
-    N x (K + 1), the share that needed 1, 2, … K clicks for the highest target and, last, that never reached it.
+    values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of
+    failed repeats, for each reported click k IoU@k and BIoU@k. iou, biou: N x K, after each click
+    up to the protocol's most; where a run ended its last value goes on. reached: {q: N x K}, the
+    share of repeats that had reached IoU q by then. clicks: N x (K + 1), the share that needed 1,
+    2, … K clicks for the highest target and, last, that never reached it.
     """
 
     keys: tuple[ObjectKey, ...]
@@ -35,14 +38,18 @@ class Objects:
     clicks: Values
 
     def of(self, keys: Sequence[ObjectKey], figures: Sequence[str]) -> Values:
-        """Some figures of some of the objects: a row for each of `keys`, a column for each of `figures`."""
+        """Some figures of some of the objects: a row for each of `keys`, a column for each of
+        `figures`."""
         place = {key: i for i, key in enumerate(self.keys)}
-        return np.stack([self.values[figure] for figure in figures], axis=1)[[place[key] for key in keys]]
+        return np.stack([self.values[figure] for figure in figures], axis=1)[
+            [place[key] for key in keys]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A mean over objects after each of K clicks, and its 95 % bootstrap interval: three arrays of K values."""
+    """A mean over objects after each of K clicks, and its 95 % bootstrap interval: three arrays of
+    K values."""
 
     mean: Values
     low: Values
@@ -50,14 +57,18 @@ class Curve:
 
 
 def curves_of(objects: Objects, seed: int) -> dict[str, Curve]:
-    """{name: curve}: IoU, BIoU, and for each target q, as REACHED names it, the share of objects that had reached q."""
+    """{name: curve}: IoU, BIoU, and for each target q, as REACHED names it, the share of objects
+    that had reached q."""
     rows = {"IoU": objects.iou, "BIoU": objects.biou}
     rows |= {REACHED.format(q): values for q, values in objects.reached.items()}
-    return {name: Curve(values.mean(axis=0), *mean_band(values, seed)) for name, values in rows.items()}
+    return {
+        name: Curve(values.mean(axis=0), *mean_band(values, seed)) for name, values in rows.items()
+    }
 
 
 def rows_of(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """{row's name: its records}: one for each data set and, where that mixes several sources, each DATASET/SOURCE."""
+    """{row's name: its records}: one for each data set and, where that mixes several sources, each
+    DATASET/SOURCE."""
     sources: dict[str, set[str]] = {}
     for record in records:
         sources.setdefault(record.dataset, set()).add(record.source)
@@ -86,14 +97,25 @@ def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
     values: dict[str, Values] = {}
     for target in protocol.targets:
         name = f"{100 * target:g}"
-        values[f"NoC@{name}"] = _averaged([[noc(run, target, most) for run in repeats] for repeats in ious])
-        values[f"NoF@{name}"] = _averaged([[fails(run, target, most) for run in repeats] for repeats in ious])
+        values[f"NoC@{name}"] = _averaged(
+            [[noc(run, target, most) for run in repeats] for repeats in ious]
+        )
+        values[f"NoF@{name}"] = _averaged(
+            [[fails(run, target, most) for run in repeats] for repeats in ious]
+        )
         values[f"NoF@{name}_ritm"] = _averaged(
-            [[fails(run, target, most, ritm_compatible=True) for run in repeats] for repeats in ious]
+            [
+                [fails(run, target, most, ritm_compatible=True) for run in repeats]
+                for repeats in ious
+            ]
         )
     for k in protocol.report_at:
-        values[f"IoU@{k}"] = _averaged([[value_at_click(run, k) for run in repeats] for repeats in ious])
-        values[f"BIoU@{k}"] = _averaged([[value_at_click(run, k) for run in repeats] for repeats in bious])
+        values[f"IoU@{k}"] = _averaged(
+            [[value_at_click(run, k) for run in repeats] for repeats in ious]
+        )
+        values[f"BIoU@{k}"] = _averaged(
+            [[value_at_click(run, k) for run in repeats] for repeats in bious]
+        )
     needed = {
         target: [[clicks_to_reach(run, target) or most + 1 for run in repeats] for repeats in ious]
         for target in protocol.targets
@@ -104,24 +126,37 @@ def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
         _averaged([[_filled(run, most) for run in repeats] for repeats in ious]),
         _averaged([[_filled(run, most) for run in repeats] for repeats in bious]),
         {
-            target: _averaged([[np.arange(1, most + 1) >= k for k in repeats] for repeats in clicks])
+            target: _averaged(
+                [[np.arange(1, most + 1) >= k for k in repeats] for repeats in clicks]
+            )
             for target, clicks in needed.items()
         },
-        _averaged([[np.arange(1, most + 2) == k for k in repeats] for repeats in needed[max(needed)]]),
+        _averaged(
+            [[np.arange(1, most + 2) == k for k in repeats] for repeats in needed[max(needed)]]
+        ),
     )
 
 
 def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, float]:
-    """What clicking the same objects again changes, for each target q, over the objects that have all their repeats.
+    """What clicking the same objects again changes, for each target q, over the objects that have
+    all their repeats.
 
-    NoC@q_std: standard deviation, over the repeats, of their mean NoC. NoC@q_worst: the mean over objects of the
-    repeat that took most clicks. Empty where there are no repeats.
+    NoC@q_std: standard deviation, over the repeats, of their mean NoC. NoC@q_worst: the mean over
+    objects of the repeat that took most clicks. Empty where there are no repeats.
     """
-    runs = [repeats for repeats in runs_of(records).values() if len(repeats) == protocol.repeats > 1]
+    runs = [
+        repeats for repeats in runs_of(records).values() if len(repeats) == protocol.repeats > 1
+    ]
     figures = {}
     for target in protocol.targets if runs else ():
         counts = np.array(
-            [[noc([record.iou for record in run], target, protocol.max_clicks) for run in repeats] for repeats in runs]
+            [
+                [
+                    noc([record.iou for record in run], target, protocol.max_clicks)
+                    for run in repeats
+                ]
+                for repeats in runs
+            ]
         )
         figures[f"NoC@{100 * target:g}_std"] = float(counts.mean(axis=0).std(ddof=1))
         figures[f"NoC@{100 * target:g}_worst"] = float(counts.max(axis=1).mean())

@@ -1,4 +1,5 @@
-"""A run's folder: what it was made with (run.json), what it plays (objects.json), and whether it may be continued."""
+"""A run's folder: what it was made with (run.json), what it plays (objects.json), and whether it
+may be continued."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ Sitting = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """What a folder says of its run. objects: all of them, in the samples' order, in a shard's folder too."""
+    """What a folder says of its run. objects: all of them, in the samples' order, in a shard's
+    folder too."""
 
     protocol: Protocol
     model: ModelInfo
@@ -43,10 +45,11 @@ class StoredRun:
 def settings_of(
     protocol: Protocol, model: ModelInfo, objects: Iterable[ObjectKey], shard: Shard | None = None
 ) -> Settings:
-    """What all records of one folder share: protocol, model, versions, threads, each data set's objects, the shard.
+    """What all records of one folder share: protocol, model, versions, threads, each data set's
+    objects, the shard.
 
-    objects: what names each sample of the whole run. A data set is known by its objects' names, not by its path, so
-    that a run can be continued on a copy elsewhere.
+    objects: what names each sample of the whole run. A data set is known by its objects' names, not
+    by its path, so that a run can be continued on a copy elsewhere.
     """
     datasets: dict[str, list[ObjectKey]] = {}
     for key in objects:
@@ -57,24 +60,33 @@ def settings_of(
         "versions": provenance.versions(),
         "opencv_threads": cv2.getNumThreads(),
         "datasets": {
-            name: {"objects": len(found), "names_sha256": hashlib.sha256(json.dumps(found).encode()).hexdigest()}
+            name: {
+                "objects": len(found),
+                "names_sha256": hashlib.sha256(json.dumps(found).encode()).hexdigest(),
+            }
             for name, found in datasets.items()
         },
         "shard": shard and asdict(shard),
     }
-    loaded: Settings = json.loads(json.dumps(settings))  # lists for tuples, as a stored run has them
+    loaded: Settings = json.loads(
+        json.dumps(settings)
+    )  # lists for tuples, as a stored run has them
     return loaded
 
 
 def open_folder(
-    out: Path, settings: Settings, objects: Sequence[ObjectKey], data: Mapping[str, Path] | None = None
+    out: Path,
+    settings: Settings,
+    objects: Sequence[ObjectKey],
+    data: Mapping[str, Path] | None = None,
 ) -> list[Record]:
-    """Makes or reopens a run's folder and returns the records of the runs of objects that it holds finished.
+    """Makes or reopens a run's folder and returns the records of the runs of objects that it holds
+    finished.
 
-    An unfinished last object and a cut last line are removed from the file; this sitting is noted in run.json, with
-    the folders of the data sets where `data` says them.
-    Raises ConfigError when the folder holds a run with other settings, DataError when its files are damaged,
-    InputError when it can't be written.
+    An unfinished last object and a cut last line are removed from the file; this sitting is noted
+    in run.json, with the folders of the data sets where `data` says them. Raises ConfigError when
+    the folder holds a run with other settings, DataError when its files are damaged, InputError
+    when it can't be written.
     """
     make_folder(out)
     sittings = _former_sittings(out, settings)
@@ -84,7 +96,9 @@ def open_folder(
     return records
 
 
-def write_run(folder: Path, settings: Settings, sittings: Sequence[Sitting], objects: Sequence[ObjectKey]) -> None:
+def write_run(
+    folder: Path, settings: Settings, sittings: Sequence[Sitting], objects: Sequence[ObjectKey]
+) -> None:
     """Writes run.json and objects.json, each whole or not at all. Raises InputError."""
     names = ",\n".join(json.dumps(key, ensure_ascii=False) for key in objects)
     write_atomically(folder / OBJECTS, f"[\n{names}\n]\n".encode())
@@ -93,7 +107,10 @@ def write_run(folder: Path, settings: Settings, sittings: Sequence[Sitting], obj
 
 
 def read_run(folder: Path) -> StoredRun:
-    """What a folder's run.json and objects.json say; without the latter, `objects` is empty. Raises DataError."""
+    """What a folder's run.json and objects.json say; without the latter, `objects` is empty.
+
+    Raises DataError.
+    """
     if not exists(folder / RUN):
         raise DataError(f"{folder} holds no {RUN}: expected the folder of a vtmr evaluate run.")
     stored = _read_json(folder / RUN)
@@ -109,11 +126,14 @@ def read_run(folder: Path) -> StoredRun:
             tuple(stored["sittings"]),
         )
     except (ValueError, KeyError, TypeError, OSError, RecursionError, VtmrError) as error:
-        raise DataError(f"{folder}'s {RUN} or {OBJECTS} is damaged ({error}): run the evaluation anew.") from error
+        raise DataError(
+            f"{folder}'s {RUN} or {OBJECTS} is damaged ({error}): run the evaluation anew."
+        ) from error
 
 
 def differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, Any, Any]]:
-    """Every leaf that two nested settings don't share, as (dotted name, former value, present value)."""
+    """Every leaf that two nested settings don't share, as (dotted name, former value, present
+    value)."""
     if isinstance(was, dict) and isinstance(is_now, dict):
         for key in [*was, *(key for key in is_now if key not in was)]:
             yield from differences(was.get(key), is_now.get(key), f"{name}.{key}" if name else key)
@@ -124,12 +144,15 @@ def differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, An
 def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
     if not exists(out / RUN):
         if exists(out / RECORDS):
-            raise ConfigError(f"{out} holds records but no {RUN} that says how they were made: use a new folder.")
+            raise ConfigError(
+                f"{out} holds records but no {RUN} that says how they were made: use a new folder."
+            )
         return []
     former = _read_json(out / RUN)
     for name, was, is_now in differences(_completed(former["settings"]), settings):
         raise ConfigError(
-            f"{out} holds a run with {name} = {json.dumps(was)}, this one has {json.dumps(is_now)}: "
+            f"{out} holds a run with {name} = {json.dumps(was)}, this one has "
+            f"{json.dumps(is_now)}: "
             "use a new folder, or the former setting."
         )
     return list(former["sittings"])
@@ -138,7 +161,11 @@ def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
 def _read_json(path: Path) -> Settings:
     try:
         run = json.loads(path.read_bytes())
-        if not (isinstance(run, dict) and isinstance(run["settings"], dict) and isinstance(run["sittings"], list)):
+        if not (
+            isinstance(run, dict)
+            and isinstance(run["settings"], dict)
+            and isinstance(run["sittings"], list)
+        ):
             raise ValueError("settings and sittings are not there")
     except (ValueError, KeyError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}): use a new folder.") from error
@@ -150,14 +177,17 @@ def _completed(settings: Settings) -> Settings:
     defaults = {"protocol": asdict(Protocol()), "model": asdict(ModelInfo(""))}
     for name in defaults:
         if not isinstance(settings.get(name, {}), dict):
-            raise DataError(f"The run's {name} is {settings[name]!r}: expected its rules; use a new folder.")
+            raise DataError(
+                f"The run's {name} is {settings[name]!r}: expected its rules; use a new folder."
+            )
     filled = {name: values | settings.get(name, {}) for name, values in defaults.items()}
     completed: Settings = json.loads(json.dumps({"shard": None} | settings | filled))
     return completed
 
 
 def _sitting(data: Mapping[str, Path]) -> Sitting:
-    """Where and when this process works on the run: it may differ between sittings, so it is noted for each."""
+    """Where and when this process works on the run: it may differ between sittings, so it is noted
+    for each."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": provenance.commit(),

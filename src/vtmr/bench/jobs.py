@@ -27,7 +27,8 @@ from vtmr.types import Predictor
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How another process comes by what it needs, as neither an open data set nor a loaded model can be sent.
+    """How another process comes by what it needs, as neither an open data set nor a loaded model
+    can be sent.
 
     samples, predictor: functions that can be pickled: of a module, or a functools.partial of such.
     """
@@ -37,7 +38,8 @@ class Work:
 
 
 class Worker:
-    """A process's own samples and predictor, opened by the first task, so that an error there is that task's.
+    """A process's own samples and predictor, opened by the first task, so that an error there is
+    that task's.
 
     opencv_threads: as in the process that the records go to.
     """
@@ -51,15 +53,20 @@ class Worker:
         return self._work.samples(), self._work.predictor()
 
     def play(self, task: Task, protocol: Protocol) -> list[Record]:
-        """The task's records. Raises DataError when this process finds other objects than the one that asks."""
+        """The task's records.
+
+        Raises DataError when this process finds other objects than the one that asks.
+        """
         samples, predictor = self._opened
         sample = samples[task.place] if task.place < len(samples) else None
         asked = task.key[:-1]  # whichever of its repeats comes first
         if sample is None or key_of(sample) != asked:
             found = "none" if sample is None else name_of(key_of(sample))
             raise DataError(
-                f"Object {task.place + 1} should be {name_of(asked)}, a further process finds {found}: the data set "
-                "changed meanwhile, or is another one there; run again with the same data everywhere."
+                f"Object {task.place + 1} should be {name_of(asked)}, a further process finds "
+                f"{found}: the data set "
+                "changed meanwhile, or is another one there; run again with the same data "
+                "everywhere."
             )
         return play(sample, predictor, protocol, task.key[-1])
 
@@ -70,9 +77,13 @@ def processes(work: Work, jobs: int) -> Team:
     def team(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
         if not tasks:
             return
-        context = multiprocessing.get_context("spawn")  # ONNX Runtime and OpenCV don't survive a fork
+        context = multiprocessing.get_context(
+            "spawn"
+        )  # ONNX Runtime and OpenCV don't survive a fork
         line, held = context.Pipe(duplex=False)
-        pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin, (work, cv2.getNumThreads(), line))
+        pool = ProcessPoolExecutor(
+            min(jobs, len(tasks)), context, _begin, (work, cv2.getNumThreads(), line)
+        )
         try:
             with _without_interrupts():
                 futures = [pool.submit(_play, task, protocol) for task in tasks]
@@ -80,7 +91,8 @@ def processes(work: Work, jobs: int) -> Team:
                 yield future.result()
         except BrokenProcessPool as error:
             raise InputError(
-                "A process of the run died, perhaps for want of memory: every finished object is kept, run the same "
+                "A process of the run died, perhaps for want of memory: every finished object is "
+                "kept, run the same "
                 "command again, with fewer jobs if it happens twice."
             ) from error
         finally:
@@ -94,9 +106,10 @@ def processes(work: Work, jobs: int) -> Team:
 def _without_interrupts() -> Iterator[None]:
     """Holds Ctrl-C back until the block's end, and from the processes that it starts for good.
 
-    The terminal sends it to all of them, and the asker alone has to decide what it means. Processes inherit the mask.
-    For the asker the mask isn't enough: any thread of a library may take the signal, and Python handles it in the main
-    thread then, masked or not; between a process's start and what is written to it, that process would die of it.
+    The terminal sends it to all of them, and the asker alone has to decide what it means. Processes
+    inherit the mask. For the asker the mask isn't enough: any thread of a library may take the
+    signal, and Python handles it in the main thread then, masked or not; between a process's start
+    and what is written to it, that process would die of it.
     """
     came: list[int] = []
     handler = signal.getsignal(signal.SIGINT)
@@ -129,6 +142,7 @@ def _play(task: Task, protocol: Protocol) -> list[Record]:
 
 
 def _end_with_the_asker(line: Connection) -> None:
-    """Ends this process when the asker lets go of the line, which it does even when it is killed."""
+    """Ends this process when the asker lets go of the line, which it does even when it is
+    killed."""
     wait([line])
     os._exit(0)

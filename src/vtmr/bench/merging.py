@@ -24,10 +24,12 @@ class _Part:
 
 
 def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
-    """Writes the run that the shards in `folders` make up into the new folder `out`, records in the samples' order.
+    """Writes the run that the shards in `folders` make up into the new folder `out`, records in the
+    samples' order.
 
-    Raises ConfigError when their settings differ or `out` already holds a run, DataError when an object is missing or
-    there twice and for a damaged folder, InputError when `out` can't be written.
+    Raises ConfigError when their settings differ or `out` already holds a run, DataError when an
+    object is missing or there twice and for a damaged folder, InputError when `out` can't be
+    written.
     """
     if exists(out / RUN) or exists(out / RECORDS):
         raise ConfigError(f"{out} already holds a run: expected a new folder to merge into.")
@@ -38,10 +40,16 @@ def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
     for part in parts[1:]:
         _require_same_run(parts[0], part)
     found = _found(parts)
-    keys: list[Key] = [(*key, repeat) for key in whole.objects for repeat in range(whole.protocol.repeats)]
+    keys: list[Key] = [
+        (*key, repeat) for key in whole.objects for repeat in range(whole.protocol.repeats)
+    ]
     _require_all(keys, found, parts)
     make_folder(out)
-    sittings = [sitting | {"shard": str(part.run.shard or "1/1")} for part in parts for sitting in part.run.sittings]
+    sittings = [
+        sitting | {"shard": str(part.run.shard or "1/1")}
+        for part in parts
+        for sitting in part.run.sittings
+    ]
     write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
     replace_records(out, [record for key in keys for record in found[key].runs[key]])
     return read_run(out)
@@ -59,7 +67,8 @@ def _require_same_run(first: _Part, other: _Part) -> None:
     unsharded, other_unsharded = (part.run.settings | {"shard": None} for part in (first, other))
     for name, one, another in differences(unsharded, other_unsharded):
         raise ConfigError(
-            f"{first.folder} has {name} = {json.dumps(one)}, {other.folder} has {json.dumps(another)}: "
+            f"{first.folder} has {name} = {json.dumps(one)}, {other.folder} has "
+            f"{json.dumps(another)}: "
             "expected shards of one run."
         )
 
@@ -71,23 +80,37 @@ def _found(parts: Sequence[_Part]) -> dict[Key, _Part]:
         for key in part.runs:
             if key in found:
                 raise DataError(
-                    f"{name_of(key)} is in {found[key].folder} and in {part.folder}: expected every shard once."
+                    f"{name_of(key)} is in {found[key].folder} and in {part.folder}: expected "
+                    "every shard once."
                 )
             found[key] = part
     return found
 
 
 def _require_all(keys: Sequence[Key], found: dict[Key, _Part], parts: Sequence[_Part]) -> None:
-    """Raises DataError when an object is missing or unknown, and says which folders can't be complete."""
+    """Raises DataError when an object is missing or unknown, and says which folders can't be
+    complete."""
     if strange := found.keys() - set(keys):
         key = min(strange)
-        raise DataError(f"{found[key].folder} holds {name_of(key)}, which its {RUN} doesn't know: play it anew.")
+        raise DataError(
+            f"{found[key].folder} holds {name_of(key)}, which its {RUN} doesn't know: play it anew."
+        )
     missing = [key for key in keys if key not in found]
     if not missing:
         return
-    names = ", ".join(name_of(key) for key in missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+    names = ", ".join(name_of(key) for key in missing[:MOST_NAMED]) + (
+        ", …" if len(missing) > MOST_NAMED else ""
+    )
     given = {part.run.shard.index for part in parts if part.run.shard}
     number = max((part.run.shard.of for part in parts if part.run.shard), default=1)
-    absent = [f"{index}/{number}" for index in range(1, number + 1) if index not in given] if given else []
-    advice = f"add the folder of shard {', '.join(absent)}" if absent else "finish the interrupted shard"
-    raise DataError(f"{len(missing)} of {len(keys)} runs of objects are missing ({names}): {advice}.")
+    absent = (
+        [f"{index}/{number}" for index in range(1, number + 1) if index not in given]
+        if given
+        else []
+    )
+    advice = (
+        f"add the folder of shard {', '.join(absent)}" if absent else "finish the interrupted shard"
+    )
+    raise DataError(
+        f"{len(missing)} of {len(keys)} runs of objects are missing ({names}): {advice}."
+    )

@@ -1,4 +1,5 @@
-"""A report's pictures: for each data set its plots, and for each run there a sheet of the objects that went worst."""
+"""A report's pictures: for each data set its plots, and for each run there a sheet of the objects
+that went worst."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def draw_pictures(
     data: Mapping[str, Path],
     predictors: Mapping[str, Predictor],
 ) -> tuple[dict[str, list[Picture]], list[str]]:
-    """{section's name: its pictures}, for whole data sets, and a sentence for each sheet that can't be drawn.
+    """{section's name: its pictures}, for whole data sets, and a sentence for each sheet that can't
+    be drawn.
 
     data, predictors: see `write_report`. Needs matplotlib.
     """
@@ -60,7 +62,9 @@ def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str
     title = f"{section.name}, {' to '.join(map(str, sorted({min(counts), max(counts)})))} objects"
     if len(section.objects) == 1:
         title += f", {next(iter(section.objects))}"
-    protocols = {entry.label: entry.run.protocol for entry in entries if entry.label in section.objects}
+    protocols = {
+        entry.label: entry.run.protocol for entry in entries if entry.label in section.objects
+    }
     stops = [protocol.min_clicks for protocol in protocols.values() if protocol.stop == "targets"]
     curves = section.curves
     quality = plot_quality(
@@ -79,10 +83,14 @@ def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str
     clicks = plot_clicks(title, target, needed, reached, colours)
     return [
         Picture(
-            _file_name("png", section.name, "quality"), "IoU and BIoU after each click, with 95 % intervals", quality
+            _file_name("png", section.name, "quality"),
+            "IoU and BIoU after each click, with 95 % intervals",
+            quality,
         ),
         Picture(
-            _file_name("png", section.name, "clicks"), "Clicks needed, and share of objects that got there", clicks
+            _file_name("png", section.name, "clicks"),
+            "Clicks needed, and share of objects that got there",
+            clicks,
         ),
     ]
 
@@ -95,16 +103,28 @@ def _path_of(dataset: str, entries: Sequence[Entry]) -> Path:
     return path
 
 
-def _sheet(entry: Entry, dataset: str, samples: Mapping[ObjectKey, EvalSample], predictor: Predictor | None) -> Picture:
-    """The entry's worst objects of a data set. Raises DataError when one of them isn't there or can't be read."""
+def _sheet(
+    entry: Entry, dataset: str, samples: Mapping[ObjectKey, EvalSample], predictor: Predictor | None
+) -> Picture:
+    """The entry's worst objects of a data set.
+
+    Raises DataError when one of them isn't there or can't be read.
+    """
     records = [record for record in entry.records if record.dataset == dataset]
     runs = worst_runs(records, entry.run.protocol)
     if gone := next((run[0].object_key for run in runs if run[0].object_key not in samples), None):
-        raise DataError(f"The data set lacks {name_of(gone)} of {entry.label}: give another --data {dataset}=PATH.")
-    cells = [cell_of(run, samples[run[0].object_key], entry.run.protocol, predictor) for run in runs]
+        raise DataError(
+            f"The data set lacks {name_of(gone)} of {entry.label}: give another --data "
+            f"{dataset}=PATH."
+        )
+    cells = [
+        cell_of(run, samples[run[0].object_key], entry.run.protocol, predictor) for run in runs
+    ]
     count = len({record.object_key for record in records})
     title = f"{dataset}, {entry.label}: the {len(cells)} worst of {count} objects"
-    return Picture(_file_name("jpg", dataset, "worst", entry.label), title, draw_sheet(title, cells))
+    return Picture(
+        _file_name("jpg", dataset, "worst", entry.label), title, draw_sheet(title, cells)
+    )
 
 
 def _samples(dataset: str, path: Path) -> dict[ObjectKey, EvalSample]:

@@ -1,4 +1,5 @@
-"""Plays the robot user against a predictor, through the same `Session` that the annotation app uses: one object."""
+"""Plays the robot user against a predictor, through the same `Session` that the annotation app
+uses: one object."""
 
 from __future__ import annotations
 
@@ -18,11 +19,14 @@ from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 
 
-def play(sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: int = 0) -> list[Record]:
+def play(
+    sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: int = 0
+) -> list[Record]:
     """One object from the first click to the last, in memory: one record per click.
 
-    repeat: which of the object's runs, from 0; a random or perturbed robot clicks elsewhere in each.
-    Raises DataError for an unusable sample, InputError for a predictor whose mask has another size.
+    repeat: which of the object's runs, from 0; a random or perturbed robot clicks elsewhere in
+    each. Raises DataError for an unusable sample, InputError for a predictor whose mask has another
+    size.
     """
     finished = time.perf_counter()
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)
@@ -34,22 +38,43 @@ def play(sample: EvalSample, predictor: Predictor, protocol: Protocol, repeat: i
     key = key_of(sample)
     click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
     if click is None:
-        raise DataError(f"The initial mask of {name_of(key)} is right already: expected one to correct, or none.")
+        raise DataError(
+            f"The initial mask of {name_of(key)} is right already: expected one to correct, or "
+            "none."
+        )
     while click is not None:
         start = time.perf_counter()
         session = session.add(click)
         mask = session.mask
         seconds = time.perf_counter() - start
         if mask.shape != gt_mask.shape:
-            raise InputError(f"{predictor.name} answered with a mask of {mask.shape}: expected {gt_mask.shape}.")
+            raise InputError(
+                f"{predictor.name} answered with a mask of {mask.shape}: expected {gt_mask.shape}."
+            )
         clicks.append(click)
-        rows.append((iou(mask, gt_mask, ignore_mask), boundary_iou(mask, gt_mask, ignore_mask), seconds))
+        rows.append(
+            (iou(mask, gt_mask, ignore_mask), boundary_iou(mask, gt_mask, ignore_mask), seconds)
+        )
         over = protocol.is_over([row[0] for row in rows])
-        click = None if over else _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
+        click = (
+            None
+            if over
+            else _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
+        )
         begun, finished = finished, time.perf_counter()
         walls.append(finished - begun)
     return [
-        Record(*key, k, c.x, c.y, c.positive, *row, last=k == len(clicks), repeat=repeat, wall_seconds=wall)
+        Record(
+            *key,
+            k,
+            c.x,
+            c.y,
+            c.positive,
+            *row,
+            last=k == len(clicks),
+            repeat=repeat,
+            wall_seconds=wall,
+        )
         for k, (c, row, wall) in enumerate(zip(clicks, rows, walls, strict=True), start=1)
     ]
 
@@ -79,19 +104,31 @@ def _robot_click(
     return aim and jittered(aim, gt_mask, ignore_mask, protocol.jitter_px, stream)
 
 
-def load_arrays(sample: EvalSample, protocol: Protocol, repeat: int) -> tuple[Image, Mask, Mask | None, Mask | None]:
+def load_arrays(
+    sample: EvalSample, protocol: Protocol, repeat: int
+) -> tuple[Image, Mask, Mask | None, Mask | None]:
     """Image, object, ignored pixels and mask to begin with.
 
     Raises DataError when they don't fit together or hold nothing to click.
     """
     image, gt_mask, ignore_mask = sample.load()
-    initial = sample.initial() if sample.initial is not None and protocol.initial_mask == "given" else None
+    initial = (
+        sample.initial()
+        if sample.initial is not None and protocol.initial_mask == "given"
+        else None
+    )
     name = name_of(key_of(sample))
     for what, mask in (("mask", gt_mask), ("ignore mask", ignore_mask), ("initial mask", initial)):
         if mask is not None and mask.shape != image.shape[:2]:
-            raise DataError(f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one size.")
+            raise DataError(
+                f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one "
+                "size."
+            )
     if not (gt_mask if ignore_mask is None else gt_mask & ~ignore_mask).any():
-        raise DataError(f"The object {name} has no pixel that counts: expected a mask with some; mend or leave it out.")
+        raise DataError(
+            f"The object {name} has no pixel that counts: expected a mask with some; mend or leave "
+            "it out."
+        )
     if protocol.initial_mask in ("perturbed", "superpixels"):
         stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)  # clicks count from 1
         initial = made_wrong(image, gt_mask, ignore_mask, protocol, stream)

@@ -1,4 +1,5 @@
-"""A report's plots as PNG: values against clicks with bands, clicks needed, share of objects that got there.
+"""A report's plots as PNG: values against clicks with bands, clicks needed, share of objects that
+got there.
 
 One colour is one run in every plot, from a palette that colour-blind readers can tell apart.
 """
@@ -18,9 +19,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#a0522d")  # after Okabe, Ito
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#5f5f5f",
+    "#a0522d",
+)  # after Okabe, Ito
 INK, FAINT = "#333333", "#d9d9d9"
-DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)))  # of the highest target, the next, and the others
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (4, 1.6)),
+    (0, (1, 1.2)),
+)  # of the highest target, the next, and the others
 MOST_BARS = 3  # runs whose bars fit side by side; more are drawn as steps
 DPI = 140
 STYLE: dict[Any, Any] = {
@@ -57,9 +71,9 @@ def plot_quality(
 ) -> bytes:
     """IoU and BIoU against clicks, a line with a band for each run; a PNG.
 
-    iou, biou: {run's label: curve}, the same labels in both. colours: of every label. stops_after: the click from which
-    on objects may have stopped at their target, where their last value goes on; marked by a line. None where all clicks
-    were played.
+    iou, biou: {run's label: curve}, the same labels in both. colours: of every label. stops_after:
+    the click from which on objects may have stopped at their target, where their last value goes
+    on; marked by a line. None where all clicks were played.
     """
     with styled():
         figure = new_figure(title, _inches(len(iou)))
@@ -85,11 +99,13 @@ def plot_clicks(
     reached: Mapping[str, Mapping[str, Curve]],
     colours: Mapping[str, str],
 ) -> bytes:
-    """How many clicks the highest target took, and the share of objects that had reached each target; a PNG.
+    """How many clicks the highest target took, and the share of objects that had reached each
+    target; a PNG.
 
-    target: what the highest one is called. needed: {run's label: K + 1 shares of objects}, that took 1, 2, … K clicks
-    and, last, that never got there. reached: {label: {target's name: curve}}, the same targets for all runs, the
-    highest first, whose band alone is drawn. colours: of every label.
+    target: what the highest one is called. needed: {run's label: K + 1 shares of objects}, that
+    took 1, 2, … K clicks and, last, that never got there. reached: {label: {target's name: curve}},
+    the same targets for all runs, the highest first, whose band alone is drawn. colours: of every
+    label.
     """
     targets = list(next(iter(reached.values())))
     with styled():
@@ -109,8 +125,11 @@ def plot_clicks(
         return as_png(figure)
 
 
-def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]], colours: Mapping[str, str]) -> None:
-    """Bars side by side, or steps where there are too many runs for that; the last place is for never."""
+def _draw_needed(
+    axes: Axes, needed: Mapping[str, NDArray[np.float64]], colours: Mapping[str, str]
+) -> None:
+    """Bars side by side, or steps where there are too many runs for that; the last place is for
+    never."""
     count = max(len(shares) for shares in needed.values())
     places = np.arange(1, count + 1, dtype=np.float64)
     places[-1] += 1  # never stands apart from the clicks
@@ -118,7 +137,13 @@ def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]], colours:
     for i, (label, shares) in enumerate(needed.items()):
         filled = np.concatenate([shares[:-1], np.zeros(count - len(shares)), shares[-1:]])
         if len(needed) <= MOST_BARS:
-            axes.bar(places - 0.4 + (i + 0.5) * width, filled, width * 0.94, color=colours[label], label=label)
+            axes.bar(
+                places - 0.4 + (i + 0.5) * width,
+                filled,
+                width * 0.94,
+                color=colours[label],
+                label=label,
+            )
         else:
             edges = np.append(places - 0.5, places[-1] + 0.5)
             axes.stairs(filled, edges, color=colours[label], linewidth=1.6, label=label)
@@ -127,14 +152,27 @@ def _draw_needed(axes: Axes, needed: Mapping[str, NDArray[np.float64]], colours:
     axes.grid(visible=False, axis="x")
 
 
-def _draw(axes: Axes, curve: Curve, colour: str, dashes: Any, label: str | None, *, band: bool = True) -> None:
+def _draw(
+    axes: Axes, curve: Curve, colour: str, dashes: Any, label: str | None, *, band: bool = True
+) -> None:
     clicks = np.arange(1, len(curve.mean) + 1)
     if band:
         axes.fill_between(clicks, curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
-        for edge in (curve.low, curve.high):  # bands that lie on each other are told apart by their edges
+        for edge in (
+            curve.low,
+            curve.high,
+        ):  # bands that lie on each other are told apart by their edges
             axes.plot(clicks, edge, color=colour, alpha=0.35, linewidth=0.7)
     marker = "o" if len(clicks) == 1 else None
-    axes.plot(clicks, curve.mean, color=colour, linestyle=dashes, linewidth=1.8, marker=marker, label=label)
+    axes.plot(
+        clicks,
+        curve.mean,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.8,
+        marker=marker,
+        label=label,
+    )
 
 
 def _span(axes: Axes, clicks: int) -> None:
@@ -157,7 +195,10 @@ def _name_dashes(axes: Axes, targets: Sequence[str]) -> None:
     """A second legend, in the axes, that says which dash is which target."""
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8) for i in range(len(targets))]
+    lines = [
+        Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8)
+        for i in range(len(targets))
+    ]
     axes.legend(lines, targets, loc="lower right")
 
 

@@ -22,15 +22,16 @@ Start = Literal["given", "none", "perturbed", "superpixels"]
 class Protocol:
     """How an object is clicked and what is reported of it (docs/protocol.md; facts.md §D).
 
-    max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for. stop: "targets"
-    ends an object when it has reached them all, but not before min_clicks; "never" plays all clicks. report_at: the
-    clicks whose IoU and BIoU are reported. robot: who clicks; first_click: who makes the first one, None for the same.
-    jitter_px: standard deviation of the perturbed robot. repeats: runs of each object, with streams of their own.
-    initial_mask: what objects begin with: "given", their own mask where the data set has one; "none"; or the truth made
-    wrong, "perturbed" to initial_iou or with "superpixels" added and removed. merge: whether clicks on it are merged
-    progressively.
-    threshold: the probability that masks are cut at, None for the model's own. seed: of the random and perturbed
-    robots and of the intervals' resampling. Raises ConfigError for rules that contradict each other.
+    max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for.
+    stop: "targets" ends an object when it has reached them all, but not before min_clicks; "never"
+    plays all clicks. report_at: the clicks whose IoU and BIoU are reported. robot: who clicks;
+    first_click: who makes the first one, None for the same. jitter_px: standard deviation of the
+    perturbed robot. repeats: runs of each object, with streams of their own. initial_mask: what
+    objects begin with: "given", their own mask where the data set has one; "none"; or the truth
+    made wrong, "perturbed" to initial_iou or with "superpixels" added and removed. merge: whether
+    clicks on it are merged progressively. threshold: the probability that masks are cut at, None
+    for the model's own. seed: of the random and perturbed robots and of the intervals' resampling.
+    Raises ConfigError for rules that contradict each other.
     """
 
     max_clicks: int = 20
@@ -54,34 +55,54 @@ class Protocol:
         _require_one_of("first_click", self.first_click or self.robot, get_args(Robot))
         _require_one_of("initial_mask", self.initial_mask, get_args(Start))
         if not 1 <= self.min_clicks <= self.max_clicks:
-            raise ConfigError(f"min_clicks is {self.min_clicks}: expected 1 to max_clicks ({self.max_clicks}).")
+            raise ConfigError(
+                f"min_clicks is {self.min_clicks}: expected 1 to max_clicks ({self.max_clicks})."
+            )
         if not self.targets or not all(0 < target <= 1 for target in self.targets):
-            raise ConfigError(f"targets are {self.targets}: expected at least one IoU above 0 and up to 1.")
+            raise ConfigError(
+                f"targets are {self.targets}: expected at least one IoU above 0 and up to 1."
+            )
         if not self.report_at or not all(1 <= click <= self.shortest for click in self.report_at):
             raise ConfigError(
                 f"report_at is {self.report_at}: expected clicks from 1 to "
-                + (f"max_clicks ({self.max_clicks})." if self.stop == "never" else f"min_clicks ({self.min_clicks}), ")
-                + ("" if self.stop == "never" else 'because an object may stop after that, unless stop is "never".')
+                + (
+                    f"max_clicks ({self.max_clicks})."
+                    if self.stop == "never"
+                    else f"min_clicks ({self.min_clicks}), "
+                )
+                + (
+                    ""
+                    if self.stop == "never"
+                    else 'because an object may stop after that, unless stop is "never".'
+                )
             )
         if self.threshold is not None and not 0 < self.threshold < 1:
-            raise ConfigError(f"threshold is {self.threshold}: expected a probability between 0 and 1.")
+            raise ConfigError(
+                f"threshold is {self.threshold}: expected a probability between 0 and 1."
+            )
         if not 0 < self.initial_iou < 1:
-            raise ConfigError(f"initial_iou is {self.initial_iou}: expected an IoU between 0 and 1.")
+            raise ConfigError(
+                f"initial_iou is {self.initial_iou}: expected an IoU between 0 and 1."
+            )
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}: expected 0 or more.")
         self._check_robots()
 
     def _check_robots(self) -> None:
         robots = {self.robot_at(1), self.robot}
-        if not 0 <= self.jitter_px < float("inf") or ("perturbed" in robots) != (self.jitter_px > 0):
+        if not 0 <= self.jitter_px < float("inf") or ("perturbed" in robots) != (
+            self.jitter_px > 0
+        ):
             raise ConfigError(
-                f"jitter_px is {self.jitter_px:g} with the robots {', '.join(sorted(robots))}: expected a standard "
+                f"jitter_px is {self.jitter_px:g} with the robots {', '.join(sorted(robots))}: "
+                "expected a standard "
                 "deviation above 0 with the perturbed robot, 0 without."
             )
         fixed = robots == {"deterministic"} and self.initial_mask in ("given", "none")
         if self.repeats < 1 or (self.repeats > 1 and fixed):
             raise ConfigError(
-                f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected 1, or more with a "
+                f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected "
+                "1, or more with a "
                 "random or perturbed robot or initial mask, whose runs differ."
             )
 
@@ -98,12 +119,18 @@ class Protocol:
         """Whether a run with these IoUs, one per click so far, takes no further click."""
         if len(ious) >= self.max_clicks:
             return True
-        return self.stop == "targets" and len(ious) >= self.min_clicks and max(ious) >= max(self.targets)
+        return (
+            self.stop == "targets"
+            and len(ious) >= self.min_clicks
+            and max(ious) >= max(self.targets)
+        )
 
     def __str__(self) -> str:
         """One line for the head of a table: every rule."""
         targets = "/".join(f"{target:g}" for target in self.targets)
-        first = "" if self.first_click in (None, self.robot) else f", first click: {self._in_words(1)}"
+        first = (
+            "" if self.first_click in (None, self.robot) else f", first click: {self._in_words(1)}"
+        )
         ends = f"stops at IoU {targets}, never before click {self.min_clicks}"
         merged = f", {'merged progressively' if self.merge else 'not merged'}"
         starts = {
@@ -118,7 +145,9 @@ class Protocol:
             f"at most {self.max_clicks} clicks",
             ends if self.stop == "targets" else f"all of them are made; targets IoU {targets}",
             starts[self.initial_mask],
-            "cut at the model's threshold" if self.threshold is None else f"cut at {self.threshold:g}",
+            "cut at the model's threshold"
+            if self.threshold is None
+            else f"cut at {self.threshold:g}",
             f"values at click {', '.join(map(str, self.report_at))}",
             f"95 % bootstrap intervals, seed {self.seed}",
         ]
@@ -135,7 +164,10 @@ class Protocol:
 
 
 def load_protocol(name: str) -> Protocol:
-    """The rules in a .toml file, or a protocol that comes with vtmr by its name. Raises ConfigError."""
+    """The rules in a .toml file, or a protocol that comes with vtmr by its name.
+
+    Raises ConfigError.
+    """
     bundled = {path.name.removesuffix(".toml"): path for path in _BUNDLED.iterdir()}
     try:
         text = (bundled.get(name) or Path(name)).read_text(encoding="utf-8")
@@ -143,7 +175,8 @@ def load_protocol(name: str) -> Protocol:
         return protocol
     except OSError as error:
         raise ConfigError(
-            f"The protocol {name} can't be read ({error.strerror}): expected a .toml file or one of "
+            f"The protocol {name} can't be read ({error.strerror}): expected a .toml file or one "
+            "of "
             f"{', '.join(sorted(bundled))}."
         ) from error
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of numbers too long to read
@@ -162,9 +195,10 @@ def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 class ModelInfo:
     """What answered the clicks: stored with the run, so that a figure can be traced to a file.
 
-    sha256: of the model file, "" for a method without one. threshold: the probability that its masks are cut at.
-    threads: of the network's runtime. zoom: when the zoomed pass counted. device: of torch, "" for ONNX Runtime.
-    input_size: where it wasn't the model file's own. None where the method has no such thing.
+    sha256: of the model file, "" for a method without one. threshold: the probability that its
+    masks are cut at. threads: of the network's runtime. zoom: when the zoomed pass counted. device:
+    of torch, "" for ONNX Runtime. input_size: where it wasn't the model file's own. None where the
+    method has no such thing.
     """
 
     name: str
@@ -178,7 +212,8 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A part of a run: of its objects, numbered from 1, those whose number leaves the same rest by `of` as `index`.
+    """A part of a run: of its objects, numbered from 1, those whose number leaves the same rest by
+    `of` as `index`.
 
     Raises ConfigError for a part that there isn't.
     """
@@ -188,7 +223,10 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.index <= self.of:
-            raise ConfigError(f"The shard is {self}: expected I/N with N from 1 and I from 1 to N, for example 1/4.")
+            raise ConfigError(
+                f"The shard is {self}: expected I/N with N from 1 and I from 1 to N, for example "
+                "1/4."
+            )
 
     def __str__(self) -> str:
         return f"{self.index}/{self.of}"

@@ -20,11 +20,12 @@ Key = tuple[str, str, str, str, int]  # the same and which of the object's repea
 class Record:
     """What one click did.
 
-    dataset, source, image, object: as the sample names them. k: the click's number, from 1. x, y: where, in pixels
-    (x right, y down). iou, biou: of the mask after it. seconds: from `Session.add` to the mask array. last: whether
-    the object's run ended with it, so that a run cut off by an interruption is told from a finished one. repeat: which
-    of the object's runs it belongs to. wall_seconds: all the time since the click before, or since the object was
-    begun, reading and measuring included; 0 where that wasn't recorded.
+    dataset, source, image, object: as the sample names them. k: the click's number, from 1. x, y:
+    where, in pixels (x right, y down). iou, biou: of the mask after it. seconds: from `Session.add`
+    to the mask array. last: whether the object's run ended with it, so that a run cut off by an
+    interruption is told from a finished one. repeat: which of the object's runs it belongs to.
+    wall_seconds: all the time since the click before, or since the object was begun, reading and
+    measuring included; 0 where that wasn't recorded.
     """
 
     dataset: str
@@ -58,9 +59,14 @@ class Record:
 
     @staticmethod
     def from_line(line: str) -> Record:
-        """The inverse of `to_line`; keys that have a default may be missing. Raises ValueError for anything else."""
+        """The inverse of `to_line`; keys that have a default may be missing.
+
+        Raises ValueError for anything else.
+        """
         values: Any = json.loads(line)
-        if not isinstance(values, dict) or not set(_TYPES) - _OPTIONAL <= set(values) <= set(_TYPES):
+        if not isinstance(values, dict) or not set(_TYPES) - _OPTIONAL <= set(values) <= set(
+            _TYPES
+        ):
             raise ValueError(f"expected an object with the keys {', '.join(_TYPES)}")
         for name, value in values.items():
             if type(value) is not _TYPES[name]:
@@ -80,8 +86,9 @@ def name_of(key: ObjectKey | Key) -> str:
 def read_records(folder: Path) -> list[Record]:
     """All finished objects' records of a run's folder, in the order of the file.
 
-    The writer appends an object's clicks at its end, so an interruption can leave at most the last object unfinished
-    and the last line cut: both are left out here. Raises DataError where the file is missing or damaged elsewhere.
+    The writer appends an object's clicks at its end, so an interruption can leave at most the last
+    object unfinished and the last line cut: both are left out here. Raises DataError where the file
+    is missing or damaged elsewhere.
     """
     path = folder / RECORDS
     try:
@@ -97,13 +104,17 @@ def read_records(folder: Path) -> list[Record]:
             records.append(Record.from_line(line.decode()))
         except ValueError as error:
             raise DataError(
-                f"{path}, line {number} is damaged ({error}): remove that object's lines, or use a new folder."
+                f"{path}, line {number} is damaged ({error}): remove that object's lines, or use a "
+                "new folder."
             ) from error
     return _finished(records, path)
 
 
 def _finished(records: list[Record], path: Path) -> list[Record]:
-    """The records without a last, unfinished object. Raises DataError when clicks are missing, doubled or mixed."""
+    """The records without a last, unfinished object.
+
+    Raises DataError when clicks are missing, doubled or mixed.
+    """
     runs: dict[Key, list[Record]] = {}
     open_key: Key | None = None
     for number, record in enumerate(records, start=1):

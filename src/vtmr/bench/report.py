@@ -1,4 +1,5 @@
-"""From records to figures: everything in the table and in summary.json is read from the clicks' records."""
+"""From records to figures: everything in the table and in summary.json is read from the clicks'
+records."""
 
 from __future__ import annotations
 
@@ -29,26 +30,35 @@ Summary = dict[str, dict[str, Any]]
 
 
 def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
-    """{row name: figures}: one row per data set and, where it mixes several sources, one per data set/source.
+    """{row name: figures}: one row per data set and, where it mixes several sources, one per data
+    set/source.
 
-    A row holds n objects, for each target q NoC@q, NoF@q (strict) and NoF@q_ritm, for each reported click k IoU@k and
-    BIoU@k, SPC_p50_ms and SPC_p95_ms over all clicks, SPC_wall_ms where wall times were recorded, and ci = {figure:
-    [low, high]}, the 95 % bootstrap interval over objects. Where objects were played several times, their repeats are
-    averaged first, and the row holds repeats, NoC@q_std over the repeats' means, and NoC@q_worst, the mean of each
-    object's worst. Raises DataError without any record.
+    A row holds n objects, for each target q NoC@q, NoF@q (strict) and NoF@q_ritm, for each reported
+    click k IoU@k and BIoU@k, SPC_p50_ms and SPC_p95_ms over all clicks, SPC_wall_ms where wall
+    times were recorded, and ci = {figure: [low, high]}, the 95 % bootstrap interval over objects.
+    Where objects were played several times, their repeats are averaged first, and the row holds
+    repeats, NoC@q_std over the repeats' means, and NoC@q_worst, the mean of each object's worst.
+    Raises DataError without any record.
     """
     if not records:
         raise DataError("There are no records to summarise: expected at least one finished object.")
-    return {name: row_figures(objects_of(row, protocol), row, protocol) for name, row in rows_of(records).items()}
+    return {
+        name: row_figures(objects_of(row, protocol), row, protocol)
+        for name, row in rows_of(records).items()
+    }
 
 
 def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
-    """One row of the summary, see `summarise`: of one group's records and the objects that they are of."""
+    """One row of the summary, see `summarise`: of one group's records and the objects that they are
+    of."""
     count = len(objects.keys)
     scales = {name: count if name.startswith("NoF") else 1 for name in objects.values}
     means = {name: scales[name] * float(values.mean()) for name, values in objects.values.items()}
     lows, highs = mean_band(np.stack(list(objects.values.values()), axis=1), protocol.seed)
-    intervals = {name: (float(low), float(high)) for name, low, high in zip(objects.values, lows, highs, strict=True)}
+    intervals = {
+        name: (float(low), float(high))
+        for name, low, high in zip(objects.values, lows, highs, strict=True)
+    }
     p50, p95 = np.percentile([1000 * record.seconds for record in records], [50, 95])
     walls = [1000 * record.wall_seconds for record in records]
     return {
@@ -62,13 +72,21 @@ def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol)
         "SPC_p50_ms": float(p50),
         "SPC_p95_ms": float(p95),
         **({"SPC_wall_ms": float(np.mean(walls))} if all(walls) else {}),
-        "ci": {name: [scales[name] * low, scales[name] * high] for name, (low, high) in intervals.items()},
+        "ci": {
+            name: [scales[name] * low, scales[name] * high]
+            for name, (low, high) in intervals.items()
+        },
     }
 
 
 def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: ModelInfo) -> None:
-    """Writes summary.json and table.md into the run's folder, each whole or not at all. Raises InputError."""
-    write_atomically(folder / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    """Writes summary.json and table.md into the run's folder, each whole or not at all.
+
+    Raises InputError.
+    """
+    write_atomically(
+        folder / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
+    )
     write_atomically(folder / TABLE, markdown_table(summary, protocol, model).encode())
 
 
@@ -84,19 +102,27 @@ def digits_of(figure: str, protocol: Protocol) -> int:
 def table_cells(
     summary: Summary, protocol: Protocol, figures: Sequence[str], corner: str = "data"
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table: a figure and, after a space, its interval in brackets; a dash where a row lacks it.
+    """Header and rows of a table: a figure and, after a space, its interval in brackets; a dash
+    where a row lacks it.
 
     corner: the header over the rows' names.
     """
     header = [corner, "n", *(figure.replace("_", " ") for figure in figures), "p50 ms", "p95 ms"]
     rows = []
     for name, row in summary.items():
-        rows.append([name, str(row["n"]), *(figure_cell(row, figure, protocol) for figure in [*figures, *SPC])])
+        rows.append(
+            [
+                name,
+                str(row["n"]),
+                *(figure_cell(row, figure, protocol) for figure in [*figures, *SPC]),
+            ]
+        )
     return header, rows
 
 
 def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
-    """A figure of a summary's row with its interval, where it has one; a dash where it is lacking."""
+    """A figure of a summary's row with its interval, where it has one; a dash where it is
+    lacking."""
     if figure not in row:
         return "–"
     digits, interval = digits_of(figure, protocol), row["ci"].get(figure)
@@ -105,9 +131,15 @@ def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
-    """A Markdown table, the first columns to the left, numbers to the right. A bar inside a cell is escaped."""
+    """A Markdown table, the first columns to the left, numbers to the right.
+
+    A bar inside a cell is escaped.
+    """
     lines = [header, [*["---"] * names, *["---:"] * (len(header) - names)], *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in ([_escaped(cell) for cell in line] for line in lines))
+    return "".join(
+        f"| {' | '.join(cells)} |\n"
+        for cells in ([_escaped(cell) for cell in line] for line in lines)
+    )
 
 
 def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> str:
@@ -117,22 +149,31 @@ def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> st
 
 
 def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console: Console) -> None:
-    """Prints the table for a terminal: all figures and their intervals where there is room, sources indented."""
+    """Prints the table for a terminal: all figures and their intervals where there is room, sources
+    indented."""
     roomy = console.width >= INTERVALS_FROM_WIDTH
-    header, rows = table_cells(summary, protocol, _main_figures(protocol) if roomy else _fewest_figures(protocol))
+    header, rows = table_cells(
+        summary, protocol, _main_figures(protocol) if roomy else _fewest_figures(protocol)
+    )
     rows = [[re.sub("^.*/", "  ", name), *cells] for name, *cells in rows]
     table = terminal_table(header, rows, intervals=roomy)
     console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
 
 
-def terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, intervals: bool) -> Table:
+def terminal_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, intervals: bool
+) -> Table:
     """A table for a terminal, the figures' intervals under them or left out."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, name in enumerate(header):
         table.add_column(name, justify="right" if i else "left", overflow="fold")
     for name, *cells in rows:
         table.add_row(
-            escape(name), *(cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0] for cell in cells)
+            escape(name),
+            *(
+                cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0]
+                for cell in cells
+            ),
         )
     return table
 
@@ -142,7 +183,9 @@ def describe(model: ModelInfo) -> str:
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
     details += [f"input {model.input_size}"] if model.input_size is not None else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
-    details += [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []
+    details += (
+        [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []
+    )
     details += [f"on {model.device}"] if model.device else []
     details += [f"zoom {model.zoom}"] if model.zoom is not None else []
     return f"{model.name} ({', '.join(details)})" if details else model.name
@@ -166,8 +209,13 @@ def _main_figures(protocol: Protocol) -> list[str]:
 
 
 def _fewest_figures(protocol: Protocol) -> list[str]:
-    """Those columns that fit a narrow terminal: of the clicks the first and the last, or how far repeats vary."""
+    """Those columns that fit a narrow terminal: of the clicks the first and the last, or how far
+    repeats vary."""
     first, last = f"IoU@{min(protocol.report_at)}", f"IoU@{max(protocol.report_at)}"
     if protocol.repeats > 1:
         return [name for name in _main_figures(protocol) if name.startswith("NoC") or name == last]
-    return [name for name in _main_figures(protocol) if not name.startswith("IoU") or name in (first, last)]
+    return [
+        name
+        for name in _main_figures(protocol)
+        if not name.startswith("IoU") or name in (first, last)
+    ]

@@ -1,4 +1,5 @@
-"""A whole run of the benchmark: which objects are left to play, who plays them, and where their records go."""
+"""A whole run of the benchmark: which objects are left to play, who plays them, and where their
+records go."""
 
 from __future__ import annotations
 
@@ -24,14 +25,16 @@ from vtmr.types import Predictor
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One object to play once. place: of its sample among all, from 0; key: its name and the repeat."""
+    """One object to play once. place: of its sample among all, from 0; key: its name and the
+    repeat."""
 
     place: int
     key: Key
 
 
 Team = Callable[[Sequence[Task], Protocol], Generator[list[Record]]]
-"""Who plays: yields each task's records as soon as it is done, in any order, and stops its work when it is closed."""
+"""Who plays: yields each task's records as soon as it is done, in any order, and stops its work
+when it is closed."""
 
 
 def run_benchmark(
@@ -46,33 +49,54 @@ def run_benchmark(
     shard: Shard | None = None,
     team: Team | None = None,
 ) -> dict[str, Any]:
-    """Evaluates a predictor on data sets, given as (name, path), and returns what summary.json then holds.
+    """Evaluates a predictor on data sets, given as (name, path), and returns what summary.json then
+    holds.
 
-    limit: only the first so many objects of each. shard, team: see `evaluate`. Writes records.jsonl, run.json,
-    objects.json, summary.json and table.md into `out`, continues an interrupted run there, prints the table.
-    Raises ConfigError, DataError and InputError.
+    limit: only the first so many objects of each. shard, team: see `evaluate`. Writes
+    records.jsonl, run.json, objects.json, summary.json and table.md into `out`, continues an
+    interrupted run there, prints the table. Raises ConfigError, DataError and InputError.
     """
     protocol, console = protocol or Protocol(), console or Console()
     samples = open_benchmarks(data, limit)
     records = evaluate(
-        samples, predictor, protocol, out, model=model, console=console, shard=shard, team=team, data=dict(data)
+        samples,
+        predictor,
+        protocol,
+        out,
+        model=model,
+        console=console,
+        shard=shard,
+        team=team,
+        data=dict(data),
     )
     if shard is not None and not records:
-        console.print(f"Shard {shard} holds none of the {len(samples)} objects: nothing to play.", highlight=False)
+        console.print(
+            f"Shard {shard} holds none of the {len(samples)} objects: nothing to play.",
+            highlight=False,
+        )
         return {}
     summary = summarise(records, protocol)
     write_summary(out, summary, protocol, model)
     print_table(summary, protocol, model, console)
     if shard is not None:
-        console.print(f"This is shard {shard} alone: vtmr evaluate merge makes one table of all.", highlight=False)
+        console.print(
+            f"This is shard {shard} alone: vtmr evaluate merge makes one table of all.",
+            highlight=False,
+        )
     return summary
 
 
 def open_benchmarks(data: Sequence[tuple[str, Path]], limit: int | None = None) -> list[EvalSample]:
-    """The samples of data sets given as (name, path), the first `limit` of each. Raises ConfigError, DataError."""
+    """The samples of data sets given as (name, path), the first `limit` of each.
+
+    Raises ConfigError, DataError.
+    """
     counts = Counter(name for name, _ in data)
     if not counts or max(counts.values()) > 1:
-        raise ConfigError(f"The data sets are {', '.join(counts.elements()) or 'none'}: expected each of them once.")
+        raise ConfigError(
+            f"The data sets are {', '.join(counts.elements()) or 'none'}: expected each of them "
+            "once."
+        )
     return [sample for name, path in data for sample in open_benchmark(name, path, limit)]
 
 
@@ -88,25 +112,34 @@ def evaluate(
     team: Team | None = None,
     data: Mapping[str, Path] | None = None,
 ) -> list[Record]:
-    """Plays all samples and returns their records in the samples' order, read again from `out`/records.jsonl.
+    """Plays all samples and returns their records in the samples' order, read again from
+    `out`/records.jsonl.
 
-    An object's records are appended when it ends; objects that a former, interrupted run finished in this folder
-    are not played again. shard: only this part of the objects. team: who plays, None for this process with
-    `predictor`; see `processes` and `on_ray`. data: where the data sets lie, noted for reports. console: where progress
-    is shown, None for none. Raises ConfigError when the folder holds a run with other settings, DataError for an
-    unusable sample, InputError when the folder can't be written.
+    An object's records are appended when it ends; objects that a former, interrupted run finished
+    in this folder are not played again. shard: only this part of the objects. team: who plays, None
+    for this process with `predictor`; see `processes` and `on_ray`. data: where the data sets lie,
+    noted for reports. console: where progress is shown, None for none. Raises ConfigError when the
+    folder holds a run with other settings, DataError for an unusable sample, InputError when the
+    folder can't be written.
     """
     model = model or ModelInfo(predictor.name)
     if protocol.threshold is not None and protocol.threshold != model.threshold:
         raise ConfigError(
-            f"The protocol cuts at {protocol.threshold:g}, {model.name} at {_cut(model)}: expected a model that "
+            f"The protocol cuts at {protocol.threshold:g}, {model.name} at {_cut(model)}: expected "
+            "a model that "
             "is told to cut there."
         )
     objects = [key_of(sample) for sample in samples]
     counts = Counter(objects)
     if doubled := next((key for key, count in counts.items() if count > 1), None):
-        raise DataError(f"The object {name_of(doubled)} occurs {counts[doubled]} times: expected each object once.")
-    done = {record.key for record in open_folder(out, settings_of(protocol, model, objects, shard), objects, data)}
+        raise DataError(
+            f"The object {name_of(doubled)} occurs {counts[doubled]} times: expected each object "
+            "once."
+        )
+    done = {
+        record.key
+        for record in open_folder(out, settings_of(protocol, model, objects, shard), objects, data)
+    }
     tasks = [
         Task(place, (*key, repeat))
         for place, key in enumerate(objects)
@@ -114,9 +147,16 @@ def evaluate(
         for repeat in range(protocol.repeats)
     ]
     if foreign := next(iter(done - {task.key for task in tasks}), None):
-        raise DataError(f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new folder.")
+        raise DataError(
+            f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new folder."
+        )
     left = [task for task in tasks if task.key not in done]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     hidden = console is None or not console.is_terminal  # a file would get an empty line
     with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         bar = progress.add_task("", total=len(tasks), completed=len(tasks) - len(left))
@@ -138,7 +178,8 @@ def _alone(samples: Sequence[EvalSample], predictor: Predictor) -> Team:
 
 
 def _in_order(out: Path, tasks: Sequence[Task]) -> list[Record]:
-    """The folder's records in the order of the tasks, as which they are written again where they came otherwise."""
+    """The folder's records in the order of the tasks, as which they are written again where they
+    came otherwise."""
     records = read_records(out)
     order = {task.key: number for number, task in enumerate(tasks)}
     ordered = sorted(records, key=lambda record: order[record.key])

@@ -21,16 +21,28 @@ from vtmr.types import Image
 DRAWS = 10
 WANTED_IOU = (0.75, 0.85)
 ATTEMPTS, DEFECTS = 30, 10  # tries at most, and superpixels flipped in each
-SUPERPIXELS = (50, 100, 200, 300, 500, 700)  # about how many an image is cut into: one of these for each defect
+SUPERPIXELS = (
+    50,
+    100,
+    200,
+    300,
+    500,
+    700,
+)  # about how many an image is cut into: one of these for each defect
 COMPACTNESS = 10.0
 RIM_STEPS = 3  # erosions and dilations by 5 x 5 between which the rim lies
 RIM_SHARE, INSIDE_SHARE = 0.65, 0.25  # of the defects; the others lie outside
 
 
 def made_wrong(
-    image: Image, gt_mask: Mask, ignore_mask: Mask | None, protocol: Protocol, stream: np.random.Generator
+    image: Image,
+    gt_mask: Mask,
+    ignore_mask: Mask | None,
+    protocol: Protocol,
+    stream: np.random.Generator,
 ) -> Mask:
-    """The object made wrong as the protocol says, drawn again where all that is wrong with it would be ignored."""
+    """The object made wrong as the protocol says, drawn again where all that is wrong with it would
+    be ignored."""
     counts = np.ones_like(gt_mask) if ignore_mask is None else ~ignore_mask
     mask = gt_mask
     for _ in range(DRAWS):
@@ -44,12 +56,14 @@ def made_wrong(
 
 
 def superpixel_defects(image: Image, gt_mask: Mask, stream: np.random.Generator) -> Mask:
-    """The object with whole superpixels too many or too few, at an IoU of .75 to .85, as DAVIS-585's masks have it.
+    """The object with whole superpixels too many or too few, at an IoU of .75 to .85, as
+    DAVIS-585's masks have it.
 
-    A defect flips the superpixel at a random pixel of the object's rim, inside or outside: it is added where that
-    pixel is off, else removed. A try ends below the wanted IoU or after 10 defects. Where no try gets there, as happens
-    to objects smaller than superpixels, the nearest mask seen is returned; it always differs from `gt_mask`.
-    Needs scikit-image. Source: facts.md §D.7.
+    A defect flips the superpixel at a random pixel of the object's rim, inside or outside: it is
+    added where that pixel is off, else removed. A try ends below the wanted IoU or after 10
+    defects. Where no try gets there, as happens to objects smaller than superpixels, the nearest
+    mask seen is returned; it always differs from `gt_mask`. Needs scikit-image. Source: facts.md
+    §D.7.
     """
     superpixels, places = _superpixels_of(image), _places(gt_mask)
     best, nearest = gt_mask, math.inf
@@ -76,13 +90,16 @@ def _superpixels_of(image: Image) -> Callable[[int], NDArray[np.intp]]:
 
     @cache
     def labels(count: int) -> NDArray[np.intp]:
-        return np.asarray(slic(image, n_segments=count, compactness=COMPACTNESS, start_label=0), np.intp)
+        return np.asarray(
+            slic(image, n_segments=count, compactness=COMPACTNESS, start_label=0), np.intp
+        )
 
     return labels
 
 
 def _places(gt_mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """The pixels at the object's rim, inside and outside, as indices into the flat mask; each may be empty."""
+    """The pixels at the object's rim, inside and outside, as indices into the flat mask; each may
+    be empty."""
     kernel = np.ones((5, 5), np.uint8)
     pixels = gt_mask.view(np.uint8)
     inner = cv2.erode(pixels, kernel, iterations=RIM_STEPS) > 0
@@ -90,9 +107,13 @@ def _places(gt_mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[
     return np.flatnonzero(~inner & ~outer), np.flatnonzero(inner), np.flatnonzero(outer)
 
 
-def _random_pixel(places: Sequence[NDArray[np.intp]], width: int, stream: np.random.Generator) -> tuple[int, int]:
+def _random_pixel(
+    places: Sequence[NDArray[np.intp]], width: int, stream: np.random.Generator
+) -> tuple[int, int]:
     """(row, col) in one of the places, chosen by their shares among those that have pixels."""
-    shares = np.array([RIM_SHARE, INSIDE_SHARE, 1 - RIM_SHARE - INSIDE_SHARE]) * [len(place) > 0 for place in places]
+    shares = np.array([RIM_SHARE, INSIDE_SHARE, 1 - RIM_SHARE - INSIDE_SHARE]) * [
+        len(place) > 0 for place in places
+    ]
     place = places[stream.choice(len(places), p=shares / shares.sum())]
     row, col = divmod(int(place[stream.integers(len(place))]), width)
     return row, col

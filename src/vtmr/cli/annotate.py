@@ -20,7 +20,10 @@ def parse_labels(text: str) -> list[str]:
     labels = [label.strip() for label in text.split(",") if label.strip()]
     for label in labels:
         if len(label) > MAX_LABEL or not label.isprintable():
-            raise InputError(f"The label {label[:40]!r} can't be used: expected 1 to {MAX_LABEL} printable characters.")
+            raise InputError(
+                f"The label {label[:40]!r} can't be used: expected 1 to {MAX_LABEL} printable "
+                "characters."
+            )
     return labels
 
 
@@ -33,8 +36,13 @@ def made_with(loaded: Loaded) -> dict[str, str]:
     return model | versions() | machine
 
 
-def annotate_folder(folder: Path, model: str, *, labels: str, host: str, port: int, browser: bool) -> None:
-    """Serves the annotator on `folder` until Ctrl-C. Raises InputError and CheckpointError before it starts."""
+def annotate_folder(
+    folder: Path, model: str, *, labels: str, host: str, port: int, browser: bool
+) -> None:
+    """Serves the annotator on `folder` until Ctrl-C.
+
+    Raises InputError and CheckpointError before it starts.
+    """
     if not 0 <= port <= 65535:
         raise InputError(f"--port {port} is no port: expected 0 (any that is free) to 65535.")
     names = parse_labels(labels)

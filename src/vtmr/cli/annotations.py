@@ -1,4 +1,5 @@
-"""`vtmr export-annotations` and `vtmr replay`: what lies in DIR/.vtmr, written out or played again."""
+"""`vtmr export-annotations` and `vtmr replay`: what lies in DIR/.vtmr, written out or played
+again."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from vtmr.paths import is_folder
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One object played again. iou: with the stored mask, 1 when every bit is the same; error: why it wasn't played."""
+    """One object played again. iou: with the stored mask, 1 when every bit is the same; error: why
+    it wasn't played."""
 
     image: str
     object_id: str
@@ -42,26 +44,40 @@ class Replayed:
             return f"{start} {self.error}"
         if self.identical:
             return f"{start} identical"
-        setup = "the same model, versions and machine" if self.same_setup else "another model, version or machine"
+        setup = (
+            "the same model, versions and machine"
+            if self.same_setup
+            else "another model, version or machine"
+        )
         return f"{start} IoU {self.iou:.6f}, made with {setup}"
 
 
 def open_annotations(folder: Path) -> Store:
     """The folder's annotations for reading. Raises InputError when there are none."""
     if not is_folder(folder / ".vtmr"):
-        raise InputError(f"{folder} has no annotations: expected a folder in which `vtmr annotate` was used.")
+        raise InputError(
+            f"{folder} has no annotations: expected a folder in which `vtmr annotate` was used."
+        )
     return Store(folder, write=False)
 
 
-def export_folder(folder: Path, form: str, out: Path, *, only_done: bool) -> tuple[list[Path], list[str]]:
-    """Writes the annotations in that format below `out`; the files and the warnings. Raises InputError."""
+def export_folder(
+    folder: Path, form: str, out: Path, *, only_done: bool
+) -> tuple[list[Path], list[str]]:
+    """Writes the annotations in that format below `out`; the files and the warnings.
+
+    Raises InputError.
+    """
     store = open_annotations(folder)
     files = write(form, annotated_images(store, only_done=only_done), store.labels)
     return export_to_folder(files, out), files.warnings
 
 
 def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:
-    """Plays every object's events again and compares the masks. Raises InputError and CheckpointError."""
+    """Plays every object's events again and compares the masks.
+
+    Raises InputError and CheckpointError.
+    """
     store = open_annotations(folder)
     loaded = predictors.load(model)
     sessions, setup = Sessions(loaded.predictor), made_with(loaded)

@@ -1,4 +1,7 @@
-"""The commands and their flags. Each imports what it needs when it runs, so that none pays for another."""
+"""The commands and their flags.
+
+Each imports what it needs when it runs, so that none pays for another.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
-Model = Annotated[str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")]
+Model = Annotated[
+    str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")
+]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", parser=_count, help="Threads of the network; default: by the machine."),
+    typer.Option(
+        "--threads",
+        metavar="N",
+        parser=_count,
+        help="Threads of the network; default: by the machine.",
+    ),
 ]
 Zoom = Annotated[
     str | None,
-    typer.Option("--zoom", metavar="SCHEDULE", help="paper, eager, eager=WEIGHT or off; default: the model's own."),
+    typer.Option(
+        "--zoom",
+        metavar="SCHEDULE",
+        help="paper, eager, eager=WEIGHT or off; default: the model's own.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -55,7 +69,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Clicks become exact object masks."""
@@ -66,17 +83,32 @@ def segment(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")],
     click: Annotated[
         list[str] | None,
-        typer.Option("--click", metavar="X,Y[,-]", help="Pixels, x right, y down; - for background. Repeat it."),
+        typer.Option(
+            "--click",
+            metavar="X,Y[,-]",
+            help="Pixels, x right, y down; - for background. Repeat it.",
+        ),
     ] = None,
     initial_mask: Annotated[
-        Path | None, typer.Option("--initial-mask", metavar="M.png", help="A mask to correct, of the photo's size.")
+        Path | None,
+        typer.Option(
+            "--initial-mask", metavar="M.png", help="A mask to correct, of the photo's size."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="MASK.png", help="The mask, 0 and 255. Default: IMAGE's name.mask.png."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="MASK.png",
+            help="The mask, 0 and 255. Default: IMAGE's name.mask.png.",
+        ),
     ] = None,
     overlay: Annotated[
-        Path | None, typer.Option("--overlay", metavar="O.png", help="The photo with mask and clicks drawn on it.")
+        Path | None,
+        typer.Option(
+            "--overlay", metavar="O.png", help="The photo with mask and clicks drawn on it."
+        ),
     ] = None,
     as_json: AsJson = False,
     model: Model = DEFAULT_MODEL,
@@ -103,7 +135,9 @@ def segment(
 def latency(
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
-    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Size the photo is rescaled to.")] = "640x480",
+    size: Annotated[
+        str, typer.Option("--size", metavar="WxH", help="Size the photo is rescaled to.")
+    ] = "640x480",
     as_json: AsJson = False,
 ) -> None:
     """Time twenty clicks on a real photo on this machine."""
@@ -115,7 +149,9 @@ def latency(
 
 @app.command()
 def models(
-    peers: Annotated[bool, typer.Option("--peers", help="The methods to compare with instead.")] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="The methods to compare with instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the bundled models and how good they are, or the methods to compare with."""
@@ -131,7 +167,9 @@ def models(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the pictures.")] = Path("vtmr-demo"),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the pictures.")
+    ] = Path("vtmr-demo"),
     model: Model = DEFAULT_MODEL,
 ) -> None:
     """Click through the bundled photos and draw what happens."""
@@ -147,12 +185,21 @@ def demo(
 @app.command()
 def annotate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
-    labels: Annotated[str, typer.Option("--labels", metavar="A,B,C", help="Labels, the number keys' order.")] = "",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="Port to serve on; 0 for any free one.")] = 0,
+    labels: Annotated[
+        str, typer.Option("--labels", metavar="A,B,C", help="Labels, the number keys' order.")
+    ] = "",
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", help="Port to serve on; 0 for any free one.")
+    ] = 0,
     host: Annotated[
-        str, typer.Option("--host", help="Address to serve on; others than the default open it to the network.")
+        str,
+        typer.Option(
+            "--host", help="Address to serve on; others than the default open it to the network."
+        ),
     ] = "127.0.0.1",
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address.")
+    ] = False,
     model: Model = DEFAULT_MODEL,
 ) -> None:
     """Annotate a folder of images in the browser."""
@@ -163,10 +210,17 @@ def annotate(
 
 @app.command("export-annotations")
 def export_annotations(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")
+    ],
     form: Annotated[str, typer.Option("--format", help="coco, png, indexed-png, yolo or labelme.")],
-    out: Annotated[Path, typer.Option("--out", metavar="OUT", help="Folder for the files, made when it is missing.")],
-    only_done: Annotated[bool, typer.Option("--only-done", help="Only images that were accepted.")] = False,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="OUT", help="Folder for the files, made when it is missing."),
+    ],
+    only_done: Annotated[
+        bool, typer.Option("--only-done", help="Only images that were accepted.")
+    ] = False,
 ) -> None:
     """Write a folder's annotations in another program's format."""
     from vtmr.cli.annotations import export_folder
@@ -179,7 +233,9 @@ def export_annotations(
 
 @app.command()
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")
+    ],
     as_json: AsJson = False,
     model: Model = DEFAULT_MODEL,
 ) -> None:
@@ -199,37 +255,65 @@ def replay(
 def evaluate(
     context: typer.Context,
     data: Annotated[
-        list[str] | None, typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for records, table and summary.json."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", help="Bundled model, .onnx file, peer:NAME, or with --device a .safetensors.")
+        str,
+        typer.Option(
+            "--model", help="Bundled model, .onnx file, peer:NAME, or with --device a .safetensors."
+        ),
     ] = DEFAULT_MODEL,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", parser=_count, help="Only the first N objects of a set."
+        ),
     ] = None,
     protocol: Annotated[
-        str, typer.Option("--protocol", metavar="P", help="default, all-clicks, random, perturbed or a .toml file.")
+        str,
+        typer.Option(
+            "--protocol",
+            metavar="P",
+            help="default, all-clicks, random, perturbed or a .toml file.",
+        ),
     ] = "default",
     threads: Threads = None,
     device: Annotated[
-        str | None, typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda).")
+        str | None,
+        typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda)."),
     ] = None,
     zoom: Zoom = None,
     input_size: Annotated[
         int | None,
-        typer.Option("--input-size", metavar="N", parser=_count, help="Side of the network's grids, a multiple of 32."),
+        typer.Option(
+            "--input-size",
+            metavar="N",
+            parser=_count,
+            help="Side of the network's grids, a multiple of 32.",
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", parser=_count, help="Processes that play at the same time."
+        ),
     ] = None,
     shard: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N, to be merged with the others.")
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Only part I of N, to be merged with the others."
+        ),
     ] = None,
     ray: Annotated[
-        str | None, typer.Option("--ray", metavar="ADDRESS", help="Play on a Ray cluster: host:port, auto or local.")
+        str | None,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Play on a Ray cluster: host:port, auto or local."
+        ),
     ] = None,
 ) -> None:
     """Let the robot user click through data sets and report the figures."""
@@ -258,8 +342,12 @@ def evaluate(
 
 @evaluate_app.command("merge")
 def merge_evaluations(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of all shards of one run.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the whole run.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The folders of all shards of one run.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A new folder for the whole run.")
+    ],
 ) -> None:
     """Make one run out of its shards."""
     from vtmr.cli.evaluate import merge_shards
@@ -270,17 +358,24 @@ def merge_evaluations(
 @app.command()
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders of `vtmr evaluate`, first the one to compare with.")
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", help="Folders of `vtmr evaluate`, first the one to compare with."
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder for the report. Default: report in the first DIR."),
+        typer.Option(
+            "--out", metavar="DIR", help="Folder for the report. Default: report in the first DIR."
+        ),
     ] = None,
     data: Annotated[
-        list[str] | None, typer.Option("--data", metavar="NAME=PATH", help="Where a data set lies now. Repeat it.")
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=PATH", help="Where a data set lies now. Repeat it."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option("--model", help="Draw the masks, too, of the runs that it made. Repeat it.")
+        list[str] | None,
+        typer.Option("--model", help="Draw the masks, too, of the runs that it made. Repeat it."),
     ] = None,
 ) -> None:
     """Put runs side by side: tables, differences and plots. Needs the extra [bench]."""
@@ -294,35 +389,70 @@ def report(
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 to table6, robots or correction.")],
-    data: Annotated[list[str], typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the runs, the table and the report.")],
-    model: Annotated[str, typer.Option("--model", help="The model, as `vtmr evaluate` takes it.")] = DEFAULT_MODEL,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="table1 to table6, robots or correction.")
+    ],
+    data: Annotated[
+        list[str],
+        typer.Option("--data", metavar="NAME=PATH", help="A data set's folder. Repeat it."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Folder for the runs, the table and the report."),
+    ],
+    model: Annotated[
+        str, typer.Option("--model", help="The model, as `vtmr evaluate` takes it.")
+    ] = DEFAULT_MODEL,
     variant: Annotated[
         list[str] | None,
-        typer.Option("--variant", metavar="LABEL=MODEL", help="Models to compare, in place of --model. Repeat it."),
+        typer.Option(
+            "--variant",
+            metavar="LABEL=MODEL",
+            help="Models to compare, in place of --model. Repeat it.",
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", parser=_count, help="Only the first N objects of a set.")
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", parser=_count, help="Only the first N objects of a set."
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", parser=_count, help="Processes that play at the same time.")
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", parser=_count, help="Processes that play at the same time."
+        ),
     ] = None,
     threads: Threads = None,
     device: Annotated[
-        str | None, typer.Option("--device", help="Run the checkpoints on torch, on this device (cpu, cuda).")
+        str | None,
+        typer.Option("--device", help="Run the checkpoints on torch, on this device (cpu, cuda)."),
     ] = None,
 ) -> None:
     """Repeat one of the paper's experiments. Needs the extra [bench]."""
     from vtmr.cli.experiment import conduct
 
     models = variant or []
-    print(conduct(name, data, models, model, out, limit=limit, jobs=jobs or 1, threads=threads, device=device))
+    print(
+        conduct(
+            name,
+            data,
+            models,
+            model,
+            out,
+            limit=limit,
+            jobs=jobs or 1,
+            threads=threads,
+            device=device,
+        )
+    )
 
 
 @data_app.command("check")
 def check_data(
-    data: Annotated[str, typer.Argument(metavar="NAME=PATH", help="The data set's name and folder.")],
+    data: Annotated[
+        str, typer.Argument(metavar="NAME=PATH", help="The data set's name and folder.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Say whether a data set's folder is sound: exit code 1 if it isn't."""
@@ -339,20 +469,34 @@ def check_data(
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")
+    ],
     zoom: Zoom = None,
     second_look: Annotated[
-        float | None, typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1.")
+        float | None,
+        typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1."),
     ] = None,
     target_ratio: Annotated[
-        float | None, typer.Option("--target-ratio", metavar="RATIO", help="The target crop's side to the object's.")
+        float | None,
+        typer.Option(
+            "--target-ratio", metavar="RATIO", help="The target crop's side to the object's."
+        ),
     ] = None,
     focus_ratio: Annotated[
-        float | None, typer.Option("--focus-ratio", metavar="RATIO", help="The focus crop's side to the change's.")
+        float | None,
+        typer.Option(
+            "--focus-ratio", metavar="RATIO", help="The focus crop's side to the change's."
+        ),
     ] = None,
 ) -> None:
-    """Make a model file that runs without torch from a training checkpoint. Needs the extra [train]."""
+    """Make a model file that runs without torch from a training checkpoint.
+
+    Needs the extra [train].
+    """
     from vtmr.cli.failures import needs_extra
     from vtmr.cli.predictors import used_as
 
@@ -366,8 +510,14 @@ def export(
 
 @app.command(name="import")
 def import_official(
-    official: Annotated[Path, typer.Argument(metavar="OFFICIAL.pth", help="A released FocalClick or RITM checkpoint.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="X.safetensors", help="The checkpoint to write.")],
+    official: Annotated[
+        Path,
+        typer.Argument(metavar="OFFICIAL.pth", help="A released FocalClick or RITM checkpoint."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="X.safetensors", help="The checkpoint to write."),
+    ],
 ) -> None:
     """Turn a released FocalClick or RITM checkpoint into one of ours. Needs the extra [train]."""
     from vtmr.cli.failures import needs_extra
@@ -381,15 +531,24 @@ def import_official(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="The whole configuration of the run.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for checkpoints, log and plots.")],
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE.toml", help="The whole configuration of the run.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for checkpoints, log and plots.")
+    ],
     init: Annotated[
-        Path | None, typer.Option("--init", metavar="W", help="Weights to start from: .safetensors or .onnx.")
+        Path | None,
+        typer.Option("--init", metavar="W", help="Weights to start from: .safetensors or .onnx."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that DIR holds.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that DIR holds.")
+    ] = False,
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe. Repeat it."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one value of the recipe. Repeat it."
+        ),
     ] = None,
 ) -> None:
     """Train a network by a recipe. Needs the extra [train]."""

@@ -25,12 +25,18 @@ def load(
 ) -> tuple[Predictor, ModelInfo]:
     """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
 
-    threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an unknown peer and for
-    device, zoom, threshold or input_size with a peer, ConfigError when the peer needs a package that isn't installed.
+    threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an
+    unknown peer and for device, zoom, threshold or input_size with a peer, ConfigError when the
+    peer needs a package that isn't installed.
     """
     if not model.startswith(PEER):
         loaded = predictors.load(
-            model, threads=threads, device=device, zoom=zoom, threshold=threshold, input_size=input_size
+            model,
+            threads=threads,
+            device=device,
+            zoom=zoom,
+            threshold=threshold,
+            input_size=input_size,
         )
         predictor = loaded.predictor
         return predictor, ModelInfo(
@@ -62,7 +68,9 @@ def only_predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor
 
 def peers() -> list[dict[str, str]]:
     """One object for each peer that comes with vtmr: its value of --model and what it is."""
-    return [{"name": f"{PEER}{name}", "description": peer.description} for name, peer in PEERS.items()]
+    return [
+        {"name": f"{PEER}{name}", "description": peer.description} for name, peer in PEERS.items()
+    ]
 
 
 def as_text(listed: Sequence[dict[str, str]]) -> str:

@@ -15,32 +15,47 @@ MOST_SHOWN = 20  # findings: --json has them all
 
 
 def diagnose(data: str, *, quiet: bool) -> Diagnosis:
-    """The data set NAME=PATH examined, with a bar on stderr where that is a terminal, unless `quiet`.
+    """The data set NAME=PATH examined, with a bar on stderr where that is a terminal, unless
+    `quiet`.
 
-    Raises InputError for anything but NAME=PATH and for a path that isn't a folder, DataError for an unknown name.
+    Raises InputError for anything but NAME=PATH and for a path that isn't a folder, DataError for
+    an unknown name.
     """
     name, path = parse_data(data)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+    with Progress(
+        *columns, console=console, disable=quiet or not console.is_terminal, transient=True
+    ) as bar:
         task = bar.add_task(name, total=None)
-        return examine(name, path, lambda done, total: bar.update(task, completed=done, total=total))
+        return examine(
+            name, path, lambda done, total: bar.update(task, completed=done, total=total)
+        )
 
 
 def print_diagnosis(diagnosis: Diagnosis) -> None:
     """A table of what is there and what is expected, the verdict, and the findings, on stdout."""
     console = Console()
-    table = Table("", "found", "expected", box=SIMPLE_HEAD, title=Text(f"{diagnosis.name}: {diagnosis.path}"))
+    table = Table(
+        "", "found", "expected", box=SIMPLE_HEAD, title=Text(f"{diagnosis.name}: {diagnosis.path}")
+    )
     table.add_row("images", f"{diagnosis.images:,}", _expected(diagnosis.expected_images))
     table.add_row("objects", f"{diagnosis.objects:,}", _expected(diagnosis.expected_objects))
     if diagnosis.image_sizes and diagnosis.object_px:
         table.add_row("image sizes", " to ".join(map(_size, diagnosis.image_sizes)), "")
-        table.add_row("object sizes", " to ".join(f"{area:,}" for area in diagnosis.object_px) + " pixels", "")
+        table.add_row(
+            "object sizes", " to ".join(f"{area:,}" for area in diagnosis.object_px) + " pixels", ""
+        )
     for source, (right, below) in diagnosis.displaced.items():
-        table.add_row(f"{source}: masks off the edges", f"{right:+.2f} right, {below:+.2f} below", "0")
+        table.add_row(
+            f"{source}: masks off the edges", f"{right:+.2f} right, {below:+.2f} below", "0"
+        )
     console.print(table)
     count = len(diagnosis.findings)
-    console.print("Sound." if diagnosis.sound else f"Not sound: {count} finding{'s' * (count != 1)}.", highlight=False)
+    console.print(
+        "Sound." if diagnosis.sound else f"Not sound: {count} finding{'s' * (count != 1)}.",
+        highlight=False,
+    )
     for finding in diagnosis.findings[:MOST_SHOWN]:
         console.print(f"- {finding}", markup=False, highlight=False, soft_wrap=True)
     if count > MOST_SHOWN:

@@ -1,4 +1,5 @@
-"""`vtmr demo`: the bundled photos, clicked as a person would, as overlays and click-by-click strips."""
+"""`vtmr demo`: the bundled photos, clicked as a person would, as overlays and click-by-click
+strips."""
 
 from __future__ import annotations
 
@@ -40,22 +41,30 @@ class Shown:
 
 
 def bundled_photos(folder: Path | None = None) -> list[Photo]:
-    """The photos that come with the package and their clicks, or those of another folder with a `photos.json`."""
+    """The photos that come with the package and their clicks, or those of another folder with a
+    `photos.json`."""
     folder = PHOTOS if folder is None else folder
     entries = json.loads((folder / "photos.json").read_text("utf-8"))
     return [
-        Photo(folder / entry["file"], entry["title"], tuple(Click(x, y, sign) for x, y, sign in entry["clicks"]))
+        Photo(
+            folder / entry["file"],
+            entry["title"],
+            tuple(Click(x, y, sign) for x, y, sign in entry["clicks"]),
+        )
         for entry in entries
     ]
 
 
 def show(predictor: Predictor, photos: Sequence[Photo], out: Path) -> list[Shown]:
-    """Clicks through the photos and writes NAME.overlay.png and NAME.clicks.png into `out`, which is made.
+    """Clicks through the photos and writes NAME.overlay.png and NAME.clicks.png into `out`, which
+    is made.
 
     Raises InputError when `out` is a file or can't be made.
     """
     if is_file(out):
-        raise InputError(f"--out {out} is a file: expected a folder, which is made when it is missing.")
+        raise InputError(
+            f"--out {out} is a file: expected a folder, which is made when it is missing."
+        )
     make_folder(out)
     return [_show_one(predictor, photo, out) for photo in photos]
 
@@ -71,7 +80,10 @@ def _show_one(predictor: Predictor, photo: Photo, out: Path) -> Shown:
         covered = np.count_nonzero(answer.mask) / answer.mask.size
         picture = draw(image, answer.mask, photo.clicks[:number])
         panels.append(Panel(picture, f"click {number}: {sign}, {covered:.0%} of the image"))
-    overlay_path, strip_path = out / f"{photo.path.stem}.overlay.png", out / f"{photo.path.stem}.clicks.png"
+    overlay_path, strip_path = (
+        out / f"{photo.path.stem}.overlay.png",
+        out / f"{photo.path.stem}.clicks.png",
+    )
     write_png(overlay_path, panels[-1].image)
     write_png(strip_path, strip(panels))
     return Shown(photo, overlay_path, strip_path, tuple(click_ms))

@@ -1,7 +1,9 @@
-"""`main`: runs one command; every way it can end becomes an exit code and at most one sentence on stderr.
+"""`main`: runs one command; every way it can end becomes an exit code and at most one sentence on
+stderr.
 
-0 done; 2 something the user can put right (a VtmrError, wrong usage, no room for our output); 130 Ctrl-C;
-141 the reader of our output went away; 1 a defect of vtmr, with the traceback in a log file.
+0 done; 2 something the user can put right (a VtmrError, wrong usage, no room for our output); 130
+Ctrl-C; 141 the reader of our output went away; 1 a defect of vtmr, with the traceback in a log
+file.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ DONE, DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line (default: the process's) and returns the exit code; nothing is raised."""
+    """Runs the command line (default: the process's) and returns the exit code; nothing is
+    raised."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(arguments)
@@ -41,14 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:  # stdout has no name
+        if (
+            isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
+        ):  # stdout has no name
             return _end(WRONG_INPUT, f"The output can't be written: {error.strerror}.")
         return _end(DEFECT, _report(arguments))
     return _end(code, "Interrupted; nothing half-written is left.") if code == INTERRUPTED else code
 
 
 def _run(arguments: list[str]) -> int:
-    """The command's exit code; errors pass through, except that typer itself turns Ctrl-C into 130 and EPIPE into 1."""
+    """The command's exit code; errors pass through, except that typer itself turns Ctrl-C into 130
+    and EPIPE into 1."""
     try:
         # Without arguments typer would raise an empty usage error after printing the help.
         code = app(args=arguments or ["--help"], prog_name="vtmr", standalone_mode=False)
@@ -77,9 +83,15 @@ def _report(arguments: list[str]) -> str:
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="vtmr-", suffix=".log", delete=False, encoding="utf-8"
-        ) as log:  # fmt: skip
+        ) as log:
             log.write(text)
     except OSError:
         print(text, file=sys.stderr)
-        return "An unexpected error, which is a defect of vtmr: the traceback is above, please report it."
-    return f"An unexpected error, which is a defect of vtmr: please report it with the log file {log.name}."
+        return (
+            "An unexpected error, which is a defect of vtmr: the traceback is above, please "
+            "report it."
+        )
+    return (
+        "An unexpected error, which is a defect of vtmr: please report it with the log file "
+        f"{log.name}."
+    )

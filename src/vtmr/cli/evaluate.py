@@ -31,17 +31,28 @@ from vtmr.runtime import default_threads
 
 
 def parse_data(text: str) -> tuple[str, Path]:
-    """`NAME=PATH` as (name, path). Raises InputError for anything else and for a path that isn't a folder."""
+    """`NAME=PATH` as (name, path).
+
+    Raises InputError for anything else and for a path that isn't a folder.
+    """
     name, separator, path = text.partition("=")
     if not (name and separator and path):
-        raise InputError(f"The data set {text!r} can't be read: expected NAME=PATH, for example grabcut=data/GrabCut.")
+        raise InputError(
+            f"The data set {text!r} can't be read: expected NAME=PATH, for example "
+            "grabcut=data/GrabCut."
+        )
     if not is_folder(path):
-        raise InputError(f"The data set {name} should be in the folder {path}, which doesn't exist.")
+        raise InputError(
+            f"The data set {name} should be in the folder {path}, which doesn't exist."
+        )
     return name, Path(path)
 
 
 def parse_shard(text: str) -> Shard:
-    """`I/N` as a shard. Raises InputError for anything else, ConfigError for a part that there isn't."""
+    """`I/N` as a shard.
+
+    Raises InputError for anything else, ConfigError for a part that there isn't.
+    """
     index, separator, of = text.partition("/")
     if not (separator and index.isascii() and index.isdigit() and of.isascii() and of.isdigit()):
         raise InputError(f"The shard {text!r} can't be read: expected I/N, for example 1/4.")
@@ -50,7 +61,11 @@ def parse_shard(text: str) -> Shard:
 
 def keeping_objects(out: Path) -> AbstractContextManager[None]:
     """Turns Ctrl-C in the block into a sentence on what the folder keeps and how to go on."""
-    return resumable(lambda: f"Interrupted; {out} keeps every finished object: run the same command again to go on.")
+    return resumable(
+        lambda: (
+            f"Interrupted; {out} keeps every finished object: run the same command again to go on."
+        )
+    )
 
 
 def evaluate_model(
@@ -70,13 +85,15 @@ def evaluate_model(
 ) -> None:
     """Runs the benchmark; records and summary.json go into `out`, the table to the terminal.
 
-    Raises InputError for data that can't be found or named twice, an unknown `zoom` or `shard`, DataError for damaged
-    data, CheckpointError for a model that can't be loaded, ConfigError for an unusable protocol, when `out` holds a run
-    with other settings and when an extra is missing.
+    Raises InputError for data that can't be found or named twice, an unknown `zoom` or `shard`,
+    DataError for damaged data, CheckpointError for a model that can't be loaded, ConfigError for an
+    unusable protocol, when `out` holds a run with other settings and when an extra is missing.
     """
     sets = [parse_data(text) for text in data]
     if len({name for name, _ in sets}) < len(sets):
-        raise InputError(f"A data set is named twice in {', '.join(data)}: expected each name once.")
+        raise InputError(
+            f"A data set is named twice in {', '.join(data)}: expected each name once."
+        )
     part, rules = parse_shard(shard) if shard else None, load_protocol(protocol)
     if ray is not None and jobs > 1:
         raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
@@ -96,7 +113,12 @@ def evaluate_model(
     team = processes(work, jobs) if jobs > 1 else None
     if ray is not None:
         with needs_extra("cluster"):
-            team = on_ray(work, ray, threads or 1, gpus=1 if device is not None and device.startswith("cuda") else 0)
+            team = on_ray(
+                work,
+                ray,
+                threads or 1,
+                gpus=1 if device is not None and device.startswith("cuda") else 0,
+            )
     with keeping_objects(out):
         run_benchmark(sets, predictor, info, out, limit, rules, shard=part, team=team)
 

@@ -27,7 +27,10 @@ def parse_variant(text: str) -> tuple[str, str]:
     """`LABEL=MODEL` as (label, model). Raises InputError for anything else."""
     label, separator, model = text.partition("=")
     if not (label.strip() and separator and model):
-        raise InputError(f"The variant {text!r} can't be read: expected LABEL=MODEL, for example 'no zoom=b3.onnx'.")
+        raise InputError(
+            f"The variant {text!r} can't be read: expected LABEL=MODEL, for example 'no "
+            "zoom=b3.onnx'."
+        )
     return label.strip(), model
 
 
@@ -45,8 +48,9 @@ def conduct(
 ) -> Path:
     """Runs the experiment and prints its table; the path of the page.
 
-    variants: LABEL=MODEL each; without any, `model` alone. Raises ConfigError for an unknown experiment, too few
-    variants and a missing extra, InputError for what can't be read, and whatever `vtmr evaluate` raises.
+    variants: LABEL=MODEL each; without any, `model` alone. Raises ConfigError for an unknown
+    experiment, too few variants and a missing extra, InputError for what can't be read, and
+    whatever `vtmr evaluate` raises.
     """
     experiment = find_experiment(name)
     sets = [parse_data(text) for text in data]
@@ -56,24 +60,36 @@ def conduct(
     _require_packages(experiment)
     threads = default_threads(jobs) if threads is None and jobs > 1 else threads
     samples = partial(open_benchmarks, sets, limit)
-    openers = {label: _Opener(partial(load, each, threads, device), samples, jobs) for label, each in models.items()}
+    openers = {
+        label: _Opener(partial(load, each, threads, device), samples, jobs)
+        for label, each in models.items()
+    }
     with keeping_objects(out):
-        return run_experiment(experiment, openers, samples(), out, data=dict(sets), console=Console())
+        return run_experiment(
+            experiment, openers, samples(), out, data=dict(sets), console=Console()
+        )
 
 
-def load(model: str, threads: int | None, device: str | None, guidance: Guidance | None) -> tuple[Predictor, ModelInfo]:
+def load(
+    model: str, threads: int | None, device: str | None, guidance: Guidance | None
+) -> tuple[Predictor, ModelInfo]:
     """What `contenders.load` gives, its zoomed pass guided otherwise where `guidance` says so.
 
-    A schedule that is off becomes the paper's then: without a zoomed pass nothing would be compared. Raises InputError
-    for a predictor without one, and what `contenders.load` raises.
+    A schedule that is off becomes the paper's then: without a zoomed pass nothing would be
+    compared. Raises InputError for a predictor without one, and what `contenders.load` raises.
     """
     predictor, info = contenders.load(model, threads=threads, device=device)
     if guidance is None:
         return predictor, info
     if not isinstance(predictor, Segmenter) or predictor.spec.pipeline != "vtmr":
-        raise InputError(f"{predictor.name} has no zoomed pass to guide: expected a network with vtmr's own pipeline.")
+        raise InputError(
+            f"{predictor.name} has no zoomed pass to guide: expected a network with vtmr's own "
+            "pipeline."
+        )
     schedule = predictor.zoom.schedule
-    zoom = replace(predictor.zoom, guidance=guidance, schedule="paper" if schedule == "off" else schedule)
+    zoom = replace(
+        predictor.zoom, guidance=guidance, schedule="paper" if schedule == "off" else schedule
+    )
     return predictor.with_zoom(zoom), replace(info, zoom=zoom)
 
 
@@ -101,5 +117,7 @@ def _require_packages(experiment: Experiment) -> None:
     """Raises ConfigError at once for what would only be missed after hours of clicks."""
     with needs_extra("bench"):
         importlib.import_module("matplotlib")
-        if any(condition.protocol.initial_mask == "superpixels" for condition in experiment.conditions):
+        if any(
+            condition.protocol.initial_mask == "superpixels" for condition in experiment.conditions
+        ):
             importlib.import_module("skimage")

@@ -14,7 +14,8 @@ class Interrupted(Exception):
 
 @contextmanager
 def resumable(how: Callable[[], str]) -> Iterator[None]:
-    """Turns Ctrl-C inside the block into an `Interrupted` that says, by then, what is left and how to go on."""
+    """Turns Ctrl-C inside the block into an `Interrupted` that says, by then, what is left and how
+    to go on."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -23,13 +24,15 @@ def resumable(how: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Turns a missing third-party package inside the block into a ConfigError that names the extra to install."""
+    """Turns a missing third-party package inside the block into a ConfigError that names the extra
+    to install."""
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "vtmr":
             raise
         raise ConfigError(
-            f"This command needs the package {error.name}, which is not installed: in a clone of vtmr, "
+            f"This command needs the package {error.name}, which is not installed: in a clone of "
+            "vtmr, "
             f'pip install -c constraints.txt -e ".[{extra}]".'
         ) from error

@@ -1,7 +1,8 @@
 """`vtmr latency`: how long a click takes on this machine, on one real photo at a chosen size.
 
-The photo is cut so that the object covers about a quarter of it, rescaled to the size, and clicked twenty times
-by the robot user. Timed is what an annotator waits for: from `Session.add` to the mask array.
+The photo is cut so that the object covers about a quarter of it, rescaled to the size, and clicked
+twenty times by the robot user. Timed is what an annotator waits for: from `Session.add` to the mask
+array.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ _GOLDEN_RATIO = 0.6180339887498949
 class Latency:
     """One measurement; `first_ms` is click 1, the maximum is over clicks 2 to 20.
 
-    p50_ms, p95_ms: of those that were answered without a zoomed pass; zoom_p50_ms: of the others; None where there was
-    none. cold_start_s: from the start of a fresh process until the model can be clicked with. peak_rss_mb: the largest
-    resident memory of this process so far, None where the system doesn't tell.
+    p50_ms, p95_ms: of those that were answered without a zoomed pass; zoom_p50_ms: of the others;
+    None where there was none. cold_start_s: from the start of a fresh process until the model can
+    be clicked with. peak_rss_mb: the largest resident memory of this process so far, None where the
+    system doesn't tell.
     """
 
     model: str
@@ -67,25 +69,35 @@ class Latency:
             f"{self.model} at {self.size}, threads: {self.threads}\n"
             f"click 1             {self.first_ms:8.1f} ms\n"
             f"plain clicks, median{_ms(self.p50_ms):>11}   p95 {_ms(self.p95_ms)}\n"
-            f"zoomed clicks, median{_ms(self.zoom_p50_ms):>10}   slowest of all {self.max_ms:.1f} ms\n"
+            f"zoomed clicks, median{_ms(self.zoom_p50_ms):>10}   slowest of all {self.max_ms:.1f} "
+            "ms\n"
             f"cold start          {self.cold_start_s:8.2f} s    peak memory {memory}"
         )
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """`WxH` as (width, height). Raises InputError for anything else, and for sizes outside 32x32 .. 150 megapixels."""
+    """`WxH` as (width, height). Raises InputError for anything else, and for sizes outside 32x32 ..
+
+    150 megapixels.
+    """
     width, separator, height = text.lower().partition("x")
     digits = len(width) <= MAX_DIGITS and len(height) <= MAX_DIGITS and (width + height).isascii()
     if not (separator and digits and width.isdigit() and height.isdigit()):
-        raise InputError(f"The size {text!r} can't be read: expected WIDTHxHEIGHT in pixels, for example 640x480.")
+        raise InputError(
+            f"The size {text!r} can't be read: expected WIDTHxHEIGHT in pixels, for example "
+            "640x480."
+        )
     size = int(width), int(height)
     if min(size) < 32 or size[0] * size[1] > MAX_PIXELS:
-        raise InputError(f"The size {text!r} can't be timed: expected at least 32x32 and at most 150 megapixels.")
+        raise InputError(
+            f"The size {text!r} can't be timed: expected at least 32x32 and at most 150 megapixels."
+        )
     return size
 
 
 def measure(model: str, size: tuple[int, int], threads: int | None) -> Latency:
-    """Loads the model (twice: in a fresh process for the cold start, and here) and times the clicks.
+    """Loads the model (twice: in a fresh process for the cold start, and here) and times the
+    clicks.
 
     Raises CheckpointError for a model that can't be loaded.
     """
@@ -116,16 +128,20 @@ def _ms(value: float | None) -> str:
 
 
 def scene(width: int, height: int) -> tuple[Image, Mask]:
-    """The bundled photo and its object at the size: uint8 H x W x 3 and bool H x W, the object about a quarter."""
+    """The bundled photo and its object at the size: uint8 H x W x 3 and bool H x W, the object
+    about a quarter."""
     image = read_image(_PHOTO)
     gt_mask = read_mask(_OBJECT, image.shape[:2])
     scaled = cv2.resize(image[_CROP.slices], (width, height), interpolation=cv2.INTER_LINEAR)
-    scaled_mask = cv2.resize(gt_mask[_CROP.slices].view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    scaled_mask = cv2.resize(
+        gt_mask[_CROP.slices].view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+    )
     return np.asarray(scaled, np.uint8), scaled_mask.astype(bool)
 
 
 def time_clicks(predictor: Predictor, image: Image, gt_mask: Mask) -> list[float]:
-    """Seconds of each of the clicks, from `Session.add` to the mask array; the robot's own time is left out."""
+    """Seconds of each of the clicks, from `Session.add` to the mask array; the robot's own time is
+    left out."""
     session = Session(predictor, image)
     clicks: list[Click] = []
     seconds = []
@@ -141,12 +157,16 @@ def time_clicks(predictor: Predictor, image: Image, gt_mask: Mask) -> list[float
 
 
 def spare_click(gt_mask: Mask, clicks: Sequence[Click]) -> Click:
-    """A positive click for when the robot finds no error left: the same each time, spread over the object.
+    """A positive click for when the robot finds no error left: the same each time, spread over the
+    object.
 
-    The n-th click takes the object's pixel at the share n times the golden ratio (modulo 1) of the row-major list.
+    The n-th click takes the object's pixel at the share n times the golden ratio (modulo 1) of the
+    row-major list.
     """
     pixels = np.flatnonzero(gt_mask)
-    row, col = divmod(int(pixels[int(len(clicks) * _GOLDEN_RATIO % 1 * len(pixels))]), gt_mask.shape[1])
+    row, col = divmod(
+        int(pixels[int(len(clicks) * _GOLDEN_RATIO % 1 * len(pixels))]), gt_mask.shape[1]
+    )
     return Click(col + 0.5, row + 0.5, positive=True)
 
 
@@ -156,12 +176,15 @@ def cold_start(model: str) -> float:
     start = time.time()  # the one clock that two processes share on every system
     done = subprocess.run([sys.executable, "-c", program, model], capture_output=True, text=True)
     if done.returncode:
-        raise ConfigError(f"{sys.executable} could not load the model {model} in a process of its own.")
+        raise ConfigError(
+            f"{sys.executable} could not load the model {model} in a process of its own."
+        )
     return float(done.stdout) - start
 
 
 def peak_rss_mb() -> float | None:
-    """The largest resident memory of this process so far, in MB (10^6 bytes); None where the system doesn't tell."""
+    """The largest resident memory of this process so far, in MB (10^6 bytes); None where the system
+    doesn't tell."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would also count a parent process before exec
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())

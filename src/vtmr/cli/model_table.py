@@ -9,7 +9,8 @@ from vtmr.runtime import bundled_models
 
 
 def records() -> list[dict[str, Any]]:
-    """One object a model: name, path, bytes, sha256, input size where it isn't the file's own, figures; for --json."""
+    """One object a model: name, path, bytes, sha256, input size where it isn't the file's own,
+    figures; for --json."""
     return [
         {
             "name": model.name,
@@ -30,10 +31,15 @@ def as_text(models: Sequence[dict[str, Any]]) -> str:
     figures = list(dict.fromkeys(key for model in models for key in model["figures"]))
     head = ["name", "MB", *figures]
     body = [
-        [model["name"], f"{model['bytes'] / 1e6:.1f}", *(str(model["figures"].get(key, "–")) for key in figures)]
+        [
+            model["name"],
+            f"{model['bytes'] / 1e6:.1f}",
+            *(str(model["figures"].get(key, "–")) for key in figures),
+        ]
         for model in models
     ]
     widths = [max(len(row[column]) for row in (head, *body)) for column in range(len(head))]
     return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in (head, *body)
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *body)
     )

@@ -20,16 +20,19 @@ from vtmr.types import Predictor
 def report_runs(
     folders: Sequence[Path], out: Path | None, *, data: Sequence[str], models: Sequence[str]
 ) -> tuple[Path, list[str]]:
-    """Writes the report; the page's path and what a reader has to know of its limits, a sentence each.
+    """Writes the report; the page's path and what a reader has to know of its limits, a sentence
+    each.
 
-    out: None for `report` in the first folder. models: to draw the masks of the runs that they made. Raises InputError,
-    DataError, ConfigError and CheckpointError.
+    out: None for `report` in the first folder. models: to draw the masks of the runs that they
+    made. Raises InputError, DataError, ConfigError and CheckpointError.
     """
     entries = open_entries(labels_of(folders))
     paths = dict(parse_data(text) for text in data)
     known = dict.fromkeys(record.dataset for entry in entries for record in entry.records)
     if unknown := next((name for name in paths if name not in known), None):
-        raise InputError(f"No run has the data set {unknown!r}: expected one of {', '.join(known)}.")
+        raise InputError(
+            f"No run has the data set {unknown!r}: expected one of {', '.join(known)}."
+        )
     out = out or folders[0] / "report"
     with needs_extra("bench"):
         notes = write_report(entries, out, data=paths, predictors=_predictors(entries, models))
@@ -46,12 +49,17 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
         _, named = contenders.load(model)
         made = [entry for entry in entries if _same(entry.run.model, named)]
         if not made:
-            raise InputError(f"The model {model} made none of the runs: expected the file whose SHA-256 a run names.")
+            raise InputError(
+                f"The model {model} made none of the runs: expected the file whose SHA-256 a run "
+                "names."
+            )
         for entry in made:
             info = entry.run.model
             cut = entry.run.protocol.threshold
             predictor, _ = contenders.load(
-                str(file_of(model)),  # its own input size, where the run has none: `model` may be another name of it
+                str(
+                    file_of(model)
+                ),  # its own input size, where the run has none: `model` may be another name of it
                 threads=info.threads,
                 device=info.device or None,
                 threshold=cut,

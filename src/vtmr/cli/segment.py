@@ -1,4 +1,5 @@
-"""`vtmr segment`: clicks on one image, one after the other as in the annotator, and the mask that they make."""
+"""`vtmr segment`: clicks on one image, one after the other as in the annotator, and the mask that
+they make."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from vtmr.types import Click, Image, Predictor
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one click brought: the mask, bool H x W, and the seconds from the click to the mask array."""
+    """What one click brought: the mask, bool H x W, and the seconds from the click to the mask
+    array."""
 
     mask: Mask
     seconds: float
@@ -41,7 +43,8 @@ def parse_click(text: str) -> Click:
     Raises InputError for anything else, with the text.
     """
     unreadable = InputError(
-        f"The click {text!r} can't be read: expected X,Y or X,Y,- in pixels, for example 320,240 or 15.5,80,-."
+        f"The click {text!r} can't be read: expected X,Y or X,Y,- in pixels, for example 320,240 "
+        "or 15.5,80,-."
     )
     parts = [part.strip() for part in text.split(",")]
     if "_" in text or not text.isascii():  # float would read 1_0 as ten
@@ -59,8 +62,8 @@ def parse_click(text: str) -> Click:
 def parse_clicks(texts: Sequence[str]) -> list[Click]:
     """All --click values in order.
 
-    Raises InputError when there are none, when one can't be read, and when two lie in the same pixel: the second
-    would say nothing new, or the opposite of the first.
+    Raises InputError when there are none, when one can't be read, and when two lie in the same
+    pixel: the second would say nothing new, or the opposite of the first.
     """
     if not texts:
         raise InputError("There is no click: expected at least one --click X,Y on the object.")
@@ -69,34 +72,49 @@ def parse_clicks(texts: Sequence[str]) -> list[Click]:
         click = parse_click(text)
         if click.pixel in clicks:
             raise InputError(
-                f"The click {text!r} lies in the same pixel as the click {clicks[click.pixel][0]!r}: "
+                f"The click {text!r} lies in the same pixel as the click "
+                f"{clicks[click.pixel][0]!r}: "
                 "expected one click a pixel, remove one of them."
             )
         clicks[click.pixel] = text, click
     return [click for _, click in clicks.values()]
 
 
-def choose_outputs(image_path: Path, mask_path: Path | None, overlay_path: Path | None, quiet: bool) -> Outputs:
-    """Where results go: as asked, or into `<image>.mask.png` beside the image when nothing was asked.
+def choose_outputs(
+    image_path: Path, mask_path: Path | None, overlay_path: Path | None, quiet: bool
+) -> Outputs:
+    """Where results go: as asked, or into `<image>.mask.png` beside the image when nothing was
+    asked.
 
-    quiet: the caller prints the mask (--json), so that no file is needed. Raises InputError for a name that isn't
-    .png, for a folder that doesn't exist, for one name twice, for the image itself, and for a mask beside the image
-    that is there already: only a file that was named is replaced.
+    quiet: the caller prints the mask (--json), so that no file is needed. Raises InputError for a
+    name that isn't .png, for a folder that doesn't exist, for one name twice, for the image itself,
+    and for a mask beside the image that is there already: only a file that was named is replaced.
     """
     if mask_path is None and overlay_path is None and not quiet:
         mask_path = image_path.with_name(f"{image_path.stem}.mask.png")
         if exists(mask_path):
-            raise InputError(f"{mask_path} exists already: name a file with -o, the same one to replace it.")
+            raise InputError(
+                f"{mask_path} exists already: name a file with -o, the same one to replace it."
+            )
     taken = {true_path(image_path): "the image"}
     for path, what in ((mask_path, "the mask"), (overlay_path, "the overlay")):
         if path is None:
             continue
         if path.suffix.lower() != ".png":
-            raise InputError(f"{what.capitalize()} can't be written to {path}: expected a name that ends in .png.")
+            raise InputError(
+                f"{what.capitalize()} can't be written to {path}: expected a name that ends in "
+                ".png."
+            )
         if not is_folder(path.parent):
-            raise InputError(f"{what.capitalize()} can't be written to {path}: the folder {path.parent} doesn't exist.")
+            raise InputError(
+                f"{what.capitalize()} can't be written to {path}: the folder {path.parent} doesn't "
+                "exist."
+            )
         if true_path(path) in taken:
-            raise InputError(f"{path} would hold both {taken[true_path(path)]} and {what}: expected different names.")
+            raise InputError(
+                f"{path} would hold both {taken[true_path(path)]} and {what}: expected different "
+                "names."
+            )
         taken[true_path(path)] = what
     return Outputs(mask_path, overlay_path)
 
@@ -128,12 +146,19 @@ def final_mask(
 
 
 def read_inputs(image_path: Path, initial_mask_path: Path | None) -> tuple[Image, Mask | None]:
-    """The image and the mask to start from. Raises InputError when either can't be read or the sizes differ."""
+    """The image and the mask to start from.
+
+    Raises InputError when either can't be read or the sizes differ.
+    """
     image = read_image(image_path)
-    return image, None if initial_mask_path is None else read_mask(initial_mask_path, image.shape[:2])
+    return image, None if initial_mask_path is None else read_mask(
+        initial_mask_path, image.shape[:2]
+    )
 
 
-def write_outputs(outputs: Outputs, image: Image, mask: Mask, clicks: Sequence[Click]) -> list[Path]:
+def write_outputs(
+    outputs: Outputs, image: Image, mask: Mask, clicks: Sequence[Click]
+) -> list[Path]:
     """Writes what was asked for, each file whole or not at all; the paths written."""
     if outputs.mask_path is not None:
         write_png(outputs.mask_path, mask)
@@ -148,8 +173,11 @@ def draw(image: Image, mask: Mask, clicks: Sequence[Click]) -> Image:
     return overlay(image, mask, points, np.array([click.positive for click in clicks], bool))
 
 
-def as_record(model: str, clicks: Sequence[Click], mask: Mask, seconds: Sequence[float]) -> dict[str, Any]:
-    """What --json prints: the mask as COCO run lengths (column-major), its area, and the seconds of each click."""
+def as_record(
+    model: str, clicks: Sequence[Click], mask: Mask, seconds: Sequence[float]
+) -> dict[str, Any]:
+    """What --json prints: the mask as COCO run lengths (column-major), its area, and the seconds of
+    each click."""
     height, width = mask.shape
     return {
         "model": model,
@@ -166,4 +194,7 @@ def in_words(model: str, mask: Mask, seconds: Sequence[float]) -> str:
     """One line on the result for a terminal."""
     area = int(np.count_nonzero(mask))
     clicks = f"{len(seconds)} click{'s' * (len(seconds) > 1)}"
-    return f"{model}: {clicks}, {1000 * sum(seconds):.0f} ms, {area} pixels ({area / mask.size:.1%} of the image)"
+    return (
+        f"{model}: {clicks}, {1000 * sum(seconds):.0f} ms, {area} pixels ({area / mask.size:.1%} "
+        "of the image)"
+    )

@@ -1,4 +1,5 @@
-"""`vtmr train`: from flags to one training run, which the benchmark's own code validates as it goes."""
+"""`vtmr train`: from flags to one training run, which the benchmark's own code validates as it
+goes."""
 
 from __future__ import annotations
 
@@ -16,20 +17,30 @@ from vtmr.paths import exists
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 
 
-def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: bool, overrides: Sequence[str]) -> None:
+def train_recipe(
+    recipe_path: Path, out: Path, *, init: Path | None, resume: bool, overrides: Sequence[str]
+) -> None:
     """Trains by the recipe, into `out`.
 
-    Raises ConfigError for a recipe that can't be read, unknown keys or a missing torch, DataError for missing data,
-    CheckpointError for weights that don't fit.
+    Raises ConfigError for a recipe that can't be read, unknown keys or a missing torch, DataError
+    for missing data, CheckpointError for weights that don't fit.
     """
     with needs_extra("train"):
         from vtmr.train import load_recipe, run
     root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root
     with resumable(lambda: how_to_go_on(out)):
-        outcome = run(recipe_path, out, init=init, resume=resume, overrides=overrides, validate=validation(root))
+        outcome = run(
+            recipe_path,
+            out,
+            init=init,
+            resume=resume,
+            overrides=overrides,
+            validate=validation(root),
+        )
     if outcome is not None and outcome.unreadable:
         print(
-            f"vtmr: {outcome.unreadable} draws for {outcome.samples} samples couldn't be read and others took their "
+            f"vtmr: {outcome.unreadable} draws for {outcome.samples} samples couldn't be read and "
+            "others took their "
             f"place; the first: {' '.join(outcome.reasons)}",
             file=sys.stderr,
         )
@@ -38,18 +49,26 @@ def train_recipe(recipe_path: Path, out: Path, *, init: Path | None, resume: boo
 def how_to_go_on(out: Path) -> str:
     """What an interrupted run left in its folder, and how to continue it."""
     if exists(out / "state.safetensors"):
-        return f"Interrupted; {out} holds the state of the run: add --resume to the same command to go on."
-    return "Interrupted before the first step: nothing was saved, start again with the same command."
+        return (
+            f"Interrupted; {out} holds the state of the run: add --resume to the same command to "
+            "go on."
+        )
+    return (
+        "Interrupted before the first step: nothing was saved, start again with the same command."
+    )
 
 
 def validation(root: Path) -> Callable[[Path], dict[str, float]]:
-    """What a run calls with its folder to judge its weights on the frozen validation objects under `root`."""
+    """What a run calls with its folder to judge its weights on the frozen validation objects under
+    `root`."""
 
     def validate(run_folder: Path) -> dict[str, float]:
         predictor = predictors.load(str(run_folder / "weights.safetensors"), device="cpu").predictor
         protocol = Protocol()
         with TemporaryDirectory() as records_folder:
-            records = evaluate(open_benchmark("validation", root), predictor, protocol, Path(records_folder))
+            records = evaluate(
+                open_benchmark("validation", root), predictor, protocol, Path(records_folder)
+            )
         row = summarise(records, protocol)["validation"]
         return {f"validation {name}": float(row[name]) for name in FIGURES}
 

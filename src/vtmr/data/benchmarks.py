@@ -25,7 +25,9 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "ecssd": PairSource.open,
     "coco": CocoSource.open,
     "inst": CocoSource.open,
-    "ccp": partial(LabelSource.open, displaced=1),  # by .86 and .7 px, measured: docs/decisions/0014
+    "ccp": partial(
+        LabelSource.open, displaced=1
+    ),  # by .86 and .7 px, measured: docs/decisions/0014
     "bsds": LabelSource.open,
     "cocolvis": CocoLvisSource.open,
 }
@@ -38,7 +40,8 @@ def pairs(root: Path) -> Entries:
 
 
 def report(root: Path) -> Entries:
-    """The 1,000 objects of `duts/report.txt`: for figures in reports, never to choose by. `root` holds `duts`.
+    """The 1,000 objects of `duts/report.txt`: for figures in reports, never to choose by. `root`
+    holds `duts`.
 
     Raises DataError when the list is missing.
     """
@@ -48,11 +51,18 @@ def report(root: Path) -> Entries:
 
 
 def validation_list() -> list[tuple[str, str, str]]:
-    """The frozen validation objects as (source, stem, object id). Raises DataError when the list was changed."""
+    """The frozen validation objects as (source, stem, object id).
+
+    Raises DataError when the list was changed.
+    """
     content = json.loads(resources.files("vtmr.data").joinpath("validation.json").read_text())
-    objects = [(str(source), str(stem), str(object_id)) for source, stem, object_id in content["objects"]]
+    objects = [
+        (str(source), str(stem), str(object_id)) for source, stem, object_id in content["objects"]
+    ]
     if list_hash(objects) != content["sha256"]:
-        raise DataError("The validation list doesn't match its own hash: restore src/vtmr/data/validation.json.")
+        raise DataError(
+            "The validation list doesn't match its own hash: restore src/vtmr/data/validation.json."
+        )
     return objects
 
 
@@ -64,16 +74,22 @@ def list_hash(objects: list[tuple[str, str, str]]) -> str:
 def validation(root: Path) -> Entries:
     """The frozen validation objects; `root` holds the sources' folders."""
     objects = validation_list()
-    sources = {name: OPENERS[name](name, root / name) for name in dict.fromkeys(source for source, _, _ in objects)}
-    return (Listed(of_source("validation", sources[source], stem, key)) for source, stem, key in objects)
+    sources = {
+        name: OPENERS[name](name, root / name)
+        for name in dict.fromkeys(source for source, _, _ in objects)
+    }
+    return (
+        Listed(of_source("validation", sources[source], stem, key)) for source, stem, key in objects
+    )
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a benchmark lies on disk and what it should hold.
 
-    entries: lists its objects; raises DataError where nothing can be listed at all. images, objects: the numbers that
-    the published set may have, none where any number is right. values: those a mask file may hold, empty for any.
+    entries: lists its objects; raises DataError where nothing can be listed at all. images,
+    objects: the numbers that the published set may have, none where any number is right. values:
+    those a mask file may hold, empty for any.
     """
 
     entries: Callable[[Path], Entries]
@@ -100,7 +116,10 @@ BENCHMARKS: dict[str, Layout] = {
 
 
 def layout_of(name: str, path: Path) -> Layout:
-    """The layout of that name. Raises DataError when there is none, or when `path` is not a folder."""
+    """The layout of that name.
+
+    Raises DataError when there is none, or when `path` is not a folder.
+    """
     if name not in BENCHMARKS:
         near = get_close_matches(name, BENCHMARKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

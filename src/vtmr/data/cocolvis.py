@@ -1,6 +1,8 @@
-"""COCO and LVIS as one data set: LVIS's instances, COCO's where LVIS has none, which lies in which, and stuff.
+"""COCO and LVIS as one data set: LVIS's instances, COCO's where LVIS has none, which lies in which,
+and stuff.
 
-The merging rules are those that RITM, FocalClick and VTMR were trained with [facts.md §C.1]; they work on run lengths.
+The merging rules are those that RITM, FocalClick and VTMR were trained with [facts.md §C.1]; they
+work on run lengths.
 """
 
 from __future__ import annotations
@@ -44,9 +46,11 @@ Runs = dict[str, Any]  # pycocotools' {"size": [H, W], "counts": bytes}
 
 @dataclass(frozen=True)
 class MergedObjects:
-    """The objects of one image: `instances` of them with a hierarchy, then stuff. Ids are "0", "1", … in that order.
+    """The objects of one image: `instances` of them with a hierarchy, then stuff. Ids are "0", "1",
+    … in that order.
 
-    counts: run lengths of each. parents: of each instance the index of the one it lies in, -1 for a root.
+    counts: run lengths of each. parents: of each instance the index of the one it lies in, -1 for a
+    root.
     """
 
     height: int
@@ -69,7 +73,11 @@ class MergedObjects:
 
     def area(self, object_id: str) -> int:
         """In pixels, without decoding."""
-        return int(coco_mask.area({"size": [self.height, self.width], "counts": self.counts[int(object_id)].encode()}))
+        return int(
+            coco_mask.area(
+                {"size": [self.height, self.width], "counts": self.counts[int(object_id)].encode()}
+            )
+        )
 
     def mask(self, object_id: str) -> Mask:
         """bool H x W. Raises InputError for run lengths that don't fill it."""
@@ -78,9 +86,11 @@ class MergedObjects:
 
 @dataclass(frozen=True)
 class CocoLvisSource:
-    """COCO's `train2017/`, `annotations/panoptic_train2017{.json,/}` and LVIS's `annotations/lvis_v1_train.json`.
+    """COCO's `train2017/`, `annotations/panoptic_train2017{.json,/}` and LVIS's
+    `annotations/lvis_v1_train.json`.
 
-    The images that both annotate. Masks come from an index that is built when the data set is opened first.
+    The images that both annotate. Masks come from an index that is built when the data set is
+    opened first.
     """
 
     name: str
@@ -91,7 +101,8 @@ class CocoLvisSource:
     def open(name: str, root: Path, index_folder: Path | None = None) -> CocoLvisSource:
         """index_folder: where the index is or will be, `vtmr-index` in `root` by default.
 
-        Raises DataError when a file is missing, isn't in its original format, or names an image outside the folder.
+        Raises DataError when a file is missing, isn't in its original format, or names an image
+        outside the folder.
         """
         panoptic, lvis = root / f"{PANOPTIC}.json", root / LVIS
         sources = {path.name: checksum(path) for path in (panoptic, lvis)}
@@ -104,7 +115,9 @@ class CocoLvisSource:
         index = open_index(index_folder or root / INDEX, sources, plan, "COCO+LVIS index")
         missing = sorted(index.places.keys() - images.keys())
         if missing:
-            raise DataError(f"{root / IMAGES} lacks {len(missing)} annotated image(s), first {missing[0]!r}.")
+            raise DataError(
+                f"{root / IMAGES} lacks {len(missing)} annotated image(s), first {missing[0]!r}."
+            )
         return CocoLvisSource(name, {stem: images[stem] for stem in sorted(index.places)}, index)
 
     @property
@@ -127,16 +140,21 @@ class CocoLvisSource:
     def mask(self, stem: str, object_id: str) -> Mask:
         objects = self.objects(stem)
         if object_id not in objects.ids:
-            raise DataError(f"{self.name}/{stem} has no {object_id!r}: the data set is incomplete or another one.")
+            raise DataError(
+                f"{self.name}/{stem} has no {object_id!r}: the data set is incomplete or another "
+                "one."
+            )
         return objects.mask(object_id)
 
 
-# --- the original files ----------------------------------------------------------------------------------------------
+# --- the original files
+# ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Segments:
-    """What COCO says of one image: its size, its label map, and (id in the map, whether it is a thing) of segments."""
+    """What COCO says of one image: its size, its label map, and (id in the map, whether it is a
+    thing) of segments."""
 
     stem: str
     height: int
@@ -159,13 +177,17 @@ class Originals:
         masks: dict[str, list[Runs]] = defaultdict(list)
         try:
             # Decoded all at once, LVIS's 1.1 GB of text would take five times that.
-            for annotation in track(array_items(lvis, "annotations"), f"Reading {lvis.name}", total=None):
+            for annotation in track(
+                array_items(lvis, "annotations"), f"Reading {lvis.name}", total=None
+            ):
                 of = segments.get(annotation["image_id"])
                 if of is not None:
                     runs = coco_runs(annotation["segmentation"], of.height, of.width)
                     masks[of.stem].append({"size": [of.height, of.width], "counts": runs.counts})
         except (InputError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise DataError(f"{lvis} is not LVIS v1's file: {type(error).__name__}: {error}.") from error
+            raise DataError(
+                f"{lvis} is not LVIS v1's file: {type(error).__name__}: {error}."
+            ) from error
         common = {of.stem: of for of in segments.values() if of.stem in masks}
         return Originals(dict(sorted(common.items())), dict(masks))
 
@@ -190,11 +212,14 @@ def checksum(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}. Check the data set's path.") from error
+        raise DataError(
+            f"{path} can't be read: {error.strerror or error}. Check the data set's path."
+        ) from error
 
 
 def read_panoptic(path: Path) -> dict[int, Segments]:
-    """COCO's panoptic JSON by the images' ids, which are LVIS's too; the label maps are in the folder of its name."""
+    """COCO's panoptic JSON by the images' ids, which are LVIS's too; the label maps are in the
+    folder of its name."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         things = {category["id"] for category in content["categories"] if category["isthing"]}
@@ -202,17 +227,26 @@ def read_panoptic(path: Path) -> dict[int, Segments]:
         found = {}
         for annotation in content["annotations"]:
             image = images[annotation["image_id"]]
-            segments = tuple((int(s["id"]), s["category_id"] in things) for s in annotation["segments_info"])
+            segments = tuple(
+                (int(s["id"]), s["category_id"] in things) for s in annotation["segments_info"]
+            )
             labels = path.with_suffix("") / annotation["file_name"]
             stem = Path(image["file_name"]).stem
-            found[image["id"]] = Segments(stem, int(image["height"]), int(image["width"]), labels, segments)
+            found[image["id"]] = Segments(
+                stem, int(image["height"]), int(image["width"]), labels, segments
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not COCO's panoptic file: {type(error).__name__}: {error}.") from error
+        raise DataError(
+            f"{path} is not COCO's panoptic file: {type(error).__name__}: {error}."
+        ) from error
     return found
 
 
 def array_items(path: Path, key: str) -> Iterator[Any]:
-    """The items of one array of a JSON object's, decoded one at a time. Raises ValueError or IndexError."""
+    """The items of one array of a JSON object's, decoded one at a time.
+
+    Raises ValueError or IndexError.
+    """
     text, decoder = path.read_text(encoding="utf-8"), json.JSONDecoder()
     spaces = re.compile(r"\s*")
 
@@ -244,11 +278,15 @@ def array_items(path: Path, key: str) -> Iterator[Any]:
 
 
 def panoptic_masks(of: Segments) -> tuple[list[Runs], list[Mask]]:
-    """Things as run lengths and stuff as bool H x W, from a label map whose ids are R + 256 G + 256² B."""
+    """Things as run lengths and stuff as bool H x W, from a label map whose ids are R + 256 G +
+    256² B."""
     rgb = read_data_image(of.labels)
     if rgb.shape[:2] != (of.height, of.width):
         size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-        raise DataError(f"{of.labels} is {size}, its image {of.width}x{of.height}: expected one size. Get it again.")
+        raise DataError(
+            f"{of.labels} is {size}, its image {of.width}x{of.height}: expected one size. Get it "
+            "again."
+        )
     ids = rgb.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
     things = [encoded(ids == number) for number, thing in of.segments if thing]
     return things, [ids == number for number, thing in of.segments if not thing]
@@ -259,11 +297,13 @@ def encoded(mask: Mask) -> Runs:
     return {"size": list(mask.shape), "counts": RunLengths.encode(mask).counts}
 
 
-# --- merging ----------------------------------------------------------------------------------------------------------
+# --- merging
+# -----------------------------------------------------------------------------------------------
 
 
 def merged(lvis: Sequence[Runs], things: Sequence[Runs]) -> list[Runs]:
-    """LVIS's masks that no later one repeats, then COCO's things that repeat none of LVIS's; tiny ones are left out."""
+    """LVIS's masks that no later one repeats, then COCO's things that repeat none of LVIS's; tiny
+    ones are left out."""
     lvis, things = large_enough(lvis, MIN_INSTANCE_PX), large_enough(things, MIN_INSTANCE_PX)
     among = repeats(lvis, lvis, SAME_IN_LVIS)
     kept = [runs for i, runs in enumerate(lvis) if not among[i, i + 1 :].any()]
@@ -282,7 +322,8 @@ def by_area(masks: Sequence[Runs]) -> list[Runs]:
 
 
 def repeats(masks: Sequence[Runs], others: Sequence[Runs], least: float) -> NDArray[np.bool_]:
-    """Which of N masks show the same as which of M others, judged by their boxes and then themselves: bool N x M."""
+    """Which of N masks show the same as which of M others, judged by their boxes and then
+    themselves: bool N x M."""
     if not masks or not others:
         return np.zeros((len(masks), len(others)), bool)
     overlap = np.asarray(coco_mask.iou(list(masks), list(others), [0] * len(others)))
@@ -306,13 +347,22 @@ def box_overlap(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDAr
 
 
 def parents(instances: Sequence[Runs]) -> list[int]:
-    """Of each instance, the largest first, the one it lies in (the deepest of several), -1 for none."""
+    """Of each instance, the largest first, the one it lies in (the deepest of several), -1 for
+    none."""
     if not instances:
         return []
     boxes = corners(instances)
-    low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    in_box = np.clip(high - low, 0, None).prod(axis=-1) / (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)[:, None]
-    in_mask = np.asarray(coco_mask.iou(list(instances), list(instances), [1] * len(instances)))  # share of the first
+    low, high = (
+        np.maximum(boxes[:, None, :2], boxes[None, :, :2]),
+        np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
+    )
+    in_box = (
+        np.clip(high - low, 0, None).prod(axis=-1)
+        / (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)[:, None]
+    )
+    in_mask = np.asarray(
+        coco_mask.iou(list(instances), list(instances), [1] * len(instances))
+    )  # share of the first
     inside = (in_box >= BOX_INSIDE) & (in_mask > MASK_INSIDE)
     found: list[int] = []
     depths: list[int] = []
@@ -328,5 +378,9 @@ def stuff_beside(stuff: Sequence[Mask], instances: Sequence[Runs]) -> list[Runs]
     """What instances leave of each stuff mask, unless that is little."""
     if not stuff:
         return []
-    covered = coco_mask.decode(coco_mask.merge(list(instances))).astype(bool) if instances else np.zeros_like(stuff[0])
+    covered = (
+        coco_mask.decode(coco_mask.merge(list(instances))).astype(bool)
+        if instances
+        else np.zeros_like(stuff[0])
+    )
     return large_enough([encoded(mask & ~covered) for mask in stuff], MIN_STUFF_PX)

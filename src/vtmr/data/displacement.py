@@ -1,4 +1,5 @@
-"""Whether masks lie where the photos' edges are: half a pixel off costs a small object more than a click can mend."""
+"""Whether masks lie where the photos' edges are: half a pixel off costs a small object more than a
+click can mend."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ MIN_CONTRAST = 1.1  # the best place's edges over the median place's
 class EdgeProfiles:
     """How strong the photos' edges are at the rims of masks, and so many pixels beside them.
 
-    sums: float64 4 x (2 REACH + 1), for rims on the objects' left, right, top and bottom; each object counts alike.
+    sums: float64 4 x (2 REACH + 1), for rims on the objects' left, right, top and bottom; each
+    object counts alike.
     """
 
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((4, 2 * REACH + 1)))
@@ -32,7 +34,10 @@ class EdgeProfiles:
         if box is None:
             return
         margin = REACH + 1
-        near = slice(max(0, box.y0 - margin), box.y1 + margin), slice(max(0, box.x0 - margin), box.x1 + margin)
+        near = (
+            slice(max(0, box.y0 - margin), box.y1 + margin),
+            slice(max(0, box.x0 - margin), box.x1 + margin),
+        )
         grey = cv2.cvtColor(image[near], cv2.COLOR_RGB2GRAY).astype(np.float32)
         inside = mask[near].astype(np.int8)
         profiles = np.stack([*_profiles(grey, inside), *_profiles(grey.T, inside.T)])
@@ -43,20 +48,32 @@ class EdgeProfiles:
     def displacement(self) -> tuple[float, float] | None:
         """Pixels by which the masks lie right of the photos' edges, and below them.
 
-        The mean of both sides, so that masks which are merely too large or too small aren't displaced. None with fewer
-        than MIN_OBJECTS, and where no place within reach has clearly the strongest edges.
+        The mean of both sides, so that masks which are merely too large or too small aren't
+        displaced. None with fewer than MIN_OBJECTS, and where no place within reach has clearly the
+        strongest edges.
         """
         peaks = [_peak(profile) for profile in self.sums]
         left, right, top, bottom = peaks
-        if self.objects < MIN_OBJECTS or left is None or right is None or top is None or bottom is None:
+        if (
+            self.objects < MIN_OBJECTS
+            or left is None
+            or right is None
+            or top is None
+            or bottom is None
+        ):
             return None
         return 0.0 - (left + right) / 2, 0.0 - (top + bottom) / 2
 
 
-def _profiles(grey: FloatMap, inside: NDArray[np.int8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Along the rows: the summed steps of brightness around where the mask begins, and around where it ends."""
+def _profiles(
+    grey: FloatMap, inside: NDArray[np.int8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Along the rows: the summed steps of brightness around where the mask begins, and around where
+    it ends."""
     steps, turns = np.abs(np.diff(grey, axis=1)), np.diff(inside, axis=1)
-    turns[:, :REACH] = turns[:, max(0, turns.shape[1] - REACH) :] = 0  # so near the image's border it can't be told
+    turns[:, :REACH] = turns[:, max(0, turns.shape[1] - REACH) :] = (
+        0  # so near the image's border it can't be told
+    )
     offsets = np.arange(-REACH, REACH + 1)
     begin, end = (
         steps[rows[:, None], cols[:, None] + offsets].sum(axis=0, dtype=np.float64)
@@ -66,7 +83,8 @@ def _profiles(grey: FloatMap, inside: NDArray[np.int8]) -> tuple[NDArray[np.floa
 
 
 def _peak(profile: NDArray[np.float64]) -> float | None:
-    """Where a parabola through the largest value and its neighbours has its top, from the middle; see MIN_CONTRAST."""
+    """Where a parabola through the largest value and its neighbours has its top, from the middle;
+    see MIN_CONTRAST."""
     at = int(np.argmax(profile))
     if not 0 < at < 2 * REACH or profile[at] < MIN_CONTRAST * np.median(profile):
         return None

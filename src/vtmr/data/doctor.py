@@ -1,4 +1,5 @@
-"""Whether a benchmark's folder holds what its layout promises: every file is read, everything wrong is named."""
+"""Whether a benchmark's folder holds what its layout promises: every file is read, everything wrong
+is named."""
 
 from __future__ import annotations
 
@@ -23,10 +24,11 @@ MOST_DISPLACED = 0.5  # pixels: beyond it, moving the masks by whole pixels is n
 class Diagnosis:
     """What a data set holds, what it should hold and what is wrong with it.
 
-    images, objects: how many can be played. expected_images, expected_objects: the numbers that the published set may
-    have, empty where any is right. image_sizes: the smallest and the largest image, object_px: the smallest and the
-    largest object in pixels, None when nothing can be played. displaced: pixels by which the masks lie right of the
-    photos' edges and below them, by source, where that can be told. findings: a sentence each.
+    images, objects: how many can be played. expected_images, expected_objects: the numbers that the
+    published set may have, empty where any is right. image_sizes: the smallest and the largest
+    image, object_px: the smallest and the largest object in pixels, None when nothing can be
+    played. displaced: pixels by which the masks lie right of the photos' edges and below them, by
+    source, where that can be told. findings: a sentence each.
     """
 
     name: str
@@ -70,11 +72,14 @@ class _Playable:
     area: int
 
 
-def examine(name: str, path: Path, progress: Callable[[int, int], object] = lambda done, total: None) -> Diagnosis:
+def examine(
+    name: str, path: Path, progress: Callable[[int, int], object] = lambda done, total: None
+) -> Diagnosis:
     """Reads every object of a data set and compares it with what the published set holds.
 
-    progress: told how many objects of how many have been read. Raises DataError for an unknown name and when `path`
-    isn't a folder, ConfigError when a package is missing; whatever is wrong inside the folder is a finding.
+    progress: told how many objects of how many have been read. Raises DataError for an unknown name
+    and when `path` isn't a folder, ConfigError when a package is missing; whatever is wrong inside
+    the folder is a finding.
     """
     layout = layout_of(name, path)
     listed, findings = _listed(layout, path)
@@ -86,13 +91,19 @@ def examine(name: str, path: Path, progress: Callable[[int, int], object] = lamb
         findings += wrong
         progress(done, len(listed))
     doubled = Counter(_name(entry.sample) for entry in listed)
-    findings += [f"The object {key} occurs {count} times." for key, count in doubled.items() if count > 1]
+    findings += [
+        f"The object {key} occurs {count} times." for key, count in doubled.items() if count > 1
+    ]
     images = len({item.image for item in playable})
     findings += _miscounted("images", images, layout.images)
     findings += _miscounted("objects", len(playable), layout.objects)
-    measured = {source: apart for source, profiles in edges.items() if (apart := profiles.displacement())}
+    measured = {
+        source: apart for source, profiles in edges.items() if (apart := profiles.displacement())
+    }
     findings += [
-        _displaced(source, *apart) for source, apart in measured.items() if max(map(abs, apart)) > MOST_DISPLACED
+        _displaced(source, *apart)
+        for source, apart in measured.items()
+        if max(map(abs, apart)) > MOST_DISPLACED
     ]
     by_size = sorted((item.size for item in playable), key=lambda size: (size[0] * size[1], size))
     by_area = sorted(item.area for item in playable)
@@ -125,14 +136,23 @@ def _listed(layout: Layout, path: Path) -> tuple[list[Listed], list[str]]:
     return listed, findings
 
 
-def _examined(entry: Listed, values: frozenset[int], edges: EdgeProfiles) -> tuple[list[_Playable], list[str]]:
-    """The object, if it can be played, and what is wrong with it. Its rim is added to `edges`, if nothing hides it."""
+def _examined(
+    entry: Listed, values: frozenset[int], edges: EdgeProfiles
+) -> tuple[list[_Playable], list[str]]:
+    """The object, if it can be played, and what is wrong with it.
+
+    Its rim is added to `edges`, if nothing hides it.
+    """
     sample = entry.sample
     try:
         image, gt_mask, ignore_mask = sample.load()
         if sample.initial is not None:
             sample.initial()
-        odd = sorted(set(np.unique(entry.values()).tolist()) - values) if entry.values and values else []
+        odd = (
+            sorted(set(np.unique(entry.values()).tolist()) - values)
+            if entry.values and values
+            else []
+        )
     except DataError as error:
         return [], [str(error)]
     area = int(np.count_nonzero(gt_mask if ignore_mask is None else gt_mask & ~ignore_mask))
@@ -144,7 +164,9 @@ def _examined(entry: Listed, values: frozenset[int], edges: EdgeProfiles) -> tup
         return [], [*wrong, f"The object {_name(sample)} has no pixel that counts."]
     if ignore_mask is None:
         edges.add(image, gt_mask)
-    return [_Playable((sample.source, sample.image_id), (image.shape[1], image.shape[0]), area)], wrong
+    return [
+        _Playable((sample.source, sample.image_id), (image.shape[1], image.shape[0]), area)
+    ], wrong
 
 
 def _name(sample: EvalSample) -> str:
@@ -153,12 +175,17 @@ def _name(sample: EvalSample) -> str:
 
 def _displaced(source: str, right: float, below: float) -> str:
     return (
-        f"The masks of {source} lie {right:+.1f} pixels right of the photos' edges and {below:+.1f} below them in the "
-        "mean: expected 0. Masks that were resized in another way than their photos do that: make them again."
+        f"The masks of {source} lie {right:+.1f} pixels right of the photos' edges and "
+        f"{below:+.1f} below them in the "
+        "mean: expected 0. Masks that were resized in another way than their photos do that: make "
+        "them again."
     )
 
 
 def _miscounted(what: str, count: int, expected: tuple[int, ...]) -> list[str]:
     if not expected or count in expected:
         return []
-    return [f"There are {count:,} playable {what}: expected {' or '.join(f'{number:,}' for number in expected)}."]
+    return [
+        f"There are {count:,} playable {what}: expected "
+        f"{' or '.join(f'{number:,}' for number in expected)}."
+    ]

@@ -1,8 +1,10 @@
-"""An index that is made once and read often: one compressed record per key, in one file beside its log.
+"""An index that is made once and read often: one compressed record per key, in one file beside its
+log.
 
-`records.bin` holds the records one after the other, `log.jsonl` what they were made from, then a line per record and,
-at the end, that all are there. Both only grow, so a build that was interrupted goes on where it stopped; every record
-has a checksum, so a damaged file is built again from its first bad record on.
+`records.bin` holds the records one after the other, `log.jsonl` what they were made from, then a
+line per record and, at the end, that all are there. Both only grow, so a build that was interrupted
+goes on where it stopped; every record has a checksum, so a damaged file is built again from its
+first bad record on.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ Maker = Callable[[str], Any]  # key -> JSON values, or None when there is nothin
 
 @dataclass(frozen=True)
 class MaskIndex:
-    """A finished index: `places` says where in `path` a key's record begins and how long it is. Safe to share."""
+    """A finished index: `places` says where in `path` a key's record begins and how long it is.
+
+    Safe to share.
+    """
 
     path: Path
     places: dict[str, tuple[int, int]]
@@ -42,16 +47,23 @@ class MaskIndex:
                 file.seek(offset)
                 return json.loads(zlib.decompress(file.read(length)))
         except (OSError, zlib.error, ValueError) as error:
-            raise DataError(f"{self.path} was damaged in use: {error}. Start again: it is mended then.") from error
+            raise DataError(
+                f"{self.path} was damaged in use: {error}. Start again: it is mended then."
+            ) from error
 
 
 def open_index(
-    folder: Path, sources: Mapping[str, str], plan: Callable[[], tuple[Sequence[str], Maker]], title: str
+    folder: Path,
+    sources: Mapping[str, str],
+    plan: Callable[[], tuple[Sequence[str], Maker]],
+    title: str,
 ) -> MaskIndex:
-    """The index in `folder`; what is missing, damaged or made from other sources is made first, with a progress bar.
+    """The index in `folder`; what is missing, damaged or made from other sources is made first,
+    with a progress bar.
 
-    sources: what the index is made from, by name, with a checksum. plan: called when there is something to make;
-    returns all keys and the function that makes a record. Raises DataError when the folder can't be written.
+    sources: what the index is made from, by name, with a checksum. plan: called when there is
+    something to make; returns all keys and the function that makes a record. Raises DataError when
+    the folder can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,9 +74,13 @@ def open_index(
                 extend(folder, sources, entries, keys, make, title)
                 entries, complete = sound_entries(folder, sources)
     except (OSError, InputError) as error:
-        raise DataError(f"The index {folder} can't be made: {error}. Name another folder for it.") from error
+        raise DataError(
+            f"The index {folder} can't be made: {error}. Name another folder for it."
+        ) from error
     if not complete:
-        raise DataError(f"The index {folder} is damaged again right after it was made: check the disk.")
+        raise DataError(
+            f"The index {folder} is damaged again right after it was made: check the disk."
+        )
     places, offset = {}, 0
     for key, length in entries:
         if length:
@@ -87,7 +103,8 @@ def header(sources: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sound_entries(folder: Path, sources: Mapping[str, str]) -> tuple[list[tuple[str, int]], bool]:
-    """(key, length) of the records before the first bad one, and whether these are all there should be."""
+    """(key, length) of the records before the first bad one, and whether these are all there should
+    be."""
     entries: list[tuple[str, int]] = []
     try:
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
@@ -101,7 +118,10 @@ def sound_entries(folder: Path, sources: Mapping[str, str]) -> tuple[list[tuple[
                     return entries, True
                 key, length, checksum = row
                 whole = 0 <= length <= size
-                if not whole or zlib.crc32(records.read(length), zlib.crc32(key.encode())) != checksum:
+                if (
+                    not whole
+                    or zlib.crc32(records.read(length), zlib.crc32(key.encode())) != checksum
+                ):
                     break
                 entries.append((key, length))
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
@@ -119,9 +139,18 @@ def extend(
 ) -> None:
     """Cuts both files after the sound entries and adds the records of all other keys."""
     done = {key for key, _ in entries}
-    old = (folder / LOG).read_text(encoding="utf-8").splitlines()[1 : 1 + len(entries)] if entries else []
-    write_atomically(folder / LOG, "".join(f"{line}\n" for line in [json.dumps(header(sources)), *old]).encode())
-    with (folder / RECORDS).open("ab") as records, (folder / LOG).open("a", encoding="utf-8") as log:
+    old = (
+        (folder / LOG).read_text(encoding="utf-8").splitlines()[1 : 1 + len(entries)]
+        if entries
+        else []
+    )
+    write_atomically(
+        folder / LOG, "".join(f"{line}\n" for line in [json.dumps(header(sources)), *old]).encode()
+    )
+    with (
+        (folder / RECORDS).open("ab") as records,
+        (folder / LOG).open("a", encoding="utf-8") as log,
+    ):
         records.truncate(sum(length for _, length in entries))
         left = [key for key in keys if key not in done]
         for key in track(left, title, total=len(keys), completed=len(done), disable=not left):
@@ -129,6 +158,8 @@ def extend(
             data = b"" if values is None else zlib.compress(json.dumps(values).encode())
             records.write(data)
             records.flush()  # before its line, so that a line always has its record
-            log.write(json.dumps([key, len(data), zlib.crc32(data, zlib.crc32(key.encode()))]) + "\n")
+            log.write(
+                json.dumps([key, len(data), zlib.crc32(data, zlib.crc32(key.encode()))]) + "\n"
+            )
             log.flush()
         log.write(json.dumps({"records": len(done) + len(left)}) + "\n")

@@ -1,7 +1,8 @@
-"""The public benchmarks in the folders that RITM and ClickSEG distribute (facts.md §D.7, §L.10; docs/datasets.md).
+"""The public benchmarks in the folders that RITM and ClickSEG distribute (facts.md §D.7, §L.10;
+docs/datasets.md).
 
-A layout yields its objects one by one and, in place of one that can't be had, the DataError that says why: a benchmark
-raises the first, the doctor collects them all.
+A layout yields its objects one by one and, in place of one that can't be had, the DataError that
+says why: a benchmark raises the first, the doctor collects them all.
 """
 
 from __future__ import annotations
@@ -40,12 +41,16 @@ def grabcut(root: Path) -> Entries:
 
 
 def berkeley(root: Path) -> Entries:
-    """`images` with `masks`, read as GrabCut's. Of an image X.jpg, Xa.png and Xb.png may be two masks."""
+    """`images` with `masks`, read as GrabCut's.
+
+    Of an image X.jpg, Xa.png and Xb.png may be two masks.
+    """
     return _with_unknown("berkeley", root / "images", root / "masks", letters=True)
 
 
 def davis(root: Path) -> Entries:
-    """`img` with `gt`: whatever isn't zero in any channel is the object, all annotated objects as one."""
+    """`img` with `gt`: whatever isn't zero in any channel is the object, all annotated objects as
+    one."""
     return _united("davis", root)
 
 
@@ -55,12 +60,15 @@ def coco_mval(root: Path) -> Entries:
 
 
 def sbd(root: Path) -> Entries:
-    """`val.txt`, `img/NAME.jpg`, `inst/NAME.mat`: every instance id above 0 is an object, others are background."""
+    """`val.txt`, `img/NAME.jpg`, `inst/NAME.mat`: every instance id above 0 is an object, others
+    are background."""
     names = read_stems(root / "val.txt")
     images = files_by_stem(root / "img", IMAGE_SUFFIXES)
     labels = files_by_stem(root / "inst", (".mat",))
     for name in names:
-        missing = [folder for folder, files in (("img", images), ("inst", labels)) if name not in files]
+        missing = [
+            folder for folder, files in (("img", images), ("inst", labels)) if name not in files
+        ]
         if missing:
             yield DataError(f"{root / missing[0]} lacks {name!r}, which val.txt names.")
             continue
@@ -74,7 +82,8 @@ def sbd(root: Path) -> Entries:
 
 
 def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
-    """A folder per sequence: FRAME.jpg, objectN_FRAME.png and init_sp_… and init_stm_objectN_FRAME.png beside it.
+    """A folder per sequence: FRAME.jpg, objectN_FRAME.png and init_sp_… and
+    init_stm_objectN_FRAME.png beside it.
 
     initial: which of the two, "sp" or "stm", is the mask to begin with; None to begin from nothing.
     """
@@ -83,14 +92,20 @@ def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
         try:
             paths = sorted(root.iterdir())
         except OSError as error:
-            yield DataError(f"{root} can't be read: {error.strerror or error}. Check the data set's path.")
+            yield DataError(
+                f"{root} can't be read: {error.strerror or error}. Check the data set's path."
+            )
             return
-        sequences = [path for path in paths if is_folder(path) and not path.name.startswith((".", "__"))]
+        sequences = [
+            path for path in paths if is_folder(path) and not path.name.startswith((".", "__"))
+        ]
         if not sequences:
             yield DataError(f"{root} holds no folder of a sequence: check the data set's path.")
         for sequence in sequences:
             try:
-                photos, masks = (files_by_stem(sequence, suffixes) for suffixes in ((".jpg", ".jpeg"), (".png",)))
+                photos, masks = (
+                    files_by_stem(sequence, suffixes) for suffixes in ((".jpg", ".jpeg"), (".png",))
+                )
             except DataError as error:
                 yield error
                 continue
@@ -113,7 +128,16 @@ def read_instances(path: Path) -> NDArray[np.int64]:
             f"SBD's files need {error.name}, which is not installed: in a clone of vtmr, "
             'pip install -c constraints.txt -e ".[bench]".'
         ) from error
-    damage = (OSError, ValueError, LookupError, TypeError, NotImplementedError, MemoryError, zlib.error, MatReadError)
+    damage = (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        NotImplementedError,
+        MemoryError,
+        zlib.error,
+        MatReadError,
+    )
     try:
         ids = np.asarray(loadmat(path, variable_names=["GTinst"])["GTinst"][0, 0]["Segmentation"])
         if ids.ndim != 2 or not ids.size or not np.issubdtype(ids.dtype, np.number):
@@ -121,11 +145,13 @@ def read_instances(path: Path) -> NDArray[np.int64]:
         return ids.astype(np.int64)
     except damage as error:
         raise DataError(
-            f"{path} is no instance file of SBD ({type(error).__name__}: {error}): expected GTinst.Segmentation."
+            f"{path} is no instance file of SBD ({type(error).__name__}: {error}): expected "
+            "GTinst.Segmentation."
         ) from error
 
 
-# --- images beside masks ----------------------------------------------------------------------------------------------
+# --- images beside masks
+# ----------------------------------------------------------------------------------------------
 
 
 def _with_unknown(dataset: str, images: Path, masks: Path, *, letters: bool) -> Entries:
@@ -160,13 +186,19 @@ def _united(dataset: str, root: Path) -> Entries:
     yield from _matched(root / "img", root / "gt", False, listed)
 
 
-def _matched(images: Path, masks: Path, letters: bool, listed: Callable[[str, str, Path, Path], Listed]) -> Entries:
-    """Every mask with its image, in the images' order; images without a mask and masks without an image are errors.
+def _matched(
+    images: Path, masks: Path, letters: bool, listed: Callable[[str, str, Path, Path], Listed]
+) -> Entries:
+    """Every mask with its image, in the images' order; images without a mask and masks without an
+    image are errors.
 
-    letters: whether a mask may be named as its image with a letter behind; the letter is then the object's id, else
-    it is "0".
+    letters: whether a mask may be named as its image with a letter behind; the letter is then the
+    object's id, else it is "0".
     """
-    image_files, mask_files = files_by_stem(images, IMAGE_SUFFIXES), files_by_stem(masks, MASK_SUFFIXES)
+    image_files, mask_files = (
+        files_by_stem(images, IMAGE_SUFFIXES),
+        files_by_stem(masks, MASK_SUFFIXES),
+    )
     found: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     lonely: list[Path] = []
     for stem, path in mask_files.items():
@@ -184,8 +216,8 @@ def _matched(images: Path, masks: Path, letters: bool, listed: Callable[[str, st
 
 
 def _owner(stem: str, images: Mapping[str, Path], letters: bool) -> tuple[str | None, str]:
-    """The stem of the mask's image and the mask's letter: the same stem, else the same but for capitals, else but for
-    a last letter."""
+    """The stem of the mask's image and the mask's letter: the same stem, else the same but for
+    capitals, else but for a last letter."""
     if stem in images:
         return stem, ""
     folded = [image for image in images if image.casefold() == stem.casefold()]
@@ -196,7 +228,8 @@ def _owner(stem: str, images: Mapping[str, Path], letters: bool) -> tuple[str | 
     return None, ""
 
 
-# --- SBD and DAVIS-585 ------------------------------------------------------------------------------------------------
+# --- SBD and DAVIS-585
+# -----------------------------------------------------------------------------------------------
 
 
 def _instance(name: str, number: int, image_path: Path, label_path: Path) -> Listed:
@@ -221,12 +254,16 @@ def _corrected(
     """One object of a DAVIS-585 sequence."""
     object_id, _, frame = stem.rpartition("_")
     if not object_id:
-        return DataError(f"{masks[stem]} isn't named as an object of a frame: expected objectN_FRAME.png.")
+        return DataError(
+            f"{masks[stem]} isn't named as an object of a frame: expected objectN_FRAME.png."
+        )
     if frame not in photos:
         return DataError(f"{sequence} lacks the image {frame}.jpg of the mask {masks[stem].name}.")
     beginning = f"init_{initial}_{stem}"
     if initial and beginning not in masks:
-        return DataError(f"{sequence} lacks {beginning}.png, the mask to begin with of {masks[stem].name}.")
+        return DataError(
+            f"{sequence} lacks {beginning}.png, the mask to begin with of {masks[stem].name}."
+        )
     where = f"{dataset}/{sequence.name}/{stem}"
 
     def load() -> tuple[Image, Mask, Mask | None]:
@@ -240,6 +277,11 @@ def _corrected(
         return values > 128
 
     sample = EvalSample(
-        dataset, f"{sequence.name}/{frame}", object_id, dataset, load, begin if initial is not None else None
+        dataset,
+        f"{sequence.name}/{frame}",
+        object_id,
+        dataset,
+        load,
+        begin if initial is not None else None,
     )
     return Listed(sample, lambda: read_data_values(masks[stem]))

@@ -15,7 +15,8 @@ from vtmr.types import Image
 
 @dataclass(frozen=True)
 class EvalSample:
-    """One object to segment; `load` reads image, mask and, where the set has one, the pixels to ignore.
+    """One object to segment; `load` reads image, mask and, where the set has one, the pixels to
+    ignore.
 
     initial: reads the mask to begin with, bool H x W, where the set brings one.
     """
@@ -30,7 +31,8 @@ class EvalSample:
 
 @dataclass(frozen=True)
 class Listed:
-    """A sample as its layout lists it, and how to read its mask file's raw values, where these are agreed on."""
+    """A sample as its layout lists it, and how to read its mask file's raw values, where these are
+    agreed on."""
 
     sample: EvalSample
     values: Callable[[], NDArray[np.uint8]] | None = None
@@ -38,4 +40,6 @@ class Listed:
 
 def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSample:
     """The sample for one object of a source."""
-    return EvalSample(dataset, stem, object_id, source.name, lambda: (*read_object(source, stem, object_id), None))
+    return EvalSample(
+        dataset, stem, object_id, source.name, lambda: (*read_object(source, stem, object_id), None)
+    )

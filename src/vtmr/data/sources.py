@@ -1,4 +1,5 @@
-"""Readers of images with object masks, one class per layout on disk; none holds pixels between calls."""
+"""Readers of images with object masks, one class per layout on disk; none holds pixels between
+calls."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ Value = TypeVar("Value")
 
 
 class Source(Protocol):
-    """A folder of images in which objects are marked. Stems name images, object ids name objects within one."""
+    """A folder of images in which objects are marked.
+
+    Stems name images, object ids name objects within one.
+    """
 
     @property
     def name(self) -> str: ...
@@ -45,7 +49,10 @@ class Source(Protocol):
 
 
 def read_object(source: Source, stem: str, object_id: str) -> tuple[Image, Mask]:
-    """An image and one object's mask. Raises DataError when one is missing or unreadable or their sizes differ."""
+    """An image and one object's mask.
+
+    Raises DataError when one is missing or unreadable or their sizes differ.
+    """
     image, mask = source.image(stem), source.mask(stem, object_id)
     require_same_size(image, mask, f"{source.name}/{stem}")
     return image, mask
@@ -55,7 +62,10 @@ def require_same_size(image: Image, mask: NDArray[Any], name: str) -> None:
     """Raises DataError when a mask or label map isn't as large as its image."""
     (height, width), (rows, cols) = image.shape[:2], mask.shape
     if (height, width) != (rows, cols):
-        raise DataError(f"The mask of {name} is {cols}x{rows}, its image {width}x{height}: expected one size. Mend it.")
+        raise DataError(
+            f"The mask of {name} is {cols}x{rows}, its image {width}x{height}: expected one size. "
+            "Mend it."
+        )
 
 
 def entry(entries: Mapping[str, Value], key: str, where: str) -> Value:
@@ -63,11 +73,14 @@ def entry(entries: Mapping[str, Value], key: str, where: str) -> Value:
     try:
         return entries[key]
     except KeyError as error:
-        raise DataError(f"{where} has no {key!r}: the data set is incomplete or another one.") from error
+        raise DataError(
+            f"{where} has no {key!r}: the data set is incomplete or another one."
+        ) from error
 
 
 def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
-    """The files of a folder by stem, sorted; the case of suffixes is ignored, and so are hidden files.
+    """The files of a folder by stem, sorted; the case of suffixes is ignored, and so are hidden
+    files.
 
     Raises DataError when there are none, and when two have one stem.
     """
@@ -78,14 +91,21 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{folder} can't be read: {error.strerror or error}. Check the data set's path.") from error
+        raise DataError(
+            f"{folder} can't be read: {error.strerror or error}. Check the data set's path."
+        ) from error
     for path in paths:
         if path.suffix.lower() in wanted and not path.name.startswith("."):
             if path.stem in found:
-                raise DataError(f"{folder} holds {found[path.stem].name} and {path.name}: expected one file a stem.")
+                raise DataError(
+                    f"{folder} holds {found[path.stem].name} and {path.name}: expected one file a "
+                    "stem."
+                )
             found[path.stem] = path
     if not found:
-        raise DataError(f"{folder} holds no {', '.join(sorted(wanted))} file: check the data set's path.")
+        raise DataError(
+            f"{folder} holds no {', '.join(sorted(wanted))} file: check the data set's path."
+        )
     return found
 
 
@@ -95,12 +115,17 @@ def listed_stems(path: Path) -> frozenset[str]:
 
 
 def read_stems(path: Path) -> list[str]:
-    """The stems of a list file, one a line, in its order. Raises DataError when it can't be read."""
+    """The stems of a list file, one a line, in its order.
+
+    Raises DataError when it can't be read.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"The list {path} can't be read: {reason}. Check the data set's path.") from error
+        raise DataError(
+            f"The list {path} can't be read: {reason}. Check the data set's path."
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -125,7 +150,8 @@ def read_data_values(path: Path, *, indices: bool = False) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class PairSource:
-    """`images/STEM.*` with `masks/STEM.png` (0/255): one object (or group) per image, its id is "0"."""
+    """`images/STEM.*` with `masks/STEM.png` (0/255): one object (or group) per image, its id is
+    "0"."""
 
     name: str
     images: dict[str, Path]
@@ -138,7 +164,10 @@ class PairSource:
         masks = files_by_stem(root / "masks", (".png", ".bmp"))
         lonely = sorted(images.keys() - masks.keys())
         if lonely:
-            raise DataError(f"{root} has {len(lonely)} image(s) without a mask of the same stem, first {lonely[0]!r}.")
+            raise DataError(
+                f"{root} has {len(lonely)} image(s) without a mask of the same stem, first "
+                f"{lonely[0]!r}."
+            )
         return PairSource(name, images, masks)
 
     @property
@@ -157,9 +186,11 @@ class PairSource:
 
 @dataclass(frozen=True)
 class LabelSource:
-    """`images/STEM.*` with `labels/STEM.png`: ids from 1 are parts, 0 is background. An object id is a label.
+    """`images/STEM.*` with `labels/STEM.png`: ids from 1 are parts, 0 is background. An object id
+    is a label.
 
-    displaced: pixels by which the files' labels lie right of what they mark, and below it; they are moved back.
+    displaced: pixels by which the files' labels lie right of what they mark, and below it; they are
+    moved back.
     """
 
     name: str
@@ -169,13 +200,18 @@ class LabelSource:
 
     @staticmethod
     def open(name: str, root: Path, displaced: int = 0) -> LabelSource:
-        """Several label maps of an image (`STEM_K.png`) are stems `STEM_K`. Raises DataError when one has no image."""
+        """Several label maps of an image (`STEM_K.png`) are stems `STEM_K`.
+
+        Raises DataError when one has no image.
+        """
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         labels = files_by_stem(root / "labels", (".png",))
         matched = {stem: images.get(stem) or images.get(stem.rpartition("_")[0]) for stem in labels}
         lonely = sorted(stem for stem, path in matched.items() if path is None)
         if lonely:
-            raise DataError(f"{root} has {len(lonely)} label map(s) without an image, first {lonely[0]!r}.")
+            raise DataError(
+                f"{root} has {len(lonely)} label map(s) without an image, first {lonely[0]!r}."
+            )
         found = {stem: path for stem, path in matched.items() if path is not None}
         return LabelSource(name, found, labels, displaced)
 
@@ -187,7 +223,10 @@ class LabelSource:
         return read_data_image(entry(self.images, stem, self.name))
 
     def values(self, stem: str) -> NDArray[np.uint8]:
-        """The label map, uint8 H x W. What moving it back leaves open at the right and the bottom, its rim fills."""
+        """The label map, uint8 H x W.
+
+        What moving it back leaves open at the right and the bottom, its rim fills.
+        """
         values = read_data_values(entry(self.labels, stem, self.name), indices=True)
         return np.pad(values, (0, self.displaced), mode="edge")[self.displaced :, self.displaced :]
 
@@ -200,7 +239,10 @@ class LabelSource:
 
 @dataclass(frozen=True)
 class CocoSource:
-    """`images/*` with a COCO `instances.json`; an object id is an annotation's id. Crowds are left out."""
+    """`images/*` with a COCO `instances.json`; an object id is an annotation's id.
+
+    Crowds are left out.
+    """
 
     name: str
     images: dict[str, Path]
@@ -209,7 +251,8 @@ class CocoSource:
 
     @staticmethod
     def open(name: str, root: Path) -> CocoSource:
-        """Raises DataError when the JSON is missing or isn't COCO's, or names an image outside the folder."""
+        """Raises DataError when the JSON is missing or isn't COCO's, or names an image outside the
+        folder."""
         path = root / "instances.json"
         try:
             content = json.loads(path.read_text())
@@ -219,15 +262,26 @@ class CocoSource:
                 if not annotation.get("iscrowd", 0):
                     stem = Path(records[annotation["image_id"]]["file_name"]).stem
                     annotations[stem][str(annotation["id"])] = annotation
-            sizes = {Path(r["file_name"]).stem: (int(r["height"]), int(r["width"])) for r in records.values()}
+            sizes = {
+                Path(r["file_name"]).stem: (int(r["height"]), int(r["width"]))
+                for r in records.values()
+            }
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(f"{path} is not a COCO instances file: {type(error).__name__}: {error}.") from error
+            raise DataError(
+                f"{path} is not a COCO instances file: {type(error).__name__}: {error}."
+            ) from error
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         missing = sorted(annotations.keys() - images.keys())
         if missing:
-            raise DataError(f"{path} names {len(missing)} image(s) that {root / 'images'} lacks, first {missing[0]!r}.")
+            raise DataError(
+                f"{path} names {len(missing)} image(s) that {root / 'images'} lacks, first "
+                f"{missing[0]!r}."
+            )
         return CocoSource(
-            name, {stem: images[stem] for stem in images if stem in annotations}, sizes, dict(annotations)
+            name,
+            {stem: images[stem] for stem in images if stem in annotations},
+            sizes,
+            dict(annotations),
         )
 
     @property
@@ -241,7 +295,9 @@ class CocoSource:
         return tuple(entry(self.annotations, stem, self.name))
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        annotation = entry(entry(self.annotations, stem, self.name), object_id, f"{self.name}/{stem}")
+        annotation = entry(
+            entry(self.annotations, stem, self.name), object_id, f"{self.name}/{stem}"
+        )
         try:
             return coco_runs(annotation["segmentation"], *self.sizes[stem]).decode()
         except (InputError, KeyError, TypeError, ValueError) as error:

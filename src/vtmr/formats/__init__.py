@@ -1,4 +1,5 @@
-"""Annotation formats in and out. Each writer gives files as bytes by name; the caller decides where they go."""
+"""Annotation formats in and out. Each writer gives files as bytes by name; the caller decides where
+they go."""
 
 from __future__ import annotations
 

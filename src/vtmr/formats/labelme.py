@@ -1,4 +1,5 @@
-"""LabelMe's JSON with shapes of type "mask": a PNG of the bounding box, so that holes and parts are kept."""
+"""LabelMe's JSON with shapes of type "mask": a PNG of the bounding box, so that holes and parts are
+kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Masks as PNG: one of 0 and 255 per object, or one with a palette for all; and masks beside images, read back."""
+"""Masks as PNG: one of 0 and 255 per object, or one with a palette for all; and masks beside
+images, read back."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def write_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files
 
 
 def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
-    """NAME.mask.png with a palette for every image: index n is object n, the upper object hides the lower.
+    """NAME.mask.png with a palette for every image: index n is object n, the upper object hides the
+    lower.
 
     Raises InputError for more than 255 objects on one image.
     """
@@ -42,7 +44,8 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
     for image, stem in zip(images, stems(images, files), strict=True):
         if len(image.objects) > 255:
             raise InputError(
-                f"{image.name} has {len(image.objects)} objects: an indexed PNG holds 255, take png or coco."
+                f"{image.name} has {len(image.objects)} objects: an indexed PNG holds 255, take "
+                "png or coco."
             )
         indices = np.zeros((image.height, image.width), np.uint8)
         hidden = 0
@@ -51,24 +54,35 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
             hidden += int(np.count_nonzero(indices[mask]))
             indices[mask] = number
         if hidden:
-            files.warnings.append(f"{image.name}: objects overlap in {hidden} pixels, which only the upper one keeps.")
-        files.content[f"{stem}.mask.png"] = _indexed_bytes(indices, [annotation.label for annotation in image.objects])
+            files.warnings.append(
+                f"{image.name}: objects overlap in {hidden} pixels, which only the upper one keeps."
+            )
+        files.content[f"{stem}.mask.png"] = _indexed_bytes(
+            indices, [annotation.label for annotation in image.objects]
+        )
     return files
 
 
 def read_masks(path: str | Path, shape: tuple[int, int], labels: Sequence[str]) -> list[Annotation]:
     """The objects in a mask file of the image's `shape` (height, width), lowest index first.
 
-    A palette's indices but 0 are objects; a grey image whose largest value is 255 is one object, of the values over
-    127; any other grey image is a label map. Value n takes the label stored in the file, else `labels[n - 1]`, else
-    "object". Raises InputError for a file of another size, a JPEG, or anything that read_values refuses.
+    A palette's indices but 0 are objects; a grey image whose largest value is 255 is one object, of
+    the values over 127; any other grey image is a label map. Value n takes the label stored in the
+    file, else `labels[n - 1]`, else "object". Raises InputError for a file of another size, a JPEG,
+    or anything that read_values refuses.
     """
     header = read_header(path)
     if (header.height, header.width) != shape:
         size = f"{header.width}x{header.height}"
-        raise InputError(f"The mask {path} is {size}: expected the image's size {shape[1]}x{shape[0]}.")
+        raise InputError(
+            f"The mask {path} is {size}: expected the image's size {shape[1]}x{shape[0]}."
+        )
     values = read_values(path, indices=True)
-    present = [int(value) for value in np.flatnonzero(np.bincount(values.reshape(-1), minlength=256)) if value]
+    present = [
+        int(value)
+        for value in np.flatnonzero(np.bincount(values.reshape(-1), minlength=256))
+        if value
+    ]
     names = _stored_labels(header) or list(labels)
     if header.mode != "P" and present and present[-1] == 255:
         return [_annotation(values > 127, 1, names)]
@@ -83,7 +97,9 @@ def png_bytes(mask: Mask) -> bytes:
 
 
 def _annotation(mask: Mask, value: int, names: Sequence[str]) -> Annotation:
-    return Annotation(names[value - 1] if value <= len(names) else "object", RunLengths.encode(mask))
+    return Annotation(
+        names[value - 1] if value <= len(names) else "object", RunLengths.encode(mask)
+    )
 
 
 def _stored_labels(header: Header) -> list[str]:
@@ -110,5 +126,7 @@ def _palette() -> list[int]:
     """Black, then 255 colours whose hues lie far apart from one to the next."""
     colours = [(0.0, 0.0, 0.0)]
     for number in range(255):
-        colours.append(colorsys.hsv_to_rgb(number * _GOLDEN_RATIO % 1, 0.65 if number % 2 else 0.9, 0.95))
+        colours.append(
+            colorsys.hsv_to_rgb(number * _GOLDEN_RATIO % 1, 0.65 if number % 2 else 0.9, 0.95)
+        )
     return [round(channel * 255) for colour in colours for channel in colour]

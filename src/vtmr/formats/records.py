@@ -20,7 +20,8 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """An image and its objects, the uppermost last. name: the path below the folder, with forward slashes."""
+    """An image and its objects, the uppermost last. name: the path below the folder, with forward
+    slashes."""
 
     name: str
     height: int
@@ -35,7 +36,8 @@ class AnnotatedImage:
 
 @dataclass(slots=True)
 class Files:
-    """What an export wrote, by relative path, and a sentence for everything that the format couldn't keep."""
+    """What an export wrote, by relative path, and a sentence for everything that the format
+    couldn't keep."""
 
     content: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -43,16 +45,27 @@ class Files:
 
 def labels_of(images: Sequence[AnnotatedImage], first: Sequence[str]) -> list[str]:
     """The labels in `first`, then the others in the order in which they occur."""
-    return list(dict.fromkeys([*first, *(annotation.label for image in images for annotation in image.objects)]))
+    return list(
+        dict.fromkeys(
+            [*first, *(annotation.label for image in images for annotation in image.objects)]
+        )
+    )
 
 
 def stems(images: Sequence[AnnotatedImage], files: Files) -> list[str]:
-    """A stem per image, each once: where two images differ in their suffix alone, both keep it (with a warning)."""
+    """A stem per image, each once: where two images differ in their suffix alone, both keep it
+    (with a warning)."""
     plain = [image.stem for image in images]
-    repeated = {stem for stem in plain if plain.count(stem) > 1} if len(set(plain)) < len(plain) else set()
+    repeated = (
+        {stem for stem in plain if plain.count(stem) > 1} if len(set(plain)) < len(plain) else set()
+    )
     for stem in sorted(repeated):
-        files.warnings.append(f"Several images are called {stem}: their files keep the suffix in the name.")
-    return [image.name if stem in repeated else stem for image, stem in zip(images, plain, strict=True)]
+        files.warnings.append(
+            f"Several images are called {stem}: their files keep the suffix in the name."
+        )
+    return [
+        image.name if stem in repeated else stem for image, stem in zip(images, plain, strict=True)
+    ]
 
 
 def safe_part(label: str) -> str:

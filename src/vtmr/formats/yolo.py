@@ -1,4 +1,7 @@
-"""YOLO's segmentation text: a polygon per line, normalised. It has no holes and no objects of several parts."""
+"""YOLO's segmentation text: a polygon per line, normalised.
+
+It has no holes and no objects of several parts.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from vtmr.masks import Mask, bounding_box
 
 
 def write_yolo(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
-    """labels/NAME.txt and data.yaml; a hole is filled and a part becomes an object of its own, each with a warning."""
+    """labels/NAME.txt and data.yaml; a hole is filled and a part becomes an object of its own, each
+    with a warning."""
     names, files = labels_of(images, labels), Files()
     for image, stem in zip(images, stems(images, files), strict=True):
         lines = []
@@ -22,24 +26,33 @@ def write_yolo(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files
             polygons, holes = outlines(annotation.runs.decode())
             what = f"{image.name}: an object {annotation.label!r}"
             if holes:
-                files.warnings.append(f"{what} has {holes} hole{'s' * (holes > 1)}, which YOLO fills.")
+                files.warnings.append(
+                    f"{what} has {holes} hole{'s' * (holes > 1)}, which YOLO fills."
+                )
             if len(polygons) > 1:
-                files.warnings.append(f"{what} has {len(polygons)} parts, which YOLO takes for as many objects.")
+                files.warnings.append(
+                    f"{what} has {len(polygons)} parts, which YOLO takes for as many objects."
+                )
             for polygon in polygons:
-                numbers = " ".join(f"{value:.6f}" for value in (polygon / (image.width, image.height)).reshape(-1))
+                numbers = " ".join(
+                    f"{value:.6f}" for value in (polygon / (image.width, image.height)).reshape(-1)
+                )
                 lines.append(f"{names.index(annotation.label)} {numbers}\n")
         files.content[f"labels/{stem}.txt"] = "".join(lines).encode()
     yaml = ["path: .\ntrain: images\nval: images\nnames:\n"]
-    yaml += [f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(names)]  # JSON's strings are YAML's
+    yaml += [
+        f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(names)
+    ]  # JSON's strings are YAML's
     files.content["data.yaml"] = "".join(yaml).encode()
     return files
 
 
 def outlines(mask: Mask) -> tuple[list[NDArray[np.float64]], int]:
-    """The outer outlines of the mask's parts, each N x 2 image points (x, y), and the number of holes in them.
+    """The outer outlines of the mask's parts, each N x 2 image points (x, y), and the number of
+    holes in them.
 
-    An outline runs a quarter of a pixel inside the part's border: the centres of the part's pixels lie inside it,
-    all others outside.
+    An outline runs a quarter of a pixel inside the part's border: the centres of the part's pixels
+    lie inside it, all others outside.
     """
     box = bounding_box(mask)
     if box is None:

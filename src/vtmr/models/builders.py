@@ -35,7 +35,9 @@ def vtmr_b3() -> SegFormer:
 
 def focalclick_b0() -> SegFormer:
     """FocalClick B0-S2."""
-    return SegFormer(ModelSpec("focalclick-b0", IMAGENET, pipeline="focalclick"), MIT_B0, head_width=256)
+    return SegFormer(
+        ModelSpec("focalclick-b0", IMAGENET, pipeline="focalclick"), MIT_B0, head_width=256
+    )
 
 
 def focalclick_b0_s1() -> SegFormer:
@@ -46,21 +48,28 @@ def focalclick_b0_s1() -> SegFormer:
 
 def focalclick_b3() -> SegFormer:
     """FocalClick B3-S2."""
-    return SegFormer(ModelSpec("focalclick-b3", IMAGENET, pipeline="focalclick"), MIT_B3, head_width=512)
+    return SegFormer(
+        ModelSpec("focalclick-b3", IMAGENET, pipeline="focalclick"), MIT_B3, head_width=512
+    )
 
 
 def focalclick_hrnet18s() -> HRNetOcr:
     """FocalClick HRNet18s-S2."""
-    return HRNetOcr(ModelSpec("focalclick-hrnet18s", IMAGENET, pipeline="focalclick"), HRNET_18S, ocr_width=48)
+    return HRNetOcr(
+        ModelSpec("focalclick-hrnet18s", IMAGENET, pipeline="focalclick"), HRNET_18S, ocr_width=48
+    )
 
 
 def focalclick_hrnet32() -> HRNetOcr:
     """FocalClick HRNet32-S2."""
-    return HRNetOcr(ModelSpec("focalclick-hrnet32", IMAGENET, pipeline="focalclick"), HRNET_32, ocr_width=128)
+    return HRNetOcr(
+        ModelSpec("focalclick-hrnet32", IMAGENET, pipeline="focalclick"), HRNET_32, ocr_width=128
+    )
 
 
 def ritm_spec(model: str) -> ModelSpec:
-    """RITM's networks see crops of about 400 px: the grid is the nearest multiple of 32 that they were trained near."""
+    """RITM's networks see crops of about 400 px: the grid is the nearest multiple of 32 that they
+    were trained near."""
     return ModelSpec(model, IMAGENET, pipeline="ritm", input_size=384, threshold=0.49)
 
 
@@ -95,7 +104,10 @@ BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
 
 
 def build(name: str) -> InteractiveNetwork:
-    """A new network of that name with random weights. Raises ConfigError for a name that doesn't exist."""
+    """A new network of that name with random weights.
+
+    Raises ConfigError for a name that doesn't exist.
+    """
     if name not in BUILDERS:
         near = get_close_matches(name, BUILDERS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

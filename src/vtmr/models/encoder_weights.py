@@ -13,16 +13,26 @@ from vtmr.models.foreign_files import read_state
 from vtmr.models.renaming import HRNET, MIT, MIT_HUGGING_FACE, Rule, renamed, require_fit
 from vtmr.paths import is_file
 
-NVIDIA_LICENCE = "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"
+NVIDIA_LICENCE = (
+    "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"
+)
 
-_MIT_SOURCES = "the mit_b*.pth files of github.com/NVlabs/SegFormer or the model files of nvidia/mit-b* on Hugging Face"
-_HRNET_SOURCES = "the hrnetv2_*_imagenet_pretrained.pth files of github.com/HRNet/HRNet-Image-Classification"
+_MIT_SOURCES = (
+    "the mit_b*.pth files of github.com/NVlabs/SegFormer or the model files of nvidia/mit-b* on "
+    "Hugging Face"
+)
+_HRNET_SOURCES = (
+    "the hrnetv2_*_imagenet_pretrained.pth files of github.com/HRNet/HRNet-Image-Classification"
+)
 _MIT_TOP: tuple[Rule, ...] = ((r"(?:head|classifier)\.\w+", None),)
-_HRNET_TOP: tuple[Rule, ...] = ((r"(?:incre_modules|downsamp_modules|final_layer|classifier)\..+", None),)
+_HRNET_TOP: tuple[Rule, ...] = (
+    (r"(?:incre_modules|downsamp_modules|final_layer|classifier)\..+", None),
+)
 
 
 def mit_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
-    """For all of a Mix Transformer but its `interaction`, from the official layout or Hugging Face's [facts.md §A.7].
+    """For all of a Mix Transformer but its `interaction`, from the official layout or Hugging
+    Face's [facts.md §A.7].
 
     Raises CheckpointError when there is no such file or it holds another network.
     """
@@ -35,7 +45,10 @@ def mit_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
 
 
 def hrnet_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
-    """For the whole of an HRNet, without the classifier's layers. Raises CheckpointError as `mit_weights` does."""
+    """For the whole of an HRNet, without the classifier's layers.
+
+    Raises CheckpointError as `mit_weights` does.
+    """
     state = read_state(_given(path, "an HRNet", _HRNET_SOURCES))
     return _fitting(renamed(state, (*HRNET, *_HRNET_TOP), str(path)), encoder, str(path))
 
@@ -43,7 +56,9 @@ def hrnet_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
 def _given(path: Path | None, kind: str, sources: str) -> Path:
     if path is None or not is_file(path):
         where = "no file was named" if path is None else f"{path} doesn't exist"
-        raise CheckpointError(f"The ImageNet weights of {kind} are missing ({where}): get them from {sources}.")
+        raise CheckpointError(
+            f"The ImageNet weights of {kind} are missing ({where}): get them from {sources}."
+        )
     return path
 
 
@@ -56,14 +71,23 @@ def _stacked(state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
         if ".attention.self.key." in name:
             partner = name.replace(".self.key.", ".self.value.")
             if partner not in state:
-                raise CheckpointError(f"{source} lacks the weight {partner!r}: it is incomplete or of another network.")
-            result[name.replace(".self.key.", ".self.key_value.")] = torch.cat([value, state[partner]])
+                raise CheckpointError(
+                    f"{source} lacks the weight {partner!r}: it is incomplete or of another "
+                    "network."
+                )
+            result[name.replace(".self.key.", ".self.key_value.")] = torch.cat(
+                [value, state[partner]]
+            )
         else:
             result[name] = value
     return result
 
 
 def _fitting(state: dict[str, Tensor], encoder: nn.Module, source: str) -> dict[str, Tensor]:
-    expected = {name: value for name, value in encoder.state_dict().items() if not name.startswith("interaction.")}
+    expected = {
+        name: value
+        for name, value in encoder.state_dict().items()
+        if not name.startswith("interaction.")
+    }
     require_fit(state, expected, source)
     return state

@@ -36,9 +36,9 @@ def export_checkpoint(
 ) -> ModelSpec:
     """Writes the .onnx of a .safetensors checkpoint of training; returns its spec.
 
-    changed: what the file is to say of how the network is used, from what the checkpoint says. Raises CheckpointError
-    when the checkpoint isn't one of ours or doesn't fit its network, InputError when `out` can't be written or isn't
-    named .onnx.
+    changed: what the file is to say of how the network is used, from what the checkpoint says.
+    Raises CheckpointError when the checkpoint isn't one of ours or doesn't fit its network,
+    InputError when `out` can't be written or isn't named .onnx.
     """
     if Path(out).suffix != ".onnx":
         raise InputError(f"The output {out} must end in .onnx: that is what `vtmr export` writes.")
@@ -55,10 +55,11 @@ def release(
     folder: Path,
     at_size: Mapping[str, tuple[int, Mapping[str, Any]]] = MappingProxyType({}),
 ) -> None:
-    """Copies an exported model to `folder`/NAME.onnx and enters it, with its figures, in the manifest there.
+    """Copies an exported model to `folder`/NAME.onnx and enters it, with its figures, in the
+    manifest there.
 
-    `folder` is the package's assets/models. at_size: {another name: (input size, its figures)} for names that the same
-    file has at other input sizes. Raises InputError when it can't be written.
+    `folder` is the package's assets/models. at_size: {another name: (input size, its figures)} for
+    names that the same file has at other input sizes. Raises InputError when it can't be written.
     """
     out = folder / f"{name}.onnx"
     data = model.read_bytes()
@@ -75,7 +76,8 @@ def release(
 def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
     """The model file's bytes: both graphs un-folded, every parameter and buffer under its own name.
 
-    The network itself is left as it is. Raises CheckpointError when a weight would get lost on the way.
+    The network itself is left as it is. Raises CheckpointError when a weight would get lost on the
+    way.
     """
     size = spec.input_size
     frozen = copy.deepcopy(network).cpu().float().eval()
@@ -83,64 +85,94 @@ def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
         image, maps = torch.zeros(1, 3, size, size), torch.zeros(1, 3, size, size)
         logits, features = frozen.coarse(image, maps)
         box = torch.tensor([[0.0, 0.0, size, size]])
-        coarse = graph_of(frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS)
+        coarse = graph_of(
+            frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS
+        )
         graphs, embedded = [coarse], b""
         if spec.refines:
             inputs = (image, maps[:, :2], logits, features, box)
-            refine = graph_of(frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS)
+            refine = graph_of(
+                frozen, "refine", inputs, modelfile.REFINE_INPUTS, modelfile.REFINE_OUTPUTS
+            )
             graphs, embedded = [coarse, refine], refine.SerializeToString(deterministic=True)
     counters = _check_complete(frozen.state_dict(), graphs)
     onnx.helper.set_model_props(
-        coarse, modelfile.metadata_of(spec, coarse.SerializeToString(deterministic=True), embedded, counters)
+        coarse,
+        modelfile.metadata_of(
+            spec, coarse.SerializeToString(deterministic=True), embedded, counters
+        ),
     )
     data: bytes = coarse.SerializeToString(deterministic=True)
     return data
 
 
 def graph_of(
-    network: InteractiveNetwork, method: str, inputs: tuple[Tensor, ...], names: tuple[str, ...],
+    network: InteractiveNetwork,
+    method: str,
+    inputs: tuple[Tensor, ...],
+    names: tuple[str, ...],
     output_names: tuple[str, ...],
-) -> onnx.ModelProto:  # fmt: skip
-    """The ONNX model of one method of the network, un-folded; outputs beyond `output_names` are left out.
+) -> onnx.ModelProto:
+    """The ONNX model of one method of the network, un-folded; outputs beyond `output_names` are
+    left out.
 
-    The network serves for further graphs alone afterwards: copy it before. Sides are free, the number of samples isn't.
+    The network serves for further graphs alone afterwards: copy it before. Sides are free, the
+    number of samples isn't.
 
-    torch's tracing exporter, since it needs no package but onnx and names initialisers as parameters are named. It
-    merges initialisers of equal value in a network whose `training` is off (two zero biases become one, and a name is
-    lost), hence the flag on the outermost module, whose children decide how layers behave.
+    torch's tracing exporter, since it needs no package but onnx and names initialisers as
+    parameters are named. It merges initialisers of equal value in a network whose `training` is off
+    (two zero biases become one, and a name is lost), hence the flag on the outermost module, whose
+    children decide how layers behave.
     """
     run = getattr(network, method)
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
     maps = [name for name in (*names, *output_names) if name != "boxes"]
-    sides = {name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in maps}
+    sides = {
+        name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in maps
+    }
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
         path = Path(folder, "graph.onnx")
         torch.onnx.export(
-            network, inputs, path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=False, opset_version=OPSET, input_names=names, output_names=output_names,
+            network,
+            inputs,
+            path,
+            dynamo=False,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=output_names,
             dynamic_axes={name: {2: side, 3: side} for name, side in sides.items()},
-        )  # fmt: skip
+        )
         model = onnx.load_model(path)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 def _check_complete(state: dict[str, Tensor], graphs: Sequence[onnx.ModelProto]) -> dict[str, int]:
-    """The integer counters of `state`, which graphs don't hold; everything else must be an initialiser, bit for bit."""
-    counters = {name: int(value) for name, value in state.items() if not value.is_floating_point() and value.ndim == 0}
+    """The integer counters of `state`, which graphs don't hold; everything else must be an
+    initialiser, bit for bit."""
+    counters = {
+        name: int(value)
+        for name, value in state.items()
+        if not value.is_floating_point() and value.ndim == 0
+    }
     written = {tensor.name: tensor for model in graphs for tensor in model.graph.initializer}
     for name, value in state.items():
         if name in counters:
             continue
         if name not in written:
             raise CheckpointError(
-                f"The weight {name!r} would get lost in the export: neither pass of the network uses it."
+                f"The weight {name!r} would get lost in the export: neither pass of the network "
+                "uses it."
             )
         if onnx.numpy_helper.to_array(written[name]).tobytes() != value.numpy().tobytes():
             raise CheckpointError(f"The weight {name!r} would be changed by the export.")
     strange = sorted(written.keys() - state.keys())
     if strange:
-        raise CheckpointError(f"The exported graphs hold initialisers that are no weights: {', '.join(strange)}.")
+        raise CheckpointError(
+            f"The exported graphs hold initialisers that are no weights: {', '.join(strange)}."
+        )
     return counters

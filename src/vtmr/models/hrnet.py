@@ -1,4 +1,5 @@
-"""HRNetV2 as an encoder: branches at strides 4 to 32 that keep exchanging [hrnet2020; facts.md §A.5]."""
+"""HRNetV2 as an encoder: branches at strides 4 to 32 that keep exchanging [hrnet2020; facts.md
+§A.5]."""
 
 from __future__ import annotations
 
@@ -14,18 +15,22 @@ BOTTLENECK, EXPANSION = 64, 4
 
 
 class HRNetSize(NamedTuple):
-    """Width of the finest branch (each further one has twice as many), blocks per branch, exchanges per stage."""
+    """Width of the finest branch (each further one has twice as many), blocks per branch, exchanges
+    per stage."""
 
     width: int
     blocks: int
     exchanges: tuple[int, int, int]
 
 
-def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, *, relu: bool = True) -> nn.Sequential:
+def conv_norm(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, *, relu: bool = True
+) -> nn.Sequential:
     """Convolution without bias, BatchNorm and, unless told otherwise, ReLU."""
     layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs),
-    ]  # fmt: skip
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
     return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
 
 
@@ -57,18 +62,24 @@ def bottleneck(inputs: int) -> ResidualBlock:
     """1x1, 3x3, 1x1 convolutions, to 256 channels."""
     outputs = EXPANSION * BOTTLENECK
     body = nn.Sequential(
-        conv_norm(inputs, BOTTLENECK, 1), conv_norm(BOTTLENECK, BOTTLENECK, 3),
+        conv_norm(inputs, BOTTLENECK, 1),
+        conv_norm(BOTTLENECK, BOTTLENECK, 3),
         conv_norm(BOTTLENECK, outputs, 1, relu=False),
-    )  # fmt: skip
-    return ResidualBlock(body, nn.Identity() if inputs == outputs else conv_norm(inputs, outputs, 1, relu=False))
+    )
+    return ResidualBlock(
+        body, nn.Identity() if inputs == outputs else conv_norm(inputs, outputs, 1, relu=False)
+    )
 
 
 class Exchange(nn.Module):
-    """Blocks on every branch, then every branch gets the sum of all, each brought to its resolution and width."""
+    """Blocks on every branch, then every branch gets the sum of all, each brought to its resolution
+    and width."""
 
     def __init__(self, widths: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(nn.Sequential(*(basic_block(w) for _ in range(blocks))) for w in widths)
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(basic_block(w) for _ in range(blocks))) for w in widths
+        )
         self.fusions = nn.ModuleList(
             nn.ModuleList(self._fusion(widths, source, target) for source in range(len(widths)))
             for target in range(len(widths))
@@ -76,7 +87,8 @@ class Exchange(nn.Module):
 
     @staticmethod
     def _fusion(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
-        """From a coarser branch one 1x1 convolution (then upsampling), from a finer one halvings by convolution."""
+        """From a coarser branch one 1x1 convolution (then upsampling), from a finer one halvings by
+        convolution."""
         if source == target:
             return nn.Identity()
         if source > target:
@@ -99,18 +111,23 @@ class Exchange(nn.Module):
 class Stage(nn.Module):
     """A transition that opens one more branch, then exchanges."""
 
-    def __init__(self, before: tuple[int, ...], widths: tuple[int, ...], blocks: int, exchanges: int) -> None:
+    def __init__(
+        self, before: tuple[int, ...], widths: tuple[int, ...], blocks: int, exchanges: int
+    ) -> None:
         super().__init__()
         opened = conv_norm(before[-1], widths[-1], 3, 2)
         kept = (
-            nn.Identity() if old == new else conv_norm(old, new, 3) for old, new in zip(before, widths, strict=False)
+            nn.Identity() if old == new else conv_norm(old, new, 3)
+            for old, new in zip(before, widths, strict=False)
         )
         self.transition = nn.ModuleList([*kept, opened])
         self.exchanges = nn.Sequential(*(Exchange(widths, blocks) for _ in range(exchanges)))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """One map per branch, finest first, to one more; the new branch grows from the coarsest."""
-        opened: list[Tensor] = self.exchanges([t(x) for t, x in zip(self.transition, [*maps, maps[-1]], strict=True)])
+        opened: list[Tensor] = self.exchanges(
+            [t(x) for t, x in zip(self.transition, [*maps, maps[-1]], strict=True)]
+        )
         return opened
 
 
@@ -125,7 +142,9 @@ class HRNet(nn.Module):
         self.channels = sum(widths)
         self.stem1 = conv_norm(3, STEM, 3, 2)
         self.stem2 = conv_norm(STEM, STEM, 3, 2)
-        self.bottlenecks = nn.Sequential(bottleneck(STEM), *(bottleneck(outputs) for _ in range(size.blocks - 1)))
+        self.bottlenecks = nn.Sequential(
+            bottleneck(STEM), *(bottleneck(outputs) for _ in range(size.blocks - 1))
+        )
         self.stage2 = Stage((outputs,), widths[:2], size.blocks, size.exchanges[0])
         self.stage3 = Stage(widths[:2], widths[:3], size.blocks, size.exchanges[1])
         self.stage4 = Stage(widths[:3], widths, size.blocks, size.exchanges[2])

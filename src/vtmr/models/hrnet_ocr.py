@@ -1,4 +1,5 @@
-"""RITM's network, HRNet with an object-context head, and FocalClick's, which adds the refiner [facts.md §A.5, §G.8]."""
+"""RITM's network, HRNet with an object-context head, and FocalClick's, which adds the refiner
+[facts.md §A.5, §G.8]."""
 
 from __future__ import annotations
 
@@ -46,7 +47,10 @@ class HRNetOcr(InteractiveNetwork):
         self.refiner = Refiner(2 * ocr_width) if spec.refines else None
 
     def load_imagenet(self, path: Path | None = None) -> ModelSpec:
-        """From a file of `hrnetv2_*_imagenet_pretrained.pth`; see the base class. Those weights are under MIT."""
+        """From a file of `hrnetv2_*_imagenet_pretrained.pth`; see the base class.
+
+        Those weights are under MIT.
+        """
         self.encoder.load_state_dict(hrnet_weights(path, self.encoder))
         return self.spec
 

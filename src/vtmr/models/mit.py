@@ -1,4 +1,5 @@
-"""The Mix Transformer encoder, written from its numbers [segformer2021; facts.md §A.2], clicks added after stage 1."""
+"""The Mix Transformer encoder, written from its numbers [segformer2021; facts.md §A.2], clicks
+added after stage 1."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def tokens_of(maps: Tensor) -> Tensor:
 
 def maps_of(tokens: Tensor, like: Tensor) -> Tensor:
     """B x hw x C as B x C x h x w; `like` is any map of that height and width."""
-    return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], like.shape[2], like.shape[3])
+    return tokens.transpose(1, 2).reshape(
+        tokens.shape[0], tokens.shape[2], like.shape[2], like.shape[3]
+    )
 
 
 class PatchEmbedding(nn.Module):
@@ -81,7 +84,8 @@ class ReducedAttention(nn.Module):
 
 
 class MixMlp(nn.Module):
-    """Two linear layers with a depthwise 3x3 convolution between them, which tells tokens where they are."""
+    """Two linear layers with a depthwise 3x3 convolution between them, which tells tokens where
+    they are."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -108,7 +112,10 @@ class StochasticDepth(nn.Module):
         """Any tensor whose first dimension is the batch."""
         if not self.training or not self.probability:
             return branch
-        kept = torch.rand(branch.shape[0], *[1] * (branch.ndim - 1), device=branch.device) >= self.probability
+        kept = (
+            torch.rand(branch.shape[0], *[1] * (branch.ndim - 1), device=branch.device)
+            >= self.probability
+        )
         return branch * kept / (1 - self.probability)
 
 
@@ -133,7 +140,14 @@ class MixBlock(nn.Module):
 class MixStage(nn.Module):
     """Patch embedding, blocks, norm. drops: one probability per block."""
 
-    def __init__(self, embed: PatchEmbedding, width: int, heads: int, reduction: int, drops: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        embed: PatchEmbedding,
+        width: int,
+        heads: int,
+        reduction: int,
+        drops: tuple[float, ...],
+    ) -> None:
         super().__init__()
         self.embed = embed
         self.blocks = nn.ModuleList(MixBlock(width, heads, reduction, drop) for drop in drops)
@@ -149,9 +163,11 @@ class MixStage(nn.Module):
 
 
 class MixTransformer(nn.Module):
-    """Maps at strides 4, 8, 16, 32 with `size.widths` channels; the clicks join between the first two stages.
+    """Maps at strides 4, 8, 16, 32 with `size.widths` channels; the clicks join between the first
+    two stages.
 
-    The decoder sees the first map as it is before the clicks join; only the later stages know of them.
+    The decoder sees the first map as it is before the clicks join; only the later stages know of
+    them.
     """
 
     def __init__(self, size: MitSize) -> None:
@@ -176,14 +192,16 @@ class MixTransformer(nn.Module):
         return c1
 
     def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The maps at strides 8, 16 and 32; maps: [prev_mask, positive discs, negative discs] at stride 1."""
+        """The maps at strides 8, 16 and 32; maps: [prev_mask, positive discs, negative discs] at
+        stride 1."""
         c2 = self.stages[1](c1 + self.interaction(maps))
         c3 = self.stages[2](c2)
         return c2, c3, self.stages[3](c3)
 
 
 def initialise(module: nn.Module) -> None:
-    """Random weights as the encoder was trained from: truncated normal linear layers, fan-out convolutions."""
+    """Random weights as the encoder was trained from: truncated normal linear layers, fan-out
+    convolutions."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

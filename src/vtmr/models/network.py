@@ -1,4 +1,5 @@
-"""What every network of ours can do; training, export and inference know no more of it than this."""
+"""What every network of ours can do; training, export and inference know no more of it than
+this."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from vtmr.spec import ModelSpec
 class InteractiveNetwork(nn.Module, ABC):
     """A coarse network in two parts, and its refiner where it has one; S is the input size.
 
-    Images are normalised as `spec` says. Where a subclass holds `encoder`, that is the pretrained part, for which
-    optimisers have a learning rate of its own.
+    Images are normalised as `spec` says. Where a subclass holds `encoder`, that is the pretrained
+    part, for which optimisers have a learning rate of its own.
     """
 
     spec: ModelSpec
@@ -27,14 +28,16 @@ class InteractiveNetwork(nn.Module, ABC):
 
     @abstractmethod
     def load_imagenet(self, path: Path | None = None) -> ModelSpec:
-        """Starts the encoder from ImageNet weights; returns the spec with what their licence asks for.
+        """Starts the encoder from ImageNet weights; returns the spec with what their licence asks
+        for.
 
-        path: the weights' file, where they aren't in an installed package. Raises CheckpointError when they can't be
-        found or don't fit, saying where to get them.
+        path: the weights' file, where they aren't in an installed package. Raises CheckpointError
+        when they can't be found or don't fit, saying where to get them.
         """
 
     def completed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The weights of a file, with those of parts that this network didn't have yet when the file was written."""
+        """The weights of a file, with those of parts that this network didn't have yet when the
+        file was written."""
         return state
 
     @abstractmethod
@@ -47,20 +50,23 @@ class InteractiveNetwork(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Like `late`, and third the logits B x 1 x S x S for an auxiliary loss, None where the network has none."""
+        """Like `late`, and third the logits B x 1 x S x S for an auxiliary loss, None where the
+        network has none."""
 
     @final
     def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B x 1 x S x S and features B x E x h x w.
 
-        c1: as `early` returned it; maps: B x 3 x S x S as [prev_mask, positive discs, negative discs].
+        c1: as `early` returned it; maps: B x 3 x S x S as [prev_mask, positive discs, negative
+        discs].
         """
         logits, features, _ = self.decode(c1, maps)
         return logits, features
 
     @final
     def coarse(self, image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """The whole coarse pass, `late(early(image), maps)`, with the features as `refine` takes them."""
+        """The whole coarse pass, `late(early(image), maps)`, with the features as `refine` takes
+        them."""
         logits, features = self.late(self.early(image), maps)
         return logits, features if self.refiner is None else self.refiner.narrowed(features)
 
@@ -68,9 +74,11 @@ class InteractiveNetwork(nn.Module, ABC):
     def refine(
         self, patch: Tensor, discs: Tensor, coarse_logits: Tensor, features: Tensor, boxes: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Refined logits and edge logits of the focus crop, both B x 1 x S x S; see `Refiner.forward`.
+        """Refined logits and edge logits of the focus crop, both B x 1 x S x S; see
+        `Refiner.forward`.
 
-        features: as `coarse` gives them. Raises ConfigError in a network without a refiner (`spec.refines` is false).
+        features: as `coarse` gives them. Raises ConfigError in a network without a refiner
+        (`spec.refines` is false).
         """
         if self.refiner is None:
             raise ConfigError(f"{self.spec.model} has no refiner: expected a spec with `refines`.")

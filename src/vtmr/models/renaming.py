@@ -1,4 +1,5 @@
-"""Other projects' names of weights, turned into ours by tables in which every name must have its place."""
+"""Other projects' names of weights, turned into ours by tables in which every name must have its
+place."""
 
 from __future__ import annotations
 
@@ -9,40 +10,55 @@ from torch import Tensor
 
 from vtmr.errors import CheckpointError
 
-# A pattern for a whole name, and ours with the pattern's groups: {0}, {1} … as they are, {n} (and {s}) one less, where
-# the others count from one. None drops the weight.
+# A pattern for a whole name, and ours with the pattern's groups: {0}, {1} … as they are, {n} (and
+# {s}) one less, where the others count from one. None drops the weight.
 Rule = tuple[str, str | None]
 
 
 def renamed(state: Mapping[str, Tensor], rules: Sequence[Rule], source: str) -> dict[str, Tensor]:
-    """The weights under our names. Raises CheckpointError for a name without a rule, or two for one place."""
+    """The weights under our names.
+
+    Raises CheckpointError for a name without a rule, or two for one place.
+    """
     compiled = [(re.compile(pattern), template) for pattern, template in rules]
     result: dict[str, Tensor] = {}
     for name, value in state.items():
-        template, match = next(((t, m) for pattern, t in compiled if (m := pattern.fullmatch(name))), (None, None))
+        template, match = next(
+            ((t, m) for pattern, t in compiled if (m := pattern.fullmatch(name))), (None, None)
+        )
         if match is None:
-            raise CheckpointError(f"{source} has the unexpected weight {name!r}: it is of another network.")
+            raise CheckpointError(
+                f"{source} has the unexpected weight {name!r}: it is of another network."
+            )
         if template is None:
             continue
-        counted = {key: int(number) - 1 for key, number in match.groupdict().items() if number is not None}
+        counted = {
+            key: int(number) - 1 for key, number in match.groupdict().items() if number is not None
+        }
         ours = template.format(*match.groups(), **counted)
         if ours in result:
-            raise CheckpointError(f"{source} holds {name!r} beside another weight for the same place {ours!r}.")
+            raise CheckpointError(
+                f"{source} holds {name!r} beside another weight for the same place {ours!r}."
+            )
         result[ours] = value
     return result
 
 
 def require_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
-    """Raises CheckpointError when weights are missing or have another shape than in `expected`; names are ours."""
+    """Raises CheckpointError when weights are missing or have another shape than in `expected`;
+    names are ours."""
     missing = sorted(expected.keys() - state.keys())
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise CheckpointError(
-            f"{source} lacks weights for {missing[0]!r}{more}: it is incomplete or of another network."
+            f"{source} lacks weights for {missing[0]!r}{more}: it is incomplete or of another "
+            "network."
         )
     for name, value in state.items():
         if name not in expected:
-            raise CheckpointError(f"{source} has a weight for {name!r}, which the network doesn't have.")
+            raise CheckpointError(
+                f"{source} has a weight for {name!r}, which the network doesn't have."
+            )
         if value.shape != expected[name].shape:
             raise CheckpointError(
                 f"{source} has a weight of shape {tuple(value.shape)} for {name!r}: "
@@ -69,15 +85,22 @@ SIDE: tuple[Rule, ...] = (
     (r"patch_embed_side1\.proj\.(\w+)", "interaction.conv.{0}"),
     (r"patch_embed_side1\.norm\.(\w+)", "interaction.norm.{0}"),
 )
-# Hugging Face's SegFormer counts stages from 0; its separate keys and values are stacked before the table is used.
+# Hugging Face's SegFormer counts stages from 0; its separate keys and values are stacked before the
+# table is used.
 _HF_BLOCK = r"(?:segformer\.)?encoder\.block\.(\d)\.(\d+)\."
 MIT_HUGGING_FACE: tuple[Rule, ...] = (
     (r"(?:segformer\.)?encoder\.patch_embeddings\.(\d)\.proj\.(\w+)", "stages.{0}.embed.conv.{1}"),
-    (r"(?:segformer\.)?encoder\.patch_embeddings\.(\d)\.layer_norm\.(\w+)", "stages.{0}.embed.norm.{1}"),
+    (
+        r"(?:segformer\.)?encoder\.patch_embeddings\.(\d)\.layer_norm\.(\w+)",
+        "stages.{0}.embed.norm.{1}",
+    ),
     (_HF_BLOCK + r"layer_norm_1\.(\w+)", "stages.{0}.blocks.{1}.attention_norm.{2}"),
     (_HF_BLOCK + r"layer_norm_2\.(\w+)", "stages.{0}.blocks.{1}.mlp_norm.{2}"),
     (_HF_BLOCK + r"attention\.self\.query\.(\w+)", "stages.{0}.blocks.{1}.attention.query.{2}"),
-    (_HF_BLOCK + r"attention\.self\.key_value\.(\w+)", "stages.{0}.blocks.{1}.attention.key_value.{2}"),
+    (
+        _HF_BLOCK + r"attention\.self\.key_value\.(\w+)",
+        "stages.{0}.blocks.{1}.attention.key_value.{2}",
+    ),
     (_HF_BLOCK + r"attention\.output\.dense\.(\w+)", "stages.{0}.blocks.{1}.attention.project.{2}"),
     (_HF_BLOCK + r"attention\.self\.sr\.(\w+)", "stages.{0}.blocks.{1}.attention.reduce.{2}"),
     (_HF_BLOCK + r"attention\.self\.layer_norm\.(\w+)", "stages.{0}.blocks.{1}.attention.norm.{2}"),
@@ -147,7 +170,10 @@ REFINER: tuple[Rule, ...] = (
     (r"refine_fusion3\.norm\.(\w+)", "fusion.1.2.{0}"),
     (r"refine_pred\.(\w+)", "detail.{0}"),
     (r"refine_trimap\.(\w+)", "edge.{0}"),
-    (r"feature_gate\.0\.(weight|bias)", None),  # in the files of SegFormer networks, but no pass uses it
+    (
+        r"feature_gate\.0\.(weight|bias)",
+        None,
+    ),  # in the files of SegFormer networks, but no pass uses it
 )
 HRNET_MAPS: tuple[Rule, ...] = ((r"maps_transform\.(.+)", "interaction.{0}"),)
 UNUSED_MAPS: tuple[Rule, ...] = ((r"maps_transform\.(?:[02]\.(?:weight|bias)|3\.scale)", None),)

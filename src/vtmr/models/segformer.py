@@ -21,17 +21,21 @@ DROPOUT = 0.1
 
 
 class MlpFusionHead(nn.Module):
-    """Each level projected by a linear layer, brought to the first level's size, all mixed by a 1x1 convolution.
+    """Each level projected by a linear layer, brought to the first level's size, all mixed by a 1x1
+    convolution.
 
-    Computed in another order than it is written in the papers: projection and mixing are linear and commute with
-    upsampling, so each level is sent through the product of its two matrices at its own resolution. With B0 at 256
-    pixels that is 0.06 instead of 1.1 billion multiplications, for the same function and the same parameters.
+    Computed in another order than it is written in the papers: projection and mixing are linear and
+    commute with upsampling, so each level is sent through the product of its two matrices at its
+    own resolution. With B0 at 256 pixels that is 0.06 instead of 1.1 billion multiplications, for
+    the same function and the same parameters.
     """
 
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(nn.Linear(channels, width) for channels in levels)
-        self.fuse = nn.Conv2d(len(levels) * width, width, 1, bias=False)  # inputs: the deepest level first
+        self.fuse = nn.Conv2d(
+            len(levels) * width, width, 1, bias=False
+        )  # inputs: the deepest level first
         self.norm = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout2d(DROPOUT)
         self.logits = nn.Conv2d(width, 1, 1)
@@ -41,11 +45,15 @@ class MlpFusionHead(nn.Module):
         blocks = self.fuse.weight[:, :, 0, 0].chunk(len(maps), dim=1)[::-1]
         total: Tensor | None = None
         for level, block, x in zip(cast(list[nn.Linear], self.levels), blocks, maps, strict=True):
-            mixed = F.conv2d(x, torch.matmul(block, level.weight)[:, :, None, None], torch.mv(block, level.bias))
+            mixed = F.conv2d(
+                x, torch.matmul(block, level.weight)[:, :, None, None], torch.mv(block, level.bias)
+            )
             if total is None:
                 total = mixed
             else:
-                total = total + F.interpolate(mixed, size=total.shape[2:], mode="bilinear", align_corners=False)
+                total = total + F.interpolate(
+                    mixed, size=total.shape[2:], mode="bilinear", align_corners=False
+                )
         features = self.dropout(F.relu(self.norm(total)))
         return self.logits(features), features
 
@@ -58,7 +66,9 @@ class SegFormer(InteractiveNetwork):
 
     encoder: MixTransformer
 
-    def __init__(self, spec: ModelSpec, size: MitSize, head_width: int, *, halved: bool = False) -> None:
+    def __init__(
+        self, spec: ModelSpec, size: MitSize, head_width: int, *, halved: bool = False
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.halved = halved
@@ -67,9 +77,12 @@ class SegFormer(InteractiveNetwork):
         self.refiner = Refiner(head_width)
 
     def load_imagenet(self, path: Path | None = None) -> ModelSpec:
-        """From a file of `mit_b*.pth` in the official layout or in that of Hugging Face; see the base class."""
+        """From a file of `mit_b*.pth` in the official layout or in that of Hugging Face; see the
+        base class."""
         weights = mit_weights(path, self.encoder)
-        self.encoder.load_state_dict(weights, strict=False)  # all but `interaction`, as mit_weights has checked
+        self.encoder.load_state_dict(
+            weights, strict=False
+        )  # all but `interaction`, as mit_weights has checked
         return replace(self.spec, licence=NVIDIA_LICENCE)
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
@@ -83,7 +96,11 @@ class SegFormer(InteractiveNetwork):
     def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """See the base class; features have the resolution of c1, there are no auxiliary logits."""
         logits, features = self.head((c1, *self.encoder.late(c1, self._scaled(maps))))
-        return F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=True), features, None
+        return (
+            F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=True),
+            features,
+            None,
+        )
 
     def _scaled(self, maps: Tensor) -> Tensor:
         if not self.halved:

@@ -21,16 +21,23 @@ from vtmr.types import Click, FloatMap, Image
 class TorchNetwork:
     """A `Network` on a torch module, which it moves to `device` and switches to evaluation.
 
-    threads: of torch in this process, whose number one network can't have for itself; None leaves it.
-    Raises ConfigError when torch has no such device or `threads` is below 1.
+    threads: of torch in this process, whose number one network can't have for itself; None leaves
+    it. Raises ConfigError when torch has no such device or `threads` is below 1.
     """
 
     def __init__(
-        self, module: InteractiveNetwork, spec: ModelSpec, device: str = "cpu", *, threads: int | None = None
+        self,
+        module: InteractiveNetwork,
+        spec: ModelSpec,
+        device: str = "cpu",
+        *,
+        threads: int | None = None,
     ) -> None:
         if threads is not None:
             if threads < 1:
-                raise ConfigError(f"threads is {threads}: expected at least 1, best the number of cores.")
+                raise ConfigError(
+                    f"threads is {threads}: expected at least 1, best the number of cores."
+                )
             torch.set_num_threads(threads)
         self.threads = torch.get_num_threads()
         try:
@@ -38,7 +45,9 @@ class TorchNetwork:
             self._module = module.to(self._device).eval()
         except (RuntimeError, AssertionError) as error:
             first_line = str(error).splitlines()[0]
-            raise ConfigError(f"torch has no device {device!r} here: {first_line}. Try cpu.") from error
+            raise ConfigError(
+                f"torch has no device {device!r} here: {first_line}. Try cpu."
+            ) from error
         self._spec = spec
 
     @property
@@ -46,7 +55,9 @@ class TorchNetwork:
         return self._spec
 
     @torch.no_grad()
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         """See `Network.coarse`; the features are a tensor on the device."""
         logits, features = self._module.coarse(
             self._tensor(normalise(image, self._spec.coarse_normalisation)),
@@ -77,8 +88,13 @@ class TorchNetwork:
         return torch.from_numpy(array).to(self._device)
 
 
-def load_torch_network(path: str | Path, device: str = "cpu", *, threads: int | None = None) -> TorchNetwork:
-    """The network in a .safetensors checkpoint or an exported .onnx. Raises CheckpointError, ConfigError."""
+def load_torch_network(
+    path: str | Path, device: str = "cpu", *, threads: int | None = None
+) -> TorchNetwork:
+    """The network in a .safetensors checkpoint or an exported .onnx.
+
+    Raises CheckpointError, ConfigError.
+    """
     module, spec = restore(path)
     return TorchNetwork(module, spec, device, threads=threads)
 

@@ -1,4 +1,5 @@
-"""Weights of a network from a file: a training checkpoint (.safetensors) or an exported model (.onnx)."""
+"""Weights of a network from a file: a training checkpoint (.safetensors) or an exported model
+(.onnx)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ DIGEST_KEY = "sha256"  # and a SHA-256 over the tensors
 
 
 def sealed(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """A .safetensors file whose metadata also hold a SHA-256 over all tensors, so that damage shows."""
+    """A .safetensors file whose metadata also hold a SHA-256 over all tensors, so that damage
+    shows."""
     plain = {name: value.detach().contiguous() for name, value in tensors.items()}
     return save(plain, {**metadata, DIGEST_KEY: _digest(plain)})
 
@@ -39,22 +41,33 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata. Raises CheckpointError for a file that is damaged or of another kind."""
+    """All tensors and the metadata.
+
+    Raises CheckpointError for a file that is damaged or of another kind.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} can't be read as safetensors ({error}): it may be truncated.") from error
-    if DIGEST_KEY in metadata and metadata[DIGEST_KEY] != _digest(tensors):  # files of others may have none
-        raise CheckpointError(f"{path} is damaged: its tensors don't match their SHA-256. Copy the file again.")
+        raise CheckpointError(
+            f"{path} can't be read as safetensors ({error}): it may be truncated."
+        ) from error
+    if DIGEST_KEY in metadata and metadata[DIGEST_KEY] != _digest(
+        tensors
+    ):  # files of others may have none
+        raise CheckpointError(
+            f"{path} is damaged: its tensors don't match their SHA-256. Copy the file again."
+        )
     return tensors, metadata
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
-    """Every parameter and buffer by its name in the torch module, and the spec; bit-exact from either kind of file.
+    """Every parameter and buffer by its name in the torch module, and the spec; bit-exact from
+    either kind of file.
 
-    Raises CheckpointError for a file that is missing, damaged, foreign, or neither .safetensors nor .onnx.
+    Raises CheckpointError for a file that is missing, damaged, foreign, or neither .safetensors nor
+    .onnx.
     """
     path = Path(path)
     if not is_file(path):
@@ -63,13 +76,17 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
         return _from_onnx(path)
     if path.suffix == ".safetensors":
         return _from_safetensors(path)
-    raise CheckpointError(f"{path} is no weights file: expected .safetensors (training) or .onnx (exported).")
+    raise CheckpointError(
+        f"{path} is no weights file: expected .safetensors (training) or .onnx (exported)."
+    )
 
 
 def _from_safetensors(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
     state, metadata = read_safetensors(path)
     if CHECKPOINT_SPEC_KEY not in metadata:
-        raise CheckpointError(f"{path} holds no model spec: expected a checkpoint written by `vtmr train`.")
+        raise CheckpointError(
+            f"{path} holds no model spec: expected a checkpoint written by `vtmr train`."
+        )
     return state, ModelSpec.from_json(metadata[CHECKPOINT_SPEC_KEY])
 
 

@@ -34,13 +34,21 @@ class BundledModel:
 
 
 def bundled_models(folder: Path = MODELS) -> list[BundledModel]:
-    """The models in the package, the manifest's order. Raises CheckpointError when the manifest can't be read."""
+    """The models in the package, the manifest's order.
+
+    Raises CheckpointError when the manifest can't be read.
+    """
     path = folder / modelfile.MANIFEST
     try:
         entries = json.loads(path.read_text("utf-8"))
         return [
             BundledModel(
-                name, folder / entry["file"], entry["sha256"], entry["bytes"], entry["figures"], entry.get("input_size")
+                name,
+                folder / entry["file"],
+                entry["sha256"],
+                entry["bytes"],
+                entry["figures"],
+                entry.get("input_size"),
             )
             for name, entry in entries.items()
         ]
@@ -59,9 +67,9 @@ def load_network(
 ) -> OnnxNetwork:
     """The network of that bundled name, or in that .onnx file written by `vtmr export`.
 
-    threads: ONNX Runtime's threads, see `default_threads`. input_size: the side of the grids that it works on, in place
-    of the name's or the file's own. Raises CheckpointError for anything but a sound model, ConfigError for an
-    `input_size` that is no multiple of 32.
+    threads: ONNX Runtime's threads, see `default_threads`. input_size: the side of the grids that
+    it works on, in place of the name's or the file's own. Raises CheckpointError for anything but a
+    sound model, ConfigError for an `input_size` that is no multiple of 32.
     """
     bundled = {model.name: model for model in bundled_models(folder)}
     if name_or_path in bundled:
@@ -71,7 +79,8 @@ def load_network(
     if path.suffix == ".safetensors":
         raise CheckpointError(
             f"{path} is a training checkpoint, which needs torch: "
-            f"write a model file with `vtmr export {path} -o {path.with_suffix('.onnx')}` and load that."
+            f"write a model file with `vtmr export {path} -o {path.with_suffix('.onnx')}` and load "
+            "that."
         )
     if not is_file(path):
         raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
@@ -83,7 +92,8 @@ def _load_bundled(model: BundledModel, threads: int | None, input_size: int | No
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:
         raise CheckpointError(
-            f"The bundled model {model.name} ({model.path}) is damaged: {len(data)} bytes with SHA-256 {found[:12]}…, "
+            f"The bundled model {model.name} ({model.path}) is damaged: {len(data)} bytes with "
+            f"SHA-256 {found[:12]}…, "
             f"expected {model.bytes} bytes with {model.sha256[:12]}…. Install vtmr again."
         )
     return _network(data, f"The bundled model {model.name}", threads, input_size)
@@ -97,10 +107,15 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"The model file {path} can't be read: {error.strerror or error}.") from error
+        raise CheckpointError(
+            f"The model file {path} can't be read: {error.strerror or error}."
+        ) from error
 
 
 def _unknown(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no model {name!r}, neither bundled ({', '.join(known) or 'none'}) nor as a file.{hint}"
+    return (
+        f"There is no model {name!r}, neither bundled ({', '.join(known) or 'none'}) nor as a "
+        f"file.{hint}"
+    )

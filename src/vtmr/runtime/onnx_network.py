@@ -33,32 +33,43 @@ MAX_THREADS = 64  # a hundred thousand would take the machine down before anythi
 
 
 def default_threads(processes: int = 1) -> int:
-    """One per core that this process may use, at most MOST_THREADS; a share of the cores for each of `processes`.
+    """One per core that this process may use, at most MOST_THREADS; a share of the cores for each
+    of `processes`.
 
-    Measured with lite0 on two cores: two threads take 56 % of one's time in both passes, with bit-identical results.
-    The rule is fixed rather than timed at every start, which would delay the first click and vary with the load.
+    Measured with lite0 on two cores: two threads take 56 % of one's time in both passes, with
+    bit-identical results. The rule is fixed rather than timed at every start, which would delay the
+    first click and vary with the load.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return max(1, min(MOST_THREADS, usable // processes))
 
 
 class OnnxNetwork:
     """A `Network` on ONNX Runtime.
 
-    One instance may be used from any thread, by one thread at a time: a worker owns it (ONNX Runtime itself would
-    allow more, but the calls would then compete for the same cores). Raises CheckpointError when the graphs contradict
-    the spec, ConfigError when `threads` is below 1.
+    One instance may be used from any thread, by one thread at a time: a worker owns it (ONNX
+    Runtime itself would allow more, but the calls would then compete for the same cores). Raises
+    CheckpointError when the graphs contradict the spec, ConfigError when `threads` is below 1.
 
-    input_size: in place of the file's own, `own_input_size`; it takes a graph with free sides, as `vtmr export` writes
-    them.
+    input_size: in place of the file's own, `own_input_size`; it takes a graph with free sides, as
+    `vtmr export` writes them.
     """
 
     def __init__(
-        self, model: ModelFile, name: str, *, threads: int | None = None, input_size: int | None = None
+        self,
+        model: ModelFile,
+        name: str,
+        *,
+        threads: int | None = None,
+        input_size: int | None = None,
     ) -> None:
         self.threads = default_threads() if threads is None else threads
         if not 1 <= self.threads <= MAX_THREADS:
-            raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores.")
+            raise ConfigError(
+                f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores."
+            )
         spec = model.spec if input_size is None else replace(model.spec, input_size=input_size)
         self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
         sides = {SIDE: spec.input_size}
@@ -73,10 +84,17 @@ class OnnxNetwork:
     def spec(self) -> ModelSpec:
         return self._spec
 
-    def coarse(self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]) -> tuple[FloatMap, Any]:
+    def coarse(
+        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
         """See `Network.coarse`; the features are float32 1 x E x S/4 x S/4."""
-        feeds = (normalise(image, self._spec.coarse_normalisation), coarse_maps(prev_mask, clicks, self._spec))
-        logits, features = self._coarse.run(COARSE_OUTPUTS, dict(zip(COARSE_INPUTS, feeds, strict=True)))
+        feeds = (
+            normalise(image, self._spec.coarse_normalisation),
+            coarse_maps(prev_mask, clicks, self._spec),
+        )
+        logits, features = self._coarse.run(
+            COARSE_OUTPUTS, dict(zip(COARSE_INPUTS, feeds, strict=True))
+        )
         return logits[0, 0], features
 
     def refine(
@@ -96,14 +114,19 @@ class OnnxNetwork:
             np.array([box], np.float32),
         )
         if self._refine is None:
-            raise ConfigError(f"{self._spec.model} has no refiner: its pipeline is {self._spec.pipeline!r}.")
+            raise ConfigError(
+                f"{self._spec.model} has no refiner: its pipeline is {self._spec.pipeline!r}."
+            )
         (logits,) = self._refine.run(REFINE_OUTPUTS, dict(zip(REFINE_INPUTS, feeds, strict=True)))
         refined: FloatMap = logits[0, 0]
         return refined
 
 
-def open_session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]) -> ort.InferenceSession:
-    """A graph on the CPU; `name` is for the error. sides: what its free sides are, as good as written in it then.
+def open_session(
+    graph: bytes, threads: int, name: str, sides: Mapping[str, int]
+) -> ort.InferenceSession:
+    """A graph on the CPU; `name` is for the error. sides: what its free sides are, as good as
+    written in it then.
 
     Raises CheckpointError when ONNX Runtime can't run the graph.
     """
@@ -113,7 +136,8 @@ def open_session(graph: bytes, threads: int, name: str, sides: Mapping[str, int]
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    # Workers that wait spinning hand over sooner, but between clicks they would burn a core for nothing.
+    # Workers that wait spinning hand over sooner, but between clicks they would burn a core for
+    # nothing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
@@ -137,14 +161,25 @@ def _check_graphs(
 ) -> None:
     """Raises CheckpointError when inputs or outputs aren't those that the spec implies."""
     size = spec.input_size
-    full, sides = [size, size], (size // 4, size // 8)  # an eighth where the network halves its input
-    features = next((list(output.shape) for output in coarse.get_outputs() if output.name == "features"), [])
+    full, sides = (
+        [size, size],
+        (size // 4, size // 8),
+    )  # an eighth where the network halves its input
+    features = next(
+        (list(output.shape) for output in coarse.get_outputs() if output.name == "features"), []
+    )
     width, side = (features[1], features[2]) if len(features) == 4 else ("?", sides[0])
     side = side if side in sides else sides[0]
     shapes: dict[str, list[Any]] = {
-        "image": [1, 3, *full], "maps": [1, 3, *full], "patch": [1, 3, *full], "discs": [1, 2, *full],
-        "coarse_logits": [1, 1, *full], "features": [1, width, side, side], "boxes": [1, 4], "logits": [1, 1, *full],
-    }  # fmt: skip
+        "image": [1, 3, *full],
+        "maps": [1, 3, *full],
+        "patch": [1, 3, *full],
+        "discs": [1, 2, *full],
+        "coarse_logits": [1, 1, *full],
+        "features": [1, width, side, side],
+        "boxes": [1, 4],
+        "logits": [1, 1, *full],
+    }
     sessions: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
         "coarse": (coarse, COARSE_INPUTS, COARSE_OUTPUTS)
     }
@@ -160,7 +195,8 @@ def _check_graphs(
         expected: _Tensors = {key: (shapes[key], "tensor(float)") for key in names}
         if found != expected:
             raise CheckpointError(
-                f"{name} contradicts its spec: the {graph} graph has {_described(found)}, but input_size {size} "
+                f"{name} contradicts its spec: the {graph} graph has {_described(found)}, but "
+                f"input_size {size} "
                 f"needs {_described(expected)}. Export the model again."
             )
 

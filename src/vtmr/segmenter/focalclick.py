@@ -1,8 +1,10 @@
-"""FocalClick's own pipeline, for imported weights with `pipeline = "focalclick"` [facts.md §B, §L.4].
+"""FocalClick's own pipeline, for imported weights with `pipeline = "focalclick"` [facts.md §B,
+§L.4].
 
-Made to reproduce published tables, not to be fast: everything happens at full resolution, as in the official code.
-Pixels are resized with the corners aligned while points scale with the size; the target crop's threshold is .49 on the
-previous probability, the focus crop's .49 on the new logit; the click's own component may be the background's.
+Made to reproduce published tables, not to be fast: everything happens at full resolution, as in the
+official code. Pixels are resized with the corners aligned while points scale with the size; the
+target crop's threshold is .49 on the previous probability, the focus crop's .49 on the new logit;
+the click's own component may be the background's.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _THRESHOLD = 0.49  # of the previous probability and, in the focus rule, of the 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityLayer:
-    """A grid S x S over a box of the image: the coarse pass's probabilities or the refining pass's logits."""
+    """A grid S x S over a box of the image: the coarse pass's probabilities or the refining pass's
+    logits."""
 
     box: Box
     values: FloatMap
@@ -72,7 +75,8 @@ def predict(
     mask: Mask | None,
     merged: bool,
 ) -> FocalClickPrediction:
-    """One click. mask: what the user saw; merged: whether it comes from an edit, so that it decides the target crop."""
+    """One click. mask: what the user saw; merged: whether it comes from an edit, so that it decides
+    the target crop."""
     spec, size = network.spec, network.spec.input_size
     prev_prob = previous_map(scene, previous, mask)
     seen = mask if merged and mask is not None else prev_prob > _THRESHOLD
@@ -81,24 +85,35 @@ def predict(
         target = focalclick_target_box(seen, clicks, spec.target_ratio)
 
     prev_grid = resized_by_corners(prev_prob[target.slices], size, size)
-    coarse_logits, features = network.coarse(cut(scene, target, size), prev_grid, index_points(clicks, target, size))
+    coarse_logits, features = network.coarse(
+        cut(scene, target, size), prev_grid, index_points(clicks, target, size)
+    )
     coarse = ProbabilityLayer(target, sigmoid(coarse_logits), False)
 
     new_mask = np.zeros((scene.height, scene.width), np.bool_)
     new_mask[target.slices] = coarse.spread() > 1 / (1 + math.exp(-_THRESHOLD))
-    focus = focalclick_focus_box(new_mask, prev_prob > _THRESHOLD, clicks[-1], target, spec.focus_ratio)
+    focus = focalclick_focus_box(
+        new_mask, prev_prob > _THRESHOLD, clicks[-1], target, spec.focus_ratio
+    )
     box = Frame(target, size, size).box_to_grid(focus)
-    logits = network.refine(cut(scene, focus, size), index_points(clicks, focus, size), coarse_logits, features, box)
+    logits = network.refine(
+        cut(scene, focus, size), index_points(clicks, focus, size), coarse_logits, features, box
+    )
     refined = ProbabilityLayer(focus, logits, True)
 
     frozen = previous is not None and len(clicks) >= spec.freeze_from_click
     base = previous.layers if previous is not None and frozen else (coarse,)
     added = refined.values.nbytes + (0 if frozen else coarse.values.nbytes)
-    return FocalClickPrediction(scene.height, scene.width, (*base, refined), spec.threshold, added, len(clicks))
+    return FocalClickPrediction(
+        scene.height, scene.width, (*base, refined), spec.threshold, added, len(clicks)
+    )
 
 
-def previous_map(scene: Pyramid, previous: FocalClickPrediction | None, mask: Mask | None) -> FloatMap:
-    """float32 H x W that the network is told of: the last answer's probability, else the user's mask, else zeros."""
+def previous_map(
+    scene: Pyramid, previous: FocalClickPrediction | None, mask: Mask | None
+) -> FloatMap:
+    """float32 H x W that the network is told of: the last answer's probability, else the user's
+    mask, else zeros."""
     if previous is not None:
         return previous.probability()
     if mask is not None:
@@ -107,7 +122,8 @@ def previous_map(scene: Pyramid, previous: FocalClickPrediction | None, mask: Ma
 
 
 def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:
-    """Bilinear, the first and last pixel centres kept on the first and last: float32 height x width (x channels)."""
+    """Bilinear, the first and last pixel centres kept on the first and last: float32 height x width
+    (x channels)."""
     rows, cols = (
         np.linspace(0, n - 1, m) if m > 1 else np.zeros(1)
         for n, m in zip(array.shape[:2], (height, width), strict=True)
@@ -123,11 +139,16 @@ def sigmoid(logits: FloatMap) -> FloatMap:
 
 def cut(scene: Pyramid, box: Box, size: int) -> NDArray[np.uint8]:
     """The image's box at full resolution as uint8 size x size x 3, corners aligned."""
-    return (resized_by_corners(scene.image[box.slices], size, size) + np.float32(0.5)).astype(np.uint8)
+    return (resized_by_corners(scene.image[box.slices], size, size) + np.float32(0.5)).astype(
+        np.uint8
+    )
 
 
 def index_points(clicks: Sequence[Click], box: Box, size: int) -> list[Click]:
     """Index coordinates times the size ratio, in the house's terms: the half pixel isn't scaled."""
     indices = np.array([(click.x - 0.5, click.y - 0.5) for click in clicks])
     points = Frame(box, size, size).to_grid(indices) + 0.5
-    return [Click(float(x), float(y), click.positive) for (x, y), click in zip(points, clicks, strict=True)]
+    return [
+        Click(float(x), float(y), click.positive)
+        for (x, y), click in zip(points, clicks, strict=True)
+    ]

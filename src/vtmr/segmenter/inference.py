@@ -1,4 +1,5 @@
-"""The pipeline of one click [facts.md §B, §L.1]: numpy and OpenCV only, no float array of the image's size."""
+"""The pipeline of one click [facts.md §B, §L.1]: numpy and OpenCV only, no float array of the
+image's size."""
 
 from __future__ import annotations
 
@@ -25,12 +26,20 @@ from vtmr.zoom import Warp, warp_towards
 
 
 class Segmenter:
-    """A Predictor around a Network: target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
+    """A Predictor around a Network: target crop, coarse, focus crop, refining and zoomed pass,
+    layered answer."""
 
-    def __init__(self, network: Network, *, zoom: ZoomSchedule | None = None, threshold: float | None = None) -> None:
-        """zoom, threshold: in place of those in the network's spec. Raises ConfigError for an impossible threshold."""
+    def __init__(
+        self, network: Network, *, zoom: ZoomSchedule | None = None, threshold: float | None = None
+    ) -> None:
+        """zoom, threshold: in place of those in the network's spec.
+
+        Raises ConfigError for an impossible threshold.
+        """
         self.network = network
-        self.spec = network.spec if threshold is None else replace(network.spec, threshold=threshold)
+        self.spec = (
+            network.spec if threshold is None else replace(network.spec, threshold=threshold)
+        )
         self.zoom = zoom or network.spec.zoom
 
     def with_zoom(self, zoom: ZoomSchedule) -> Segmenter:
@@ -38,7 +47,8 @@ class Segmenter:
         return Segmenter(self.network, zoom=zoom, threshold=self.spec.threshold)
 
     def zoom_weight(self, clicks: int) -> float:
-        """The zoomed pass's share of the answer to that many clicks; 0 in a pipeline that knows no zoom."""
+        """The zoomed pass's share of the answer to that many clicks; 0 in a pipeline that knows no
+        zoom."""
         return self.zoom.weight(clicks) if self.spec.pipeline == "vtmr" else 0.0
 
     @property
@@ -51,7 +61,8 @@ class Segmenter:
         return str(getattr(self.network, "digest", ""))
 
     def prepare(self, image: Image) -> Pyramid:
-        """The image with its halvings, which are built as crops need them. image: uint8 H x W x 3, RGB."""
+        """The image with its halvings, which are built as crops need them. image: uint8 H x W x 3,
+        RGB."""
         return Pyramid(image)
 
     def predict(
@@ -62,7 +73,8 @@ class Segmenter:
         mask: Mask | None = None,
         region: Box | None = None,
     ) -> LayeredPrediction | FocalClickPrediction:
-        """See `Predictor.predict`; the target crop of clicks without a mask is `region`, else the whole image.
+        """See `Predictor.predict`; the target crop of clicks without a mask is `region`, else the
+        whole image.
 
         Raises InputError without a click, and for a click outside the image.
         """
@@ -87,7 +99,9 @@ class Segmenter:
         """The house's own pipeline."""
         spec, whole = self.spec, Box.whole(scene.height, scene.width)
         outlook = (region.intersection(whole) if region else None) or whole
-        target = target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
+        target = (
+            target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
+        )
         frame = Frame(target, spec.input_size, spec.input_size)
         threshold_logit = logit_of(spec.threshold)
 
@@ -104,15 +118,25 @@ class Segmenter:
         for click in fresh[1:]:
             focus = focus.union(focus_box(new_mask, prev_mask, click, frame, spec.focus_ratio))
 
-        refined = LogitLayer.of(focus, self._refine(scene, focus, frame, clicks, coarse_logits, features))
+        refined = LogitLayer.of(
+            focus, self._refine(scene, focus, frame, clicks, coarse_logits, features)
+        )
         frozen = previous is not None and len(clicks) >= spec.freeze_from_click
-        base = previous.layers if previous is not None and frozen else (LogitLayer.of(frame.box, coarse_logits),)
+        base = (
+            previous.layers
+            if previous is not None and frozen
+            else (LogitLayer.of(frame.box, coarse_logits),)
+        )
         weight = self.zoom_weight(len(clicks))
         if weight:
-            base, refined = self._with_zoomed(scene, base, refined, frame, clicks, threshold_logit, weight)
+            base, refined = self._with_zoomed(
+                scene, base, refined, frame, clicks, threshold_logit, weight
+            )
         added = refined.logits.nbytes * (1 if frozen and not weight else 2)
         layers = overlaid(base, refined)
-        return LayeredPrediction(scene.height, scene.width, layers, threshold_logit, len(clicks), added)
+        return LayeredPrediction(
+            scene.height, scene.width, layers, threshold_logit, len(clicks), added
+        )
 
     def coarse(
         self, scene: Pyramid, frame: Frame, prev_prob: FloatMap, clicks: Sequence[Click]
@@ -131,12 +155,15 @@ class Segmenter:
         threshold_logit: float,
         weight: float,
     ) -> tuple[tuple[LogitLayer, ...], LogitLayer]:
-        """Base and refined layer with the zoomed pass blended into both, inside the target crop (the frame's box)."""
+        """Base and refined layer with the zoomed pass blended into both, inside the target crop
+        (the frame's box)."""
         below = logits_on(base, frame)
         fresh = below.copy()
         refined.sample_into(fresh, frame)
         zoom, radius = self.zoom, self.spec.disc_radius
-        guidance = zoom_guidance(fresh > threshold_logit, clicks_on(frame, clicks), radius, zoom.guidance)
+        guidance = zoom_guidance(
+            fresh > threshold_logit, clicks_on(frame, clicks), radius, zoom.guidance
+        )
         warp = warp_towards(guidance, frame.box, frame.width, zoom.kernel)
         seen = (logits_on(overlaid(base, refined), warp) > threshold_logit).astype(np.float32)
         zoomed, _ = self.network.coarse(warp.sample(scene), seen, clicks_on(warp, clicks))
@@ -145,13 +172,22 @@ class Segmenter:
         return base, blended(refined.logits, zoomed, warp, focus, weight)
 
     def _refine(
-        self, scene: Pyramid, focus: Box, frame: Frame, clicks: Sequence[Click], coarse_logits: FloatMap, features: Any
+        self,
+        scene: Pyramid,
+        focus: Box,
+        frame: Frame,
+        clicks: Sequence[Click],
+        coarse_logits: FloatMap,
+        features: Any,
     ) -> FloatMap:
-        """Refined logits S x S of the focus crop, whose patch is cut from the image at full resolution."""
+        """Refined logits S x S of the focus crop, whose patch is cut from the image at full
+        resolution."""
         size = self.spec.input_size
         patch = crop_resized(scene, focus, size)
         patch_clicks = clicks_on(Frame(focus, size, size), clicks)
-        return self.network.refine(patch, patch_clicks, coarse_logits, features, frame.box_to_grid(focus))
+        return self.network.refine(
+            patch, patch_clicks, coarse_logits, features, frame.box_to_grid(focus)
+        )
 
 
 def logit_of(probability: float) -> float:
@@ -162,9 +198,11 @@ def logit_of(probability: float) -> float:
 def second_look(
     spec: ModelSpec, logits: FloatMap, clicks: Sequence[Click], frame: Frame
 ) -> tuple[Frame, FloatMap] | None:
-    """Where a first answer is made anew, and what is told of it there: its own target crop and its probability.
+    """Where a first answer is made anew, and what is told of it there: its own target crop and its
+    probability.
 
-    logits: that answer's, on the frame's grid. None where that crop isn't much closer (docs/decisions/0011).
+    logits: that answer's, on the frame's grid. None where that crop isn't much closer
+    (docs/decisions/0011).
     """
     closer = closer_box(logits > logit_of(spec.threshold), clicks, frame, spec.target_ratio)
     if closer is None or closer.area >= spec.second_look * frame.box.area:
@@ -177,23 +215,31 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
     """The active clicks. Raises InputError when there is none or one lies outside the image."""
     clicks = active_clicks(events)
     if not clicks:
-        raise InputError("There is no click to predict from: expected at least one after the last mask edit.")
+        raise InputError(
+            "There is no click to predict from: expected at least one after the last mask edit."
+        )
     for click in clicks:
         click.require_inside(scene.height, scene.width)
     return clicks
 
 
 def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:
-    """The clicks in the grid's coordinates; those outside its box too, as their discs may reach in."""
+    """The clicks in the grid's coordinates; those outside its box too, as their discs may reach
+    in."""
     points = grid.to_grid(np.array([(click.x, click.y) for click in clicks]))
-    return [Click(float(x), float(y), click.positive) for (x, y), click in zip(points, clicks, strict=True)]
+    return [
+        Click(float(x), float(y), click.positive)
+        for (x, y), click in zip(points, clicks, strict=True)
+    ]
 
 
-def previous_probability(previous: LayeredPrediction | None, mask: Mask | None, frame: Frame) -> FloatMap:
+def previous_probability(
+    previous: LayeredPrediction | None, mask: Mask | None, frame: Frame
+) -> FloatMap:
     """What the network is told of the last answer: probability float32 on the frame's grid.
 
-    The previous prediction's logits, bilinear at the cells' centres; without one, the share of each cell that `mask`
-    (bool H x W) covers; without either, zeros.
+    The previous prediction's logits, bilinear at the cells' centres; without one, the share of each
+    cell that `mask` (bool H x W) covers; without either, zeros.
     """
     if previous is not None:
         return sigmoid(previous.logits_on(frame))

@@ -1,7 +1,9 @@
-"""A prediction as a few small grids of logits laid over boxes of the image, and the mask painted from them.
+"""A prediction as a few small grids of logits laid over boxes of the image, and the mask painted
+from them.
 
-Between the grid's cell centres a logit is bilinear, outside every layer it is minus infinity, and where layers
-overlap the last one counts alone. So a prediction takes the same few hundred kilobytes at any image size.
+Between the grid's cell centres a logit is bilinear, outside every layer it is minus infinity, and
+where layers overlap the last one counts alone. So a prediction takes the same few hundred kilobytes
+at any image size.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ class Cells(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
-    """Runs of pixels, none empty, as indices into the flattened image: `first` up to but without `end`."""
+    """Runs of pixels, none empty, as indices into the flattened image: `first` up to but without
+    `end`."""
 
     first: NDArray[np.int64]
     end: NDArray[np.int64]
@@ -69,23 +72,30 @@ class LogitLayer:
         """Overwrites those cells of `grid` (logits) whose centres lie where this layer shows."""
         xs, ys = cells_of_grid.centres()
         cells = [
-            (*np.searchsorted(ys, (part.y0, part.y1)), *np.searchsorted(xs, (part.x0, part.x1))) for part in self.parts
+            (*np.searchsorted(ys, (part.y0, part.y1)), *np.searchsorted(xs, (part.x0, part.x1)))
+            for part in self.parts
         ]
         top, left = (min(cell[i] for cell in cells) for i in (0, 2))
         bottom, right = (max(cell[i] for cell in cells) for i in (1, 3))
         if top < bottom and left < right:
             scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
-            rows, cols = (ys[top:bottom] - self.box.y0) * scale_y - 0.5, (xs[left:right] - self.box.x0) * scale_x - 0.5
+            rows, cols = (
+                (ys[top:bottom] - self.box.y0) * scale_y - 0.5,
+                (xs[left:right] - self.box.x0) * scale_x - 0.5,
+            )
             sampled = sample_bilinear(self.logits, rows, cols)
             for y0, y1, x0, x1 in cells:
                 grid[y0:y1, x0:x1] = sampled[y0 - top : y1 - top, x0 - left : x1 - left]
 
     def above(self, threshold_logit: float, image_width: int) -> Spans | Callable[[Mask], None]:
-        """The pixels where the layer shows and exceeds the threshold: as spans, or as what sets them in a mask.
+        """The pixels where the layer shows and exceeds the threshold: as spans, or as what sets
+        them in a mask.
 
-        What a pixel becomes depends on the layer alone, not on its parts: so a frozen pixel stays as it is.
+        What a pixel becomes depends on the layer alone, not on its parts: so a frozen pixel stays
+        as it is.
         """
-        # Rows first: every row of the box is then a line of straight segments between the grid's columns.
+        # Rows first: every row of the box is then a line of straight segments between the grid's
+        # columns.
         size = (self.logits.shape[1], self.box.height)
         lines = np.asarray(cv2.resize(self.logits, size), np.float32)
         above = lines > threshold_logit
@@ -94,17 +104,23 @@ class LogitLayer:
             return partial(_set_pixels, self.box, self.parts, lines, threshold_logit)
         rows, firsts, ends = _crossings(self.box, lines, above, turns, threshold_logit)
         clipped = [_clip(rows, firsts, ends, part, image_width) for part in self.parts]
-        return Spans(np.concatenate([c.first for c in clipped]), np.concatenate([c.end for c in clipped]))
+        return Spans(
+            np.concatenate([c.first for c in clipped]), np.concatenate([c.end for c in clipped])
+        )
 
 
-def _set_pixels(box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit: float, mask: Mask) -> None:
-    """Interpolates along the box's rows at every pixel, and sets the parts. lines: logits box.height x S."""
+def _set_pixels(
+    box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit: float, mask: Mask
+) -> None:
+    """Interpolates along the box's rows at every pixel, and sets the parts. lines: logits
+    box.height x S."""
     first, last = min(part.y0 for part in parts), max(part.y1 for part in parts)
     step = max(1, _STRIP_PIXELS // box.width)
     for row in range(first, last, step):
         strip = Box(box.x0, row, box.x1, min(row + step, last))
         logits = np.asarray(
-            cv2.resize(lines[row - box.y0 : strip.y1 - box.y0], (strip.width, strip.height)), np.float32
+            cv2.resize(lines[row - box.y0 : strip.y1 - box.y0], (strip.width, strip.height)),
+            np.float32,
         )
         for shown in filter(None, map(strip.intersection, parts)):
             patch = logits[shown.y0 - row : shown.y1 - row, shown.x0 - box.x0 : shown.x1 - box.x0]
@@ -114,15 +130,18 @@ def _set_pixels(box: Box, parts: Sequence[Box], lines: FloatMap, threshold_logit
 def _crossings(
     box: Box, lines: FloatMap, above: Mask, turns: NDArray[np.intp], threshold_logit: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The same as runs of pixels, from where each row crosses the threshold: row, first column, column after the last.
+    """The same as runs of pixels, from where each row crosses the threshold: row, first column,
+    column after the last.
 
-    In image pixels, ordered by row. above: lines > threshold; turns: flat indices into height x (S - 1), the cells
-    after which `above` changes.
+    In image pixels, ordered by row. above: lines > threshold; turns: flat indices into height x (S
+    - 1), the cells after which `above` changes.
     """
     size = lines.shape[1]
     rows, cells = np.divmod(turns, size - 1)
     left, right = lines[rows, cells].astype(np.float64), lines[rows, cells + 1].astype(np.float64)
-    crossings = (cells + (threshold_logit - left) / (right - left) + 0.5) * (box.width / size) - 0.5  # pixel indices
+    crossings = (cells + (threshold_logit - left) / (right - left) + 0.5) * (
+        box.width / size
+    ) - 0.5  # pixel indices
     rising = above[rows, cells + 1]
     # Starts and ends alternate along a row, so that sorting both by (row, column) pairs them.
     starts = rows[rising] * box.width + np.floor(crossings[rising]).astype(np.int64) + 1
@@ -134,7 +153,13 @@ def _crossings(
     return span_rows + box.y0, starts - offset, ends - offset
 
 
-def _clip(rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.int64], part: Box, width: int) -> Spans:
+def _clip(
+    rows: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    part: Box,
+    width: int,
+) -> Spans:
     """What of the spans lies in the part, flattened for an image of that width."""
     chosen = slice(*np.searchsorted(rows, (part.y0, part.y1)))
     start_of_row = rows[chosen] * width
@@ -145,7 +170,8 @@ def _clip(rows: NDArray[np.int64], firsts: NDArray[np.int64], ends: NDArray[np.i
 
 
 def _painted(height: int, width: int, spans: Sequence[Spans]) -> Mask:
-    """A mask in which the spans, none over another, are on. As run lengths: one pass over the pixels writes them."""
+    """A mask in which the spans, none over another, are on. As run lengths: one pass over the
+    pixels writes them."""
     turns = np.empty(2 * sum(s.first.size for s in spans) + 2, np.int64)
     turns[0], turns[-1] = 0, height * width
     turns[1:-1:2] = np.sort(np.concatenate([NO_PIXELS, *(s.first for s in spans)]))
@@ -171,7 +197,9 @@ class LayeredPrediction:
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
         shown = [layer.above(self.threshold_logit, self.width) for layer in self.layers]
-        mask = _painted(self.height, self.width, [part for part in shown if isinstance(part, Spans)])
+        mask = _painted(
+            self.height, self.width, [part for part in shown if isinstance(part, Spans)]
+        )
         for set_pixels in shown:
             if not isinstance(set_pixels, Spans):
                 set_pixels(mask)
@@ -192,6 +220,10 @@ def logits_on(layers: Sequence[LogitLayer], cells: Cells) -> FloatMap:
 
 def overlaid(layers: tuple[LogitLayer, ...], newest: LogitLayer) -> tuple[LogitLayer, ...]:
     """The layers with `newest` on top; those that it leaves nothing of are dropped."""
-    parts = [tuple(rest for part in layer.parts for rest in part.minus(newest.box)) for layer in layers]
-    kept = (replace(layer, parts=shown) for layer, shown in zip(layers, parts, strict=True) if shown)
+    parts = [
+        tuple(rest for part in layer.parts for rest in part.minus(newest.box)) for layer in layers
+    ]
+    kept = (
+        replace(layer, parts=shown) for layer, shown in zip(layers, parts, strict=True) if shown
+    )
     return (*kept, newest)

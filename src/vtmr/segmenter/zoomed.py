@@ -1,6 +1,7 @@
 """What the zoomed pass looks at, and how its logits join the answer.
 
-Source: VTMR Fig. 4 and its section on target-aware zooming; facts.md §B, §L.1-2; docs/decisions/0004-zoom.md.
+Source: VTMR Fig. 4 and its section on target-aware zooming; facts.md §B, §L.1-2;
+docs/decisions/0004-zoom.md.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from vtmr.spec import Guidance
 from vtmr.types import Click, FloatMap
 from vtmr.zoom import Warp
 
-LOGIT_LIMIT = np.float32(20)  # for both sides of the blend: where no layer is, the answer is minus infinity
+LOGIT_LIMIT = np.float32(
+    20
+)  # for both sides of the blend: where no layer is, the answer is minus infinity
 
 
-def zoom_guidance(fresh_mask: Mask, clicks: Sequence[Click], radius: float, wanted: Guidance) -> Mask:
-    """Where to look: the fresh mask, the discs of all clicks, or both. All bool S x S, the clicks on the same grid."""
+def zoom_guidance(
+    fresh_mask: Mask, clicks: Sequence[Click], radius: float, wanted: Guidance
+) -> Mask:
+    """Where to look: the fresh mask, the discs of all clicks, or both.
+
+    All bool S x S, the clicks on the same grid.
+    """
     if wanted == "mask":
         return fresh_mask
     points = np.array([(click.x, click.y) for click in clicks])
@@ -29,11 +37,14 @@ def zoom_guidance(fresh_mask: Mask, clicks: Sequence[Click], radius: float, want
     return np.asarray(discs if wanted == "clicks" else discs | fresh_mask)
 
 
-def blended(plain: FloatMap, zoomed: FloatMap, warp: Warp, frame: Frame, weight: float) -> LogitLayer:
-    """A layer on the frame's box: (1 - weight) times the plain logits + weight times the unwarped ones.
+def blended(
+    plain: FloatMap, zoomed: FloatMap, warp: Warp, frame: Frame, weight: float
+) -> LogitLayer:
+    """A layer on the frame's box: (1 - weight) times the plain logits + weight times the unwarped
+    ones.
 
-    plain: logits on the frame's grid; zoomed: on the warp's. The blend is taken at the centres of the frame's cells,
-    with both sides held within LOGIT_LIMIT, and is bilinear in between.
+    plain: logits on the frame's grid; zoomed: on the warp's. The blend is taken at the centres of
+    the frame's cells, with both sides held within LOGIT_LIMIT, and is bilinear in between.
     """
     share = np.float32(weight)
     logits = np.clip(plain, -LOGIT_LIMIT, LOGIT_LIMIT) * (1 - share)

@@ -1,4 +1,5 @@
-"""Who may ask: a random token, then a cookie; only under our own name (DNS rebinding), only from our own pages."""
+"""Who may ask: a random token, then a cookie; only under our own name (DNS rebinding), only from
+our own pages."""
 
 from __future__ import annotations
 
@@ -19,8 +20,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # What a page of ours may do in a browser: nothing but load from and talk to this server.
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
-        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "font-src 'self'; "
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -28,10 +31,14 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 
-_GO_ON = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/"><title>vtmr</title>'
+_GO_ON = (
+    '<!doctype html><meta charset="utf-8">'
+    '<meta http-equiv="refresh" content="0; url=/"><title>vtmr</title>'
+)
 _LOCKED_OUT = (
     '<!doctype html><meta charset="utf-8"><title>vtmr</title><h1>This address needs its token</h1>'
-    "<p>Open the whole address that vtmr printed in the terminal, with everything after the question mark. "
+    "<p>Open the whole address that vtmr printed in the terminal, with everything after the "
+    "question mark. "
     "It changes with every start.</p>"
 )
 
@@ -58,9 +65,12 @@ class Access:
     def allows_host(self, value: str) -> bool:
         """Whether a Host header names this server.
 
-        Behind a bound address other than loopback any IP address counts too: only a name can be rebound by DNS.
+        Behind a bound address other than loopback any IP address counts too: only a name can be
+        rebound by DNS.
         """
-        host, _, port = value.rpartition(":") if not value.endswith("]") and ":" in value else (value, "", "80")
+        host, _, port = (
+            value.rpartition(":") if not value.endswith("]") and ":" in value else (value, "", "80")
+        )
         host = host.lower()
         if port != str(self.port):
             return False
@@ -81,7 +91,8 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware: answers strangers itself, gives the cookie for the token, adds the security headers to all."""
+    """ASGI middleware: answers strangers itself, gives the cookie for the token, adds the security
+    headers to all."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app = app
@@ -95,8 +106,13 @@ class Guard:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                extra = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-                message["headers"] = [*message["headers"], *(pair for pair in extra if pair[0] not in present)]
+                extra = [
+                    (name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+                ]
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in extra if pair[0] not in present),
+                ]
             await send(message)
 
         await (self._refusal(scope) or self.app)(scope, receive, send_safely)
@@ -106,31 +122,43 @@ class Guard:
         headers, access = Headers(scope=scope), self.access
         host = headers.getlist("host")
         if len(host) != 1 or not access.allows_host(host[0]):
-            return error_answer(403, "forbidden", "The Host header doesn't name this server: open the printed address.")
+            return error_answer(
+                403,
+                "forbidden",
+                "The Host header doesn't name this server: open the printed address.",
+            )
         foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         navigation = scope["method"] == "GET" and scope["path"] == "/"
         if not access.allows_origin(headers.get("origin"), host[0]) or (foreign and not navigation):
             return error_answer(
-                403, "forbidden", "The request comes from another page: only this server's own may ask."
+                403,
+                "forbidden",
+                "The request comes from another page: only this server's own may ask.",
             )
         if navigation and access.knows(QueryParams(scope["query_string"]).get("token")):
             return self._welcome(foreign)
-        if access.knows(_bearer(headers)) or access.knows(HTTPConnection(scope).cookies.get(access.cookie)):
+        if access.knows(_bearer(headers)) or access.knows(
+            HTTPConnection(scope).cookies.get(access.cookie)
+        ):
             return None
         if navigation:
             return HTMLResponse(_LOCKED_OUT, 401, {"cache-control": "no-store"})
         return error_answer(
-            401, "unauthorised", "The token is missing or of an earlier start: open the printed address."
+            401,
+            "unauthorised",
+            "The token is missing or of an earlier start: open the printed address.",
         )
 
     def _welcome(self, foreign: bool) -> Response:
         """Sets the cookie and goes on to / without the token.
 
-        After a link on another site (a terminal in the browser) a redirect would count as that site's and leave the
-        strict cookie out; a page of our own that goes on by itself doesn't.
+        After a link on another site (a terminal in the browser) a redirect would count as that
+        site's and leave the strict cookie out; a page of our own that goes on by itself doesn't.
         """
         answer: Response = HTMLResponse(_GO_ON) if foreign else RedirectResponse(URL("/"), 303)
-        answer.set_cookie(self.access.cookie, self.access.token, path="/", httponly=True, samesite="strict")
+        answer.set_cookie(
+            self.access.cookie, self.access.token, path="/", httponly=True, samesite="strict"
+        )
         answer.headers["cache-control"] = "no-store"
         return answer
 

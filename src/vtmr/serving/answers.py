@@ -12,7 +12,8 @@ _NO_STORE = {"cache-control": "no-store"}
 
 
 class Refusal(Exception):
-    """A request that is answered with an error: its status, a code for programs and a sentence for people.
+    """A request that is answered with an error: its status, a code for programs and a sentence for
+    people.
 
     more: further fields of the answer. headers: of the response.
     """
@@ -34,7 +35,9 @@ class Refusal(Exception):
         return error_answer(self.status, self.code, self.message, self.more, self.headers)
 
 
-def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_answer(
+    content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """JSON that no cache keeps."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # A lone surrogate, from a file's undecodable name or from a label, has no place in UTF-8.
@@ -50,4 +53,6 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """{"error": {"code", "message"}, …more}"""
-    return json_answer({"error": {"code": code, "message": message}, **(more or {})}, status, headers)
+    return json_answer(
+        {"error": {"code": code, "message": message}, **(more or {})}, status, headers
+    )

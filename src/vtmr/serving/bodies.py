@@ -1,4 +1,5 @@
-"""Bodies of requests: never more than a limit in memory, JSON objects only, fields checked one by one."""
+"""Bodies of requests: never more than a limit in memory, JSON objects only, fields checked one by
+one."""
 
 from __future__ import annotations
 
@@ -17,10 +18,15 @@ _AT_ONCE = 1 << 20  # bytes
 
 
 async def read_json(request: Request, limit: int) -> Any:
-    """The body as decoded JSON. Raises Refusal: 415 for another type, 413 beyond `limit` bytes, 400 for nonsense."""
+    """The body as decoded JSON. Raises Refusal: 415 for another type, 413 beyond `limit` bytes, 400
+    for nonsense."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Refusal(415, "not_json", f"The body is {kind or 'of no type'}: expected Content-Type: application/json.")
+        raise Refusal(
+            415,
+            "not_json",
+            f"The body is {kind or 'of no type'}: expected Content-Type: application/json.",
+        )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -51,7 +57,11 @@ def bad_request(message: str) -> Refusal:
 
 def _too_large(limit: int) -> Refusal:
     return Refusal(
-        413, "too_large", f"The body is too large: expected at most {limit / 1e6:g} MB.", None, {"connection": "close"}
+        413,
+        "too_large",
+        f"The body is too large: expected at most {limit / 1e6:g} MB.",
+        None,
+        {"connection": "close"},
     )
 
 
@@ -60,7 +70,8 @@ def _refuse_constant(name: str) -> float:
 
 
 class Fields:
-    """The fields of a JSON object, taken one by one; what is left over at the end is refused by name."""
+    """The fields of a JSON object, taken one by one; what is left over at the end is refused by
+    name."""
 
     def __init__(self, record: Any, what: str = "The body") -> None:
         """Raises Refusal when `record` isn't an object."""
@@ -83,7 +94,9 @@ class Fields:
         """A whole number in [least, most]."""
         value = self.take(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise bad_request(f"{name!r} is {shown(value)}: expected a whole number from {least} to {most}.")
+            raise bad_request(
+                f"{name!r} is {shown(value)}: expected a whole number from {least} to {most}."
+            )
         return value
 
     def boolean(self, name: str, default: Any = _REQUIRED) -> bool:
@@ -102,8 +115,14 @@ class Fields:
     def text(self, name: str, most: int, default: Any = _REQUIRED) -> str:
         """Text of 1 to `most` characters, none of them for control."""
         value = self.take(name, default)
-        if not isinstance(value, str) or not 1 <= len(value.strip()) <= most or not value.strip().isprintable():
-            raise bad_request(f"{name!r} is {shown(value)}: expected 1 to {most} printable characters.")
+        if (
+            not isinstance(value, str)
+            or not 1 <= len(value.strip()) <= most
+            or not value.strip().isprintable()
+        ):
+            raise bad_request(
+                f"{name!r} is {shown(value)}: expected 1 to {most} printable characters."
+            )
         return value.strip()
 
     def items(self, name: str, least: int, most: int) -> list[Any]:
@@ -120,13 +139,17 @@ class Fields:
     def done(self) -> None:
         """Raises Refusal when fields are left that nobody asked for."""
         if self._left:
-            raise bad_request(f"{self._what} has the unknown field {shown(next(iter(self._left)))}.")
+            raise bad_request(
+                f"{self._what} has the unknown field {shown(next(iter(self._left)))}."
+            )
 
 
 def require_number(value: Any, name: str, least: float, most: float) -> float:
     """A finite JSON number in [least, most]. Raises Refusal."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise bad_request(f"{name!r} is {shown(value)}: expected a number from {least:g} to {most:g}.")
+        raise bad_request(
+            f"{name!r} is {shown(value)}: expected a number from {least:g} to {most:g}."
+        )
     return float(value) if math.isfinite(value) else least
 
 
@@ -137,5 +160,11 @@ def shown(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "text", bool: "true or false", type(None): "null", dict: "an object"}
+    kinds = {
+        list: "a list",
+        str: "text",
+        bool: "true or false",
+        type(None): "null",
+        dict: "an object",
+    }
     return kinds.get(type(value), "a number")

@@ -1,4 +1,5 @@
-"""Masks on the wire: the bounding box and, inside it, run lengths row by row, zeros first (docs/api.md)."""
+"""Masks on the wire: the bounding box and, inside it, run lengths row by row, zeros first
+(docs/api.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from vtmr.masks import Mask, bounding_box
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskRuns:
-    """A mask of some image: its bounding box and the run lengths in it, int64. box: None for an empty mask."""
+    """A mask of some image: its bounding box and the run lengths in it, int64. box: None for an
+    empty mask."""
 
     box: Box | None
     runs: NDArray[np.int64]
@@ -36,9 +38,14 @@ class MaskRuns:
         mask = np.zeros((height, width), np.bool_)
         if self.box is not None:
             if self.box.intersection(Box.whole(height, width)) != self.box:
-                raise InputError(f"The mask's box {self.box.as_tuple()} leaves the image of {width}x{height} pixels.")
+                raise InputError(
+                    f"The mask's box {self.box.as_tuple()} leaves the image of {width}x{height} "
+                    "pixels."
+                )
             signs = np.arange(self.runs.size) % 2 == 1
-            mask[self.box.slices] = np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
+            mask[self.box.slices] = np.repeat(signs, self.runs).reshape(
+                self.box.height, self.box.width
+            )
         return mask
 
     @property
@@ -52,15 +59,27 @@ class MaskRuns:
 
     @staticmethod
     def from_json(record: Any) -> MaskRuns:
-        """The inverse. Raises InputError for anything else, and for runs that don't fill the box."""
+        """The inverse.
+
+        Raises InputError for anything else, and for runs that don't fill the box.
+        """
         try:
-            box = Box(*(_whole(bound) for bound in record["box"])) if record["box"] is not None else None
+            box = (
+                Box(*(_whole(bound) for bound in record["box"]))
+                if record["box"] is not None
+                else None
+            )
             runs = np.array([_whole(run) for run in record["runs"]], np.int64)
         except (TypeError, KeyError, ValueError, OverflowError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"The mask can't be read ({reason}): expected box and runs of whole numbers.") from error
+            raise InputError(
+                f"The mask can't be read ({reason}): expected box and runs of whole numbers."
+            ) from error
         if (runs < 0).any() or int(runs.sum()) != (box.area if box else 0):
-            raise InputError("The mask's runs don't fill its box: expected whole numbers from 0 that sum to its area.")
+            raise InputError(
+                "The mask's runs don't fill its box: expected whole numbers from 0 that sum to its "
+                "area."
+            )
         return MaskRuns(box, runs)
 
 

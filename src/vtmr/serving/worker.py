@@ -1,4 +1,5 @@
-"""One thread for predictions, with a short queue in front: a slow image stalls nobody but those behind it."""
+"""One thread for predictions, with a short queue in front: a slow image stalls nobody but those
+behind it."""
 
 from __future__ import annotations
 
@@ -22,9 +23,18 @@ class Worker:
         self._inside = 0
 
     async def run(self, function: Callable[[], Result]) -> Result:
-        """Its result, or what it raised. Raises Refusal (503, with Retry-After) when too many wait."""
+        """Its result, or what it raised.
+
+        Raises Refusal (503, with Retry-After) when too many wait.
+        """
         if self._inside >= self._limit:
-            raise Refusal(503, "busy", "Too many predictions wait: try again in a second.", None, {"retry-after": "1"})
+            raise Refusal(
+                503,
+                "busy",
+                "Too many predictions wait: try again in a second.",
+                None,
+                {"retry-after": "1"},
+            )
         self._inside += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, function)

@@ -1,9 +1,12 @@
-"""A session's events as JSON text, and back: what is needed to get the same mask again, bit for bit.
+"""A session's events as JSON text, and back: all it takes to get the same mask, bit for bit.
 
-{"format": 1, "model": name, "versions": {...}, "width": W, "height": H, "region": [x0, y0, x1, y1] or null,
- "initial_mask": run lengths or null, "steps": [[event, ...], ...]}, an event being {"click": [x, y, positive]} or
-{"mask": run lengths}, run lengths COCO's {"size": [H, W], "counts": text}. Events of one step were given together.
-"merge": false is there when clicks on an edit weren't merged.
+    {"format": 1, "model": name, "versions": {...}, "width": W, "height": H,
+     "region": [x0, y0, x1, y1] or null, "initial_mask": run lengths or null,
+     "steps": [[event, ...], ...]}
+
+An event is {"click": [x, y, positive]} or {"mask": run lengths}, run lengths are COCO's
+{"size": [H, W], "counts": text}. Events of one step were given together. "merge": false is there
+when clicks on an edit weren't merged.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class EventLog:
-    """What a saved session says. `steps` doesn't hold the initial mask; `model` and `versions` are for the reader."""
+    """What a saved session says. `steps` doesn't hold the initial mask; `model` and `versions` are
+    for the reader."""
 
     model: str
     versions: Mapping[str, str]
@@ -56,7 +60,10 @@ class EventLog:
         try:
             saved = json.loads(text)
             if saved["format"] != FORMAT:
-                raise InputError(f"The saved session has format {saved['format']!r}: this version reads {FORMAT}.")
+                raise InputError(
+                    f"The saved session has format {saved['format']!r}: this version reads "
+                    f"{FORMAT}."
+                )
             return EventLog(
                 str(saved["model"]),
                 {str(name): str(version) for name, version in saved["versions"].items()},
@@ -69,7 +76,9 @@ class EventLog:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"The saved session can't be read ({reason}): expected what to_json wrote.") from error
+            raise InputError(
+                f"The saved session can't be read ({reason}): expected what to_json wrote."
+            ) from error
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

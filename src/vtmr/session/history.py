@@ -4,8 +4,9 @@
     session.mask                                             # bool H x W
     session = session.add(Click(400, 250, positive=False)).undo()
 
-A step is what one `add` brought: its events, the predictor's compact answer and, on an edited or imported mask, the
-few pixels that changed. Masks are rebuilt from that; only a session whose mask was asked for holds one.
+A step is what one `add` brought: its events, the predictor's compact answer and, on an edited or
+imported mask, the few pixels that changed. Masks are rebuilt from that; only a session whose mask
+was asked for holds one.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ from vtmr.provenance import processor, versions
 from vtmr.session.eventlog import EventLog
 from vtmr.types import Click, Event, Image, MaskEdit, Prediction, Predictor, active_clicks
 
-_LARGEST_PATCH = 1 << 18  # bytes: with a prediction's layers a click stays under 1 MB, whatever the masks
+_LARGEST_PATCH = (
+    1 << 18
+)  # bytes: with a prediction's layers a click stays under 1 MB, whatever the masks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
     """What one `add` brought. prediction: None when it ended with an edit.
 
-    patch: what the merge flipped; None without a merge, or where keeping it would cost more than merging again.
+    patch: what the merge flipped; None without a merge, or where keeping it would cost more than
+    merging again.
     """
 
     events: tuple[Event, ...]
@@ -56,8 +60,9 @@ class _Subject:
 class Session:
     """An object's mask as it stands after some events; every change gives a new Session.
 
-    Until a MaskEdit the mask is the predictor's. On an edit (or `initial_mask`) clicks are merged progressively: only
-    the connected component of the difference that holds the click changes, every other pixel stays as it is.
+    Until a MaskEdit the mask is the predictor's. On an edit (or `initial_mask`) clicks are merged
+    progressively: only the connected component of the difference that holds the click changes,
+    every other pixel stays as it is.
     """
 
     def __init__(
@@ -69,32 +74,48 @@ class Session:
         region: Box | None = None,
         merge: bool = True,
     ) -> None:
-        """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the caller looks at.
+        """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the
+        caller looks at.
 
-        merge: False leaves the predictor's masks as they are on an edit, too, for the benchmark to compare.
-        Raises InputError for an image, a mask or a region of another type or size.
+        merge: False leaves the predictor's masks as they are on an edit, too, for the benchmark to
+        compare. Raises InputError for an image, a mask or a region of another type or size.
         """
         height, width = _require_image(image)
         if region is not None and not isinstance(region, Box):
-            raise InputError(f"The region is {region!r}: expected a vtmr.geometry.Box in pixels, or None.")
+            raise InputError(
+                f"The region is {region!r}: expected a vtmr.geometry.Box in pixels, or None."
+            )
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
-            initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),)
-        self._subject = _Subject(predictor, predictor.prepare(image), height, width, region, initial, merge)
+            initial = (
+                _Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),
+            )
+        self._subject = _Subject(
+            predictor, predictor.prepare(image), height, width, region, initial, merge
+        )
         self._steps = initial
         self._undone: tuple[_Step, ...] = ()
         self._mask: Mask | None = None
 
-    def _at(self, steps: tuple[_Step, ...], undone: tuple[_Step, ...] = (), mask: Mask | None = None) -> Session:
+    def _at(
+        self, steps: tuple[_Step, ...], undone: tuple[_Step, ...] = (), mask: Mask | None = None
+    ) -> Session:
         """A session on the same subject."""
         other = object.__new__(Session)
-        other._subject, other._steps, other._undone, other._mask = self._subject, steps, undone, mask
+        other._subject, other._steps, other._undone, other._mask = (
+            self._subject,
+            steps,
+            undone,
+            mask,
+        )
         return other
 
     def add(self, *events: Event) -> Session:
-        """With further events. Clicks added together are answered by one prediction; what was undone is dropped.
+        """With further events. Clicks added together are answered by one prediction; what was
+        undone is dropped.
 
-        Raises InputError without events, for a click outside the image and for an edit of another size.
+        Raises InputError without events, for a click outside the image and for an edit of another
+        size.
         """
         subject = self._subject
         if not events:
@@ -108,8 +129,14 @@ class Session:
             return self._at((*self._steps, _Step(events, None, None)), mask=before)
         previous = None if edit or not self._steps else self._steps[-1].prediction
         history = (*self.events, *events)
-        prediction = subject.predictor.predict(subject.scene, history, previous, before, subject.region)
-        if before is None or not subject.merge or not any(isinstance(event, MaskEdit) for event in history):
+        prediction = subject.predictor.predict(
+            subject.scene, history, previous, before, subject.region
+        )
+        if (
+            before is None
+            or not subject.merge
+            or not any(isinstance(event, MaskEdit) for event in history)
+        ):
             return self._at((*self._steps, _Step(events, prediction, None)))
         after, patch = merge(before, prediction.render(), clicks)
         kept = patch if patch.nbytes <= _LARGEST_PATCH else None
@@ -119,16 +146,23 @@ class Session:
         """Without the last step; at the start, the session itself."""
         if not self.can_undo:
             return self
-        return self._at(self._steps[:-1], (self._steps[-1], *self._undone), self._flipped(self._steps[-1]))
+        return self._at(
+            self._steps[:-1], (self._steps[-1], *self._undone), self._flipped(self._steps[-1])
+        )
 
     def redo(self) -> Session:
         """With the step that was undone last; the session itself when there is none."""
         if not self.can_redo:
             return self
-        return self._at((*self._steps, self._undone[0]), self._undone[1:], self._flipped(self._undone[0]))
+        return self._at(
+            (*self._steps, self._undone[0]), self._undone[1:], self._flipped(self._undone[0])
+        )
 
     def reset(self) -> Session:
-        """As it was made: no clicks, only the initial mask if there was one; nothing to redo. Shares the image."""
+        """As it was made: no clicks, only the initial mask if there was one; nothing to redo.
+
+        Shares the image.
+        """
         return self._at(self._subject.initial)
 
     @property
@@ -139,15 +173,22 @@ class Session:
         return self._mask
 
     def _render(self) -> Mask:
-        """The mask after the last step: the predictor's, or the last edit with every later step's merge."""
-        start = max((i for i, step in enumerate(self._steps) if _last_edit(step.events)), default=None)
+        """The mask after the last step: the predictor's, or the last edit with every later step's
+        merge."""
+        start = max(
+            (i for i, step in enumerate(self._steps) if _last_edit(step.events)), default=None
+        )
         last = self._steps[-1].prediction if self._steps else None
         if last is not None and (start is None or not self._subject.merge):
             return last.render()
         if start is None:
             return np.zeros((self._subject.height, self._subject.width), np.bool_)
         edit = _last_edit(self._steps[start].events)
-        mask = edit.runs.decode() if edit else np.zeros((self._subject.height, self._subject.width), np.bool_)
+        mask = (
+            edit.runs.decode()
+            if edit
+            else np.zeros((self._subject.height, self._subject.width), np.bool_)
+        )
         for step in self._steps[start:]:
             if step.patch is not None:
                 step.patch.flip(mask)
@@ -156,7 +197,8 @@ class Session:
         return mask
 
     def _flipped(self, step: _Step) -> Mask | None:
-        """This session's mask before or after a merged step that is undone or redone, where that is cheap to tell."""
+        """This session's mask before or after a merged step that is undone or redone, where that is
+        cheap to tell."""
         if self._mask is None or step.patch is None or _last_edit(step.events):
             return None
         mask = self._mask.copy()
@@ -184,39 +226,49 @@ class Session:
 
     @property
     def history_nbytes(self) -> int:
-        """Bytes that the history keeps: predictions, changed pixels and edits, what was undone included."""
+        """Bytes that the history keeps: predictions, changed pixels and edits, what was undone
+        included."""
         return sum(_nbytes(step) for step in (*self._steps, *self._undone))
 
     def to_json(self) -> str:
-        """The events up to here with the model's name and all versions, for `replay`; without what was undone."""
+        """The events up to here with the model's name and all versions, for `replay`; without what
+        was undone."""
         subject = self._subject
         initial = _last_edit(subject.initial[0].events) if subject.initial else None
         steps = tuple(step.events for step in self._steps[len(subject.initial) :])
         made_with = versions() | {"platform": platform.platform(), "processor": processor()}
-        if weights := getattr(subject.predictor, "weights", ""):  # a name may stand for others after an update
+        if weights := getattr(
+            subject.predictor, "weights", ""
+        ):  # a name may stand for others after an update
             made_with["weights"] = weights
         height, width = subject.height, subject.width
         model, region = subject.predictor.name, subject.region
-        return EventLog(model, made_with, height, width, region, initial, steps, subject.merge).to_json()
+        return EventLog(
+            model, made_with, height, width, region, initial, steps, subject.merge
+        ).to_json()
 
 
 def replay(predictor: Predictor, image: Image, saved: str) -> Session:
-    """The session that `Session.to_json` wrote: the same mask bit for bit, given the same model, versions and machine.
+    """The session that `Session.to_json` wrote: the same mask bit for bit, given the same model,
+    versions and machine.
 
-    `EventLog.from_json(saved)` tells which those were. Raises InputError for text that isn't a saved session, or
-    one of an image of another size.
+    `EventLog.from_json(saved)` tells which those were. Raises InputError for text that isn't a
+    saved session, or one of an image of another size.
     """
     log = EventLog.from_json(saved)
     height, width = _require_image(image)
     if (log.height, log.width) != (height, width):
         raise InputError(
-            f"The saved session is of an image of {log.width}x{log.height} pixels, this one has {width}x{height}: "
+            f"The saved session is of an image of {log.width}x{log.height} pixels, this one has "
+            f"{width}x{height}: "
             "expected the image it was made on."
         )
     if log.initial is not None:
         _require_event(log.initial, height, width)
     initial_mask = log.initial.runs.decode() if log.initial else None
-    session = Session(predictor, image, initial_mask=initial_mask, region=log.region, merge=log.merge)
+    session = Session(
+        predictor, image, initial_mask=initial_mask, region=log.region, merge=log.merge
+    )
     for events in log.steps:
         session = session.add(*events)
     return session
@@ -224,7 +276,11 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
 
 def _nbytes(step: _Step) -> int:
     edits = sum(len(event.runs.counts) for event in step.events if isinstance(event, MaskEdit))
-    return edits + (step.prediction.nbytes if step.prediction else 0) + (step.patch.nbytes if step.patch else 0)
+    return (
+        edits
+        + (step.prediction.nbytes if step.prediction else 0)
+        + (step.patch.nbytes if step.patch else 0)
+    )
 
 
 def _last_edit(events: Sequence[Event]) -> MaskEdit | None:
@@ -239,13 +295,21 @@ def _frozen(mask: Mask) -> Mask:
 def _require_image(image: Image) -> tuple[int, int]:
     """Height and width."""
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
-    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    if (
+        not isinstance(image, np.ndarray)
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != np.uint8
+    ):
         raise InputError(
-            f"The image is {type(image).__name__} of shape {shape} and type {dtype}: expected an RGB array "
+            f"The image is {type(image).__name__} of shape {shape} and type {dtype}: expected an "
+            "RGB array "
             "height x width x 3 of uint8; vtmr.read_image makes one from a file."
         )
     if 0 in image.shape:
-        raise InputError(f"The image has {image.shape[1]}x{image.shape[0]} pixels: expected at least one.")
+        raise InputError(
+            f"The image has {image.shape[1]}x{image.shape[0]} pixels: expected at least one."
+        )
     return int(image.shape[0]), int(image.shape[1])
 
 
@@ -257,7 +321,8 @@ def _require_mask(mask: Mask, height: int, width: int) -> Mask:
         )
     if mask.shape != (height, width):
         raise InputError(
-            f"The initial mask has shape {mask.shape}: expected ({height}, {width}), the image's height and width."
+            f"The initial mask has shape {mask.shape}: expected ({height}, {width}), the image's "
+            "height and width."
         )
     return mask
 
@@ -269,5 +334,6 @@ def _require_event(event: Event, height: int, width: int) -> None:
         raise InputError(f"{event!r} is no event: expected a Click or a MaskEdit.")
     elif (event.runs.height, event.runs.width) != (height, width):
         raise InputError(
-            f"The mask edit is {event.runs.width}x{event.runs.height} pixels: expected {width}x{height}, as the image."
+            f"The mask edit is {event.runs.width}x{event.runs.height} pixels: expected "
+            f"{width}x{height}, as the image."
         )

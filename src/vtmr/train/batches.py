@@ -1,7 +1,9 @@
-"""Batches as tensors, and the processes that make them, whose order is a function of (seed, step) alone.
+"""Batches as tensors, and the processes that make them, whose order is a function of (seed, step)
+alone.
 
-Of a step's batch every process makes and computes its parts only: part i of n holds the samples i, i + n, i + 2n, ….
-Each sample has generators of its own, so that it is the same in whichever part it lies.
+Of a step's batch every process makes and computes its parts only: part i of n holds the samples i,
+i + n, i + 2n, …. Each sample has generators of its own, so that it is the same in whichever part it
+lies.
 """
 
 from __future__ import annotations
@@ -43,17 +45,22 @@ def step_rng(seed: int, step: int) -> np.random.Generator:
 
 
 def click_rngs(seed: int, step: int, positions: Sequence[int]) -> tuple[np.random.Generator, ...]:
-    """Generators for what happens to each of these samples of a step after it was made: its later clicks."""
-    return tuple(np.random.default_rng((seed, CLICK_STREAM, step, position)) for position in positions)
+    """Generators for what happens to each of these samples of a step after it was made: its later
+    clicks."""
+    return tuple(
+        np.random.default_rng((seed, CLICK_STREAM, step, position)) for position in positions
+    )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples. Images uint8 B x 3 x S x S, masks bool B x 1 x S x S, focus float32 B x 4; cpu_seconds: its cost.
+    """B samples. Images uint8 B x 3 x S x S, masks bool B x 1 x S x S, focus float32 B x 4;
+    cpu_seconds: its cost.
 
     gt, patch_gt: int8 B x 1 x S x S, as the losses want them: 1 object, 0 background, -1 ignored.
-    positions: where each sample stands among the `whole` of its step. unreadable: what kept files from being read, in
-    whose place others were drawn. prev_mask: float32 B x 1 x S x S, of a step whose samples are played.
+    positions: where each sample stands among the `whole` of its step. unreadable: what kept files
+    from being read, in whose place others were drawn. prev_mask: float32 B x 1 x S x S, of a step
+    whose samples are played.
     """
 
     image: Tensor
@@ -78,20 +85,31 @@ class Batch:
         """With its tensors on that device."""
         names = ("image", "gt", "patch", "patch_gt", "patch_edge", "focus")
         prev_mask = None if self.prev_mask is None else self.prev_mask.to(device)
-        return replace(self, prev_mask=prev_mask, **{name: getattr(self, name).to(device) for name in names})
+        return replace(
+            self, prev_mask=prev_mask, **{name: getattr(self, name).to(device) for name in names}
+        )
 
 
 class Parts:
-    """Item i is one process's i-th part of all steps from `first` on, or the error that kept it from being made.
+    """Item i is one process's i-th part of all steps from `first` on, or the error that kept it
+    from being made.
 
-    Each step has `accumulate` parts of every process. A raised error would leave a worker process as text with the
-    worker's traceback in it.
+    Each step has `accumulate` parts of every process. A raised error would leave a worker process
+    as text with the worker's traceback in it.
     """
 
     def __init__(
-        self, recipe: Recipe, root: Path, size: int, first: int, rank: int, processes: int, player: Path | None = None
+        self,
+        recipe: Recipe,
+        root: Path,
+        size: int,
+        first: int,
+        rank: int,
+        processes: int,
+        player: Path | None = None,
     ) -> None:
-        """player: the model file whose answers played samples follow; needed where the recipe has any."""
+        """player: the model file whose answers played samples follow; needed where the recipe has
+        any."""
         self.sampler = Sampler(recipe, root, size)
         self.recipe, self.size, self.player_file = recipe, size, player
         self.first, self.rank, self.processes = first, rank, processes
@@ -103,13 +121,18 @@ class Parts:
     def player(self) -> Player:
         """Opened where it is first used: in a worker, as its threads wouldn't outlive the fork."""
         if self.player_file is None:
-            raise ConfigError("The recipe has clicks.played_share, but no model to play with was given.")
+            raise ConfigError(
+                "The recipe has clicks.played_share, but no model to play with was given."
+            )
         return Player.open(self.player_file, self.recipe.clicks, self.size)
 
     def played(self, step: int) -> bool:
         """Whether the samples of a step are played."""
         share = self.recipe.clicks.played_share
-        return share > 0 and np.random.default_rng((self.recipe.seed, PLAY_STREAM, step)).random() < share
+        return (
+            share > 0
+            and np.random.default_rng((self.recipe.seed, PLAY_STREAM, step)).random() < share
+        )
 
     def __getitem__(self, index: int) -> Batch | VtmrError:
         later, turn = divmod(index, self.recipe.compute.accumulate)
@@ -125,16 +148,21 @@ class Parts:
         positions = range(turn * self.processes + self.rank, self.recipe.batch, parts)
         player = self.player if self.played(step) else None
         rngs = (
-            np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i)) for i in positions
+            np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i))
+            for i in positions
         )
         samples = [self.sampler.draw(rng, player) for rng in rngs]
         return collate(samples, started, positions, self.recipe.batch)
 
 
 def collate(
-    samples: Sequence[Sample], started: float, positions: Sequence[int] | None = None, whole: int | None = None
+    samples: Sequence[Sample],
+    started: float,
+    positions: Sequence[int] | None = None,
+    whole: int | None = None,
 ) -> Batch:
-    """Stacks samples; started: this thread's CPU time when they were begun; without the rest they are a whole step."""
+    """Stacks samples; started: this thread's CPU time when they were begun; without the rest they
+    are a whole step."""
 
     def images(arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
@@ -164,23 +192,34 @@ def collate(
 
 
 def batches(
-    recipe: Recipe, root: Path, size: int, first: int, rank: int = 0, processes: int = 1, player: Path | None = None
+    recipe: Recipe,
+    root: Path,
+    size: int,
+    first: int,
+    rank: int = 0,
+    processes: int = 1,
+    player: Path | None = None,
 ) -> Generator[Batch, None, None]:
-    """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time until it is closed.
+    """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time
+    until it is closed.
 
     player: see Parts. Raises DataError, at once or from the iterator.
     """
     parts = Parts(recipe, root, size, first, rank, processes, player)
     if not recipe.data.workers:
         return sound(parts[i] for i in range(len(parts)))
-    # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of the loader's locks.
-    pool = ProcessPoolExecutor(recipe.data.workers, get_context("fork"), begin, (parts, os.getpid()))
+    # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of
+    # the loader's locks.
+    pool = ProcessPoolExecutor(
+        recipe.data.workers, get_context("fork"), begin, (parts, os.getpid())
+    )
     ahead = deque(pool.submit(make, i) for i in range(min(len(parts), AHEAD * recipe.data.workers)))
     return sound(made_by(pool, ahead, len(parts)))
 
 
 def begin(parts: Parts, asker: int) -> None:
-    """Makes this process a worker of one thread. Ctrl-C reaches the whole group; the loop decides when to end."""
+    """Makes this process a worker of one thread. Ctrl-C reaches the whole group; the loop decides
+    when to end."""
     global _parts
     _parts = parts
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -199,7 +238,8 @@ def make(index: int) -> Batch | VtmrError:
 
 
 def end_with(asker: int) -> None:
-    """Ends this process when the one that it works for is there no more, even if that was killed."""
+    """Ends this process when the one that it works for is there no more, even if that was
+    killed."""
     while os.getppid() == asker:
         time.sleep(1)
     os._exit(0)
@@ -208,7 +248,8 @@ def end_with(asker: int) -> None:
 def made_by(
     pool: ProcessPoolExecutor, ahead: deque[Future[Batch | VtmrError]], count: int
 ) -> Generator[Batch | VtmrError, None, None]:
-    """The first `count` parts in order; `ahead`: those asked for so far, of which there are always as many."""
+    """The first `count` parts in order; `ahead`: those asked for so far, of which there are always
+    as many."""
     try:
         for asked in range(len(ahead), count + len(ahead)):
             if not ahead:
@@ -219,7 +260,8 @@ def made_by(
             yield part
     except BrokenProcessPool as error:
         raise DataError(
-            "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of memory "
+            "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of "
+            "memory "
             "(fewer data.workers need less)."
         ) from error
     finally:
@@ -237,4 +279,6 @@ def sound(items: Generator[Batch | VtmrError, None, None]) -> Generator[Batch, N
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:
     """Disc maps float32 B x 2 x size x size, positive first; clicks in the grid's coordinates."""
-    return torch.from_numpy(np.concatenate([inputs.click_maps(sample, radius, size) for sample in clicks]))
+    return torch.from_numpy(
+        np.concatenate([inputs.click_maps(sample, radius, size) for sample in clicks])
+    )

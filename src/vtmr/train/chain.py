@@ -1,4 +1,5 @@
-"""A click chain: the simulated user and the network in turns, before the passes that learn [facts.md §C.5]."""
+"""A click chain: the simulated user and the network in turns, before the passes that learn
+[facts.md §C.5]."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ from vtmr.types import Click
 class Chain:
     """Where B interactions are.
 
-    prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so far, in the grid's
-    coordinates; gt_masks: bool S x S each; rngs: what draws each sample's clicks; deepest_share: see ClickRecipe.
+    prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so
+    far, in the grid's coordinates; gt_masks: bool S x S each; rngs: what draws each sample's
+    clicks; deepest_share: see ClickRecipe.
     """
 
     prev_mask: Tensor
@@ -44,7 +46,9 @@ class Chain:
     def anew(self, samples: Sequence[int]) -> Chain:
         """Some of the samples at the start of another interaction, with neither mask nor click."""
         gt_masks, rngs = [self.gt_masks[i] for i in samples], [self.rngs[i] for i in samples]
-        return Chain.blank([()] * len(samples), gt_masks, rngs, self.prev_mask.device, self.deepest_share)
+        return Chain.blank(
+            [()] * len(samples), gt_masks, rngs, self.prev_mask.device, self.deepest_share
+        )
 
     def continued(self, prev_mask: Tensor) -> Chain:
         """With a new mask, and one more click on each sample where that mask is wrong."""
@@ -57,6 +61,11 @@ class Chain:
         return replace(self, prev_mask=prev_mask, clicks=tuple(clicks))
 
     def maps(self, spec: ModelSpec) -> Tensor:
-        """What the network is fed: [prev_mask, positive discs, negative discs], B x 3 x S x S, channels last."""
-        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1]).to(self.prev_mask.device)
-        return torch.cat([self.prev_mask, discs], dim=1).contiguous(memory_format=torch.channels_last)
+        """What the network is fed: [prev_mask, positive discs, negative discs], B x 3 x S x S,
+        channels last."""
+        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1]).to(
+            self.prev_mask.device
+        )
+        return torch.cat([self.prev_mask, discs], dim=1).contiguous(
+            memory_format=torch.channels_last
+        )

@@ -1,4 +1,5 @@
-"""The coarse passes of click chains, which nothing is learnt from: by torch, or faster on CPUs by ONNX Runtime.
+"""The coarse passes of click chains, which nothing is learnt from: by torch, or faster on CPUs by
+ONNX Runtime.
 
 Both give the same logits but for rounding.
 """
@@ -38,11 +39,15 @@ class ChainPasses(Protocol):
 
 
 def chain_passes(network: InteractiveNetwork, recipe: Recipe, device: torch.device) -> ChainPasses:
-    """What the recipe's `chain_engine` asks for. Raises ConfigError where that can't run on the device."""
+    """What the recipe's `chain_engine` asks for.
+
+    Raises ConfigError where that can't run on the device.
+    """
     engine, able = recipe.chain_engine, device.type == "cpu"
     if engine == "onnxruntime" and not able:
         raise ConfigError(
-            f"chain_engine is 'onnxruntime', which computes on CPUs, and the run is on {device.type}: "
+            "chain_engine is 'onnxruntime', which computes on CPUs, and the run is on "
+            f"{device.type}: "
             "expected 'torch' or 'auto'."
         )
     if engine == "onnxruntime" or (engine == "auto" and able and not computes_bfloat16(device)):
@@ -51,11 +56,16 @@ def chain_passes(network: InteractiveNetwork, recipe: Recipe, device: torch.devi
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16. Emulated, a pass takes many times as long as in float32."""
+    """Whether the device has instructions for bfloat16.
+
+    Emulated, a pass takes many times as long as in float32.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last is ARM's
+    return any(
+        able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16")
+    )  # the last is ARM's
 
 
 class TorchPasses:
@@ -83,9 +93,11 @@ class TorchPasses:
 
 
 class OnnxPasses:
-    """ONNX Runtime on the CPU, in float32, one sample after the other: a larger batch leaves the cache.
+    """ONNX Runtime on the CPU, in float32, one sample after the other: a larger batch leaves the
+    cache.
 
-    The graphs are traced once; sessions are opened anew for each step's weights, which takes as long as three passes.
+    The graphs are traced once; sessions are opened anew for each step's weights, which takes as
+    long as three passes.
     """
 
     def __init__(self, network: InteractiveNetwork, threads: int) -> None:
@@ -95,7 +107,9 @@ class OnnxPasses:
         with torch.no_grad():
             c1 = copy.deepcopy(network).eval().early(image)
         self.graphs = {
-            method: without_weights(graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs))
+            method: without_weights(
+                graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs)
+            )
             for method, inputs, names, outputs in (
                 ("early", (image,), ("image",), ("features",)),
                 ("late", (c1, maps), ("features", "maps"), ("logits",)),
@@ -106,24 +120,34 @@ class OnnxPasses:
 
     def refresh(self) -> None:
         self.sessions.clear()
-        self.weights = {name: weight.numpy().tobytes() for name, weight in self.network.state_dict().items()}
+        self.weights = {
+            name: weight.numpy().tobytes() for name, weight in self.network.state_dict().items()
+        }
 
     def early(self, image: Tensor) -> Tensor:
         return self.run("early", {"image": image}, {SIDE: image.shape[-1]})
 
     def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
-        return self.run("late", {"features": c1, "maps": maps}, {SIDE: maps.shape[-1], FEATURES_SIDE: c1.shape[-1]})
+        return self.run(
+            "late",
+            {"features": c1, "maps": maps},
+            {SIDE: maps.shape[-1], FEATURES_SIDE: c1.shape[-1]},
+        )
 
     def run(self, method: str, inputs: dict[str, Tensor], sides: dict[str, int]) -> Tensor:
         """The graph's only output for all samples; its sides are the same in every step."""
         if method not in self.sessions:
             data = with_weights(self.graphs[method], self.weights)
-            self.sessions[method] = open_session(data, self.threads, f"The network's {method} part", sides)
+            self.sessions[method] = open_session(
+                data, self.threads, f"The network's {method} part", sides
+            )
         session = self.sessions[method]
         arrays = {name: tensor.contiguous().numpy() for name, tensor in inputs.items()}
         count = next(len(array) for array in arrays.values())
         samples = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
-        return torch.from_numpy(np.concatenate([session.run(None, sample)[0] for sample in samples]))
+        return torch.from_numpy(
+            np.concatenate([session.run(None, sample)[0] for sample in samples])
+        )
 
 
 def without_weights(graph: onnx.ModelProto) -> bytes:
@@ -137,7 +161,8 @@ def without_weights(graph: onnx.ModelProto) -> bytes:
 def with_weights(graph: bytes, weights: Mapping[str, bytes]) -> bytes:
     """The graph with its initialisers filled in.
 
-    Always into a new message: one that is filled again and again keeps all it ever held, 12 MB a step.
+    Always into a new message: one that is filled again and again keeps all it ever held, 12 MB a
+    step.
     """
     filled = onnx.ModelProto.FromString(graph)
     for tensor in filled.graph.initializer:

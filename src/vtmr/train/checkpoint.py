@@ -1,6 +1,8 @@
-"""What a run leaves on disk: `weights.safetensors` to use and `state.safetensors` to resume from, both atomic.
+"""What a run leaves on disk: `weights.safetensors` to use and `state.safetensors` to resume from,
+both atomic.
 
-No pickle anywhere: the optimiser's moments are tensors under names, everything else is JSON in the header.
+No pickle anywhere: the optimiser's moments are tensors under names, everything else is JSON in the
+header.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from vtmr.values import from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-# What may change between the parts of one run, because no sample and no gradient depends on it, but for rounding.
+# What may change between the parts of one run, because no sample and no gradient depends on it, but
+# for rounding.
 FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "chain_engine")
 FREE_DATA_KEYS = ("root", "workers")
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
@@ -35,8 +38,8 @@ FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for roundin
 class Progress:
     """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts.
 
-    unreadable: how often something couldn't be read, and another sample was drawn. scaler: the state of float16's.
-    changes: as in `vtmr.spec.Run`, of the command that started the run.
+    unreadable: how often something couldn't be read, and another sample was drawn. scaler: the
+    state of float16's. changes: as in `vtmr.spec.Run`, of the command that started the run.
     """
 
     step: int
@@ -61,9 +64,14 @@ def comparable(recipe: Recipe) -> dict[str, Any]:
 
 
 def as_comparable(saved: dict[str, Any]) -> dict[str, Any]:
-    """What `comparable` gave when the state was saved; keys that the recipe didn't have then take their defaults."""
-    values = {key: value for key, value in saved.items() if value is not None}  # as in TOML, what is off is left out
-    return comparable(from_values(Recipe, {**values, "data": {"root": "", **values["data"]}}, "the saved recipe"))
+    """What `comparable` gave when the state was saved; keys that the recipe didn't have then take
+    their defaults."""
+    values = {
+        key: value for key, value in saved.items() if value is not None
+    }  # as in TOML, what is off is left out
+    return comparable(
+        from_values(Recipe, {**values, "data": {"root": "", **values["data"]}}, "the saved recipe")
+    )
 
 
 def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> tuple[Run, ...]:
@@ -82,10 +90,18 @@ def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> t
 
 
 def save_checkpoint(
-    out: Path, recipe: Recipe, network: InteractiveNetwork, adam: torch.optim.Adam, average: MovingAverage,
-    spec: ModelSpec, progress: Progress,
-) -> None:  # fmt: skip
-    """Writes both files. `spec` holds the ancestors' lineage only. Raises InputError when the disk is full."""
+    out: Path,
+    recipe: Recipe,
+    network: InteractiveNetwork,
+    adam: torch.optim.Adam,
+    average: MovingAverage,
+    spec: ModelSpec,
+    progress: Progress,
+) -> None:
+    """Writes both files. `spec` holds the ancestors' lineage only.
+
+    Raises InputError when the disk is full.
+    """
     names = {id(p): name for name, p in network.named_parameters()}
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.tensors().items()}
@@ -103,9 +119,16 @@ def save_checkpoint(
 
 
 def restore_checkpoint(
-    out: Path, recipe: Recipe, network: InteractiveNetwork, adam: torch.optim.Adam, average: MovingAverage
+    out: Path,
+    recipe: Recipe,
+    network: InteractiveNetwork,
+    adam: torch.optim.Adam,
+    average: MovingAverage,
 ) -> tuple[Progress, ModelSpec]:
-    """Brings everything back to where `save_checkpoint` left it. Raises CheckpointError or ConfigError."""
+    """Brings everything back to where `save_checkpoint` left it.
+
+    Raises CheckpointError or ConfigError.
+    """
     path = out / STATE
     tensors, progress, spec = _read_state(path, recipe)
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "adam": {}}
@@ -125,14 +148,21 @@ def restore_checkpoint(
                 }
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{path} doesn't fit the network {recipe.model!r}: {reason}. Start again.") from error
+        raise CheckpointError(
+            f"{path} doesn't fit the network {recipe.model!r}: {reason}. Start again."
+        ) from error
     return progress, spec
 
 
 def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress, ModelSpec]:
-    """The file's tensors and header, if it is of a run by that recipe. Raises CheckpointError or ConfigError."""
+    """The file's tensors and header, if it is of a run by that recipe.
+
+    Raises CheckpointError or ConfigError.
+    """
     if not is_file(path):
-        raise CheckpointError(f"{path} doesn't exist: there is nothing to resume; leave out --resume to start.")
+        raise CheckpointError(
+            f"{path} doesn't exist: there is nothing to resume; leave out --resume to start."
+        )
     try:
         tensors, header = read_safetensors(path)
         progress = Progress(**json.loads(header["progress"]))

@@ -1,4 +1,5 @@
-"""Simulated users of the trainer: clicks to start with and clicks where the prediction is wrong [facts.md §C.4-C.5]."""
+"""Simulated users of the trainer: clicks to start with and clicks where the prediction is wrong
+[facts.md §C.4-C.5]."""
 
 from __future__ import annotations
 
@@ -45,8 +46,11 @@ def draw_count(rng: Rng, least: int, most: int) -> int:
     return least + int(rng.choice(len(weights), p=weights / weights.sum()))
 
 
-def deep_click(distance: NDArray[np.float32], least: float, rng: Rng, positive: bool, deepest_share: float) -> Click:
-    """A click on a pixel whose distance is over `least`, drawn with equal chances; a share of them on the deepest one.
+def deep_click(
+    distance: NDArray[np.float32], least: float, rng: Rng, positive: bool, deepest_share: float
+) -> Click:
+    """A click on a pixel whose distance is over `least`, drawn with equal chances; a share of them
+    on the deepest one.
 
     The first of several that are equally deep is what the benchmark's robot takes, too.
     """
@@ -70,15 +74,26 @@ def interior(gt_mask: Mask, rng: Rng) -> Mask:
 
 
 def initial_clicks(
-    gt_mask: Mask, others: Mask, rng: Rng, single: bool = False, centred: bool = True, second: Mask | None = None,
+    gt_mask: Mask,
+    others: Mask,
+    rng: Rng,
+    single: bool = False,
+    centred: bool = True,
+    second: Mask | None = None,
     deepest_share: float = 0.0,
-) -> list[Click]:  # fmt: skip
-    """The clicks a training sample starts with: the first near the object's centre, then more of both signs.
+) -> list[Click]:
+    """The clicks a training sample starts with: the first near the object's centre, then more of
+    both signs.
 
-    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one first click only. centred,
-    deepest_share: see `first_click`. second: one of two objects that the mask is made of; each then has a first click.
+    gt_mask: bool H x W, not empty. others: pixels of other objects. single: one first click only.
+    centred, deepest_share: see `first_click`. second: one of two objects that the mask is made of;
+    each then has a first click.
     """
-    parts = [gt_mask] if second is None else [part for part in (gt_mask & ~second, gt_mask & second) if part.any()]
+    parts = (
+        [gt_mask]
+        if second is None
+        else [part for part in (gt_mask & ~second, gt_mask & second) if part.any()]
+    )
     clicks = [first_click(part, rng, centred, deepest_share) for part in parts]
     if single:
         return clicks
@@ -88,7 +103,9 @@ def initial_clicks(
     negatives = draw_count(rng, 0, MAX_CLICKS)
     if negatives:
         reach = math.ceil(0.1 * math.sqrt(gt_mask.sum()))
-        near = cv2.dilate(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach).astype(bool)
+        near = cv2.dilate(
+            gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach
+        ).astype(bool)
         places = (~gt_mask, others & ~gt_mask, near & ~gt_mask)
         for place in rng.choice(len(places), size=negatives, p=NEGATIVE_SOURCES):
             if places[place].any():
@@ -97,16 +114,23 @@ def initial_clicks(
 
 
 def further_clicks(recipe: ClickRecipe, rng: Rng) -> int:
-    """K, rounds of prediction and click after the first ones. No number is drawn where there is nothing to decide."""
+    """K, rounds of prediction and click after the first ones.
+
+    No number is drawn where there is nothing to decide.
+    """
     if recipe.first_share and rng.random() < recipe.first_share:
         return 0
     return int(rng.integers(recipe.max_steps + 1))
 
 
-def corrective_click(prob: NDArray[np.float32], gt_mask: Mask, rng: Rng, deepest_share: float = 0.0) -> Click | None:
-    """A click in the larger of the two errors, drawn from its inner half; None where there is no error.
+def corrective_click(
+    prob: NDArray[np.float32], gt_mask: Mask, rng: Rng, deepest_share: float = 0.0
+) -> Click | None:
+    """A click in the larger of the two errors, drawn from its inner half; None where there is no
+    error.
 
-    prob: float32 H x W of the present prediction. deepest_share: of the clicks, in the middle of the error.
+    prob: float32 H x W of the present prediction. deepest_share: of the clicks, in the middle of
+    the error.
     """
     mask = prob > PREV_THRESHOLD
     missed = distance_inside(gt_mask & ~mask, precise=False)

@@ -1,4 +1,5 @@
-"""Copy-paste: cut-outs of objects on other images, so that only the clicks tell which one is meant."""
+"""Copy-paste: cut-outs of objects on other images, so that only the clicks tell which one is
+meant."""
 
 from __future__ import annotations
 
@@ -23,8 +24,11 @@ class CutOut:
     mask: Mask
 
 
-def composed(canvas: Image, cut_outs: Sequence[CutOut], rng: np.random.Generator) -> tuple[Image, list[Mask]]:
-    """Pastes the cut-outs one over the other; the masks, bool H x W, are what remains visible of each.
+def composed(
+    canvas: Image, cut_outs: Sequence[CutOut], rng: np.random.Generator
+) -> tuple[Image, list[Mask]]:
+    """Pastes the cut-outs one over the other; the masks, bool H x W, are what remains visible of
+    each.
 
     Edges are blended over about two pixels, so that the seam is no clue.
     """
@@ -39,12 +43,22 @@ def composed(canvas: Image, cut_outs: Sequence[CutOut], rng: np.random.Generator
         new_rows, new_cols = max(4, round(rows * factor)), max(4, round(cols * factor))
         shape = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         patch = cv2.resize(cut_out.image, (new_cols, new_rows), interpolation=shape)
-        alpha = cv2.resize(cut_out.mask.astype(np.float32), (new_cols, new_rows), interpolation=shape)
+        alpha = cv2.resize(
+            cut_out.mask.astype(np.float32), (new_cols, new_rows), interpolation=shape
+        )
         if rng.random() < 0.5:
-            patch, alpha = np.ascontiguousarray(patch[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
-        top, left = int(rng.integers(height - new_rows + 1)), int(rng.integers(width - new_cols + 1))
+            patch, alpha = (
+                np.ascontiguousarray(patch[:, ::-1]),
+                np.ascontiguousarray(alpha[:, ::-1]),
+            )
+        top, left = (
+            int(rng.integers(height - new_rows + 1)),
+            int(rng.integers(width - new_cols + 1)),
+        )
         place = (slice(top, top + new_rows), slice(left, left + new_cols))
-        soft = cv2.GaussianBlur(alpha, (0, 0), BLUR_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)[..., None]
+        soft = cv2.GaussianBlur(alpha, (0, 0), BLUR_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)[
+            ..., None
+        ]
         image[place] = (soft * patch + (1 - soft) * image[place] + 0.5).astype(np.uint8)
         mask = np.zeros((height, width), bool)
         mask[place] = alpha > 0.5

@@ -1,8 +1,9 @@
-"""The processes of a run and what they must agree on; Lightning Fabric starts them and sums up their gradients.
+"""The processes of a run and what they must agree on; Lightning Fabric starts them and sums up
+their gradients.
 
-Every process owns a network, an optimiser and a data loader of its own. They meet at fixed points of each step:
-to learn whether one of them has to stop, in the backward pass, and for the figures of the log. The first one alone
-writes.
+Every process owns a network, an optimiser and a data loader of its own. They meet at fixed points
+of each step: to learn whether one of them has to stop, in the backward pass, and for the figures of
+the log. The first one alone writes.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mix
 
 
 class LossModule(nn.Module):
-    """What Fabric wraps: its forward pass computes whatever losses it is told to compute with the network.
+    """What Fabric wraps: its forward pass computes whatever losses it is told to compute with the
+    network.
 
-    Fabric looks into every record it is given to cast its tensors, and refuses frozen ones; a function passes as it is.
+    Fabric looks into every record it is given to cast its tensors, and refuses frozen ones; a
+    function passes as it is.
     """
 
     def __init__(self, network: InteractiveNetwork) -> None:
@@ -41,9 +44,11 @@ class LossModule(nn.Module):
 
 
 def open_fabric(recipe: Recipe) -> Fabric:
-    """Starts the run's processes (none for one alone) and returns what connects them. Raises ConfigError.
+    """Starts the run's processes (none for one alone) and returns what connects them. Raises
+    ConfigError.
 
-    Under torchrun, SLURM or another launcher this process is one of those that were started already.
+    Under torchrun, SLURM or another launcher this process is one of those that were started
+    already.
     """
     compute = recipe.compute
     cuda = torch.cuda.is_available() and compute.accelerator != "cpu"
@@ -52,12 +57,14 @@ def open_fabric(recipe: Recipe) -> Fabric:
     parts = devices * nodes * compute.accumulate
     if recipe.batch % parts:
         raise ConfigError(
-            f"batch is {recipe.batch}, which can't be shared evenly by {devices * nodes} process(es) in "
+            f"batch is {recipe.batch}, which can't be shared evenly by {devices * nodes} "
+            "process(es) in "
             f"{compute.accumulate} part(s) each: set batch to a multiple of {parts}."
         )
     if compute.sync_batch_norm and recipe.refined % (devices * nodes):
         raise ConfigError(
-            f"{recipe.refined} samples train the refiner, which {devices * nodes} processes can't share evenly, as "
+            f"{recipe.refined} samples train the refiner, which {devices * nodes} processes can't "
+            "share evenly, as "
             "compute.sync_batch_norm needs it: change refiner_share."
         )
     try:
@@ -72,7 +79,8 @@ def open_fabric(recipe: Recipe) -> Fabric:
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
-            f"The run can't be started on {devices} device(s) of {nodes} node(s): {reason}. Set compute.devices and "
+            f"The run can't be started on {devices} device(s) of {nodes} node(s): {reason}. Set "
+            "compute.devices and "
             "compute.nodes to what there is."
         ) from error
     return fabric
@@ -86,7 +94,9 @@ def require_devices(compute: ComputeRecipe, cuda: bool) -> None:
         ("sync_batch_norm", compute.sync_batch_norm),
     ):
         if wanted and not cuda:
-            raise ConfigError(f"The recipe's compute wants {name}, which needs a CUDA device: there is none here.")
+            raise ConfigError(
+                f"The recipe's compute wants {name}, which needs a CUDA device: there is none here."
+            )
 
 
 def started_by_torchrun() -> tuple[int, int] | None:
@@ -97,7 +107,9 @@ def started_by_torchrun() -> tuple[int, int] | None:
     return here, int(os.environ["WORLD_SIZE"]) // here
 
 
-def placed(fabric: Fabric, network: InteractiveNetwork, compute: ComputeRecipe) -> InteractiveNetwork:
+def placed(
+    fabric: Fabric, network: InteractiveNetwork, compute: ComputeRecipe
+) -> InteractiveNetwork:
     """The network on this process's device."""
     if compute.sync_batch_norm:
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
@@ -106,8 +118,13 @@ def placed(fabric: Fabric, network: InteractiveNetwork, compute: ComputeRecipe) 
 
 
 def summed(fabric: Fabric, values: Mapping[str, float | Tensor]) -> dict[str, float]:
-    """The sum of every value over all processes. All must call it at the same point with the same names."""
-    row = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=fabric.device) for v in values.values()])
+    """The sum of every value over all processes.
+
+    All must call it at the same point with the same names.
+    """
+    row = torch.stack(
+        [torch.as_tensor(v, dtype=torch.float64, device=fabric.device) for v in values.values()]
+    )
     if fabric.world_size > 1:
         row = fabric.all_reduce(row, reduce_op="sum")  # type: ignore[assignment]
     return dict(zip(values, row.tolist(), strict=True))
@@ -123,7 +140,10 @@ def gathered(fabric: Fabric, messages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def first_error(fabric: Fabric, error: VtmrError | None) -> VtmrError | None:
-    """An error that any of the processes has: its own for one that has one. All must call it at the same point."""
+    """An error that any of the processes has: its own for one that has one.
+
+    All must call it at the same point.
+    """
     if not summed(fabric, {"errors": error is not None})["errors"]:
         return None
     messages = gathered(fabric, (str(error),) if error else ())
@@ -132,4 +152,6 @@ def first_error(fabric: Fabric, error: VtmrError | None) -> VtmrError | None:
 
 def lost_a_process(error: RuntimeError) -> bool:
     """Whether that is what waiting for a process ends with which is there no more."""
-    return isinstance(error, torch.distributed.DistError) or "Connection closed by peer" in str(error)
+    return isinstance(error, torch.distributed.DistError) or "Connection closed by peer" in str(
+        error
+    )

@@ -1,4 +1,5 @@
-"""What a run says of itself as it goes: rows of log.jsonl, and what of the data couldn't be read."""
+"""What a run says of itself as it goes: rows of log.jsonl, and what of the data couldn't be
+read."""
 
 from __future__ import annotations
 
@@ -15,14 +16,17 @@ REASONS_KEPT = 5
 
 
 class Journal:
-    """Collects steps and writes their means as a row; `rows` are those written, earlier parts of the run included.
+    """Collects steps and writes their means as a row; `rows` are those written, earlier parts of
+    the run included.
 
     rank_zero: whether this process writes the file; the others only collect.
     """
 
     def __init__(self, path: Path, rows: Sequence[dict[str, Any]], rank_zero: bool) -> None:
         self.path, self.rows, self.rank_zero = path, list(rows), rank_zero
-        self.reasons = [reason for row in self.rows for reason in row.get("reasons", ())][:REASONS_KEPT]
+        self.reasons = [reason for row in self.rows for reason in row.get("reasons", ())][
+            :REASONS_KEPT
+        ]
         self.losses: list[Mapping[str, float]] = []
         self.new_reasons: list[str] = []
 
@@ -35,7 +39,9 @@ class Journal:
         self.reasons = [*self.reasons, *reasons][:REASONS_KEPT]
         self.new_reasons = [*self.new_reasons, *reasons][:REASONS_KEPT]
 
-    def write(self, progress: Progress, samples: int, rate: float, spent: Mapping[str, float]) -> str:
+    def write(
+        self, progress: Progress, samples: int, rate: float, spent: Mapping[str, float]
+    ) -> str:
         """Adds a row of the steps since the last; returns it as a note for the bar.
 
         spent: CPU seconds of this process since the last row, by part.
@@ -47,11 +53,16 @@ class Journal:
         earlier = self.rows[-1] if self.rows else {"samples": 0, "seconds": 0.0}
         speed = (samples - earlier["samples"]) / max(1e-9, progress.seconds - earlier["seconds"])
         row = {
-            "step": progress.step, "samples": samples, **means, "lr": rate,
-            "seconds": round(progress.seconds, 2), "cpu_seconds": round(progress.cpu_seconds, 2),
-            "samples_per_s": round(speed, 2), "unreadable": progress.unreadable,
+            "step": progress.step,
+            "samples": samples,
+            **means,
+            "lr": rate,
+            "seconds": round(progress.seconds, 2),
+            "cpu_seconds": round(progress.cpu_seconds, 2),
+            "samples_per_s": round(speed, 2),
+            "unreadable": progress.unreadable,
             "spent": {part: round(seconds / steps, 4) for part, seconds in spent.items()},
-        }  # fmt: skip
+        }
         if self.new_reasons:
             row["reasons"] = self.new_reasons
         self.rows.append(row)
@@ -63,11 +74,14 @@ class Journal:
             else:
                 append(self.path, line)
         notes = [*(f"{part} {mean:.3f}" for part, mean in means.items()), f"{speed:.1f} samples/s"]
-        return "  ".join([*notes, f"{progress.unreadable} unreadable"] if progress.unreadable else notes)
+        return "  ".join(
+            [*notes, f"{progress.unreadable} unreadable"] if progress.unreadable else notes
+        )
 
 
 def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
-    """The rows of an interrupted run up to its saved step; the file is cut there, so that no step is logged twice."""
+    """The rows of an interrupted run up to its saved step; the file is cut there, so that no step
+    is logged twice."""
     rows = []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if is_file(path) else []
     for line in lines:

@@ -1,4 +1,5 @@
-"""The training loop: from a recipe to weights, with progress, checkpoints, and a state to resume from."""
+"""The training loop: from a recipe to weights, with progress, checkpoints, and a state to resume
+from."""
 
 from __future__ import annotations
 
@@ -33,7 +34,15 @@ from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import Batch, batches
 from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
 from vtmr.train.clock import Clock
-from vtmr.train.devices import LossModule, first_error, gathered, lost_a_process, open_fabric, placed, summed
+from vtmr.train.devices import (
+    LossModule,
+    first_error,
+    gathered,
+    lost_a_process,
+    open_fabric,
+    placed,
+    summed,
+)
 from vtmr.train.journal import Journal, read_log
 from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
@@ -51,7 +60,8 @@ Validate = Callable[[Path], dict[str, float]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run is to report when it is done: how many draws couldn't be read, why (the first few), of how many."""
+    """What a run is to report when it is done: how many draws couldn't be read, why (the first
+    few), of how many."""
 
     samples: int
     unreadable: int
@@ -67,20 +77,27 @@ def run(
     overrides: Sequence[str] = (),
     validate: Validate | None = None,
 ) -> Outcome | None:
-    """Trains by the recipe, into the folder `out`: weights.safetensors, state.safetensors, log.jsonl, loss.png.
+    """Trains by the recipe, into the folder `out`: weights.safetensors, state.safetensors,
+    log.jsonl, loss.png.
 
-    init: weights to start from (.safetensors or an exported .onnx); without, the encoder starts from ImageNet.
-    resume: goes on from out/state.safetensors; the result equals that of an uninterrupted run.
-    validate: called with the folder every `validate_minutes`; its figures are appended to validation.jsonl.
-    Of several processes the first alone writes, returns an outcome and raises what they all stop for.
-    Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the state is saved; ConfigError, DataError, CheckpointError,
-    InputError for what is wrong with the recipe, the data, the weights or the disk.
+    init: weights to start from (.safetensors or an exported .onnx); without, the encoder starts
+    from ImageNet. resume: goes on from out/state.safetensors; the result equals that of an
+    uninterrupted run. validate: called with the folder every `validate_minutes`; its figures are
+    appended to validation.jsonl. Of several processes the first alone writes, returns an outcome
+    and raises what they all stop for. Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the
+    state is saved; ConfigError, DataError, CheckpointError, InputError for what is wrong with the
+    recipe, the data, the weights or the disk.
     """
     recipe = load_recipe(recipe_path, overrides)
     if resume and init is not None:
-        raise ConfigError("--resume and --init contradict each other: resuming takes everything from the run's state.")
+        raise ConfigError(
+            "--resume and --init contradict each other: resuming takes everything from the run's "
+            "state."
+        )
     if not resume and exists(out / STATE):
-        raise ConfigError(f"{out} already holds a run: add --resume to continue it, or name another folder.")
+        raise ConfigError(
+            f"{out} already holds a run: add --resume to continue it, or name another folder."
+        )
     keep_freed_memory()
     fabric = open_fabric(recipe)
     torch.set_num_threads(recipe.threads)
@@ -104,20 +121,26 @@ def run(
         if not lost_a_process(error):
             raise
         raise DataError(
-            f"Another process of the run ended, which its own message explains unless it was killed. {out} holds the "
+            "Another process of the run ended, which its own message explains unless it was "
+            f"killed. {out} holds the "
             "run as of its last checkpoint, if there was one: add --resume."
         ) from error
 
 
-def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> tuple[InteractiveNetwork, ModelSpec]:
-    """The network to start from and its spec (with the ancestors' lineage and the encoder's licence).
+def initial_network(
+    recipe: Recipe, init: Path | None, root: Path = Path()
+) -> tuple[InteractiveNetwork, ModelSpec]:
+    """The network to start from and its spec (with the ancestors' lineage and the encoder's
+    licence).
 
     root: where the recipe's `encoder_weights` are. Raises CheckpointError.
     """
     torch.manual_seed(recipe.seed)
     if init is None:
         network = build(recipe.model)
-        return network, network.load_imagenet(root / recipe.encoder_weights if recipe.encoder_weights else None)
+        return network, network.load_imagenet(
+            root / recipe.encoder_weights if recipe.encoder_weights else None
+        )
     network, spec = restore(init)
     if spec.model != recipe.model:
         raise CheckpointError(f"{init} holds a {spec.model!r}: the recipe wants {recipe.model!r}.")
@@ -125,29 +148,41 @@ def initial_network(recipe: Recipe, init: Path | None, root: Path = Path()) -> t
 
 
 def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
-    """Adds the recipe's data sets and their terms to those inherited; data with terms makes them the weights' own."""
-    names = dict.fromkeys([*spec.training_data, *(Path(s.path).name for s in recipe.data.sources if s.weight)])
-    terms = dict.fromkeys([t for t in spec.terms.split("; ") if t] + [s.terms for s in recipe.data.sources if s.terms])
+    """Adds the recipe's data sets and their terms to those inherited; data with terms makes them
+    the weights' own."""
+    names = dict.fromkeys(
+        [*spec.training_data, *(Path(s.path).name for s in recipe.data.sources if s.weight)]
+    )
+    terms = dict.fromkeys(
+        [t for t in spec.terms.split("; ") if t] + [s.terms for s in recipe.data.sources if s.terms]
+    )
     licence = TERMS_LICENCE if terms and spec.licence == CODE_LICENCE else spec.licence
     return replace(spec, training_data=tuple(names), terms="; ".join(terms), licence=licence)
 
 
 def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
-    """With the zoom that the recipe trains, so that inference uses the same; unchanged where it trains none."""
+    """With the zoom that the recipe trains, so that inference uses the same; unchanged where it
+    trains none."""
     if not recipe.augment.zoom_share:
         return spec
     schedule = "paper" if spec.zoom.schedule == "off" else spec.zoom.schedule
-    return replace(spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule))
+    return replace(
+        spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule)
+    )
 
 
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run ends."""
+    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run
+    ends."""
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield requested
         return
-    before = {number: signal.signal(number, lambda *_: requested.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: requested.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield requested
     finally:
@@ -156,12 +191,20 @@ def stop_requests() -> Iterator[threading.Event]:
 
 
 class Training:
-    """One run of one process: owns the network, the optimiser, the average and what is written to the folder."""
+    """One run of one process: owns the network, the optimiser, the average and what is written to
+    the folder."""
 
     def __init__(
-        self, fabric: Fabric, recipe: Recipe, root: Path, out: Path, init: Path | None, resume: bool,
-        validate: Validate | None, overrides: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        root: Path,
+        out: Path,
+        init: Path | None,
+        resume: bool,
+        validate: Validate | None,
+        overrides: Sequence[str] = (),
+    ) -> None:
         self.fabric, self.recipe, self.out, self.validate = fabric, recipe, out, validate
         network, spec = initial_network(recipe, init, root)
         self.network = placed(fabric, network, recipe.compute)
@@ -172,24 +215,37 @@ class Training:
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)
         self.progress = Progress(
-            step=0, cpu_seconds=0.0, seconds=0.0, started=datetime.now(UTC).isoformat(timespec="seconds"),
-            commit=commit(), initialised_from=str(init.name) if init else "imagenet",
+            step=0,
+            cpu_seconds=0.0,
+            seconds=0.0,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=commit(),
+            initialised_from=str(init.name) if init else "imagenet",
             changes=shlex.join(part for change in overrides for part in ("--set", change)),
-        )  # fmt: skip
+        )
         if resume:
-            self.progress, self.spec = restore_checkpoint(out, recipe, self.network, self.adam, self.average)
+            self.progress, self.spec = restore_checkpoint(
+                out, recipe, self.network, self.adam, self.average
+            )
         self.first = self.progress
         size = recipe.input_size or self.spec.input_size
         player = self.player(resume) if recipe.clicks.played_share else None
-        self.data = batches(recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, player)
+        self.data = batches(
+            recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, player
+        )
         writes = fabric.is_global_zero
-        self.journal = Journal(out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes)
+        self.journal = Journal(
+            out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes
+        )
         self.clock = Clock()
         self.losses_of = TrainingStep(self.network, recipe, self.clock)
         self.saved_step = self.first.step
 
     def player(self, resume: bool) -> Path:
-        """The model file of the weights that the run started from. Every process writes it, all of them the same."""
+        """The model file of the weights that the run started from.
+
+        Every process writes it, all of them the same.
+        """
         file = self.out / PLAYER
         if not resume:
             make_folder(self.out)
@@ -200,7 +256,9 @@ class Training:
         """All steps that are left, a checkpoint every few minutes and at the end."""
         recipe, first, started = self.recipe, self.first, (time.monotonic(), time.process_time())
         self.fabric.strategy.precision.load_state_dict(first.scaler)
-        self.module, self.stepper = self.fabric.setup(LossModule(self.network), self.adam, move_to_device=False)
+        self.module, self.stepper = self.fabric.setup(
+            LossModule(self.network), self.adam, move_to_device=False
+        )
         saved = validated = time.monotonic()
         workers = 0.0
         with stop_requests() as stop, closing(self.data), self.bar() as bar:
@@ -210,7 +268,9 @@ class Training:
                 workers += sum(part.cpu_seconds for part in parts) if recipe.data.workers else 0.0
                 losses = self.gradients(parts, step, edge_weight)
                 cpu_seconds = time.process_time() - started[1] + workers
-                agreed = summed(self.fabric, {**losses, "stop": stop.is_set(), "cpu_seconds": cpu_seconds})
+                agreed = summed(
+                    self.fabric, {**losses, "stop": stop.is_set(), "cpu_seconds": cpu_seconds}
+                )
                 stopped, cpu_seconds = agreed.pop("stop") > 0, agreed.pop("cpu_seconds")
                 self.update(agreed, step)
                 now = time.monotonic()
@@ -225,7 +285,9 @@ class Training:
                 last = step + 1 == recipe.steps or stopped
                 if len(self.journal.losses) == LOG_STEPS or last:
                     bar.update(task, completed=step + 1, note=self.log())
-                score = self.validate is not None and now - validated > 60 * recipe.validate_minutes > 0
+                score = (
+                    self.validate is not None and now - validated > 60 * recipe.validate_minutes > 0
+                )
                 if last or score or now - saved > 60 * recipe.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
@@ -238,10 +300,12 @@ class Training:
         return Outcome(samples, self.progress.unreadable, tuple(self.journal.reasons))
 
     def fetch(self, step: int, stop: threading.Event) -> tuple[list[Batch], int, Tensor | None]:
-        """This process's parts of a step; and of the whole step how much couldn't be read, and its weight of edges.
+        """This process's parts of a step; and of the whole step how much couldn't be read, and its
+        weight of edges.
 
-        Once the steps done are saved, raises in all processes VtmrError when one of them has no data or too much
-        couldn't be read, and KeyboardInterrupt when the signal to stop took the data's workers with it.
+        Once the steps done are saved, raises in all processes VtmrError when one of them has no
+        data or too much couldn't be read, and KeyboardInterrupt when the signal to stop took the
+        data's workers with it.
         """
         parts: list[Batch] = []
         error: VtmrError | None = None
@@ -253,7 +317,9 @@ class Training:
         if self.recipe.data.workers:
             self.clock.add("data", sum(part.cpu_seconds for part in parts))
         reasons = tuple(reason for part in parts for reason in part.unreadable)
-        weights = [weight for part in parts if (weight := self.losses_of.edge_weight(part)) is not None]
+        weights = [
+            weight for part in parts if (weight := self.losses_of.edge_weight(part)) is not None
+        ]
         agreed = summed(
             self.fabric,
             {
@@ -281,7 +347,8 @@ class Training:
         if unreadable <= UNREADABLE_SHARE * max(samples, SAMPLES_TO_JUDGE):
             return None
         return DataError(
-            f"{unreadable} draws for the first {samples} samples couldn't be read, more than {UNREADABLE_SHARE:.0%}; "
+            f"{unreadable} draws for the first {samples} samples couldn't be read, more than "
+            f"{UNREADABLE_SHARE:.0%}; "
             f"the first: {' '.join(self.journal.reasons)}"
         )
 
@@ -296,17 +363,24 @@ class Training:
         error = error or DataError("A process of the run has no data.")
         if not self.progress.step:
             return error
-        return type(error)(f"{error} {self.out} holds the run as of step {self.progress.step}: then add --resume.")
+        return type(error)(
+            f"{error} {self.out} holds the run as of step {self.progress.step}: then add --resume."
+        )
 
-    def gradients(self, parts: Sequence[Batch], step: int, edge_weight: Tensor | None) -> dict[str, Tensor]:
-        """Leaves the gradients of the whole batch in the network; returns what these parts add to its losses."""
+    def gradients(
+        self, parts: Sequence[Batch], step: int, edge_weight: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Leaves the gradients of the whole batch in the network; returns what these parts add to
+        its losses."""
         sums: dict[str, Tensor] = {}
         self.stepper.zero_grad(set_to_none=True)
         for number, part in enumerate(parts, start=1):
             compute = partial(self.losses_of, part.to(self.fabric.device), step, edge_weight)
             with self.fabric.no_backward_sync(self.module, enabled=number < len(parts)):
                 losses = self.module(compute)
-                with self.clock.part("backward"):  # Fabric takes the mean over the processes, losses are to be added
+                with self.clock.part(
+                    "backward"
+                ):  # Fabric takes the mean over the processes, losses are to be added
                     self.fabric.backward(losses.pop("total") * self.fabric.world_size)
             sums = {name: value + sums[name] if sums else value for name, value in losses.items()}
         return sums
@@ -316,21 +390,28 @@ class Training:
         total = sum(value for name, value in losses.items() if name not in FIGURES)
         if not math.isfinite(total):
             raise ConfigError(
-                f"The loss is {total} at step {step}: start a new run with --init {self.out / WEIGHTS} "
+                f"The loss is {total} at step {step}: start a new run with --init "
+                f"{self.out / WEIGHTS} "
                 "and a lower optimiser.lr."
             )
         with self.clock.part("update"):
-            set_learning_rate(self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps))
+            set_learning_rate(
+                self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps)
+            )
             if self.recipe.optimiser.clip_norm:
                 norm = self.recipe.optimiser.clip_norm
-                self.fabric.clip_gradients(self.module, self.stepper, max_norm=norm, error_if_nonfinite=False)
+                self.fabric.clip_gradients(
+                    self.module, self.stepper, max_norm=norm, error_if_nonfinite=False
+                )
             self.stepper.step()
             self.average.update(self.network, step)
 
     def log(self) -> str:
         """Adds the steps since the last row to the log; returns a note for the bar."""
         rate = learning_rate(self.recipe.optimiser, self.progress.step - 1, self.recipe.steps)
-        return self.journal.write(self.progress, self.progress.step * self.recipe.batch, rate, self.clock.taken())
+        return self.journal.write(
+            self.progress, self.progress.step * self.recipe.batch, rate, self.clock.taken()
+        )
 
     def save(self) -> None:
         """The checkpoint and the loss curve, by the first process."""
@@ -338,7 +419,9 @@ class Training:
         if not self.fabric.is_global_zero:
             return
         progress = replace(self.progress, scaler=dict(self.fabric.strategy.precision.state_dict()))
-        save_checkpoint(self.out, self.recipe, self.network, self.adam, self.average, self.spec, progress)
+        save_checkpoint(
+            self.out, self.recipe, self.network, self.adam, self.average, self.spec, progress
+        )
         if self.journal.rows:
             plot_losses(self.journal.rows, self.out / CURVE)
 
@@ -351,6 +434,10 @@ class Training:
     def bar(self) -> Bar:
         """The progress bar: steps, losses, samples per second, time left."""
         return Bar(
-            TextColumn(self.recipe.name), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(), disable=not self.fabric.is_global_zero,
-        )  # fmt: skip
+            TextColumn(self.recipe.name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            disable=not self.fabric.is_global_zero,
+        )

@@ -1,7 +1,8 @@
-"""MaskMatch: the same object from two first masks of equal quality must end in the same mask [vtmr2024, eq. 1-3].
+"""MaskMatch: the same object from two first masks of equal quality must end in the same mask
+[vtmr2024, eq. 1-3].
 
-The first chain is the trainer's own; the second starts from a perturbed ground truth, and is led only for the samples
-whose loss will count (docs/decisions/0005).
+The first chain is the trainer's own; the second starts from a perturbed ground truth, and is led
+only for the samples whose loss will count (docs/decisions/0005).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from vtmr.perturb import REACHABLE, perturb_to_iou
 from vtmr.train.chain import Chain
 from vtmr.train.recipe import MaskMatchRecipe
 
-MOST_CLAMPED = 0.2  # a perturbation this much better than the first mask is no match for it (facts.md §E.3)
+MOST_CLAMPED = (
+    0.2  # a perturbation this much better than the first mask is no match for it (facts.md §E.3)
+)
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,15 @@ class SecondChain:
     chain: Chain
 
 
-def second_chain(first_mask: Tensor, last: Chain, threshold: float, recipe: MaskMatchRecipe) -> SecondChain | None:
-    """The beginning of the second chain: perturbed masks as good as the first ones, and one click; None without any.
+def second_chain(
+    first_mask: Tensor, last: Chain, threshold: float, recipe: MaskMatchRecipe
+) -> SecondChain | None:
+    """The beginning of the second chain: perturbed masks as good as the first ones, and one click;
+    None without any.
 
-    first_mask: M'01, probabilities B x 1 x S x S. last: the first chain at its end, with M01. A sample counts where
-    IoU(M01, G) > alpha and its M'01 isn't far below what a perturbation reaches.
+    first_mask: M'01, probabilities B x 1 x S x S. last: the first chain at its end, with M01. A
+    sample counts where IoU(M01, G) > alpha and its M'01 isn't far below what a perturbation
+    reaches.
     """
     samples, starts = [], []
     for i, gt_mask in enumerate(last.gt_masks):
@@ -44,7 +51,9 @@ def second_chain(first_mask: Tensor, last: Chain, threshold: float, recipe: Mask
             starts.append(perturb_to_iou(gt_mask, target, last.rngs[i])[0])
     if not samples:
         return None
-    chain = last.anew(samples).continued(torch.from_numpy(np.stack(starts))[:, None].float().to(first_mask.device))
+    chain = last.anew(samples).continued(
+        torch.from_numpy(np.stack(starts))[:, None].float().to(first_mask.device)
+    )
     return SecondChain(torch.tensor(samples, device=first_mask.device), chain)
 
 
@@ -56,10 +65,12 @@ def binary(prob: Tensor, threshold: float) -> Mask:
 def match_loss(logits: Tensor, reference: Tensor, gt: Tensor, recipe: MaskMatchRecipe) -> Tensor:
     """One loss for each of the N samples of the second chain, weighted.
 
-    logits: O12; reference: O11 of the same samples; gt: 1, 0 or -1 (ignored); all N x 1 x S x S. With
-    `loss = "supervised"` the ground truth takes the place of O11 (the paper's Table 4).
+    logits: O12; reference: O11 of the same samples; gt: 1, 0 or -1 (ignored); all N x 1 x S x S.
+    With `loss = "supervised"` the ground truth takes the place of O11 (the paper's Table 4).
     """
     if recipe.loss == "supervised":
         return recipe.weight * normalised_focal_loss(logits, gt.float())
     by_count = recipe.average == "selected"
-    return recipe.weight * matching_loss(logits, reference, recipe.confidence, recipe.two_sided, by_count)
+    return recipe.weight * matching_loss(
+        logits, reference, recipe.confidence, recipe.two_sided, by_count
+    )

@@ -18,7 +18,9 @@ def freeze(network: InteractiveNetwork, names: tuple[str, ...]) -> None:
         try:
             part = network.get_submodule(name)
         except AttributeError as error:
-            raise ConfigError(f"optimiser.frozen names {name!r}, which the network doesn't have.") from error
+            raise ConfigError(
+                f"optimiser.frozen names {name!r}, which the network doesn't have."
+            ) from error
         part.requires_grad_(False)
 
 
@@ -39,7 +41,8 @@ def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.op
 
 
 def learning_rate(recipe: OptimiserRecipe, step: int, steps: int) -> float:
-    """Linear warm-up, then the recipe's drops, or a cosine from lr to final_factor * lr at the last step."""
+    """Linear warm-up, then the recipe's drops, or a cosine from lr to final_factor * lr at the last
+    step."""
     if step < recipe.warmup_steps:
         return recipe.lr * (step + 1) / recipe.warmup_steps
     if recipe.drops:
@@ -56,7 +59,8 @@ def set_learning_rate(adam: torch.optim.Adam, rate: float) -> None:
 
 
 class MovingAverage:
-    """Exponential moving average of a network's floating-point state; a decay of 0 means the plain weights."""
+    """Exponential moving average of a network's floating-point state; a decay of 0 means the plain
+    weights."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -64,7 +68,8 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """After step `step` (from 0): early steps use a shorter average, so that the start is forgotten."""
+        """After step `step` (from 0): early steps use a shorter average, so that the start is
+        forgotten."""
         decay = min(self.decay, (step + 1) / (step + 10))
         averaged, current = [], []
         for name, value in network.state_dict().items():

@@ -1,7 +1,8 @@
 """Objects played as inference plays them, so that the network learns from what it will be shown.
 
-A click chain stays in one crop that holds the whole object. At inference the target crop follows the answer, cuts the
-object where the answer is too small, and a first answer to a small object is made anew in its own crop.
+A click chain stays in one crop that holds the whole object. At inference the target crop follows
+the answer, cuts the object where the answer is too small, and a first answer to a small object is
+made anew in its own crop.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ class Player:
 
     @staticmethod
     def open(model: Path, recipe: ClickRecipe, size: int) -> Player:
-        """With the weights of a model file, on grids of that size. Raises CheckpointError, ConfigError."""
+        """With the weights of a model file, on grids of that size.
+
+        Raises CheckpointError, ConfigError.
+        """
         segmenter = load(model, threads=1, input_size=size)
         if segmenter.spec.pipeline != "vtmr":
             raise ConfigError(
@@ -74,10 +78,17 @@ class Player:
                 break
             clicks.append(click)
         size = segmenter.spec.input_size
-        box = region if mask is None else target_box(mask, clicks, segmenter.spec.target_ratio, region)
+        box = (
+            region
+            if mask is None
+            else target_box(mask, clicks, segmenter.spec.target_ratio, region)
+        )
         frame = Frame(box, size, size)
         prev_mask = previous_probability(answer, mask, frame)
         if mask is None and rng.random() < SECOND_LOOK_SHARE:
             logits, _ = segmenter.coarse(scene, frame, prev_mask, clicks)
-            frame, prev_mask = second_look(segmenter.spec, logits, clicks, frame) or (frame, prev_mask)
+            frame, prev_mask = second_look(segmenter.spec, logits, clicks, frame) or (
+                frame,
+                prev_mask,
+            )
         return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))

@@ -18,7 +18,8 @@ PARTS = ("coarse", "refined", "edge", "match")
 
 
 def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
-    """Draws each part's loss and, to an axis of its own, the IoU against samples, raw and smoothed, to a PNG.
+    """Draws each part's loss and, to an axis of its own, the IoU against samples, raw and smoothed,
+    to a PNG.
 
     rows: as in log.jsonl, at least one; those of older runs have no IoU.
     Raises InputError when it can't be written; what was there stays then.
@@ -48,7 +49,8 @@ def plot_losses(rows: Sequence[Mapping[str, float]], out: Path) -> None:
 
 
 def _curve(axes: Axes, rows: Sequence[Mapping[str, float]], part: str, colour: str) -> None:
-    """One column against samples: a faint line of its values, then a line of their running mean, which has a label."""
+    """One column against samples: a faint line of its values, then a line of their running mean,
+    which has a label."""
     samples, values = (np.array([row[name] for row in rows]) for name in ("samples", part))
     axes.plot(samples, values, color=colour, alpha=0.25, linewidth=0.8)
     window = max(1, len(values) // 30)

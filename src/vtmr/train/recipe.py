@@ -22,7 +22,10 @@ ACCELERATORS = ("auto", "cpu", "cuda")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
 LARGEST_RATIO = 10.0
-GRID_STEP, LARGEST_GRID = 64, 1024  # every network's coarsest map is whole then, and one step's grids fit in memory
+GRID_STEP, LARGEST_GRID = (
+    64,
+    1024,
+)  # every network's coarsest map is whole then, and one step's grids fit in memory
 WIDEST_RIM = 10.0  # of small objects nothing would be left
 MAX_THREADS = 64  # a hundred thousand would take the machine down
 INIT_CLICKS = ("multi", "single", "mixed")
@@ -42,9 +45,10 @@ def require(condition: bool, message: str) -> None:
 class SourceWeight:
     """One data set: `reader` names the layout, `path` is relative to the recipe's data root.
 
-    index: for "cocolvis", a folder for its index, relative to the data root too; "" is inside the data set.
-    left_out: how the stems begin that aren't trained on. rim_px: how far around the outlines, in the images' pixels and
-    to both sides, the coarse and refined losses count nothing, because the masks are no more exact than that.
+    index: for "cocolvis", a folder for its index, relative to the data root too; "" is inside the
+    data set. left_out: how the stems begin that aren't trained on. rim_px: how far around the
+    outlines, in the images' pixels and to both sides, the coarse and refined losses count nothing,
+    because the masks are no more exact than that.
     """
 
     reader: str
@@ -58,25 +62,33 @@ class SourceWeight:
 
     def __post_init__(self) -> None:
         require(
-            self.reader in OPENERS, f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}."
+            self.reader in OPENERS,
+            f"source reader {self.reader!r} is unknown: expected one of {', '.join(OPENERS)}.",
         )
-        require(0 <= self.weight < math.inf, f"source {self.path!r} has weight {self.weight}: expected 0 or more.")
+        require(
+            0 <= self.weight < math.inf,
+            f"source {self.path!r} has weight {self.weight}: expected 0 or more.",
+        )
         require(
             not self.index or self.reader == "cocolvis",
-            f"source {self.path!r} has index {self.index!r}, which only the reader cocolvis makes: leave it out.",
+            f"source {self.path!r} has index {self.index!r}, which only the reader cocolvis makes: "
+            "leave it out.",
         )
         require(
             0 <= self.rim_px <= WIDEST_RIM,
-            f"source {self.path!r} has rim_px {self.rim_px:g}: expected 0 to {WIDEST_RIM:g} pixels.",
+            f"source {self.path!r} has rim_px {self.rim_px:g}: expected 0 to {WIDEST_RIM:g} "
+            "pixels.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class DataRecipe:
-    """Where samples come from. Weights are relative shares; paste_weight is the share of composed images.
+    """Where samples come from. Weights are relative shares; paste_weight is the share of composed
+    images.
 
-    Of sources with stuff and a hierarchy (cocolvis): stuff_share of the samples may show stuff, with roots_only none
-    shows an object that lies in another. Of sources of instances: merge_share of the samples show two [facts.md §C.2].
+    Of sources with stuff and a hierarchy (cocolvis): stuff_share of the samples may show stuff,
+    with roots_only none shows an object that lies in another. Of sources of instances: merge_share
+    of the samples show two [facts.md §C.2].
     """
 
     root: str
@@ -91,9 +103,18 @@ class DataRecipe:
     def __post_init__(self) -> None:
         for name, share in (("stuff_share", self.stuff_share), ("merge_share", self.merge_share)):
             require(0 <= share <= 1, f"data.{name} is {share}: expected 0 to 1.")
-        require(sum(s.weight for s in self.sources) > 0, "data.sources has no positive weight: expected at least one.")
-        require(0 <= self.paste_weight < math.inf, f"data.paste_weight is {self.paste_weight}: expected 0 or more.")
-        require(self.min_object_px > 0, f"data.min_object_px is {self.min_object_px}: expected at least 1.")
+        require(
+            sum(s.weight for s in self.sources) > 0,
+            "data.sources has no positive weight: expected at least one.",
+        )
+        require(
+            0 <= self.paste_weight < math.inf,
+            f"data.paste_weight is {self.paste_weight}: expected 0 or more.",
+        )
+        require(
+            self.min_object_px > 0,
+            f"data.min_object_px is {self.min_object_px}: expected at least 1.",
+        )
         require(
             not self.paste_weight or any(s.cut_outs for s in self.sources),
             "data.paste_weight is set but no source has cut_outs = true.",
@@ -106,16 +127,18 @@ class DataRecipe:
         ):
             require(
                 not share or bool(readers & known),
-                f"data.{name} is {share}, but only sources of {', '.join(sorted(known))} have any: leave it out.",
+                f"data.{name} is {share}, but only sources of {', '.join(sorted(known))} have any: "
+                "leave it out.",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentRecipe:
-    """How a source image becomes a training crop. The shares of whole, scaled and object crops are relative.
+    """How a source image becomes a training crop. The shares of whole, scaled and object crops are
+    relative.
 
-    zoom_share: the share of samples whose crop is zoomed in on the ground truth instead of resized (the paper: .5).
-    zoom_kernel: how, as the model's spec then says for inference too.
+    zoom_share: the share of samples whose crop is zoomed in on the ground truth instead of resized
+    (the paper: .5). zoom_kernel: how, as the model's spec then says for inference too.
     """
 
     whole_share: float = 0.15
@@ -132,15 +155,21 @@ class AugmentRecipe:
         require(
             min(self.whole_share, self.scaled_share, self.object_share) >= 0
             and self.whole_share + self.scaled_share + self.object_share > 0,
-            "augment: the shares of whole, scaled and object crops must be 0 or more and not all 0.",
+            "augment: the shares of whole, scaled and object crops must be 0 or more and not all "
+            "0.",
         )
         for name, (low, high) in (("scale", self.scale), ("object_ratio", self.object_ratio)):
             least = SMALLEST[name]
             require(
                 least <= low <= high <= LARGEST_RATIO,
-                f"augment.{name} is ({low}, {high}): expected {least:g} <= low <= high <= {LARGEST_RATIO:g}.",
+                f"augment.{name} is ({low}, {high}): expected {least:g} <= low <= high <= "
+                f"{LARGEST_RATIO:g}.",
             )
-        for name, share in (("flip", self.flip), ("colour", self.colour), ("zoom_share", self.zoom_share)):
+        for name, share in (
+            ("flip", self.flip),
+            ("colour", self.colour),
+            ("zoom_share", self.zoom_share),
+        ):
             require(0 <= share <= 1, f"augment.{name} is {share}: expected 0 to 1.")
 
 
@@ -148,14 +177,14 @@ class AugmentRecipe:
 class ClickRecipe:
     """Simulated interaction: the clicks to start with and the largest number of further steps.
 
-    init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed" (half of each).
-    first_share: share of the training steps that end at those clicks; the others draw their further clicks' number from
-    0 to max_steps.
-    centred: whether the first is near the object's centre; RITM's may be anywhere on it.
-    deepest_share: share of the clicks that are where the object, or the error, is deepest, as the benchmark's robot
-    clicks and careful users try to; the others are drawn from its inner part.
-    played_share: share of the training steps whose samples are played as inference plays them (train/played.py) by the
-    weights that the run starts from, each from one click to a number of its own: the target crop follows the answer.
+    init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed"
+    (half of each). first_share: share of the training steps that end at those clicks; the others
+    draw their further clicks' number from 0 to max_steps. centred: whether the first is near the
+    object's centre; RITM's may be anywhere on it. deepest_share: share of the clicks that are where
+    the object, or the error, is deepest, as the benchmark's robot clicks and careful users try to;
+    the others are drawn from its inner part. played_share: share of the training steps whose
+    samples are played as inference plays them (train/played.py) by the weights that the run starts
+    from, each from one click to a number of its own: the target crop follows the answer.
     """
 
     init_clicks: str = "multi"
@@ -171,19 +200,21 @@ class ClickRecipe:
             require(0 <= share <= 1, f"clicks.{name} is {share}: expected 0 to 1.")
         require(
             self.init_clicks in INIT_CLICKS,
-            f"clicks.init_clicks is {self.init_clicks!r}: expected one of {', '.join(INIT_CLICKS)}.",
+            f"clicks.init_clicks is {self.init_clicks!r}: expected one of "
+            f"{', '.join(INIT_CLICKS)}.",
         )
         require(self.max_steps >= 0, f"clicks.max_steps is {self.max_steps}: expected 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
 class MaskMatchRecipe:
-    """MaskMatch [vtmr2024, eq. 1-3]; the defaults are the paper's words. A recipe without the table trains without it.
+    """MaskMatch [vtmr2024, eq. 1-3]; the defaults are the paper's words. A recipe without the table
+    trains without it.
 
-    share: of the steps; the others are plain ones, which alone supervise the answer to a blank mask. weight: of L_mr.
-    alpha: IoU that the first chain's mask must exceed. confidence: which of its pixels count, object pixels alone or
-    background ones too (`two_sided`). average: over "all" pixels or those "selected". loss: "match", or "supervised" by
-    the ground truth (Table 4).
+    share: of the steps; the others are plain ones, which alone supervise the answer to a blank
+    mask. weight: of L_mr. alpha: IoU that the first chain's mask must exceed. confidence: which of
+    its pixels count, object pixels alone or background ones too (`two_sided`). average: over "all"
+    pixels or those "selected". loss: "match", or "supervised" by the ground truth (Table 4).
     """
 
     share: float = 1.0
@@ -195,27 +226,42 @@ class MaskMatchRecipe:
     loss: str = "match"
 
     def __post_init__(self) -> None:
-        require(0 <= self.share <= 1, f"maskmatch.share is {self.share}: expected 0 (never) to 1 (every step).")
-        require(0 <= self.weight < math.inf, f"maskmatch.weight is {self.weight}: expected 0 or more.")
-        require(0 <= self.alpha < 1, f"maskmatch.alpha is {self.alpha}: expected an IoU from 0 to below 1.")
+        require(
+            0 <= self.share <= 1,
+            f"maskmatch.share is {self.share}: expected 0 (never) to 1 (every step).",
+        )
+        require(
+            0 <= self.weight < math.inf, f"maskmatch.weight is {self.weight}: expected 0 or more."
+        )
+        require(
+            0 <= self.alpha < 1,
+            f"maskmatch.alpha is {self.alpha}: expected an IoU from 0 to below 1.",
+        )
         require(
             0.5 <= self.confidence < 1,
-            f"maskmatch.confidence is {self.confidence}: expected a probability from .5 to below 1.",
+            f"maskmatch.confidence is {self.confidence}: expected a probability from .5 to below "
+            "1.",
         )
         for name, known in (("average", MATCH_AVERAGES), ("loss", MATCH_LOSSES)):
             value = getattr(self, name)
-            require(value in known, f"maskmatch.{name} is {value!r}: expected one of {', '.join(known)}.")
+            require(
+                value in known,
+                f"maskmatch.{name} is {value!r}: expected one of {', '.join(known)}.",
+            )
         require(
             self.loss == "match" or (self.average == "all" and not self.two_sided),
-            'maskmatch.loss is "supervised", which average and two_sided contradict: leave them out.',
+            'maskmatch.loss is "supervised", which average and two_sided contradict: '
+            "leave them out.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LossRecipe:
-    """The refiner's losses; the defaults are VTMR's words, the others FocalClick's code [facts.md §C.7].
+    """The refiner's losses; the defaults are VTMR's words, the others FocalClick's code [facts.md
+    §C.7].
 
-    refined: "focal", or "boundary", which counts the edge band twice. edge: "focal" or "cross_entropy".
+    refined: "focal", or "boundary", which counts the edge band twice. edge: "focal" or
+    "cross_entropy".
     """
 
     refined: str = "focal"
@@ -224,14 +270,18 @@ class LossRecipe:
     def __post_init__(self) -> None:
         for name, known in (("refined", REFINED_LOSSES), ("edge", EDGE_LOSSES)):
             value = getattr(self, name)
-            require(value in known, f"losses.{name} is {value!r}: expected one of {', '.join(known)}.")
+            require(
+                value in known, f"losses.{name} is {value!r}: expected one of {', '.join(known)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class OptimiserRecipe:
-    """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and cosine.
+    """Adam with a learning rate for new layers and a factor for the pretrained encoder, warm-up and
+    cosine.
 
-    drops: the steps from which on the rate is a tenth of what it was before; with them there is no cosine.
+    drops: the steps from which on the rate is a tenth of what it was before; with them there is no
+    cosine.
     """
 
     lr: float
@@ -249,25 +299,32 @@ class OptimiserRecipe:
         for name in ("encoder_factor", "warmup_steps", "final_factor", "clip_norm"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"optimiser.{name} is {value}: expected 0 or more.")
-        require(all(self.frozen), "optimiser.frozen has an empty name: expected names of parts of the network.")
+        require(
+            all(self.frozen),
+            "optimiser.frozen has an empty name: expected names of parts of the network.",
+        )
         require(0 <= self.ema < 1, f"optimiser.ema is {self.ema}: expected 0 (off) to below 1.")
         require(
             self.encoder_batch_norm in ("eval", "train"),
-            f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or 'train'.",
+            f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or "
+            "'train'.",
         )
         require(
             list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
-            f"optimiser.drops is {list(self.drops)}: expected numbers of steps above 0, each larger than the last.",
+            f"optimiser.drops is {list(self.drops)}: expected numbers of steps above 0, each "
+            "larger than the last.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeRecipe:
-    """What a run is computed on. The batch is that of the whole step: `accumulate` parts of every process make it up.
+    """What a run is computed on. The batch is that of the whole step: `accumulate` parts of every
+    process make it up.
 
-    accelerator: "auto" takes CUDA where there is any. devices: processes on each of `nodes` machines, one a GPU; under
-    torchrun both are its own. precision: of the passes that learn, "bfloat16" and "float16" as autocast has them.
-    sync_batch_norm: statistics over all processes (CUDA alone); else each has its own and the first one's are kept.
+    accelerator: "auto" takes CUDA where there is any. devices: processes on each of `nodes`
+    machines, one a GPU; under torchrun both are its own. precision: of the passes that learn,
+    "bfloat16" and "float16" as autocast has them. sync_batch_norm: statistics over all processes
+    (CUDA alone); else each has its own and the first one's are kept.
     """
 
     accelerator: str = "auto"
@@ -280,7 +337,9 @@ class ComputeRecipe:
     def __post_init__(self) -> None:
         for name, known in (("accelerator", ACCELERATORS), ("precision", COMPUTE_PRECISIONS)):
             value = getattr(self, name)
-            require(value in known, f"compute.{name} is {value!r}: expected one of {', '.join(known)}.")
+            require(
+                value in known, f"compute.{name} is {value!r}: expected one of {', '.join(known)}."
+            )
         for name in ("devices", "nodes", "accumulate"):
             value = getattr(self, name)
             require(value > 0, f"compute.{name} is {value}: expected at least 1.")
@@ -290,13 +349,14 @@ class ComputeRecipe:
 class Recipe:
     """A whole run. `steps` batches of `batch`; a share of each batch also trains the refiner.
 
-    input_size: side of the grids that samples are drawn on, 0 for the network's own. Smaller ones cost less and show
-    more objects in the same time; a run at the network's own size belongs after them.
-    no_grad_precision: of the passes without gradients, where it is lower than `compute.precision`; "auto" is bfloat16
-    where the device computes in it and float32 where it would be emulated, which takes many times as long.
-    chain_engine: what computes the passes of click chains, "torch" or "onnxruntime" (on CPUs alone, in float32); "auto"
-    is the latter on a CPU without bfloat16, where it takes about half the time.
-    encoder_weights: the file that the encoder starts from, relative to the data root; lite0's come with a package.
+    input_size: side of the grids that samples are drawn on, 0 for the network's own. Smaller ones
+    cost less and show more objects in the same time; a run at the network's own size belongs after
+    them. no_grad_precision: of the passes without gradients, where it is lower than
+    `compute.precision`; "auto" is bfloat16 where the device computes in it and float32 where it
+    would be emulated, which takes many times as long. chain_engine: what computes the passes of
+    click chains, "torch" or "onnxruntime" (on CPUs alone, in float32); "auto" is the latter on a
+    CPU without bfloat16, where it takes about half the time. encoder_weights: the file that the
+    encoder starts from, relative to the data root; lite0's come with a package.
     """
 
     name: str
@@ -324,19 +384,35 @@ class Recipe:
         require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
         require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
         require(
-            self.input_size == 0 or (self.input_size % GRID_STEP == 0 and GRID_STEP <= self.input_size <= LARGEST_GRID),
-            f"input_size is {self.input_size}: expected 0 (the network's own) or a multiple of {GRID_STEP} up to "
+            self.input_size == 0
+            or (self.input_size % GRID_STEP == 0 and GRID_STEP <= self.input_size <= LARGEST_GRID),
+            f"input_size is {self.input_size}: expected 0 (the network's own) or a multiple of "
+            f"{GRID_STEP} up to "
             f"{LARGEST_GRID}.",
         )
-        require(bool(self.name), "name is empty: expected one, which the weights' lineage then gives.")
-        require(0 < self.threads <= MAX_THREADS, f"threads is {self.threads}: expected 1 to {MAX_THREADS}.")
-        for name, zero in (("checkpoint_minutes", "after every step"), ("validate_minutes", "never")):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: expected 0 ({zero}) or more.")
+        require(
+            bool(self.name), "name is empty: expected one, which the weights' lineage then gives."
+        )
+        require(
+            0 < self.threads <= MAX_THREADS,
+            f"threads is {self.threads}: expected 1 to {MAX_THREADS}.",
+        )
+        for name, zero in (
+            ("checkpoint_minutes", "after every step"),
+            ("validate_minutes", "never"),
+        ):
+            require(
+                getattr(self, name) >= 0,
+                f"{name} is {getattr(self, name)}: expected 0 ({zero}) or more.",
+            )
         require(self.seed >= 0, f"seed is {self.seed}: expected 0 or more.")
-        require(0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1.")
+        require(
+            0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1."
+        )
         require(
             self.no_grad_precision in PRECISIONS,
-            f"no_grad_precision is {self.no_grad_precision!r}: expected one of {', '.join(PRECISIONS)}.",
+            f"no_grad_precision is {self.no_grad_precision!r}: expected one of "
+            f"{', '.join(PRECISIONS)}.",
         )
         require(
             self.chain_engine in CHAIN_ENGINES,
@@ -344,16 +420,20 @@ class Recipe:
         )
         require(
             self.batch % self.compute.accumulate == 0,
-            f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch must divide evenly.",
+            f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch "
+            "must divide evenly.",
         )
         require(
             self.maskmatch is None or not self.compute.sync_batch_norm,
-            "compute.sync_batch_norm and maskmatch exclude each other: a process without a sample to match would leave "
+            "compute.sync_batch_norm and maskmatch exclude each other: a process without a sample "
+            "to match would leave "
             "the others waiting for its statistics.",
         )
         require(
-            not self.clicks.played_share or (self.maskmatch is None and not self.augment.zoom_share),
-            "clicks.played_share excludes maskmatch, whose chains begin without a mask, and augment.zoom_share: "
+            not self.clicks.played_share
+            or (self.maskmatch is None and not self.augment.zoom_share),
+            "clicks.played_share excludes maskmatch, whose chains begin without a mask, and "
+            "augment.zoom_share: "
             "played samples are neither.",
         )
 
@@ -366,7 +446,10 @@ class Recipe:
 def parse_override(text: str) -> tuple[list[str], Any]:
     """`a.b=value` as path and TOML value; a bare word is a string. Raises ConfigError."""
     key, separator, value = text.partition("=")
-    require(bool(separator and key.strip()), f"--set {text!r}: expected key=value, such as optimiser.lr=1e-3.")
+    require(
+        bool(separator and key.strip()),
+        f"--set {text!r}: expected key=value, such as optimiser.lr=1e-3.",
+    )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
@@ -375,7 +458,10 @@ def parse_override(text: str) -> tuple[list[str], Any]:
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe and applies `key=value` overrides. Raises ConfigError with the nearest known key."""
+    """Reads a recipe and applies `key=value` overrides.
+
+    Raises ConfigError with the nearest known key.
+    """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -387,7 +473,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         table = values
         for name in names[:-1]:
             table = table.setdefault(name, {})
-            require(isinstance(table, dict), f"--set {text!r}: {name!r} is not a table of the recipe.")
+            require(
+                isinstance(table, dict), f"--set {text!r}: {name!r} is not a table of the recipe."
+            )
         table[names[-1]] = value
     recipe: Recipe = from_values(Recipe, values, "recipe")
     return recipe

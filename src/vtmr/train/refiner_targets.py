@@ -1,4 +1,5 @@
-"""What the refiner is trained on: a focus box around the object or its border, and the edge band [facts.md §C.6]."""
+"""What the refiner is trained on: a focus box around the object or its border, and the edge band
+[facts.md §C.6]."""
 
 from __future__ import annotations
 
@@ -15,13 +16,18 @@ GridBox = tuple[float, float, float, float]
 
 
 def edge_band(mask: Mask) -> Mask:
-    """Where the mask changes when it is shrunk eight times and grown again, dilated twice by 3 x 3."""
+    """Where the mask changes when it is shrunk eight times and grown again, dilated twice by 3 x
+    3."""
     height, width = mask.shape
     full = mask.astype(np.uint8) * 255
-    small = cv2.resize(full, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(
+        full, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_LINEAR
+    )
     small = ((small > 128) * 255).astype(np.uint8)
     back = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR) > 128
-    return cv2.dilate((back ^ mask).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(bool)
+    return cv2.dilate(
+        (back ^ mask).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2
+    ).astype(bool)
 
 
 def largest_component_box(mask: Mask) -> GridBox:
@@ -32,7 +38,8 @@ def largest_component_box(mask: Mask) -> GridBox:
 
 
 def draw_focus_box(gt_mask: Mask, rng: np.random.Generator) -> GridBox:
-    """A focus box (x0, y0, x1, y1) in the mask's pixels, fractional, inside it, at least MIN_SIDE wide and high."""
+    """A focus box (x0, y0, x1, y1) in the mask's pixels, fractional, inside it, at least MIN_SIDE
+    wide and high."""
     height, width = gt_mask.shape
     if gt_mask.sum() < SMALL_AREA or rng.random() < OBJECT_SHARE:
         x0, y0, x1, y1 = largest_component_box(gt_mask)
@@ -41,8 +48,12 @@ def draw_focus_box(gt_mask: Mask, rng: np.random.Generator) -> GridBox:
         x = (x0 + x1) / 2 + rng.uniform(-0.3, 0.3) * box_width
         y = (y0 + y1) / 2 + rng.uniform(-0.3, 0.3) * box_height
     else:
-        box_width, box_height = (max(side / rng.uniform(1.5, 3.9), MIN_SIDE) for side in (width, height))
-        border = cv2.dilate(gt_mask.view(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~gt_mask
+        box_width, box_height = (
+            max(side / rng.uniform(1.5, 3.9), MIN_SIDE) for side in (width, height)
+        )
+        border = (
+            cv2.dilate(gt_mask.view(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~gt_mask
+        )
         rows, cols = np.nonzero(border if border.any() else gt_mask)
         pick = rng.integers(len(rows))
         x, y = cols[pick] + 0.5, rows[pick] + 0.5

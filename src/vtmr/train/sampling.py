@@ -1,4 +1,5 @@
-"""From sources to training samples: which object, which crop, which colours, all drawn from one generator."""
+"""From sources to training samples: which object, which crop, which colours, all drawn from one
+generator."""
 
 from __future__ import annotations
 
@@ -43,11 +44,12 @@ CUT_OUT_MIN_AREA = 1500
 class Sample:
     """One training sample of side S: everything but the later clicks, which depend on the network.
 
-    image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1, y1) of the patch in
-    the image's grid; clicks: initial ones in that grid. Of a zoomed sample all of this is in the zoomed grid.
-    ignore_mask, patch_ignore: bool S x S, what no loss counts. unreadable: what was drawn before and couldn't be read,
-    as sentences. prev_mask: of a played sample, float32 S x S, what the network is told of the last answer; its clicks
-    are all that there are.
+    image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1,
+    y1) of the patch in the image's grid; clicks: initial ones in that grid. Of a zoomed sample all
+    of this is in the zoomed grid. ignore_mask, patch_ignore: bool S x S, what no loss counts.
+    unreadable: what was drawn before and couldn't be read, as sentences. prev_mask: of a played
+    sample, float32 S x S, what the network is told of the last answer; its clicks are all that
+    there are.
     """
 
     image: Image
@@ -67,7 +69,8 @@ class Sample:
 class Labelled:
     """An image with one target; `others` are pixels known to belong to other objects.
 
-    second: where the target is made of two objects, the second one. rim: where the target's mask can't be relied on.
+    second: where the target is made of two objects, the second one. rim: where the target's mask
+    can't be relied on.
     """
 
     image: Image
@@ -79,7 +82,12 @@ class Labelled:
     @property
     def masks(self) -> dict[str, Mask]:
         """Target, others and, where there are any, second and rim."""
-        found = {"target": self.target, "others": self.others, "second": self.second, "rim": self.rim}
+        found = {
+            "target": self.target,
+            "others": self.others,
+            "second": self.second,
+            "rim": self.rim,
+        }
         return {name: mask for name, mask in found.items() if mask is not None}
 
 
@@ -95,7 +103,8 @@ class TrainingSource:
 
     @staticmethod
     def open(entry: SourceWeight, root: Path) -> TrainingSource:
-        """Leaves out what the entry says, the stems of val.txt and report.txt, and all frozen validation objects'.
+        """Leaves out what the entry says, the stems of val.txt and report.txt, and all frozen
+        validation objects'.
 
         Raises DataError when none is left.
         """
@@ -108,10 +117,15 @@ class TrainingSource:
         )
         frozen = {stem for reader, stem, _ in validation_list() if reader == entry.reader}
         held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt") | frozen
-        stems = tuple(stem for stem in source.stems if stem not in held_out and not stem.startswith(entry.left_out))
+        stems = tuple(
+            stem
+            for stem in source.stems
+            if stem not in held_out and not stem.startswith(entry.left_out)
+        )
         if not stems:
             raise DataError(
-                f"{folder} has no image left to train on: all {len(source.stems)} are held out or left_out."
+                f"{folder} has no image left to train on: all {len(source.stems)} are held out or "
+                "left_out."
             )
         return TrainingSource(source, stems, entry.weight, entry.cut_outs, entry.rim_px)
 
@@ -130,25 +144,34 @@ class Sampler:
         self.donor_shares = counts / counts.sum() if len(counts) else counts
 
     def draw(self, rng: Rng, player: Player | None = None) -> Sample:
-        """One sample, played if there is a player; what can't be read is noted and the next draw takes its place.
+        """One sample, played if there is a player; what can't be read is noted and the next draw
+        takes its place.
 
-        Raises DataError when ATTEMPTS draws give no usable object, or when more than UNREADABLE_DRAWS can't be read.
+        Raises DataError when ATTEMPTS draws give no usable object, or when more than
+        UNREADABLE_DRAWS can't be read.
         """
         unreadable: list[str] = []
         for _ in range(ATTEMPTS):
             choice = int(rng.choice(len(self.shares), p=self.shares))
             try:
-                labelled = self.compose(rng) if choice == len(self.sources) else self.pick(self.sources[choice], rng)
+                labelled = (
+                    self.compose(rng)
+                    if choice == len(self.sources)
+                    else self.pick(self.sources[choice], rng)
+                )
             except DataError as error:
                 unreadable.append(str(error))
                 if len(unreadable) > UNREADABLE_DRAWS:
-                    raise DataError(f"{len(unreadable)} draws for one sample couldn't be read: {error}") from error
+                    raise DataError(
+                        f"{len(unreadable)} draws for one sample couldn't be read: {error}"
+                    ) from error
                 continue
             sample = self.crop(labelled, rng, player) if labelled is not None else None
             if sample is not None:
                 return replace(sample, unreadable=tuple(unreadable))
         raise DataError(
-            f"{ATTEMPTS} draws in a row gave no object of {self.recipe.data.min_object_px} px or more: "
+            f"{ATTEMPTS} draws in a row gave no object of {self.recipe.data.min_object_px} px or "
+            "more: "
             "check the data sets or lower data.min_object_px."
         )
 
@@ -164,10 +187,16 @@ class Sampler:
         if isinstance(entry.source, LabelSource):
             others, target = vary_part(entry.source, stem, ids, target, rng)
         elif isinstance(entry.source, PairSource):
-            target = single_component(target, rng) if rng.random() < SINGLE_COMPONENT_SHARE else target
+            target = (
+                single_component(target, rng) if rng.random() < SINGLE_COMPONENT_SHARE else target
+            )
         else:
             near = list(rng.permutation([i for i in ids if i != chosen])[:4])
-            if self.recipe.data.merge_share and near and rng.random() < self.recipe.data.merge_share:
+            if (
+                self.recipe.data.merge_share
+                and near
+                and rng.random() < self.recipe.data.merge_share
+            ):
                 second = entry.source.mask(stem, str(near.pop()))
                 target = target | second
             for other in near:
@@ -193,11 +222,15 @@ class Sampler:
             return None
         image, masks = composed(canvas, cut_outs, rng)
         wanted = int(rng.integers(len(masks)))
-        others = np.any([mask for i, mask in enumerate(masks) if i != wanted] or [np.zeros_like(masks[0])], axis=0)
+        others = np.any(
+            [mask for i, mask in enumerate(masks) if i != wanted] or [np.zeros_like(masks[0])],
+            axis=0,
+        )
         return Labelled(image, masks[wanted], others)
 
     def crop(self, labelled: Labelled, rng: Rng, player: Player | None = None) -> Sample | None:
-        """Colours, flip and crop: the one drawn, or the one that a play which begins there leads to.
+        """Colours, flip and crop: the one drawn, or the one that a play which begins there leads
+        to.
 
         None when the object's part in the crop is too small or too large.
         """
@@ -218,12 +251,16 @@ class Sampler:
         if augment.zoom_share and rng.random() < augment.zoom_share:
             grid = warp_towards(gt_mask, box, size, augment.zoom_kernel)
             gt_mask = mask_on(grid, labelled.target)
-        most = MAX_AREA_SHARE if shown is None else 1.0  # a crop that follows too small an answer lies in the object
+        most = (
+            MAX_AREA_SHARE if shown is None else 1.0
+        )  # a crop that follows too small an answer lies in the object
         if not self.recipe.data.min_object_px <= gt_mask.sum() <= most * gt_mask.size:
             return None
         focus = grid.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
         low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
-        focus_box = Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
+        focus_box = (
+            Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
+        )
         patch_gt = mask_on(grid, labelled.target, focus_box)
         nothing, rim = np.zeros_like(gt_mask), labelled.rim
         return Sample(
@@ -239,20 +276,26 @@ class Sampler:
             prev_mask=shown.prev_mask if shown else None,
         )
 
-    def first_clicks(self, labelled: Labelled, grid: Frame | Warp, gt_mask: Mask, rng: Rng) -> tuple[Click, ...]:
+    def first_clicks(
+        self, labelled: Labelled, grid: Frame | Warp, gt_mask: Mask, rng: Rng
+    ) -> tuple[Click, ...]:
         """What a click chain begins with, on the grid."""
         start = self.recipe.clicks
-        single = start.init_clicks == "single" or (start.init_clicks == "mixed" and rng.random() < 0.5)
+        single = start.init_clicks == "single" or (
+            start.init_clicks == "mixed" and rng.random() < 0.5
+        )
         others = mask_on(grid, labelled.others)
         second = None if labelled.second is None else mask_on(grid, labelled.second)
-        return tuple(initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share))
+        return tuple(
+            initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)
+        )
 
 
 def candidates(source: Source, stem: str, recipe: Recipe, size: int, rng: Rng) -> tuple[str, ...]:
     """The objects of an image that may be a target.
 
-    Of COCO+LVIS that is: the roots (or all), in stuff_share of the draws stuff as well, and none that would be too
-    small on the grid in any crop, because most are.
+    Of COCO+LVIS that is: the roots (or all), in stuff_share of the draws stuff as well, and none
+    that would be too small on the grid in any crop, because most are.
     """
     if not isinstance(source, CocoLvisSource):
         return source.object_ids(stem)
@@ -265,18 +308,23 @@ def candidates(source: Source, stem: str, recipe: Recipe, size: int, rng: Rng) -
 
 
 def least_share(recipe: Recipe, size: int) -> float:
-    """The share of its image below which no object reaches min_object_px; 0 where crops enlarge objects freely."""
+    """The share of its image below which no object reaches min_object_px; 0 where crops enlarge
+    objects freely."""
     augment = recipe.augment
     if augment.object_share or augment.zoom_share:
         return 0.0
-    factor = max(augment.scale[1] if augment.scaled_share else 0.0, 1.0 if augment.whole_share else 0.0)
+    factor = max(
+        augment.scale[1] if augment.scaled_share else 0.0, 1.0 if augment.whole_share else 0.0
+    )
     return recipe.data.min_object_px / (size * factor) ** 2
 
 
 def image_on(grid: Frame | Warp, image: Image, part: Box | None = None) -> Image:
-    """The image on the grid, or a part of its box on as many cells, from full resolution: uint8 S x S x 3.
+    """The image on the grid, or a part of its box on as many cells, from full resolution: uint8 S x
+    S x 3.
 
-    On a zoomed grid the part is zoomed as well, so that it lies straight over its place in the grid.
+    On a zoomed grid the part is zoomed as well, so that it lies straight over its place in the
+    grid.
     """
     if isinstance(grid, Warp):
         return grid.sample(image, grid.box_to_grid(part) if part else None)
@@ -303,7 +351,8 @@ def flipped(labelled: Labelled) -> Labelled:
 
 
 def jittered(image: Image, share: float, rng: Rng) -> Image:
-    """Brightness +-.25, contrast -.15 to +.4 and RGB shift +-10, each in that share of images [facts.md §C.3]."""
+    """Brightness +-.25, contrast -.15 to +.4 and RGB shift +-10, each in that share of images
+    [facts.md §C.3]."""
     gain, offset = 1.0, np.zeros(3)
     if rng.random() < share:
         gain = 1 + rng.uniform(-0.15, 0.40)
@@ -316,8 +365,11 @@ def jittered(image: Image, share: float, rng: Rng) -> Image:
     return np.asarray(cv2.LUT(image, table.reshape(1, 256, 3)), np.uint8)
 
 
-def vary_part(source: LabelSource, stem: str, ids: Sequence[str], target: Mask, rng: Rng) -> tuple[Mask, Mask]:
-    """(others, target) of a label map: a single component, a union of labels, or the label itself."""
+def vary_part(
+    source: LabelSource, stem: str, ids: Sequence[str], target: Mask, rng: Rng
+) -> tuple[Mask, Mask]:
+    """(others, target) of a label map: a single component, a union of labels, or the label
+    itself."""
     chance = rng.random()
     everything = np.zeros_like(target)
     if chance < 0.4:
@@ -330,11 +382,14 @@ def vary_part(source: LabelSource, stem: str, ids: Sequence[str], target: Mask, 
     return everything & ~target, target
 
 
-def draw_crop(labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng) -> tuple[Labelled, Box]:
-    """A crop of one of three kinds and the image it lies in (padded with zeros where the crop sticks out).
+def draw_crop(
+    labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng
+) -> tuple[Labelled, Box]:
+    """A crop of one of three kinds and the image it lies in (padded with zeros where the crop
+    sticks out).
 
-    Whole image, as inference sees it at click 1; RITM's resize by .75-1.4 with pad or crop; the object's box times
-    1.1-3, moved about, as inference sees it from click 2 on.
+    Whole image, as inference sees it at click 1; RITM's resize by .75-1.4 with pad or crop; the
+    object's box times 1.1-3, moved about, as inference sees it from click 2 on.
     """
     height, width = labelled.target.shape
     whole = Box.whole(height, width)
@@ -347,7 +402,9 @@ def draw_crop(labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng) -
         return windowed(labelled, round(width / factor), round(height / factor), rng)
     target = bounding_box(labelled.target) or whole
     low, high = np.log(augment.object_ratio)
-    ratio = np.exp(0.7 * rng.uniform(low, high) + 0.3 * rng.uniform(low, high, size=2))  # nearly the same both ways
+    ratio = np.exp(
+        0.7 * rng.uniform(low, high) + 0.3 * rng.uniform(low, high, size=2)
+    )  # nearly the same both ways
     slack = (ratio - 1) * np.array([target.width, target.height]) / 2
     shift = rng.uniform(-0.7, 0.7, 2) * slack
     moved = Box(
@@ -362,7 +419,12 @@ def draw_crop(labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng) -
 def grown(box: Box, least: int, whole: Box) -> Box:
     """At least `least` pixels wide and high, clipped to the image."""
     extra_x, extra_y = max(0, least - box.width), max(0, least - box.height)
-    box = Box(box.x0 - extra_x // 2, box.y0 - extra_y // 2, box.x1 + (extra_x + 1) // 2, box.y1 + (extra_y + 1) // 2)
+    box = Box(
+        box.x0 - extra_x // 2,
+        box.y0 - extra_y // 2,
+        box.x1 + (extra_x + 1) // 2,
+        box.y1 + (extra_y + 1) // 2,
+    )
     return box.intersection(whole) or whole
 
 

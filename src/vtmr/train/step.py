@@ -1,4 +1,5 @@
-"""One training step: click chains without gradients, then the passes that learn [facts.md §C.5-C.7, VTMR eq. 1-3]."""
+"""One training step: click chains without gradients, then the passes that learn [facts.md §C.5-C.7,
+VTMR eq. 1-3]."""
 
 from __future__ import annotations
 
@@ -28,10 +29,12 @@ AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [f
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over the step's batch, the refiner's over its share of it; of a part of the batch, what it adds to them.
+    """Means over the step's batch, the refiner's over its share of it; of a part of the batch, what
+    it adds to them.
 
-    iou: of the coarse masks, to be watched: the focal losses divide by the sum of their own weights and hardly move.
-    match: MaskMatch's term, weighted; gate: the share of samples that it counts. Both None where the recipe has none.
+    iou: of the coarse masks, to be watched: the focal losses divide by the sum of their own weights
+    and hardly move. match: MaskMatch's term, weighted; gate: the share of samples that it counts.
+    Both None where the recipe has none.
     """
 
     coarse: Tensor
@@ -49,7 +52,12 @@ class Losses:
     @property
     def parts(self) -> dict[str, Tensor]:
         """What there is, by name, without gradients; all are losses but FIGURES."""
-        values = {"coarse": self.coarse, "refined": self.refined, "edge": self.edge, "iou": self.iou}
+        values = {
+            "coarse": self.coarse,
+            "refined": self.refined,
+            "edge": self.edge,
+            "iou": self.iou,
+        }
         if self.match is not None and self.gate is not None:
             values |= {"match": self.match, "gate": self.gate}
         return {name: value.detach() for name, value in values.items()}
@@ -63,13 +71,15 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
 
 
 def auxiliary_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over all pixels, ignored ones counting as right; labels: 1, 0 or -1 as in losses.py."""
+    """Mean cross-entropy over all pixels, ignored ones counting as right; labels: 1, 0 or -1 as in
+    losses.py."""
     valid = (labels != -1).to(logits.dtype)
     return F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), weight=valid)
 
 
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
-    """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen parts."""
+    """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen
+    parts."""
     network.train()
     if recipe.optimiser.encoder_batch_norm == "eval":
         network.encoder.eval()
@@ -78,9 +88,14 @@ def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
 
 
 class TrainingStep:
-    """Computes the losses of a batch, or of a part of it. All randomness comes from (seed, step, position)."""
+    """Computes the losses of a batch, or of a part of it.
 
-    def __init__(self, network: InteractiveNetwork, recipe: Recipe, clock: Clock | None = None) -> None:
+    All randomness comes from (seed, step, position).
+    """
+
+    def __init__(
+        self, network: InteractiveNetwork, recipe: Recipe, clock: Clock | None = None
+    ) -> None:
         self.network = network
         self.recipe = recipe
         self.spec = network.spec
@@ -89,9 +104,12 @@ class TrainingStep:
         self.passes: ChainPasses | None = None
 
     def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
-        """edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says that it counts."""
+        """edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says
+        that it counts."""
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
-        torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])  # dropout: the parts' are not the same
+        torch.manual_seed(
+            int(rng.integers(2**31)) + batch.positions[0]
+        )  # dropout: the parts' are not the same
         matching = self.matching(rng)
         steps = 0 if batch.prev_mask is not None else further_clicks(recipe.clicks, rng)
         image = normalised(batch.image, self.spec.coarse_normalisation)
@@ -117,12 +135,18 @@ class TrainingStep:
             if matching is not None and second is not None:
                 picked = second.samples
                 other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
-                match = match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum() / batch.whole
+                match = (
+                    match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum()
+                    / batch.whole
+                )
             gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
         return Losses(coarse, refined, edge, overlap, match, gate)
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
-        """The recipe's MaskMatch when this step uses it. No number is drawn where there is nothing to decide."""
+        """The recipe's MaskMatch when this step uses it.
+
+        No number is drawn where there is nothing to decide.
+        """
         recipe = self.recipe.maskmatch
         if recipe is None or recipe.share == 0:
             return None
@@ -130,19 +154,27 @@ class TrainingStep:
 
     @torch.no_grad()
     def chains(
-        self, image: Tensor, batch: Batch, matching: MaskMatchRecipe | None, steps: int, rngs: Sequence[Rng]
+        self,
+        image: Tensor,
+        batch: Batch,
+        matching: MaskMatchRecipe | None,
+        steps: int,
+        rngs: Sequence[Rng],
     ) -> tuple[Tensor, Chain, SecondChain | None]:
-        """Features at stride 4, and what the passes that learn are fed: after K = `steps` further clicks.
+        """Features at stride 4, and what the passes that learn are fed: after K = `steps` further
+        clicks.
 
-        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps from there. A played
-        batch has its mask and clicks already.
+        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps
+        from there. A played batch has its mask and clicks already.
         """
         if self.passes is None:
             self.passes = chain_passes(self.network, self.recipe, image.device)
         passes = self.passes
         passes.refresh()
         c1 = passes.early(image)
-        chain = Chain.blank(batch.clicks, batch.gt_masks, rngs, image.device, self.recipe.clicks.deepest_share)
+        chain = Chain.blank(
+            batch.clicks, batch.gt_masks, rngs, image.device, self.recipe.clicks.deepest_share
+        )
         if batch.prev_mask is not None:
             chain = replace(chain, prev_mask=batch.prev_mask)
         if matching is not None:
@@ -153,7 +185,9 @@ class TrainingStep:
         if matching is not None:
             second = second_chain(first_mask, chain, self.spec.threshold, matching)
         if second is not None:
-            second = replace(second, chain=self.advanced(passes, c1[second.samples], second.chain, steps))
+            second = replace(
+                second, chain=self.advanced(passes, c1[second.samples], second.chain, steps)
+            )
         return c1.float().contiguous(memory_format=torch.channels_last), chain, second
 
     def advanced(self, passes: ChainPasses, c1: Tensor, chain: Chain, steps: int) -> Chain:
@@ -163,9 +197,15 @@ class TrainingStep:
         return chain
 
     def refiner_losses(
-        self, batch: Batch, chain: Chain, logits: Tensor, features: Tensor, edge_weight: Tensor | None
+        self,
+        batch: Batch,
+        chain: Chain,
+        logits: Tensor,
+        features: Tensor,
+        edge_weight: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Refined and edge loss on the samples that train the refiner; zeros when there are none or no refiner."""
+        """Refined and edge loss on the samples that train the refiner; zeros when there are none or
+        no refiner."""
         refiner = self.network.refiner
         n, whole = batch.refined(self.recipe.refined), min(self.recipe.refined, batch.whole)
         if refiner is None or not whole:
@@ -176,8 +216,13 @@ class TrainingStep:
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
         size = patch.shape[3]
         in_patch = [
-            [Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive) for c in sample]
-            for sample, (x0, y0, x1, y1) in zip(chain.clicks[:n], batch.focus[:n].tolist(), strict=True)
+            [
+                Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive)
+                for c in sample
+            ]
+            for sample, (x0, y0, x1, y1) in zip(
+                chain.clicks[:n], batch.focus[:n].tolist(), strict=True
+            )
         ]
         discs = click_maps(in_patch, self.spec.refine_disc_radius, size).to(patch.device)
         discs = discs.contiguous(memory_format=torch.channels_last)
@@ -188,7 +233,9 @@ class TrainingStep:
         losses = self.recipe.losses
         by_boundary, by_entropy = losses.refined == "boundary", losses.edge == "cross_entropy"
         entropy = (
-            F.binary_cross_entropy_with_logits(edge, band) * n if by_entropy else normalised_focal_loss(edge, band)
+            F.binary_cross_entropy_with_logits(edge, band) * n
+            if by_entropy
+            else normalised_focal_loss(edge, band)
         )
         return (
             boundary_focal_loss(refined, gt, band, edge_weight)
@@ -198,7 +245,10 @@ class TrainingStep:
         )
 
     def edge_weight(self, batch: Batch) -> Tensor | None:
-        """What a part of a batch adds to the weight that its refined losses are divided by; None where none is."""
+        """What a part of a batch adds to the weight that its refined losses are divided by; None
+        where none is."""
         if self.recipe.losses.refined != "boundary" or self.network.refiner is None:
             return None
-        return boundary_weights(batch.patch_edge[: batch.refined(self.recipe.refined)].float()).sum()
+        return boundary_weights(
+            batch.patch_edge[: batch.refined(self.recipe.refined)].float()
+        ).sum()

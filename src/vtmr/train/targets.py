@@ -20,16 +20,24 @@ def single_component(mask: Mask, rng: Rng) -> Mask:
 
 
 def rim_of(mask: Mask, px: float) -> Mask:
-    """The pixels up to px away from the other side of a mask's outline; of the image's border nothing, bool H x W."""
+    """The pixels up to px away from the other side of a mask's outline; of the image's border
+    nothing, bool H x W."""
     rim = np.zeros_like(mask)
     box = bounding_box(mask)
     if box is None:
         return rim
     room = ceil(px) + 1
-    wide = Box(box.x0 - room, box.y0 - room, box.x1 + room, box.y1 + room).intersection(Box.whole(*mask.shape)) or box
+    wide = (
+        Box(box.x0 - room, box.y0 - room, box.x1 + room, box.y1 + room).intersection(
+            Box.whole(*mask.shape)
+        )
+        or box
+    )
     near = mask[wide.slices].view(np.uint8)
     if near.all():
         return rim
-    inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (near, 1 - near))
+    inside, outside = (
+        cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (near, 1 - near)
+    )
     rim[wide.slices] = np.maximum(inside, outside) <= px
     return rim

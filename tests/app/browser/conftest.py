@@ -29,7 +29,9 @@ expect.set_options(timeout=WAIT_MS)
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; the run fails with a sentence where there is none."""
-    found = subprocess.run([ROOT / "tools" / "chromium.sh"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [ROOT / "tools" / "chromium.sh"], capture_output=True, text=True, check=False
+    )
     if found.returncode:
         pytest.fail(found.stderr.strip().splitlines()[-1], pytrace=False)
     with sync_playwright() as playwright:
@@ -38,14 +40,24 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def start_server(folder: Path, port: int = 0, labels: str = "cup,plate,spoon", model: str = "colour") -> Server:
-    command = [sys.executable, str(Path(__file__).with_name("serving.py")), str(folder), str(port), labels, model]
+def start_server(
+    folder: Path, port: int = 0, labels: str = "cup,plate,spoon", model: str = "colour"
+) -> Server:
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("serving.py")),
+        str(folder),
+        str(port),
+        labels,
+        model,
+    ]
     return Server(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), folder)
 
 
 @pytest.fixture(scope="session")
 def model() -> str:
-    """What annotators are measured and pictured with: $ANNOTATOR_MODEL, else the first bundled model."""
+    """What annotators are measured and pictured with: $ANNOTATOR_MODEL, else the first bundled
+    model."""
     bundled = [model.name for model in bundled_models()]
     return os.environ.get("ANNOTATOR_MODEL") or (bundled[0] if bundled else "colour")
 
@@ -66,7 +78,10 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def sit_down(browser: Browser) -> Iterator[Callable[..., Desk]]:
-    """Opens an annotator in a fresh browser profile. Fails at the end when a page met an error of its own."""
+    """Opens an annotator in a fresh browser profile.
+
+    Fails at the end when a page met an error of its own.
+    """
     contexts, errors = [], []
 
     def open_desk(server: Server, image: str | None = None, **options: Any) -> Desk:
@@ -74,7 +89,10 @@ def sit_down(browser: Browser) -> Iterator[Callable[..., Desk]]:
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
-        context.on("console", lambda message: "Content Security" in message.text and errors.append(message.text))
+        context.on(
+            "console",
+            lambda message: "Content Security" in message.text and errors.append(message.text),
+        )
         return Desk(context.new_page(), server).open(image)
 
     yield open_desk
@@ -99,7 +117,8 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Pictures of 160 x 120 pixels: a red ellipse and a blue rectangle on green (fakes.shapes_image)."""
+    """Pictures of 160 x 120 pixels: a red ellipse and a blue rectangle on green
+    (fakes.shapes_image)."""
     folder = tmp_path_factory.mktemp("annotator") / "shapes"
     folder.mkdir()
     for number in range(MANY):

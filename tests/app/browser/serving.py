@@ -1,10 +1,13 @@
-"""An annotator in a process of its own, as `vtmr annotate` starts it, but with a network that needs no weights.
+"""An annotator in a process of its own, as `vtmr annotate` starts it, but with a network that needs
+no weights.
 
-It dies at the first attempt to reach anybody else, so that every browser test shows that there is none.
+It dies at the first attempt to reach anybody else, so that every browser test shows that there is
+none.
 
     python serving.py FOLDER PORT LABELS MODEL
 
-MODEL is "colour" for that network, else a name or file that `vtmr.load` takes. The first line on stdout is the address.
+MODEL is "colour" for that network, else a name or file that `vtmr.load` takes. The first line on
+stdout is the address.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from vtmr.segmenter import Segmenter
 def main(folder: str, port: str, labels: str, model: str) -> None:
     stay_offline()
     predictor = Segmenter(ColourNetwork()) if model == "colour" else vtmr.load(model)
-    annotator = Annotator(Path(folder), predictor, labels=labels.split(","), made_with={"model": model})
+    annotator = Annotator(
+        Path(folder), predictor, labels=labels.split(","), made_with={"model": model}
+    )
     run(annotator, "127.0.0.1", int(port), open_browser=False)
 
 

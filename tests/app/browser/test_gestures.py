@@ -1,4 +1,7 @@
-"""What the hand does: drags, strokes, wheel, rest. A click's place is compared with the pixel that was aimed at."""
+"""What the hand does: drags, strokes, wheel, rest.
+
+A click's place is compared with the pixel that was aimed at.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ ELLIPSE, RECTANGLE = (56, 54), (124, 66)
 Start, Sit = Callable[..., Server], Callable[..., Desk]
 
 
-def test_a_click_is_dragged_elsewhere_and_the_rest_is_played_again(desk: Desk, server: Server, picture: str) -> None:
+def test_a_click_is_dragged_elsewhere_and_the_rest_is_played_again(
+    desk: Desk, server: Server, picture: str
+) -> None:
     desk.click(*ELLIPSE).drag(ELLIPSE, (90, 60), RECTANGLE)
     (click,) = server.document(picture)["objects"][0]["clicks"]
     assert math.dist((click["x"], click["y"]), RECTANGLE) < 1
@@ -37,7 +42,8 @@ def test_a_click_is_chosen_and_deleted(desk: Desk, server: Server, picture: str)
 
 
 def test_brush_and_eraser_paint_what_they_cover(desk: Desk, server: Server, picture: str) -> None:
-    """Expected: the pixels whose centres lie within the radius of the stroke, give or take a pixel at the rim."""
+    """Expected: the pixels whose centres lie within the radius of the stroke, give or take a pixel
+    at the rim."""
     desk.press("b", *["["] * 4)  # 16 px four times by 1.25 smaller
     radius = 16 / 1.25**4
     desk.drag((40, 60), (100, 60))
@@ -79,10 +85,13 @@ def test_holes_are_filled_parts_dropped_outlines_smoothed_and_each_is_undone(
 
 
 @pytest.mark.parametrize("ratio", [1, 2])
-def test_clicks_hit_the_pixel_aimed_at_at_every_zoom(ratio: int, tmp_path: Path, serve: Start, sit_down: Sit) -> None:
-    """A white square of 3 pixels lies somewhere in a large black picture. Wherever it is on the screen after zooming
-    and panning, a click in the middle of what is white there has to arrive in its middle pixel. With the whole picture
-    in view a pixel is smaller than the mouse's step: then it may miss by that step."""
+def test_clicks_hit_the_pixel_aimed_at_at_every_zoom(
+    ratio: int, tmp_path: Path, serve: Start, sit_down: Sit
+) -> None:
+    """A white square of 3 pixels lies somewhere in a large black picture. Wherever it is on the
+    screen after zooming and panning, a click in the middle of what is white there has to arrive in
+    its middle pixel. With the whole picture in view a pixel is smaller than the mouse's step: then
+    it may miss by that step."""
     target = (1237, 711)
     image = np.zeros((1200, 2000, 3), np.uint8)
     image[target[1] - 1 : target[1] + 2, target[0] - 1 : target[0] + 2] = 255
@@ -101,14 +110,21 @@ def test_clicks_hit_the_pixel_aimed_at_at_every_zoom(ratio: int, tmp_path: Path,
         desk.page.mouse.click(*at)
         desk.ready()
         (click,) = server.document("large.png")["objects"][-1]["clicks"]
-        step = 0 if notches else 100 * ratio / int(desk.page.locator("#reading-zoom").inner_text().removesuffix(" %"))
+        step = (
+            0
+            if notches
+            else 100
+            * ratio
+            / int(desk.page.locator("#reading-zoom").inner_text().removesuffix(" %"))
+        )
         assert abs(math.floor(click["x"]) - target[0]) <= step
         assert abs(math.floor(click["y"]) - target[1]) <= step
         desk.press("n")  # the next click begins an object, whatever lies there
 
 
 def test_pixels_stay_crisp_when_enlarged(tmp_path: Path, serve: Start, sit_down: Sit) -> None:
-    """A chessboard of single pixels, enlarged about ten times: next to nothing between black and white."""
+    """A chessboard of single pixels, enlarged about ten times: next to nothing between black and
+    white."""
     board = np.indices((100, 100)).sum(0) % 2 * 255
     Image.fromarray(np.uint8(board)).save(tmp_path / "board.png")
     desk = sit_down(serve(tmp_path)).press("g", *["+"] * 7)
@@ -116,7 +132,9 @@ def test_pixels_stay_crisp_when_enlarged(tmp_path: Path, serve: Start, sit_down:
     assert np.mean((shown < 12) | (shown > 243)) > 0.99
 
 
-def test_rest_previews_and_the_next_move_takes_it_away(desk: Desk, server: Server, picture: str) -> None:
+def test_rest_previews_and_the_next_move_takes_it_away(
+    desk: Desk, server: Server, picture: str
+) -> None:
     before = server.document(picture)
     place = desk.window_point(*ELLIPSE)
     with desk.page.expect_response("**/preview") as waiting:
@@ -137,12 +155,16 @@ def test_the_next_move_cancels_a_preview_on_its_way(desk: Desk) -> None:
     desk.page.route("**/preview", lambda route: None)
     with desk.page.expect_request("**/preview"):
         desk.page.mouse.move(*place)
-    with desk.page.expect_event("requestfailed", lambda request: request.url.endswith("/preview")) as given_up:
+    with desk.page.expect_event(
+        "requestfailed", lambda request: request.url.endswith("/preview")
+    ) as given_up:
         desk.page.mouse.move(place[0] + 3, place[1])
     assert "ABORTED" in given_up.value.failure
 
 
-def test_a_click_that_meets_a_full_queue_is_sent_again(desk: Desk, server: Server, picture: str) -> None:
+def test_a_click_that_meets_a_full_queue_is_sent_again(
+    desk: Desk, server: Server, picture: str
+) -> None:
     """503 once, with Retry-After; the server's part is in tests/app/test_api.py."""
     answers = [503]
 

@@ -1,4 +1,5 @@
-"""From the first click to the export, as a user goes. Expected masks: `fakes.shapes_image` says which pixel is what."""
+"""From the first click to the export, as a user goes. Expected masks: `fakes.shapes_image` says
+which pixel is what."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ ELLIPSE, RECTANGLE, GREEN = (56, 54), (124, 66), (140, 20)
 Start, Sit = Callable[..., Server], Callable[..., Desk]
 
 
-def test_click_undo_redo_label_accept_next_reload_export(folder: Path, serve: Start, sit_down: Sit) -> None:
+def test_click_undo_redo_label_accept_next_reload_export(
+    folder: Path, serve: Start, sit_down: Sit
+) -> None:
     server = serve(folder)
     desk = sit_down(server)
     desk.click(*ELLIPSE).click(*RECTANGLE).click(*GREEN, positive=False)
@@ -58,14 +61,23 @@ def test_click_undo_redo_label_accept_next_reload_export(folder: Path, serve: St
         coco = json.loads(archive.read("annotations.json"))
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     labels = {category["id"]: category["name"] for category in coco["categories"]}
-    found = {names[one["image_id"]]: (labels[one["category_id"]], one["segmentation"]) for one in coco["annotations"]}
-    assert {name: label for name, (label, _) in found.items()} == {"a.png": "plate", "b.png": "plate"}
+    found = {
+        names[one["image_id"]]: (labels[one["category_id"]], one["segmentation"])
+        for one in coco["annotations"]
+    }
+    assert {name: label for name, (label, _) in found.items()} == {
+        "a.png": "plate",
+        "b.png": "plate",
+    }
     runs = RunLengths(120, 160, found["a.png"][1]["counts"].encode())
     assert np.array_equal(runs.decode(), server.mask("a.png"))
 
 
-def test_an_imported_mask_is_corrected_only_where_it_is_clicked(desk: Desk, server: Server, picture: str) -> None:
-    """The mask beside the image: the ellipse's left half, the rectangle, and a wrong patch in the upper left corner."""
+def test_an_imported_mask_is_corrected_only_where_it_is_clicked(
+    desk: Desk, server: Server, picture: str
+) -> None:
+    """The mask beside the image: the ellipse's left half, the rectangle, and a wrong patch in the
+    upper left corner."""
     image = shapes_image(seed=int(Path(picture).stem) % 3).astype(int)
     mask = (image[..., 2] > 150) | ((image[..., 0] > 150) & (np.arange(160) < 56))
     mask[2:12, 2:12] = True
@@ -79,7 +91,9 @@ def test_an_imported_mask_is_corrected_only_where_it_is_clicked(desk: Desk, serv
     desk.click(7, 7, positive=False)
     corrected = server.mask(picture)
     assert not corrected[2:12, 2:12].any()
-    assert np.array_equal(corrected[:, 90:], mask[:, 90:])  # the rectangle: another part, to the last bit
+    assert np.array_equal(
+        corrected[:, 90:], mask[:, 90:]
+    )  # the rectangle: another part, to the last bit
     assert np.array_equal(corrected[20:, :90], mask[20:, :90])
     desk.press("Control+z")
     assert np.array_equal(server.mask(picture), mask)

@@ -1,4 +1,7 @@
-"""The whole way without a mouse. The first arrow puts the crosshair into the middle of what is visible: 80.5, 60.5."""
+"""The whole way without a mouse.
+
+The first arrow puts the crosshair into the middle of what is visible: 80.5, 60.5.
+"""
 
 from __future__ import annotations
 
@@ -79,6 +82,16 @@ def test_tab_reaches_everything_with_a_ring_and_comes_round(desk: Desk) -> None:
             continue  # the browser's own bar, on the way round
         assert found[1], f"{found[0]} has no visible focus ring"
         seen.append(found[0])
-    wanted = {"click", "brush", "eraser", "keep", "new", "remove", "smooth", "opacity", "accept"}  # from the stage on
+    wanted = {
+        "click",
+        "brush",
+        "eraser",
+        "keep",
+        "new",
+        "remove",
+        "smooth",
+        "opacity",
+        "accept",
+    }  # from the stage on
     wanted |= {"undo", "fit", "theme", "help", "export", "search"}  # and from the top again
     assert wanted <= set(seen)

@@ -1,6 +1,8 @@
-"""What meets the eye: contrast, overlap, the states that are not the usual one, in both themes and at 200 % zoom.
+"""What meets the eye: contrast, overlap, the states that are not the usual one, in both themes and
+at 200 % zoom.
 
-4.5:1 is WCAG 2.2's 1.4.3 (AA). A window of 1280 x 720 at 200 % has 640 x 360 CSS pixels of two device pixels each.
+4.5:1 is WCAG 2.2's 1.4.3 (AA). A window of 1280 x 720 at 200 % has 640 x 360 CSS pixels of two
+device pixels each.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def test_text_is_readable_and_nothing_overlaps(
     require_good_looks(desk)
     if window == "usual":
         sheet = "document.querySelector('dialog')"
-        assert desk.page.evaluate(f"{sheet}.scrollHeight <= {sheet}.clientHeight")  # all of it, without scrolling
+        assert desk.page.evaluate(
+            f"{sheet}.scrollHeight <= {sheet}.clientHeight"
+        )  # all of it, without scrolling
     desk.press("Escape")
     if window == "doubled":
         desk.page.locator("#drawer").click()
@@ -71,11 +75,16 @@ def test_the_theme_is_switched_and_remembered(server: Server, picture: str, sit_
 
 
 def test_masks_stand_out_on_any_photo(tmp_path: Path, serve: Start, sit_down: Sit) -> None:
-    """Along a row through the mask, the contour's tones differ from the photo's dark, middle and bright by 3:1."""
+    """Along a row through the mask, the contour's tones differ from the photo's dark, middle and
+    bright by 3:1."""
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     mask = np.zeros((120, 160), np.uint8)
     mask[30:90, 40:120] = 255
-    for name, image in {"black": np.zeros_like(noise), "white": np.full_like(noise, 255), "busy": noise}.items():
+    for name, image in {
+        "black": np.zeros_like(noise),
+        "white": np.full_like(noise, 255),
+        "busy": noise,
+    }.items():
         Image.fromarray(image).save(tmp_path / f"{name}.png")
         Image.fromarray(mask).save(tmp_path / f"{name}.mask.png")
     desk = sit_down(serve(tmp_path))
@@ -99,7 +108,9 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, serve: Start, sit_down:
     require_good_looks(desk)
 
 
-def test_an_unreadable_file_is_marked_and_the_rest_works(folder: Path, serve: Start, sit_down: Sit) -> None:
+def test_an_unreadable_file_is_marked_and_the_rest_works(
+    folder: Path, serve: Start, sit_down: Sit
+) -> None:
     (folder / "aa.jpg").write_bytes(b"not a picture")
     server = serve(folder)
     desk = sit_down(server)
@@ -112,10 +123,15 @@ def test_an_unreadable_file_is_marked_and_the_rest_works(folder: Path, serve: St
     assert len(server.document("b.png")["objects"]) == 1
 
 
-def test_a_folder_that_can_not_be_written_is_shown_and_not_changed(desk: Desk, server: Server, picture: str) -> None:
-    """The server's part is in tests/app/test_store.py; here the page is told that the folder is read-only."""
+def test_a_folder_that_can_not_be_written_is_shown_and_not_changed(
+    desk: Desk, server: Server, picture: str
+) -> None:
+    """The server's part is in tests/app/test_store.py; here the page is told that the folder is
+    read-only."""
     desk.click(56, 54)
-    told = server.ask("/project") | {"read_only": "The folder can't be written: it is open for viewing only."}
+    told = server.ask("/project") | {
+        "read_only": "The folder can't be written: it is open for viewing only."
+    }
     desk.page.route("**/project", lambda route: route.fulfill(json=told))
     desk.page.reload()
     desk.ready()

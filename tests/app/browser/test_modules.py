@@ -1,4 +1,7 @@
-"""The page's pure modules, run in the browser that runs them. Expected values are worked out by hand or by numpy."""
+"""The page's pure modules, run in the browser that runs them.
+
+Expected values are worked out by hand or by numpy.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def call(browser: Browser) -> Iterator[Call]:
 
     def run(name: str, *values: Any) -> Any:
         module, function = name.split(".")
-        source = "([module, name, values]) => import(`/js/${module}.js`).then((it) => it[name](...values))"
+        source = (
+            f"([module, name, values]) => import(`/js/${module}.js`).then((it) => "
+            "it[name](...values))"
+        )
         return page.evaluate(source, [module, function, values])
 
     yield run
@@ -62,11 +68,14 @@ def test_zooming_keeps_the_point_under_the_pointer(call: Call) -> None:
     view, anchor = {"scale": 2, "x": 68, "y": 116}, [300, 250]
     zoomed = call("geometry.zoomBy", view, 3, anchor)
     assert zoomed["scale"] == 6
-    assert call("geometry.toImage", zoomed, anchor) == pytest.approx(call("geometry.toImage", view, anchor))
+    assert call("geometry.toImage", zoomed, anchor) == pytest.approx(
+        call("geometry.toImage", view, anchor)
+    )
 
 
 def test_the_image_can_not_be_lost(call: Call) -> None:
-    """A quarter of the viewport stays covered, the scale ends at 64 device pixels per image pixel (here 32 CSS)."""
+    """A quarter of the viewport stays covered, the scale ends at 64 device pixels per image pixel
+    (here 32 CSS)."""
     lost = call("geometry.limited", {"scale": 1000, "x": 1e6, "y": -1e6}, SIZE, VIEWPORT, 2)
     assert lost["scale"] == 32
     assert lost["x"] == 884 * 3 / 4
@@ -76,15 +85,26 @@ def test_the_image_can_not_be_lost(call: Call) -> None:
 
 
 def test_offsets_are_whole_device_pixels(call: Call) -> None:
-    assert call("geometry.snapped", {"scale": 3, "x": 10.3, "y": -4.8}, 2) == {"scale": 3, "x": 10.5, "y": -5}
+    assert call("geometry.snapped", {"scale": 3, "x": 10.3, "y": -4.8}, 2) == {
+        "scale": 3,
+        "x": 10.5,
+        "y": -5,
+    }
 
 
 def test_what_is_visible_is_rounded_outwards_and_ends_at_the_image(call: Call) -> None:
-    assert call("geometry.visibleBox", {"scale": 4, "x": -42, "y": 30}, SIZE, VIEWPORT) == [10, 0, 232, 151]
+    assert call("geometry.visibleBox", {"scale": 4, "x": -42, "y": 30}, SIZE, VIEWPORT) == [
+        10,
+        0,
+        232,
+        151,
+    ]
     assert call("geometry.visibleBox", {"scale": 1, "x": 2000, "y": 0}, SIZE, VIEWPORT) is None
 
 
-@pytest.mark.parametrize(("scale", "level"), [(4, 0), (1, 0), (0.51, 0), (0.5, 1), (0.26, 1), (0.25, 2), (0.001, 3)])
+@pytest.mark.parametrize(
+    ("scale", "level"), [(4, 0), (1, 0), (0.51, 0), (0.5, 1), (0.26, 1), (0.25, 2), (0.001, 3)]
+)
 def test_the_level_has_a_pixel_for_each_device_pixel(call: Call, scale: float, level: int) -> None:
     assert call("tiles.levelFor", scale, 4) == level
 
@@ -113,7 +133,8 @@ def wire(mask: np.ndarray) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def blobs() -> np.ndarray:
-    """A mask with many parts, holes and diagonal neighbours: smoothed noise, off in a border of two."""
+    """A mask with many parts, holes and diagonal neighbours: smoothed noise, off in a border of
+    two."""
     noise = cv2.GaussianBlur(np.random.default_rng(3).normal(size=(60, 80)), (0, 0), 1.5)
     mask = noise > 0.05
     mask[:2], mask[-2:], mask[:, :2], mask[:, -2:] = False, False, False, False
@@ -132,7 +153,9 @@ def lit(cells: dict[str, Any]) -> np.ndarray:
 
 @pytest.mark.parametrize("region", [(0, 0, 80, 60), (10, 7, 51, 40), (30, 20, 31, 21)])
 @pytest.mark.parametrize("step", [1, 2, 4])
-def test_masks_are_decoded_at_any_step(call: Call, blobs: np.ndarray, region: tuple[int, ...], step: int) -> None:
+def test_masks_are_decoded_at_any_step(
+    call: Call, blobs: np.ndarray, region: tuple[int, ...], step: int
+) -> None:
     x0, y0, x1, y1 = region
     cells = call("masks.cellsOf", wire(blobs), region, step)
     padded = np.pad(blobs, ((0, 8), (0, 8)))  # a last cell's middle may lie beyond
@@ -150,7 +173,8 @@ def test_area_and_membership(call: Call, blobs: np.ndarray) -> None:
 
 @pytest.mark.parametrize("step", [1, 2])
 def test_outlines_enclose_exactly_the_cells_that_are_on(call: Call, step: int) -> None:
-    """Filled by the even-odd rule, the loops give the cells back; a loop per 8-connected part and 4-connected hole."""
+    """Filled by the even-odd rule, the loops give the cells back; a loop per 8-connected part and
+    4-connected hole."""
     mask = np.zeros((6, 8), bool)
     mask[1:5, 1:5] = True
     mask[2:4, 2:4] = False
@@ -163,19 +187,26 @@ def test_outlines_enclose_exactly_the_cells_that_are_on(call: Call, step: int) -
 
 
 def test_outlines_of_a_ragged_mask(call: Call, blobs: np.ndarray) -> None:
-    """As many loops as OpenCV counts 8-connected parts and 4-connected holes, outer ones clockwise, every corner once.
+    """As many loops as OpenCV counts 8-connected parts and 4-connected holes, outer ones clockwise,
+    every corner once.
 
     By the shoelace formula, with y down, clockwise means a positive area."""
     loops = outlines(call, blobs, 0, 0, 1)
     parts = cv2.connectedComponents(blobs.view(np.uint8), connectivity=8)[0] - 1
-    holes = cv2.connectedComponents((~blobs).view(np.uint8), connectivity=4)[0] - 2  # neither "on" nor what is around
-    areas = [np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2 for x, y in (loop.T for loop in loops)]
+    holes = (
+        cv2.connectedComponents((~blobs).view(np.uint8), connectivity=4)[0] - 2
+    )  # neither "on" nor what is around
+    areas = [
+        np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2 for x, y in (loop.T for loop in loops)
+    ]
     assert (sum(area > 0 for area in areas), sum(area < 0 for area in areas)) == (parts, holes)
     assert sum(areas) == blobs.sum()
     assert np.array_equal(filled(loops, blobs.shape, 0, 0, 1), blobs)
     for loop in loops:
         level = loop[:, 1] == np.roll(loop[:, 1], -1)
-        assert np.array_equal(level, np.arange(len(loop)) % 2 == level[1])  # level and upright edges take turns
+        assert np.array_equal(
+            level, np.arange(len(loop)) % 2 == level[1]
+        )  # level and upright edges take turns
 
 
 def outlines(call: Call, mask: np.ndarray, x0: int, y0: int, step: int) -> list[np.ndarray]:
@@ -185,10 +216,14 @@ def outlines(call: Call, mask: np.ndarray, x0: int, y0: int, step: int) -> list[
     (rows, firsts), (_, afters) = np.nonzero(turns == 1), np.nonzero(turns == -1)
     cells = {"x0": x0, "y0": y0, "step": step, "width": mask.shape[1], "height": mask.shape[0]}
     spans = np.stack([rows, firsts, afters], axis=1).ravel().tolist()
-    return [np.array(loop).reshape(-1, 2) for loop in call("masks.outlines", cells | {"spans": spans})]
+    return [
+        np.array(loop).reshape(-1, 2) for loop in call("masks.outlines", cells | {"spans": spans})
+    ]
 
 
-def filled(loops: list[np.ndarray], shape: tuple[int, ...], x0: int, y0: int, step: int) -> np.ndarray:
+def filled(
+    loops: list[np.ndarray], shape: tuple[int, ...], x0: int, y0: int, step: int
+) -> np.ndarray:
     """The cells whose middle an odd number of loops enclose."""
     cells = np.zeros(shape, bool)
     for row, col in np.ndindex(shape):
@@ -210,7 +245,8 @@ def test_outline_of_one_pixel_runs_clockwise(call: Call) -> None:
 
 
 def test_simplified_outlines_stay_near(call: Call, blobs: np.ndarray) -> None:
-    """A stair of 40 steps becomes a slope, a rectangle stays; no corner is further off than the tolerance."""
+    """A stair of 40 steps becomes a slope, a rectangle stays; no corner is further off than the
+    tolerance."""
     stair = [(x, y) for step in range(40) for x, y in ((step, 40 - step), (step + 1, 40 - step))]
     corners = np.array([*stair, (40, 0), (40, 41), (0, 41)], float)
     assert len(call("masks.simplified", corners.ravel().tolist(), 0.75)) / 2 < 8
@@ -227,7 +263,8 @@ def test_simplified_outlines_stay_near(call: Call, blobs: np.ndarray) -> None:
 
 
 def test_label_colours_stand_out_on_any_photo(call: Call) -> None:
-    """The line is bright, its casing (8, 10, 14) dark: at 6:1, one of them has 2.4:1 against any grey."""
+    """The line is bright, its casing (8, 10, 14) dark: at 6:1, one of them has 2.4:1 against any
+    grey."""
     labels = [f"label {number}" for number in range(10)]
     colours = [call("palette.colourOf", label, labels) for label in labels]
     assert len(set(colours)) == 10

@@ -1,4 +1,7 @@
-"""The pictures in docs/: taken from the page as it is, so that they can't grow old. Each stays under 300 kB."""
+"""The pictures in docs/: taken from the page as it is, so that they can't grow old.
+
+Each stays under 300 kB.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,17 @@ def test_pictures_of_both_themes(
             desk.click(x, y, positive=positive)
         desk.press(label)
         desk.page.mouse.move(0, 0)
-        desk.page.evaluate("document.getElementById('reading-ms').textContent = ''")  # says what else the machine did
+        desk.page.evaluate(
+            "document.getElementById('reading-ms').textContent = ''"
+        )  # says what else the machine did
         save(desk.ready().page.screenshot(), PICTURES / f"annotator-{theme}.png")
 
 
 def save(screenshot: bytes, path: Path) -> None:
-    """As a PNG of 256 colours. One that looks the same but for a few readings stays, and the work tree stays clean."""
+    """As a PNG of 256 colours.
+
+    One that looks the same but for a few readings stays, and the work tree stays clean.
+    """
     picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
     if path.is_file() and looks_like(picture, Image.open(path).convert("RGB")):
         return

@@ -46,9 +46,13 @@ def test_the_second_of_two_tabs_sees_a_conflict_and_both_works(
     assert desk.is_painted(130, 60)
 
 
-def test_a_click_waits_for_a_server_that_comes_back(desk: Desk, server: Server, picture: str) -> None:
+def test_a_click_waits_for_a_server_that_comes_back(
+    desk: Desk, server: Server, picture: str
+) -> None:
     place = desk.window_point(*ELLIPSE)
-    desk.page.mouse.move(0, 0)  # a pointer that rests on the object from before would show a preview of it
+    desk.page.mouse.move(
+        0, 0
+    )  # a pointer that rests on the object from before would show a preview of it
     desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
     desk.page.mouse.click(*place)
     expect(desk.page.get_by_role("alert")).to_contain_text("doesn't answer")
@@ -61,20 +65,26 @@ def test_a_click_waits_for_a_server_that_comes_back(desk: Desk, server: Server, 
     assert desk.is_painted(40, 54)
 
 
-def test_a_restarted_server_is_told_apart_from_one_that_is_away(folder: Path, serve: Start, sit_down: Sit) -> None:
+def test_a_restarted_server_is_told_apart_from_one_that_is_away(
+    folder: Path, serve: Start, sit_down: Sit
+) -> None:
     """The token changed: the page says so, and the new address shows all that was acknowledged."""
     server = serve(folder)
     desk = sit_down(server).click(*ELLIPSE)
     server.kill()
     again = serve(folder, port=server.port)
     desk.page.mouse.click(*desk.window_point(*RECTANGLE))
-    expect(desk.page.get_by_role("status")).to_contain_text(["no longer valid"], use_inner_text=True)
+    expect(desk.page.get_by_role("status")).to_contain_text(
+        ["no longer valid"], use_inner_text=True
+    )
     assert len(again.document("a.png")["objects"]) == 1
     assert sit_down(again, "a.png").is_painted(40, 54)
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.proof)])
-def test_every_acknowledged_accept_survives_a_kill(times: int, tmp_path: Path, serve: Start, sit_down: Sit) -> None:
+def test_every_acknowledged_accept_survives_a_kill(
+    times: int, tmp_path: Path, serve: Start, sit_down: Sit
+) -> None:
     """SIGKILL somewhere in the middle of fifty accepts."""
     chance = random.Random(7)
     total = 0
@@ -91,7 +101,8 @@ def test_every_acknowledged_accept_survives_a_kill(times: int, tmp_path: Path, s
 
 
 def accept_until_killed(server: Server, sit_down: Sit, chance: random.Random) -> set[str]:
-    """Clicks and accepts image after image until a SIGKILL hits, after a fifth to four fifths of them.
+    """Clicks and accepts image after image until a SIGKILL hits, after a fifth to four fifths of
+    them.
 
     Gives the ids of those whose acceptance the browser saw acknowledged.
     """
@@ -99,7 +110,11 @@ def accept_until_killed(server: Server, sit_down: Sit, chance: random.Random) ->
 
     def note(response: Response) -> None:
         request = response.request
-        if request.method == "POST" and response.status == 200 and '"op":"done"' in (request.post_data or ""):
+        if (
+            request.method == "POST"
+            and response.status == 200
+            and '"op":"done"' in (request.post_data or "")
+        ):
             accepted.add(request.url.split("/")[-2])
 
     desk = sit_down(server)

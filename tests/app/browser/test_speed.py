@@ -1,7 +1,9 @@
-"""From the hand to the eye: click to painted mask at 1920 x 1080, measured in the page (stopwatch.js).
+"""From the hand to the eye: click to painted mask at 1920 x 1080, measured in the page
+(stopwatch.js).
 
-The limits are issue 6's, for two cores that have nothing else to do. Other work on the machine makes the figures worse,
-so the everyday run only looks for a page that has become many times slower; `make proof` holds the limits.
+The limits are issue 6's, for two cores that have nothing else to do. Other work on the machine
+makes the figures worse, so the everyday run only looks for a page that has become many times
+slower; `make proof` holds the limits.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.browser
 CUP = Path(vtmr.__file__).parent / "assets" / "photos" / "coffee.jpg"
 P50_MS, P95_MS = 80, 150
 ROUNDS = 10
-# Of coffee.jpg in parts of its width and height: the cup, its handle's side, the saucer; then the table, taken away.
+# Of coffee.jpg in parts of its width and height: the cup, its handle's side, the saucer; then the
+# table, taken away.
 CLICKS = [(0.48, 0.59, True), (0.40, 0.35, True), (0.61, 0.72, False)]
 
 
@@ -40,7 +43,9 @@ def test_click_to_painted_mask(
     for turn in range(ROUNDS):
         for x, y, positive in CLICKS:
             before = desk.page.evaluate("measured.length")
-            place = desk.window_point(x * 1920 + 5 * turn, y * 1080)  # never the same click: those are remembered
+            place = desk.window_point(
+                x * 1920 + 5 * turn, y * 1080
+            )  # never the same click: those are remembered
             desk.page.mouse.click(*place, button="left" if positive else "right")
             desk.page.wait_for_function("count => measured.length > count", arg=before)
             desk.ready()
@@ -49,6 +54,9 @@ def test_click_to_painted_mask(
     times = np.array([time for time in measured if time is not None])
     assert times.size > len(measured) / 2  # the others changed nothing that could be seen
     p50, p95 = np.percentile(times, [50, 95])
-    print(f"click to painted mask at 1920x1080, model {model}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, n {times.size}")
+    print(
+        f"click to painted mask at 1920x1080, model {model}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, n "
+        f"{times.size}"
+    )
     assert p50 <= slack * P50_MS
     assert p95 <= slack * P95_MS

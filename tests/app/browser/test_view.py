@@ -1,4 +1,5 @@
-"""Looking: opacity, hiding, moving the view, selecting, the list of images, native detail of large images."""
+"""Looking: opacity, hiding, moving the view, selecting, the list of images, native detail of large
+images."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ Start, Sit = Callable[..., Server], Callable[..., Desk]
 
 
 def test_masks_fade_and_hide(desk: Desk) -> None:
-    """The rectangle's middle is far from its outline and from the click: what lies there is the fill alone."""
+    """The rectangle's middle is far from its outline and from the click: what lies there is the
+    fill alone."""
     desk.click(112, 52)
     for percent in (20, 100):
         desk.page.locator("#opacity").fill(str(percent))
@@ -55,15 +57,18 @@ def test_alt_takes_away_and_shift_selects(desk: Desk, server: Server, picture: s
         desk.page.keyboard.down("Shift")
         desk.page.mouse.click(*desk.window_point(place[0] + 8, place[1] + 8))
         desk.page.keyboard.up("Shift")
-        expect(desk.page.locator(f"#object-list [data-object={object_id}] .pick")).to_have_attribute(
-            "aria-pressed", "true"
-        )
+        expect(
+            desk.page.locator(f"#object-list [data-object={object_id}] .pick")
+        ).to_have_attribute("aria-pressed", "true")
         expect(pressed).to_have_count(1)
     desk.page.keyboard.down("Alt")
     desk.page.mouse.click(*desk.window_point(*GREEN))
     desk.page.keyboard.up("Alt")
     desk.ready()
-    signs = [[click["positive"] for click in one["clicks"]] for one in server.document(picture)["objects"]]
+    signs = [
+        [click["positive"] for click in one["clicks"]]
+        for one in server.document(picture)["objects"]
+    ]
     assert signs == [[True], [True, False]]
 
 
@@ -85,8 +90,8 @@ def test_the_list_is_searched_and_filtered(folder: Path, serve: Start, sit_down:
 def test_native_detail_comes_where_one_looks_and_the_click_looks_there(
     tmp_path: Path, serve: Start, sit_down: Sit
 ) -> None:
-    """6000 x 4000 pixels: as a whole at an eighth. Zoomed in, level 0 comes from half size on, when 1600 x 1300 pixels
-    are visible: up to 5 x 4 of its 96 tiles."""
+    """6000 x 4000 pixels: as a whole at an eighth. Zoomed in, level 0 comes from half size on, when
+    1600 x 1300 pixels are visible: up to 5 x 4 of its 96 tiles."""
     Image.new("RGB", (6000, 4000), "teal").save(tmp_path / "large.jpg")
     server = serve(tmp_path)
     desk = sit_down(server)

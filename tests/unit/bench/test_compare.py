@@ -1,4 +1,5 @@
-"""Paired differences: the expected means are worked out by hand, the intervals where they are certain."""
+"""Paired differences: the expected means are worked out by hand, the intervals where they are
+certain."""
 
 from __future__ import annotations
 
@@ -14,7 +15,20 @@ PROTOCOL = Protocol(max_clicks=5, min_clicks=1, report_at=(1,))
 def objects(clicks: dict[str, int]) -> Objects:
     """Objects that reach IoU 1 with that click and are at .5 before; 6 for never."""
     records = [
-        Record("d", "s", name, "0", k, 1.5, 2.5, True, 1.0 if k == needed else 0.5, 0.5, 0.01, last=k == min(needed, 5))
+        Record(
+            "d",
+            "s",
+            name,
+            "0",
+            k,
+            1.5,
+            2.5,
+            True,
+            1.0 if k == needed else 0.5,
+            0.5,
+            0.01,
+            last=k == min(needed, 5),
+        )
         for name, needed in clicks.items()
         for k in range(1, min(needed, 5) + 1)
     ]
@@ -22,7 +36,9 @@ def objects(clicks: dict[str, int]) -> Objects:
 
 
 def noc(one: dict[str, int], reference: dict[str, int], figure: str = "NoC@90") -> Difference:
-    return {found.figure: found for found in differences(objects(one), objects(reference), seed=0)}[figure]
+    return {found.figure: found for found in differences(objects(one), objects(reference), seed=0)}[
+        figure
+    ]
 
 
 def test_a_difference_that_all_objects_share_is_resolved() -> None:
@@ -73,8 +89,16 @@ def test_pairing_takes_the_objects_spread_out() -> None:
 
 
 def test_settings_that_differ_are_named() -> None:
-    base = {"protocol": {"seed": 0, "stop": "never"}, "model": {"name": "m", "zoom": None}, "datasets": {"d": 1}}
-    other = {"protocol": {"seed": 1, "stop": "never"}, "model": {"name": "n", "zoom": {"grid": 3}}, "datasets": {}}
+    base = {
+        "protocol": {"seed": 0, "stop": "never"},
+        "model": {"name": "m", "zoom": None},
+        "datasets": {"d": 1},
+    }
+    other = {
+        "protocol": {"seed": 1, "stop": "never"},
+        "model": {"name": "n", "zoom": {"grid": 3}},
+        "datasets": {},
+    }
     assert differing_settings({"one": base, "two": other, "three": base}) == {
         "protocol.seed": {"one": "0", "two": "1", "three": "0"},
         "model.zoom": {"one": "null", "two": '{"grid": 3}', "three": "null"},

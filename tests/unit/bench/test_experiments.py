@@ -1,5 +1,5 @@
-"""The paper's experiments on tiny data with a predictor that knows the truth or clicks' places: what is played, and the
-table, which must be what the records say."""
+"""The paper's experiments on tiny data with a predictor that knows the truth or clicks' places:
+what is played, and the table, which must be what the records say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from players import Discs, Player, columns, ellipses, oracle, sample
 
 from vtmr.bench import ModelInfo, read_records, summarise
-from vtmr.bench.experiments import EXPERIMENTS, Condition, Contender, find_experiment, run_experiment
+from vtmr.bench.experiments import (
+    EXPERIMENTS,
+    Condition,
+    Contender,
+    find_experiment,
+    run_experiment,
+)
 from vtmr.bench.folder import read_run
 from vtmr.errors import ConfigError
 
@@ -19,7 +25,8 @@ SAMPLES = [sample(str(i)) for i in range(2)]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the repository's commit, many resamples and pictures, which test_report_page.py looks at."""
+    """Without the repository's commit, many resamples and pictures, which test_report_page.py looks
+    at."""
     monkeypatch.setattr("vtmr.provenance.commit", lambda: "")
     monkeypatch.setattr("vtmr.metrics.RESAMPLES", 20)
     monkeypatch.setattr("vtmr.bench.document.draw_pictures", lambda *_: ({}, []))
@@ -57,50 +64,76 @@ def test_every_experiment_plays_and_reports_from_its_records(name: str, tmp_path
     cells = lines(table)
     assert len(cells) == 2 * count
     for label, *values in cells:
-        (folder,) = [folder for folder in folders if folder.name == label.replace(", ", "-").replace(" ", "-")]
+        (folder,) = [
+            folder
+            for folder in folders
+            if folder.name == label.replace(", ", "-").replace(" ", "-")
+        ]
         row = summarise(read_records(folder), read_run(folder).protocol)["pairs"]
-        expected = [f"{row[figure]:.1f}" if "SPC" in figure else row[figure] for figure in experiment.figures]
-        assert [float(value.split(" ")[0]) for value in values] == pytest.approx([float(e) for e in expected], abs=6e-3)
-    assert [condition.name for condition in models["one"].asked] == [each.name for each in experiment.conditions]
+        expected = [
+            f"{row[figure]:.1f}" if "SPC" in figure else row[figure]
+            for figure in experiment.figures
+        ]
+        assert [float(value.split(" ")[0]) for value in values] == pytest.approx(
+            [float(e) for e in expected], abs=6e-3
+        )
+    assert [condition.name for condition in models["one"].asked] == [
+        each.name for each in experiment.conditions
+    ]
     assert (tmp_path / "report" / "report.md").exists()
 
 
 def test_an_experiment_goes_on_where_it_was_left(tmp_path: Path) -> None:
     discs = Opener(Discs())
-    first = run_experiment(find_experiment("table1"), {"discs": discs}, ellipses()[:3], tmp_path).read_text()
+    first = run_experiment(
+        find_experiment("table1"), {"discs": discs}, ellipses()[:3], tmp_path
+    ).read_text()
     player = Opener(Player(lambda *_: pytest.fail("an object was played again"), name="discs"))
-    again = run_experiment(find_experiment("table1"), {"discs": player}, ellipses()[:3], tmp_path).read_text()
+    again = run_experiment(
+        find_experiment("table1"), {"discs": player}, ellipses()[:3], tmp_path
+    ).read_text()
     assert again == first
 
 
 def test_table1_compares_models_on_the_same_objects(tmp_path: Path) -> None:
     """Six objects: 3 clicks to .9 against 1."""
     models = {"slow": Opener(columns(0.5, 0.86, 1.0)), "quick": Opener(oracle())}
-    page = run_experiment(find_experiment("table1"), models, [sample(str(i)) for i in range(6)], tmp_path).read_text()
+    page = run_experiment(
+        find_experiment("table1"), models, [sample(str(i)) for i in range(6)], tmp_path
+    ).read_text()
     assert "| slow | 2.00 [2.00, 2.00] | 3.00 [3.00, 3.00] |" in page
     assert "| quick | **−1.00** [−1.00, −1.00] better | **−2.00** [−2.00, −2.00] better |" in page
 
 
 def test_two_data_sets_are_named_in_the_header(tmp_path: Path) -> None:
     samples = [sample("a"), sample("b", dataset="grabcut")]
-    page = run_experiment(find_experiment("table1"), {"m": Opener(oracle())}, samples, tmp_path).read_text()
+    page = run_experiment(
+        find_experiment("table1"), {"m": Opener(oracle())}, samples, tmp_path
+    ).read_text()
     assert "| run | pairs NoC@85 | pairs NoC@90 | grabcut NoC@85 | grabcut NoC@90 |" in page
     assert "Objects: pairs: 1, grabcut: 1." in page
 
 
 def test_table2_plays_all_clicks(tmp_path: Path) -> None:
     shares = [0.5, 0.94] + [0.96] * 18
-    run_experiment(find_experiment("table2"), {"m": Opener(columns(*shares))}, SAMPLES[:1], tmp_path)
+    run_experiment(
+        find_experiment("table2"), {"m": Opener(columns(*shares))}, SAMPLES[:1], tmp_path
+    )
     assert [record.iou for record in read_records(tmp_path / "runs" / "m")] == shares
 
 
 def test_table3_begins_with_ten_masks_of_iou_8(tmp_path: Path) -> None:
-    """The oracle is right at once where its answer isn't merged; merged, a click mends one part of the error."""
+    """The oracle is right at once where its answer isn't merged; merged, a click mends one part of
+    the error."""
     run_experiment(find_experiment("table3"), {"m": Opener(oracle())}, SAMPLES[:1], tmp_path)
-    merged, unmerged = (read_records(tmp_path / "runs" / name) for name in ("m-merged", "m-not-merged"))
+    merged, unmerged = (
+        read_records(tmp_path / "runs" / name) for name in ("m-merged", "m-not-merged")
+    )
     assert {record.repeat for record in merged} == set(range(10))
     assert [record.iou for record in unmerged] == [1.0] * 10
-    assert all(record.iou > 0.78 for record in merged)  # no click on a mask of .8 ± .02 makes it worse
+    assert all(
+        record.iou > 0.78 for record in merged
+    )  # no click on a mask of .8 ± .02 makes it worse
     assert len(merged) > 10
     (protocol,) = {read_run(tmp_path / "runs" / "m-merged").protocol}
     assert (protocol.initial_mask, protocol.initial_iou, protocol.repeats, protocol.merge) == (
@@ -119,7 +152,9 @@ def test_table6_asks_for_each_guidance(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["table4", "table5"])
 def test_ablations_need_variants(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"{name} compares variants, and has 1: expected at least 2"):
+    with pytest.raises(
+        ConfigError, match=f"{name} compares variants, and has 1: expected at least 2"
+    ):
         run_experiment(find_experiment(name), {"m": Opener(oracle())}, SAMPLES, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -131,5 +166,7 @@ def test_labels_that_share_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_experiment_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"'tabel3': known are table1, .*correction\. Did you mean 'table3'\?"):
+    with pytest.raises(
+        ConfigError, match=r"'tabel3': known are table1, .*correction\. Did you mean 'table3'\?"
+    ):
         find_experiment("tabel3")

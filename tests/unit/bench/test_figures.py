@@ -16,7 +16,21 @@ PROTOCOL = Protocol(max_clicks=4, min_clicks=2, report_at=(1, 2))
 def run_of(name: str, ious: list[float], repeat: int = 0, source: str = "s") -> list[Record]:
     """One object's records; BIoU is half of the IoU."""
     return [
-        Record("d", source, name, "0", k, 1.5, 2.5, True, iou, iou / 2, 0.01, last=k == len(ious), repeat=repeat)
+        Record(
+            "d",
+            source,
+            name,
+            "0",
+            k,
+            1.5,
+            2.5,
+            True,
+            iou,
+            iou / 2,
+            0.01,
+            last=k == len(ious),
+            repeat=repeat,
+        )
         for k, iou in enumerate(ious, start=1)
     ]
 
@@ -52,7 +66,9 @@ def test_curves_are_means_within_their_intervals() -> None:
     curves = curves_of(objects, seed=1)
     assert list(curves) == ["IoU", "BIoU", "IoU ≥ 0.85", "IoU ≥ 0.9"]
     assert curves["IoU"].mean == pytest.approx([0.3, 0.55, 0.6, 0.88])
-    assert curves["IoU"].low == pytest.approx([0.1, 0.2, 0.3, 0.86])  # of two objects, a resample may hold one twice
+    assert curves["IoU"].low == pytest.approx(
+        [0.1, 0.2, 0.3, 0.86]
+    )  # of two objects, a resample may hold one twice
     assert curves["IoU"].high == pytest.approx([0.5, 0.9, 0.9, 0.9])
     assert curves["IoU ≥ 0.9"].mean.tolist() == [0, 0.5, 0.5, 0.5]
 

@@ -1,4 +1,5 @@
-"""Classical peers on a picture whose objects differ in colour, their seeds by hand, and what is asked of any peer."""
+"""Classical peers on a picture whose objects differ in colour, their seeds by hand, and what is
+asked of any peer."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ IN_ELLIPSE, IN_RECTANGLE, IN_GRASS = (56, 54), (124, 66), (90, 100)  # (x, y) on
 def ellipse(scale: int = 1) -> Mask:
     """The red ellipse of `fakes.shapes_image`."""
     rows, cols = np.mgrid[: 120 * scale, : 160 * scale]
-    inside = ((rows - 54 * scale) / (36 * scale)) ** 2 + ((cols - 56 * scale) / (32 * scale)) ** 2 < 1
+    inside = ((rows - 54 * scale) / (36 * scale)) ** 2 + (
+        (cols - 56 * scale) / (32 * scale)
+    ) ** 2 < 1
     return np.asarray(inside)
 
 
@@ -39,11 +42,16 @@ def answer(peer: Predictor, image: np.ndarray, *events: Click | MaskEdit) -> Mas
     return peer.predict(peer.prepare(image), events).render()
 
 
-# --- what any peer does -----------------------------------------------------------------------------------------------
+# --- what any peer does
+# -----------------------------------------------------------------------------------------------
 
 
 def test_clicks_find_the_object_they_are_on(peer: Predictor) -> None:
-    clicks = Click(*IN_ELLIPSE), Click(*IN_GRASS, positive=False), Click(*IN_RECTANGLE, positive=False)
+    clicks = (
+        Click(*IN_ELLIPSE),
+        Click(*IN_GRASS, positive=False),
+        Click(*IN_RECTANGLE, positive=False),
+    )
     mask = answer(peer, shapes_image(), *clicks)
     assert (mask.shape, mask.dtype) == ((120, 160), np.bool_)
     assert iou(mask, ellipse()) > 0.9
@@ -78,7 +86,8 @@ def test_the_same_clicks_give_the_same_bits_whatever_was_asked_before(peer: Pred
 
 @pytest.mark.slow
 def test_the_first_click_isnt_charged_for_loading_packages() -> None:
-    """In a fresh process: after the peer was opened, answering loads nothing of scikit-image or SciPy any more."""
+    """In a fresh process: after the peer was opened, answering loads nothing of scikit-image or
+    SciPy any more."""
     code = """
 import sys
 import numpy as np
@@ -89,7 +98,8 @@ for name in PEERS:
     peer = open_peer(name)
     scene, before = peer.prepare(image), set(sys.modules)
     peer.predict(scene, [Click(9, 9)]).render()
-    print([new for new in sorted(set(sys.modules) - before) if new.startswith(("skimage", "scipy"))])
+    new = sorted(set(sys.modules) - before)
+    print([name for name in new if name.startswith(("skimage", "scipy"))])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n") == ["[]"] * len(PEERS) + [""]
@@ -109,7 +119,9 @@ def test_a_large_image_is_worked_on_small_and_answered_large(peer: Predictor) ->
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 5), (10, 300)])
 @pytest.mark.parametrize("grey", [None, 77])
-def test_small_and_plain_pictures_have_an_answer(peer: Predictor, size: tuple[int, int], grey: int | None) -> None:
+def test_small_and_plain_pictures_have_an_answer(
+    peer: Predictor, size: tuple[int, int], grey: int | None
+) -> None:
     height, width = size
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     if grey is not None:
@@ -123,17 +135,21 @@ def test_small_and_plain_pictures_have_an_answer(peer: Predictor, size: tuple[in
 
 
 def test_a_mask_to_correct_is_kept_but_for_what_the_clicks_say(peer: Predictor) -> None:
-    """Both shapes are given, the rectangle is clicked off; then the ellipse alone, the rectangle is clicked on."""
+    """Both shapes are given, the rectangle is clicked off; then the ellipse alone, the rectangle is
+    clicked on."""
     rectangle = np.zeros((120, 160), bool)
     rectangle[36:96, 104:144] = True
     both = ellipse() | rectangle
     for given, wanted, positive in ((both, ellipse(), False), (ellipse(), both, True)):
-        session = Session(peer, shapes_image(), initial_mask=given).add(Click(*IN_RECTANGLE, positive))
+        session = Session(peer, shapes_image(), initial_mask=given).add(
+            Click(*IN_RECTANGLE, positive)
+        )
         assert iou(session.mask, wanted) > 0.9
         assert np.array_equal(session.mask & ellipse(), ellipse())
 
 
-# --- seeds ------------------------------------------------------------------------------------------------------------
+# --- seeds
+# -----------------------------------------------------------------------------------------------
 
 FRAME = Frame(Box.whole(8, 12), 12, 8)
 
@@ -149,7 +165,8 @@ def test_a_disc_around_each_click_and_the_later_one_wins() -> None:
 
 
 def test_clicks_are_scaled_into_the_working_image() -> None:
-    """A tenth of the size: the click at (75, 42) is in working pixel (row 4, column 7), whose disc is that pixel."""
+    """A tenth of the size: the click at (75, 42) is in working pixel (row 4, column 7), whose disc
+    is that pixel."""
     seeds = place_seeds([Click(75, 42)], None, Frame(Box.whole(80, 120), 12, 8), 0.1)
     assert seeds is not None
     assert [tuple(place) for place in np.argwhere(seeds.labels)] == [(4, 7)]
@@ -163,7 +180,8 @@ def test_no_seeds_without_an_object() -> None:
 
 
 def test_the_core_of_a_mask_to_correct_is_sure_but_for_what_a_click_doubts() -> None:
-    """A bar of columns 0 to 9 of 20 in a single deep row block: depths 10 … 1 inside, 1 … 10 outside; half is 5."""
+    """A bar of columns 0 to 9 of 20 in a single deep row block: depths 10 … 1 inside, 1 … 10
+    outside; half is 5."""
     initial = np.zeros((20, 20), bool)
     initial[:, :10] = True
     frame = Frame(Box.whole(20, 20), 20, 20)
@@ -176,7 +194,14 @@ def test_the_core_of_a_mask_to_correct_is_sure_but_for_what_a_click_doubts() -> 
     doubted = place_seeds([Click(0.5, 10.5, False)], initial, frame, 0)
     assert doubted is not None
     assert doubted.labels[10].tolist() == [BACKGROUND] + [UNKNOWN] * 14 + [BACKGROUND] * 5
-    assert doubted.labels[0].tolist() == [UNKNOWN, OBJECT, OBJECT, OBJECT, OBJECT, *expected[5:]]  # 10 rows off
+    assert doubted.labels[0].tolist() == [
+        UNKNOWN,
+        OBJECT,
+        OBJECT,
+        OBJECT,
+        OBJECT,
+        *expected[5:],
+    ]  # 10 rows off
     assert doubted.likely is not None
     assert doubted.likely[10].tolist() == [False] * 20
     assert doubted.likely[0].tolist() == [False] + [True] * 9 + [False] * 10
@@ -201,11 +226,14 @@ def test_a_method_sees_the_working_image_and_its_answer_is_cut_at_one_half() -> 
     assert not mask[:, 40:].any()
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names
+# -----------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_peer_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InputError, match=r"no peer 'grabcut-opencl': known are .*geodesic.*'grabcut-opencv'\?"):
+    with pytest.raises(
+        InputError, match=r"no peer 'grabcut-opencl': known are .*geodesic.*'grabcut-opencv'\?"
+    ):
         open_peer("grabcut-opencl")
 
 
@@ -218,11 +246,14 @@ def own_module(folder: Path, text: str) -> str:
     return name
 
 
-def test_ones_own_peer_is_found_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ones_own_peer_is_found_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["/nowhere"])
     name = own_module(
-        tmp_path, "from vtmr.bench.peers import open_peer\ndef make(): return open_peer('grabcut-opencv')\n"
+        tmp_path,
+        "from vtmr.bench.peers import open_peer\ndef make(): return open_peer('grabcut-opencv')\n",
     )
     assert open_peer(f"{name}:make").name == "grabcut-opencv"
 

@@ -1,4 +1,5 @@
-"""The SAM-style adapter against a stand-in that checks what it is handed as `SamPredictor` would take it."""
+"""The SAM-style adapter against a stand-in that checks what it is handed as `SamPredictor` would
+take it."""
 
 from __future__ import annotations
 
@@ -19,10 +20,12 @@ HEIGHT, WIDTH = 120, 160
 
 
 class StandIn:
-    """Answers each call with marked arrays, after checking shapes, types and the order of coordinates.
+    """Answers each call with marked arrays, after checking shapes, types and the order of
+    coordinates.
 
-    The mask of candidate c at the n-th call is the pixels of the last clicked place's row, c + 1 of them; its
-    low-resolution logits are n + c / 10 everywhere. Of three candidates the middle one scores best.
+    The mask of candidate c at the n-th call is the pixels of the last clicked place's row, c + 1 of
+    them; its low-resolution logits are n + c / 10 everywhere. Of three candidates the middle one
+    scores best.
     """
 
     def __init__(self) -> None:
@@ -51,7 +54,9 @@ class StandIn:
         assert point_labels is not None
         assert point_coords.dtype == np.float32
         assert point_coords.shape == (len(point_labels), 2)
-        assert np.all((point_coords >= -0.5) & (point_coords < (width - 0.5, height - 0.5)))  # (x, y)
+        assert np.all(
+            (point_coords >= -0.5) & (point_coords < (width - 0.5, height - 0.5))
+        )  # (x, y)
         assert point_labels.dtype == np.int32
         assert set(point_labels.tolist()) <= {0, 1}
         if mask_input is not None:
@@ -83,7 +88,9 @@ def on(tool: StandIn, initial: Mask | None = None) -> Session:
     return Session(SamPeer(tool, "stand-in"), shapes_image(HEIGHT, WIDTH), initial_mask=initial)
 
 
-def test_the_first_click_takes_the_best_of_three_and_the_next_gets_its_logits(tool: StandIn) -> None:
+def test_the_first_click_takes_the_best_of_three_and_the_next_gets_its_logits(
+    tool: StandIn,
+) -> None:
     session = on(tool).add(Click(150.5, 100.5))
     assert session.mask.sum() == 2  # the middle candidate
     assert session.mask[100, :2].all()
@@ -96,7 +103,11 @@ def test_the_first_click_takes_the_best_of_three_and_the_next_gets_its_logits(to
         None,
         True,
     )
-    assert (second["points"], second["labels"], second["multimask"]) == ([[150, 100], [19.5, 9.75]], [1, 0], False)
+    assert (second["points"], second["labels"], second["multimask"]) == (
+        [[150, 100], [19.5, 9.75]],
+        [1, 0],
+        False,
+    )
     assert np.all(second["mask_input"] == np.float32(1.1))
     session.add(Click(5, 5))
     assert np.all(tool.calls[2]["mask_input"] == 2)
@@ -115,7 +126,9 @@ def test_several_clicks_at_once_ask_for_one_mask(tool: StandIn) -> None:
     assert (tool.calls[0]["multimask"], tool.calls[0]["mask_input"]) == (False, None)
 
 
-def test_negative_clicks_alone_are_answered_with_the_empty_mask_without_asking(tool: StandIn) -> None:
+def test_negative_clicks_alone_are_answered_with_the_empty_mask_without_asking(
+    tool: StandIn,
+) -> None:
     session = on(tool).add(Click(50, 50, False))
     assert not session.mask.any()
     assert not tool.calls
@@ -157,7 +170,9 @@ def test_low_resolution_logits_lie_as_the_tools_do() -> None:
     expected[:] = False
     expected[128:, 128:] = True
     assert np.array_equal(stretched, expected)
-    assert np.array_equal(np.unique(low_res_logits(mask, padded=True)), np.array([-6.9, 6.9], np.float32))
+    assert np.array_equal(
+        np.unique(low_res_logits(mask, padded=True)), np.array([-6.9, 6.9], np.float32)
+    )
     assert low_res_logits(np.ones((3, 2000), bool), padded=True).shape == (1, 256, 256)
 
 
@@ -168,7 +183,8 @@ def test_an_answer_takes_less_than_a_megabyte(tool: StandIn) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"masks": (3, WIDTH, HEIGHT)}, {"scores": (1, 3)}, {"logits": (3, 64, 64)}, {"scores": (0,)}]
+    "wrong",
+    [{"masks": (3, WIDTH, HEIGHT)}, {"scores": (1, 3)}, {"logits": (3, 64, 64)}, {"scores": (0,)}],
 )
 def test_answers_of_other_shapes_are_refused(wrong: dict[str, tuple[int, ...]]) -> None:
     shapes = {"masks": (3, HEIGHT, WIDTH), "scores": (3,), "logits": (3, 256, 256)} | wrong
@@ -177,7 +193,9 @@ def test_answers_of_other_shapes_are_refused(wrong: dict[str, tuple[int, ...]]) 
         def predict(self, **_: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             return tuple(np.zeros(shape) for shape in shapes.values())  # type: ignore[return-value]
 
-    with pytest.raises(InputError, match=r"stand-in answered with masks \(.*expected \(C, 120, 160\)"):
+    with pytest.raises(
+        InputError, match=r"stand-in answered with masks \(.*expected \(C, 120, 160\)"
+    ):
         on(Other()).add(Click(50, 50))
 
 

@@ -19,7 +19,9 @@ def pixels_of(picture: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
 
 
-def places(picture: np.ndarray, colour: str | tuple[int, int, int], tolerance: int = 0) -> np.ndarray:
+def places(
+    picture: np.ndarray, colour: str | tuple[int, int, int], tolerance: int = 0
+) -> np.ndarray:
     """N x 2 (row, col) of the pixels with that colour."""
     rgb = tuple(bytes.fromhex(colour[1:])) if isinstance(colour, str) else colour
     return np.argwhere(np.abs(picture - rgb).max(axis=2) <= tolerance)
@@ -35,7 +37,9 @@ def test_the_better_run_lies_above() -> None:
     picture = pixels_of(plot_quality("t", curves, curves, colours_of(list(curves)), stops_after=5))
     height = len(picture)
     low, high = (places(picture, colour) for colour in COLOURS[:2])
-    assert low[low[:, 0] < 0.85 * height, 0].min() > high[high[:, 0] < 0.85 * height, 0].max()  # below is the legend
+    assert (
+        low[low[:, 0] < 0.85 * height, 0].min() > high[high[:, 0] < 0.85 * height, 0].max()
+    )  # below is the legend
     middle = picture.shape[1] / 2
     assert (low[:, 1] < middle).any()
     assert (low[:, 1] > middle).any()  # BIoU
@@ -47,7 +51,9 @@ def test_objects_that_never_got_there_stand_at_the_end() -> None:
     needed = {"never": never, "at once": at_once}
     picture = pixels_of(plot_clicks("t", "IoU ≥ 0.9", needed, reached, colours_of(list(needed))))
     height, width = picture.shape[:2]
-    blue, orange = (places(picture[: int(0.8 * height), : width // 2], colour) for colour in COLOURS[:2])
+    blue, orange = (
+        places(picture[: int(0.8 * height), : width // 2], colour) for colour in COLOURS[:2]
+    )
     assert blue[:, 1].min() > 0.4 * width
     assert orange[:, 1].max() < 0.15 * width
 
@@ -55,7 +61,9 @@ def test_objects_that_never_got_there_stand_at_the_end() -> None:
 @pytest.mark.slow
 def test_a_run_keeps_its_colour_where_another_is_lacking_and_no_target_is_shared() -> None:
     colours = colours_of(["absent", "here"])
-    picture = pixels_of(plot_clicks("t", "its target", {"here": np.eye(6)[0]}, {"here": {}}, colours))
+    picture = pixels_of(
+        plot_clicks("t", "its target", {"here": np.eye(6)[0]}, {"here": {}}, colours)
+    )
     assert not len(places(picture, COLOURS[0]))
     assert len(places(picture, COLOURS[1]))
 
@@ -73,7 +81,21 @@ def test_every_run_is_drawn(runs: int) -> None:
 
 def run_of(name: str, ious: list[float], repeat: int = 0) -> list[Record]:
     return [
-        Record("d", "s", name, "0", k, 1.5, 2.5, True, iou, iou, 0.01, last=k == len(ious), repeat=repeat)
+        Record(
+            "d",
+            "s",
+            name,
+            "0",
+            k,
+            1.5,
+            2.5,
+            True,
+            iou,
+            iou,
+            0.01,
+            last=k == len(ious),
+            repeat=repeat,
+        )
         for k, iou in enumerate(ious, start=1)
     ]
 
@@ -107,7 +129,9 @@ def test_a_cell_shows_the_mask_that_the_clicks_make_again() -> None:
     assert cell.caption == "photo\nIoU 1.000 after 3 clicks"
     assert cell_of(run, sample("photo"), Protocol(), None).mask is None
     other = cell_of(run, sample("photo"), Protocol(), columns(0.5, 0.5, 0.5))
-    assert other.caption.endswith("; replayed: 0.500")  # another model than the one that was recorded
+    assert other.caption.endswith(
+        "; replayed: 0.500"
+    )  # another model than the one that was recorded
 
 
 @pytest.mark.slow
@@ -116,10 +140,18 @@ def test_a_sheet_marks_what_is_missed_and_what_is_wrong() -> None:
     image = np.full((90, 120, 3), 128, np.uint8)
     gt_mask, mask = np.zeros((90, 120), bool), np.zeros((90, 120), bool)
     gt_mask[20:70, 30:70], mask[20:70, 50:90] = True, True
-    cell = Cell(image, gt_mask, mask, (Click(60.5, 45.5), Click(80.5, 45.5, False)), "name\nIoU 0.333 after 2 clicks")
+    cell = Cell(
+        image,
+        gt_mask,
+        mask,
+        (Click(60.5, 45.5), Click(80.5, 45.5, False)),
+        "name\nIoU 0.333 after 2 clicks",
+    )
     picture = pixels_of(draw_sheet("title", [cell] * 6))
     picture = picture[: int(0.9 * len(picture))]  # below is the key
-    tinted = [tuple(round(0.6 * channel + 0.4 * 128) for channel in colour) for colour in (MISSED, WRONG)]
+    tinted = [
+        tuple(round(0.6 * channel + 0.4 * 128) for channel in colour) for colour in (MISSED, WRONG)
+    ]
     missed, wrong = (places(picture, colour, tolerance=10) for colour in tinted)  # type: ignore[arg-type]
     assert len(missed) > 1000
     assert 0.7 < len(missed) / len(wrong) < 1.4

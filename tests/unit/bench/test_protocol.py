@@ -1,4 +1,5 @@
-"""The rules as data: what they mean for a run, how they are read from files, and that a table's head says them all."""
+"""The rules as data: what they mean for a run, how they are read from files, and that a table's
+head says them all."""
 
 from __future__ import annotations
 
@@ -84,7 +85,9 @@ def test_the_page_about_the_protocol_names_every_rule_and_every_key() -> None:
 
 
 def test_rules_survive_json() -> None:
-    protocol = Protocol(targets=(0.9, 0.95), robot="random", threshold=0.4, first_click="deterministic")
+    protocol = Protocol(
+        targets=(0.9, 0.95), robot="random", threshold=0.4, first_click="deterministic"
+    )
     values = asdict(protocol) | {"targets": [0.9, 0.95], "report_at": [1, 5]}
     assert from_values(Protocol, values, "here") == protocol
     assert from_values(Protocol, {}, "a run from before these rules") == Protocol()
@@ -112,13 +115,17 @@ def test_files_with_other_rules_are_refused(text: str, message: str, tmp_path: P
 
 
 def test_a_file_that_is_not_there_names_what_is() -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml can't be read .*all-clicks, default, perturbed, random\."):
+    with pytest.raises(
+        ConfigError, match=r"nowhere\.toml can't be read .*all-clicks, default, perturbed, random\."
+    ):
         load_protocol("nowhere.toml")
 
 
 def test_whole_numbers_pass_for_fractions(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("robot = 'perturbed'\njitter_px = 4\ntargets = [1]\n")
-    assert load_protocol(str(tmp_path / "rules.toml")) == Protocol(robot="perturbed", jitter_px=4.0, targets=(1.0,))
+    assert load_protocol(str(tmp_path / "rules.toml")) == Protocol(
+        robot="perturbed", jitter_px=4.0, targets=(1.0,)
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,9 +141,14 @@ def test_whole_numbers_pass_for_fractions(tmp_path: Path) -> None:
         ({"repeats": 0}, "repeats is 0"),
         ({"threshold": 1.0}, "threshold is 1.0"),
         ({"seed": -1}, "seed is -1"),
-        ({"stop": "never", "report_at": (21,)}, r"report_at is \(21,\): expected clicks from 1 to max_clicks \(20\)\."),
+        (
+            {"stop": "never", "report_at": (21,)},
+            r"report_at is \(21,\): expected clicks from 1 to max_clicks \(20\)\.",
+        ),
     ],
 )
-def test_rules_that_contradict_each_other_are_refused(rules: dict[str, object], message: str) -> None:
+def test_rules_that_contradict_each_other_are_refused(
+    rules: dict[str, object], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         Protocol(**rules)  # type: ignore[arg-type]

@@ -32,7 +32,9 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vtmr.bench.document.draw_pictures", lambda *_: ({}, []))
 
 
-def play(out: Path, player: Player, samples: list[EvalSample] = SAMPLES, protocol: Protocol | None = None) -> Path:
+def play(
+    out: Path, player: Player, samples: list[EvalSample] = SAMPLES, protocol: Protocol | None = None
+) -> Path:
     evaluate(samples, player, protocol or Protocol(), out, model=ModelInfo(player.name, threads=1))
     return out
 
@@ -49,29 +51,47 @@ def rows(path: Path) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("undrawn")
 def test_two_runs_side_by_side(tmp_path: Path) -> None:
     """The oracle needs 1 click, the other 3 for .9 and 2 for .85, for each of six objects."""
-    slow, quick = play(tmp_path / "slow", columns(0.5, 0.86, 1.0)), play(tmp_path / "quick", oracle())
+    slow, quick = (
+        play(tmp_path / "slow", columns(0.5, 0.86, 1.0)),
+        play(tmp_path / "quick", oracle()),
+    )
     page, notes = report([slow, quick], tmp_path / "out")
     assert notes == []
-    assert page.startswith("# slow · quick\n\n| run | model | commit | processor | objects | clicks |\n")
+    assert page.startswith(
+        "# slow · quick\n\n| run | model | commit | processor | objects | clicks |\n"
+    )
     assert "| slow | player (1 thread) | unknown |" in page
-    assert "| slow | 6 | 2.00 [2.00, 2.00] | 0 [0, 0] | 3.00 [3.00, 3.00] | 0 [0, 0] | 0.500 [0.500, 0.500] |" in page
+    assert (
+        "| slow | 6 | 2.00 [2.00, 2.00] | 0 [0, 0] | 3.00 [3.00, 3.00] | 0 [0, 0] | 0.500 [0.500, "
+        "0.500] |" in page
+    )
     assert "| minus slow | objects | NoC@85 | NoF@85 | NoC@90 | NoF@90 |" in page
-    assert "| quick | 6 | **−1.00** [−1.00, −1.00] better | = | **−2.00** [−2.00, −2.00] better | = |" in page
+    assert (
+        "| quick | 6 | **−1.00** [−1.00, −1.00] better | = | **−2.00** [−2.00, −2.00] better | = |"
+        in page
+    )
     assert "Settings that differ" not in page
     assert "fewer than 6 objects" in page  # what isn't resolved is explained
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_files_hold_what_the_records_say(tmp_path: Path) -> None:
-    slow, quick = play(tmp_path / "slow", columns(0.5, 0.86, 1.0)), play(tmp_path / "quick", oracle())
+    slow, quick = (
+        play(tmp_path / "slow", columns(0.5, 0.86, 1.0)),
+        play(tmp_path / "quick", oracle()),
+    )
     report([slow, quick], tmp_path / "out")
     expected = summarise(read_records(slow), Protocol())["pairs"]
     content = json.loads((tmp_path / "out" / "report.json").read_text())
     assert content["data"]["pairs"]["runs"]["slow"] == json.loads(json.dumps(expected))
-    assert content["data"]["pairs"]["curves"]["slow"]["IoU"]["mean"] == pytest.approx([0.5, 0.86, *[1.0] * 18])
+    assert content["data"]["pairs"]["curves"]["slow"]["IoU"]["mean"] == pytest.approx(
+        [0.5, 0.86, *[1.0] * 18]
+    )
     assert [run["label"] for run in content["runs"]] == ["slow", "quick"]
     assert content["runs"][0]["settings"]["protocol"]["max_clicks"] == 20
-    figures = {row["figure"]: row for row in rows(tmp_path / "out" / "figures.csv") if row["run"] == "slow"}
+    figures = {
+        row["figure"]: row for row in rows(tmp_path / "out" / "figures.csv") if row["run"] == "slow"
+    }
     assert set(figures) == set(expected) - {"n", "ci"}
     assert float(figures["NoC@90"]["value"]) == float(figures["NoC@90"]["high"]) == 3
     assert figures["SPC_p50_ms"]["low"] == ""
@@ -86,7 +106,8 @@ def test_the_files_hold_what_the_records_say(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_what_limits_a_report_is_said(tmp_path: Path) -> None:
-    """Another protocol, two objects less, an interrupted run, and a data set that the first run lacks."""
+    """Another protocol, two objects less, an interrupted run, and a data set that the first run
+    lacks."""
     one = play(tmp_path / "one", oracle())
     few = play(tmp_path / "few", oracle(), SAMPLES[:4], Protocol(max_clicks=10))
     cut = play(tmp_path / "cut", oracle(), [*SAMPLES, sample("x", dataset="grabcut")])
@@ -107,7 +128,8 @@ def test_what_limits_a_report_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_folders_of_older_versions_are_read(tmp_path: Path) -> None:
-    """Without the list of objects, the data's place, and the rules that the protocol has gained since."""
+    """Without the list of objects, the data's place, and the rules that the protocol has gained
+    since."""
     old = play(tmp_path / "old", oracle())
     (old / "objects.json").unlink()
     run = json.loads((old / "run.json").read_text())
@@ -131,9 +153,14 @@ def test_a_shard_is_whole_when_its_part_is_there(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_runs_of_different_targets_and_clicks_share_a_table(tmp_path: Path) -> None:
     one = play(tmp_path / "one", oracle())
-    other = play(tmp_path / "other", oracle(), protocol=Protocol(targets=(0.9, 0.95), report_at=(1,)))
+    other = play(
+        tmp_path / "other", oracle(), protocol=Protocol(targets=(0.9, 0.95), report_at=(1,))
+    )
     page, _ = report([one, other], tmp_path / "out")
-    assert "| run | n | NoC@85 | NoF@85 | NoC@90 | NoF@90 | IoU@1 | BIoU@1 | IoU@5 | BIoU@5 | NoC@95 | NoF@95 |" in page
+    assert (
+        "| run | n | NoC@85 | NoF@85 | NoC@90 | NoF@90 | IoU@1 | BIoU@1 | IoU@5 | BIoU@5 | NoC@95 "
+        "| NoF@95 |" in page
+    )
     assert "| other | 6 | – | – | 1.00 [1.00, 1.00] |" in page
     assert "| minus one | objects | NoC@90 | NoF@90 | IoU@1 | BIoU@1 |" in page
 
@@ -162,9 +189,15 @@ def test_a_folder_that_cant_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_sections_are_data_sets_and_their_sources(tmp_path: Path) -> None:
-    samples = [sample("a", "validation", "duts"), sample("a", "validation", "coco"), sample("b", "validation", "coco")]
+    samples = [
+        sample("a", "validation", "duts"),
+        sample("a", "validation", "coco"),
+        sample("b", "validation", "coco"),
+    ]
     found = sections_of(open_entries({"one": play(tmp_path / "one", oracle(), samples)}))
-    assert [(section.name, section.is_whole, len(section.objects["one"].keys)) for section in found] == [
+    assert [
+        (section.name, section.is_whole, len(section.objects["one"].keys)) for section in found
+    ] == [
         ("validation", True, 3),
         ("validation/duts", False, 1),
         ("validation/coco", False, 2),
@@ -173,19 +206,37 @@ def test_sections_are_data_sets_and_their_sources(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures_are_drawn_where_the_images_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_drawn_where_the_images_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = play(tmp_path / "one", oracle()), play(tmp_path / "two words", columns(0.5, 1.0))
     monkeypatch.setattr("vtmr.bench.pictures.open_benchmark", lambda name, path: SAMPLES)
-    page, notes = report([one, two], tmp_path / "with", data={"pairs": tmp_path}, predictors={"one": oracle()})
+    page, notes = report(
+        [one, two], tmp_path / "with", data={"pairs": tmp_path}, predictors={"one": oracle()}
+    )
     assert notes == []
-    names = ["pairs-clicks.png", "pairs-quality.png", "pairs-worst-one.jpg", "pairs-worst-two-words.jpg"]
-    assert sorted(path.name for path in (tmp_path / "with").iterdir() if path.suffix in (".png", ".jpg")) == names
+    names = [
+        "pairs-clicks.png",
+        "pairs-quality.png",
+        "pairs-worst-one.jpg",
+        "pairs-worst-two-words.jpg",
+    ]
+    assert (
+        sorted(
+            path.name for path in (tmp_path / "with").iterdir() if path.suffix in (".png", ".jpg")
+        )
+        == names
+    )
     assert all(f"]({name})" in page for name in names)
     three = play(tmp_path / "three", oracle(), protocol=Protocol(targets=(0.9, 0.95)))
     _, notes = report([one, three], tmp_path / "without")
-    assert notes == ["pairs: no sheet of the worst objects. No run says where its images are: give --data pairs=PATH."]
+    assert notes == [
+        "pairs: no sheet of the worst objects. No run says where its images are: give --data "
+        "pairs=PATH."
+    ]
     monkeypatch.setattr("vtmr.bench.pictures.open_benchmark", lambda name, path: SAMPLES[:3])
     _, notes = report([one], tmp_path / "other", data={"pairs": tmp_path})
     assert [note.partition(":")[2] for note in notes] == [
-        " no sheet of the worst objects. The data set lacks pairs/pairs/3/0 of one: give another --data pairs=PATH."
+        " no sheet of the worst objects. The data set lacks pairs/pairs/3/0 of one: give another "
+        "--data pairs=PATH."
     ]

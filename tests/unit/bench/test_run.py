@@ -1,4 +1,5 @@
-"""The click loop, with predictors whose clicks and IoUs are known by construction, and what an interruption leaves."""
+"""The click loop, with predictors whose clicks and IoUs are known by construction, and what an
+interruption leaves."""
 
 from __future__ import annotations
 
@@ -16,7 +17,16 @@ import pytest
 from players import Player, blank, columns, oracle, sample
 from rich.console import Console
 
-from vtmr.bench import ModelInfo, Protocol, Record, evaluate, play, read_records, read_run, run_benchmark
+from vtmr.bench import (
+    ModelInfo,
+    Protocol,
+    Record,
+    evaluate,
+    play,
+    read_records,
+    read_run,
+    run_benchmark,
+)
 from vtmr.bench.run import Task
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError, DataError, InputError
@@ -32,8 +42,17 @@ def ious(records: list[Record]) -> list[float]:
 
 def test_an_oracle_needs_one_click() -> None:
     (record,) = play(sample(), oracle(), PROTOCOL)
-    assert (record.iou, record.biou, record.k, record.positive, record.last) == (1.0, 1.0, 1, True, True)
-    assert (record.x, record.y) == (14.5, 19.5)  # the first of the rectangle's 10 px deep pixels: 5 + 9, 10 + 9
+    assert (record.iou, record.biou, record.k, record.positive, record.last) == (
+        1.0,
+        1.0,
+        1,
+        True,
+        True,
+    )
+    assert (record.x, record.y) == (
+        14.5,
+        19.5,
+    )  # the first of the rectangle's 10 px deep pixels: 5 + 9, 10 + 9
 
 
 def test_a_blank_predictor_takes_all_clicks_at_different_pixels() -> None:
@@ -72,7 +91,9 @@ def test_seconds_are_the_predictors_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
     records = play(replace(sample(), load=load), Player(answer), PROTOCOL)
     assert [record.seconds for record in records] == [2.0] * 20
-    assert [record.wall_seconds for record in records] == [52.0] + [2.0] * 19  # reading is the first click's
+    assert [record.wall_seconds for record in records] == [52.0] + [
+        2.0
+    ] * 19  # reading is the first click's
 
 
 def from_mask(initial: Mask) -> EvalSample:
@@ -89,11 +110,12 @@ def right_half() -> Mask:
 @pytest.mark.parametrize(
     ("protocol", "first", "ious"),
     [
-        # The missed half's depth of 10 begins in column 5 + 9; the half that the player then finds comes to the given
-        # one where clicks are merged, and replaces it where they aren't.
+        # The missed half's depth of 10 begins in column 5 + 9; the half that the player then finds
+        # comes to the given one where clicks are merged, and replaces it where they aren't.
         (PROTOCOL, (14.5, 19.5), [1.0]),
         (replace(PROTOCOL, merge=False, max_clicks=5), (14.5, 19.5), [0.5] * 5),
-        # From nothing, the first click is in the middle of all, and only the left half is ever found.
+        # From nothing, the first click is in the middle of all, and only the left half is ever
+        # found.
         (replace(PROTOCOL, initial_mask="none", max_clicks=5), (14.5, 19.5), [0.5] * 5),
     ],
 )
@@ -115,7 +137,10 @@ def test_the_first_click_corrects_the_mask_that_an_object_brings() -> None:
 @pytest.mark.parametrize(
     ("initial", "message"),
     [
-        (np.ones((9, 9), bool), r"The initial mask of pairs/pairs/0/0 is \(9, 9\), its image \(40, 60\)"),
+        (
+            np.ones((9, 9), bool),
+            r"The initial mask of pairs/pairs/0/0 is \(9, 9\), its image \(40, 60\)",
+        ),
         (sample().load()[1], "The initial mask of pairs/pairs/0/0 is right already"),
     ],
 )
@@ -152,7 +177,8 @@ def test_all_clicks_are_played_where_the_protocol_says_so() -> None:
 
 
 def test_records_from_before_repeats_are_read(tmp_path: Path) -> None:
-    """A folder as it was written before there were repeats, wall times, shards and further rules goes on."""
+    """A folder as it was written before there were repeats, wall times, shards and further rules
+    goes on."""
     whole = evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
     for line in lines:
@@ -165,7 +191,9 @@ def test_records_from_before_repeats_are_read(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(run))
     (tmp_path / "objects.json").unlink()
     assert [record.key[-1] for record in read_records(tmp_path)] == [0] * 12
-    assert without_times(evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)) == without_times(whole)
+    assert without_times(evaluate(SAMPLES, columns(*SHARES), PROTOCOL, tmp_path)) == without_times(
+        whole
+    )
 
 
 def test_a_run_can_be_read_again(tmp_path: Path) -> None:
@@ -192,7 +220,9 @@ def test_records_are_in_the_samples_order_whoever_played(tmp_path: Path) -> None
 def test_a_threshold_that_the_model_doesnt_cut_at_is_refused(tmp_path: Path) -> None:
     protocol = Protocol(threshold=0.4)
     for model, cut in ((None, "no probability"), (MODEL, "0.5")):
-        with pytest.raises(ConfigError, match=f"cuts at 0.4, .* at {cut}: expected a model that is told"):
+        with pytest.raises(
+            ConfigError, match=f"cuts at 0.4, .* at {cut}: expected a model that is told"
+        ):
             evaluate(SAMPLES, oracle(), protocol, tmp_path, model=model)
     evaluate(SAMPLES, oracle(), protocol, tmp_path, model=replace(MODEL, threshold=0.4))
 
@@ -223,7 +253,10 @@ def of_other_size() -> EvalSample:
     [
         (of_other_size(), r"mask of pairs/pairs/0/0 is \(40, 59\), its image \(40, 60\)"),
         (sample(gt_mask=np.zeros((8, 8), bool)), "pairs/pairs/0/0 has no pixel that counts"),
-        (sample(gt_mask=np.eye(8, dtype=bool), ignore=np.eye(8, dtype=bool)), "has no pixel that counts"),
+        (
+            sample(gt_mask=np.eye(8, dtype=bool), ignore=np.eye(8, dtype=bool)),
+            "has no pixel that counts",
+        ),
         (sample(ignore=np.zeros((9, 9), bool)), r"ignore mask of pairs/pairs/0/0 is \(9, 9\)"),
     ],
 )
@@ -255,7 +288,9 @@ def test_an_interrupted_run_continues_and_equals_a_whole_one(clicks: int, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         evaluate(SAMPLES, player, PROTOCOL, tmp_path / "cut")
     again = columns(*SHARES)
-    assert without_times(evaluate(SAMPLES, again, PROTOCOL, tmp_path / "cut")) == without_times(whole)
+    assert without_times(evaluate(SAMPLES, again, PROTOCOL, tmp_path / "cut")) == without_times(
+        whole
+    )
     assert again.asked == 18 - clicks // 6 * 6
     run = json.loads((tmp_path / "cut" / "run.json").read_text())
     assert len(run["sittings"]) == 2
@@ -280,7 +315,10 @@ def swap(lines: list[str]) -> list[str]:
     ("damage", "message"),
     [
         (lambda lines: [lines[0], lines[1][:40] + "\n", *lines[2:]], "line 2 is damaged"),
-        (lambda lines: [lines[0].replace('"k": 1', '"k": "1"'), *lines[1:]], "line 1 is damaged .k is '1'"),
+        (
+            lambda lines: [lines[0].replace('"k": 1', '"k": "1"'), *lines[1:]],
+            "line 1 is damaged .k is '1'",
+        ),
         (lambda lines: ["[]\n", *lines[1:]], "line 1 is damaged"),
         (swap, "line 1 is click 2 of pairs/pairs/a/0 out of order"),
         (lambda lines: [*lines, lines[0]], "line 19 is click 1"),
@@ -320,7 +358,10 @@ def test_changed_settings_are_refused_in_the_same_folder(
     before = (tmp_path / "records.jsonl").read_bytes(), (tmp_path / "run.json").read_bytes()
     with pytest.raises(ConfigError, match=message):
         evaluate(samples, oracle(), protocol, tmp_path, model=model)
-    assert ((tmp_path / "records.jsonl").read_bytes(), (tmp_path / "run.json").read_bytes()) == before
+    assert (
+        (tmp_path / "records.jsonl").read_bytes(),
+        (tmp_path / "run.json").read_bytes(),
+    ) == before
 
 
 def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
@@ -340,7 +381,15 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__
-    assert set(run["sittings"][0]) == {"started", "commit", "python", "system", "cpu", "cores", "data"}
+    assert set(run["sittings"][0]) == {
+        "started",
+        "commit",
+        "python",
+        "system",
+        "cpu",
+        "cores",
+        "data",
+    }
 
 
 def test_damaged_or_missing_run_files_are_refused(tmp_path: Path) -> None:
@@ -359,8 +408,12 @@ def test_a_folder_that_cant_be_written_is_refused(tmp_path: Path) -> None:
     for out in (tmp_path / "file", tmp_path / "file" / "out", Path("/proc/vtmr")):
         with pytest.raises(InputError, match="can't be made"):
             evaluate(SAMPLES, oracle(), PROTOCOL, out)
-    with pytest.raises(InputError, match=r"objects\.json can't be written: .* Choose another place"):
-        evaluate(SAMPLES, oracle(), PROTOCOL, Path("/proc/self"))  # it is there, and nobody may write into it
+    with pytest.raises(
+        InputError, match=r"objects\.json can't be written: .* Choose another place"
+    ):
+        evaluate(
+            SAMPLES, oracle(), PROTOCOL, Path("/proc/self")
+        )  # it is there, and nobody may write into it
 
 
 def test_objects_with_one_name_are_refused(tmp_path: Path) -> None:
@@ -391,12 +444,19 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     assert summary["pairs"]["n"] == 2
     assert summary["pairs"]["NoC@90"] == 1.0
     walls = [record.wall_seconds for record in read_records(tmp_path / "out")]
-    assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(1000 * sum(walls) / 2)  # all the time over two clicks
+    assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(
+        1000 * sum(walls) / 2
+    )  # all the time over two clicks
     printed = console.file.getvalue()
     assert "NoC@90" in printed
     assert "at most 20 clicks" in printed
-    assert run_benchmark(data, blank(), MODEL, tmp_path / "out", console=console) == summary  # nothing to play
-    assert run_benchmark(data, oracle(), MODEL, tmp_path / "one", 1, console=console)["pairs"]["n"] == 1
+    assert (
+        run_benchmark(data, blank(), MODEL, tmp_path / "out", console=console) == summary
+    )  # nothing to play
+    assert (
+        run_benchmark(data, oracle(), MODEL, tmp_path / "one", 1, console=console)["pairs"]["n"]
+        == 1
+    )
     with pytest.raises(ConfigError, match="pairs, pairs"):
         run_benchmark(data * 2, oracle(), MODEL, tmp_path / "out", console=console)
     with pytest.raises(ConfigError, match="none"):
@@ -405,8 +465,11 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_the_harness_takes_150_clicks_a_second() -> None:
-    """Issue 4's bound at 480x320 for one core, in CPU time, with answers that stay ragged for all 20 clicks."""
-    gt_mask = cv2.ellipse(np.zeros((320, 480), np.uint8), (240, 160), (150, 100), 20, 0, 360, 1, -1) > 0
+    """Issue 4's bound at 480x320 for one core, in CPU time, with answers that stay ragged for all
+    20 clicks."""
+    gt_mask = (
+        cv2.ellipse(np.zeros((320, 480), np.uint8), (240, 160), (150, 100), 20, 0, 360, 1, -1) > 0
+    )
     noise = np.random.default_rng(0).standard_normal((20, 320, 480))
     answers = [gt_mask ^ (cv2.GaussianBlur(field, (0, 0), 12) > 0.06) for field in noise]
     ragged = Player(lambda gt_mask, n: answers[n - 1])
@@ -414,7 +477,9 @@ def test_the_harness_takes_150_clicks_a_second() -> None:
     cv2.setNumThreads(1)
     try:
         start = time.process_time()
-        clicks = sum(len(play(sample(gt_mask=gt_mask), ragged, Protocol(targets=(1.0,)))) for _ in range(10))
+        clicks = sum(
+            len(play(sample(gt_mask=gt_mask), ragged, Protocol(targets=(1.0,)))) for _ in range(10)
+        )
         assert clicks / (time.process_time() - start) >= 150
     finally:
         cv2.setNumThreads(threads)

@@ -1,4 +1,7 @@
-"""Jobs, shards and merging: the records must be those of one process. The masks depend on where the clicks are."""
+"""Jobs, shards and merging: the records must be those of one process.
+
+The masks depend on where the clicks are.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,17 @@ import psutil
 import pytest
 from players import Discs, dying, ellipses, swapped_ellipses
 
-from vtmr.bench import Protocol, Record, Shard, Work, evaluate, merge_runs, processes, read_records, read_run
+from vtmr.bench import (
+    Protocol,
+    Record,
+    Shard,
+    Work,
+    evaluate,
+    merge_runs,
+    processes,
+    read_records,
+    read_run,
+)
 from vtmr.bench import jobs as bench_jobs
 from vtmr.errors import ConfigError, DataError, InputError
 
@@ -61,7 +74,9 @@ def test_jobs_equal_one_process(jobs: int, tmp_path: Path, whole: list[Record]) 
     team = processes(Work(ellipses, Discs), jobs)
     assert without_times(evaluate(ellipses(), Discs(), PROTOCOL, tmp_path, team=team)) == whole
     assert without_times(read_records(tmp_path)) == whole
-    assert evaluate(ellipses(), Discs(), PROTOCOL, tmp_path) == read_records(tmp_path)  # nothing left for a process
+    assert evaluate(ellipses(), Discs(), PROTOCOL, tmp_path) == read_records(
+        tmp_path
+    )  # nothing left for a process
 
 
 @pytest.mark.slow
@@ -78,7 +93,10 @@ def test_jobs_finish_what_one_process_began(tmp_path: Path, whole: list[Record])
 @pytest.mark.slow
 def test_a_process_with_other_data_is_refused(tmp_path: Path) -> None:
     team = processes(Work(swapped_ellipses, Discs), 2)
-    with pytest.raises(DataError, match=r"Object 1 should be pairs/pairs/0/0, a further process finds grabcut/pairs/6"):
+    with pytest.raises(
+        DataError,
+        match=r"Object 1 should be pairs/pairs/0/0, a further process finds grabcut/pairs/6",
+    ):
         evaluate(ellipses(), Discs(), PROTOCOL, tmp_path, team=team)
 
 
@@ -107,20 +125,31 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kill", "early"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGKILL, False)])
-def test_no_process_outlives_a_run_that_is_ended(kill: signal.Signals, early: bool, tmp_path: Path) -> None:
-    """Also after SIGKILL, which leaves the asking process no time to end the others. Ctrl-C reaches the whole group.
+@pytest.mark.parametrize(
+    ("kill", "early"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGKILL, False)]
+)
+def test_no_process_outlives_a_run_that_is_ended(
+    kill: signal.Signals, early: bool, tmp_path: Path
+) -> None:
+    """Also after SIGKILL, which leaves the asking process no time to end the others. Ctrl-C reaches
+    the whole group.
 
     early: while the processes are still starting.
     """
     (tmp_path / "run.py").write_text(SLOW_RUN)
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
     run = subprocess.Popen(
-        [sys.executable, "run.py"], cwd=tmp_path, env=environment, start_new_session=True, stderr=subprocess.PIPE
+        [sys.executable, "run.py"],
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
     )
     records = tmp_path / "out" / "records.jsonl"
     asking = psutil.Process(run.pid)
-    wait_until(lambda: len(asking.children()) >= 3)  # two that play, one that Python starts to clean up after them
+    wait_until(
+        lambda: len(asking.children()) >= 3
+    )  # two that play, one that Python starts to clean up after them
     if not early:
         wait_until(lambda: records.stat().st_size > 0)
     group = asking.children(recursive=True)
@@ -129,9 +158,13 @@ def test_no_process_outlives_a_run_that_is_ended(kill: signal.Signals, early: bo
     else:
         run.kill()
     said = run.communicate(timeout=120)[1].decode()
-    wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in group))
+    wait_until(
+        lambda: not any(process.is_running() and process.status() != "zombie" for process in group)
+    )
     if kill == signal.SIGINT:
-        assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1  # of the asking process alone
+        assert (
+            said.count("Traceback") == said.count("KeyboardInterrupt") == 1
+        )  # of the asking process alone
     assert early or read_records(tmp_path / "out")
 
 
@@ -176,17 +209,22 @@ def broken():
     raise DataError("The data are broken.")
 
 if __name__ == "__main__":
-    protocol = Protocol(max_clicks=6, min_clicks=2, report_at=(1,), robot="random", repeats=2, seed=3)
+    protocol = Protocol(
+        max_clicks=6, min_clicks=2, report_at=(1,), robot="random", repeats=2, seed=3
+    )
     ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
-        evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(broken, Discs), "local", gpus=1))
+        team = on_ray(Work(broken, Discs), "local", gpus=1)
+        evaluate(ellipses(), Discs(), protocol, Path("out"), team=team)
     except DataError as error:
         print(error)
     try:
-        evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(ellipses, Discs), "local", threads=3))
+        team = on_ray(Work(ellipses, Discs), "local", threads=3)
+        evaluate(ellipses(), Discs(), protocol, Path("out"), team=team)
     except InputError as error:
         print(error)
-    evaluate(ellipses(), Discs(), protocol, Path("out"), team=on_ray(Work(ellipses, Discs), "local"))
+    team = on_ray(Work(ellipses, Discs), "local")
+    evaluate(ellipses(), Discs(), protocol, Path("out"), team=team)
 """
 
 
@@ -196,12 +234,18 @@ def test_a_local_ray_of_two_workers_equals_one_process(tmp_path: Path, whole: li
     (tmp_path / "run.py").write_text(RAY_RUN)
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
     run = subprocess.run(
-        [sys.executable, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "run.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
         "The data are broken.",
-        "The Ray cluster at local has no machine with 3 processors and 0 GPUs: use fewer, or another cluster.",
+        "The Ray cluster at local has no machine with 3 processors and 0 GPUs: use fewer, or "
+        "another cluster.",
     ]
     assert without_times(read_records(tmp_path / "out")) == whole
 
@@ -216,13 +260,19 @@ def test_merged_shards_equal_one_process(number: int, tmp_path: Path, whole: lis
     merged = merge_runs(folders[::-1], tmp_path / "merged")
     assert without_times(read_records(tmp_path / "merged")) == whole
     assert (merged.protocol, merged.shard, merged.model.name) == (PROTOCOL, None, "discs")
-    assert sorted(sitting["shard"] for sitting in merged.sittings) == [f"{i}/{number}" for i in range(1, number + 1)]
-    evaluate(ellipses(), Discs(), PROTOCOL, tmp_path / "merged")  # an ordinary run, which may be continued
+    assert sorted(sitting["shard"] for sitting in merged.sittings) == [
+        f"{i}/{number}" for i in range(1, number + 1)
+    ]
+    evaluate(
+        ellipses(), Discs(), PROTOCOL, tmp_path / "merged"
+    )  # an ordinary run, which may be continued
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     folders = run_shards(tmp_path, 3)
-    with pytest.raises(DataError, match=r"4 of 14 runs of objects are missing .*: add the folder of shard 2/3\."):
+    with pytest.raises(
+        DataError, match=r"4 of 14 runs of objects are missing .*: add the folder of shard 2/3\."
+    ):
         merge_runs([folders[0], folders[2]], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
@@ -231,14 +281,18 @@ def test_an_interrupted_shard_is_refused(tmp_path: Path) -> None:
     folders = run_shards(tmp_path, 2)
     path = folders[1] / "records.jsonl"
     path.write_text(path.read_text()[:-10])
-    with pytest.raises(DataError, match=r"1 of 14 .*\(grabcut/pairs/5/0, repeat 1\): finish the interrupted shard"):
+    with pytest.raises(
+        DataError, match=r"1 of 14 .*\(grabcut/pairs/5/0, repeat 1\): finish the interrupted shard"
+    ):
         merge_runs(folders, tmp_path / "merged")
 
 
 def test_a_shard_given_twice_is_refused(tmp_path: Path) -> None:
     folders = run_shards(tmp_path, 2)
     shutil.copytree(folders[0], tmp_path / "copy")
-    with pytest.raises(DataError, match=rf"pairs/pairs/0/0 is in {folders[0]} and in {tmp_path / 'copy'}"):
+    with pytest.raises(
+        DataError, match=rf"pairs/pairs/0/0 is in {folders[0]} and in {tmp_path / 'copy'}"
+    ):
         merge_runs([*folders, tmp_path / "copy"], tmp_path / "merged")
 
 

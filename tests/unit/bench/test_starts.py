@@ -1,4 +1,5 @@
-"""Masks to begin with: the IoU that facts.md §D.7 and §E.3 ask for, whole superpixels, and the same mask every time."""
+"""Masks to begin with: the IoU that facts.md §D.7 and §E.3 ask for, whole superpixels, and the same
+mask every time."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def test_superpixel_defects_have_the_ious_of_davis585(seed: int) -> None:
     assert (before == ELLIPSE).all()
 
 
-def test_defects_are_whole_superpixels_and_follow_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defects_are_whole_superpixels_and_follow_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("vtmr.bench.starts.SUPERPIXELS", (100,))
     image = shapes_image()
     labels = slic(image, n_segments=100, compactness=10, start_label=0)
@@ -54,8 +57,11 @@ def test_an_object_smaller_than_any_superpixel_gets_the_nearest_mask() -> None:
     assert (mask != dot).any()
 
 
-def test_a_mask_that_is_wrong_only_where_nothing_counts_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the object's left half counts: a mask that lacks the right half is no start, one without the left is."""
+def test_a_mask_that_is_wrong_only_where_nothing_counts_is_drawn_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the object's left half counts: a mask that lacks the right half is no start, one without
+    the left is."""
     left, right = ELLIPSE & (COLS < 56), ELLIPSE & (COLS >= 56)
     drawn = [left, left, right]
     monkeypatch.setattr("vtmr.bench.starts.perturb_to_iou", lambda *_: (drawn.pop(0), 0.5))
@@ -75,7 +81,12 @@ class Witness:
         return image[..., 0] > 127
 
     def predict(
-        self, scene: Mask, events: Sequence[Event], previous: Any = None, mask: Mask | None = None, region: Any = None
+        self,
+        scene: Mask,
+        events: Sequence[Event],
+        previous: Any = None,
+        mask: Mask | None = None,
+        region: Any = None,
     ) -> Answer:
         self.shown.append(mask)
         return Answer(scene)
@@ -100,17 +111,23 @@ def starts(protocol: Protocol, repeats: Sequence[int]) -> list[Mask]:
 
 def test_perturbed_masks_have_their_iou_and_differ_between_repeats() -> None:
     truth = large().load()[1]
-    first, second, again = starts(Protocol(initial_mask="perturbed", initial_iou=0.7, repeats=2), [0, 1, 0])
+    first, second, again = starts(
+        Protocol(initial_mask="perturbed", initial_iou=0.7, repeats=2), [0, 1, 0]
+    )
     assert [iou(mask, truth) for mask in (first, second)] == pytest.approx([0.7, 0.7], abs=0.021)
     assert (first != second).any()
     assert (first == again).all()
-    assert (starts(Protocol(initial_mask="perturbed", initial_iou=0.7, seed=1), [0])[0] != first).any()
+    assert (
+        starts(Protocol(initial_mask="perturbed", initial_iou=0.7, seed=1), [0])[0] != first
+    ).any()
 
 
 def test_merging_changes_one_error_a_click() -> None:
     """The witness knows the truth: unmerged it is right at once, merged only where the click is."""
     at_once = play(large(), Witness(), Protocol(initial_mask="perturbed", merge=False))
-    by_parts = play(large(), Witness(), Protocol(initial_mask="perturbed", merge=True, max_clicks=40))
+    by_parts = play(
+        large(), Witness(), Protocol(initial_mask="perturbed", merge=True, max_clicks=40)
+    )
     assert [record.iou for record in at_once] == [1.0]
     assert len(by_parts) > 1
     assert [record.iou for record in by_parts] == sorted(record.iou for record in by_parts)

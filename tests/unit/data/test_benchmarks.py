@@ -1,4 +1,5 @@
-"""Benchmarks by name, on tiny folders; GrabCut's values are those of facts.md §D.7 (0 background, 128 unknown, 255)."""
+"""Benchmarks by name, on tiny folders; GrabCut's values are those of facts.md §D.7 (0 background,
+128 unknown, 255)."""
 
 from __future__ import annotations
 
@@ -63,7 +64,12 @@ def test_pairs_and_the_limit(tmp_path: Path) -> None:
     assert [sample.image_id for sample in open_benchmark("pairs", tmp_path)] == ["a", "b", "c"]
     (sample,) = open_benchmark("pairs", tmp_path, limit=1)
     image, gt_mask, ignore_mask = sample.load()
-    assert (sample.dataset, sample.source, sample.image_id, sample.object_id) == ("pairs", "pairs", "a", "0")
+    assert (sample.dataset, sample.source, sample.image_id, sample.object_id) == (
+        "pairs",
+        "pairs",
+        "a",
+        "0",
+    )
     assert image.shape == (2, 4, 3)
     assert gt_mask.tolist() == (LABELS >= 128).tolist()
     assert ignore_mask is None
@@ -106,7 +112,8 @@ def test_wrong_names_folders_and_limits(tmp_path: Path) -> None:
 
 
 def test_the_validation_list_is_frozen() -> None:
-    """The hash as docs promise it: sha256 of one line per object, source, stem and id between tabs."""
+    """The hash as docs promise it: sha256 of one line per object, source, stem and id between
+    tabs."""
     objects = validation_list()
     lines = "".join(f"{source}\t{stem}\t{object_id}\n" for source, stem, object_id in objects)
     content = json.loads(Path(benchmarks.__file__).with_name("validation.json").read_text())
@@ -115,8 +122,13 @@ def test_the_validation_list_is_frozen() -> None:
     assert {source for source, _, _ in objects} <= benchmarks.OPENERS.keys()
 
 
-def test_a_changed_validation_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = {"objects": [["duts", "a", "0"]], "sha256": hashlib.sha256(b"duts\ta\t0\n").hexdigest()}
+def test_a_changed_validation_list_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {
+        "objects": [["duts", "a", "0"]],
+        "sha256": hashlib.sha256(b"duts\ta\t0\n").hexdigest(),
+    }
     monkeypatch.setattr("vtmr.data.benchmarks.resources.files", lambda _: tmp_path)
     (tmp_path / "validation.json").write_text(json.dumps(content))
     assert validation_list() == [("duts", "a", "0")]
@@ -126,7 +138,9 @@ def test_a_changed_validation_list_is_refused(tmp_path: Path, monkeypatch: pytes
         validation_list()
 
 
-def test_validation_reads_each_source_by_its_own_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_reads_each_source_by_its_own_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pairs(tmp_path / "duts", "a", "b")
     save(tmp_path / "ccp" / "images" / "x.png", photo())
     save(tmp_path / "ccp" / "labels" / "x.png", LABELS)
@@ -134,7 +148,9 @@ def test_validation_reads_each_source_by_its_own_reader(tmp_path: Path, monkeypa
     monkeypatch.setattr(benchmarks, "validation_list", lambda: wanted)
     samples = open_benchmark("validation", tmp_path)
     assert [(s.source, s.image_id, s.object_id) for s in samples] == wanted
-    assert samples[0].load()[1].tolist() == [[False, True, False, False]] * 2  # moved back by a pixel
+    assert (
+        samples[0].load()[1].tolist() == [[False, True, False, False]] * 2
+    )  # moved back by a pixel
     monkeypatch.setattr(benchmarks, "validation_list", lambda: [("duts", "gone", "0")])
     with pytest.raises(DataError, match="duts has no 'gone'"):
         open_benchmark("validation", tmp_path)[0].load()

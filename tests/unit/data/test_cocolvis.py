@@ -1,4 +1,5 @@
-"""COCO+LVIS from small files in the original formats. Expected objects: drawn here, judged by facts.md §C.1's rules."""
+"""COCO+LVIS from small files in the original formats. Expected objects: drawn here, judged by
+facts.md §C.1's rules."""
 
 from __future__ import annotations
 
@@ -43,26 +44,44 @@ class Files:
             (root / name).mkdir(parents=True)
 
     def add(self, lvis: list[Rect], segments: list[tuple[int, int, Rect]] = ()) -> str:
-        """An image with LVIS polygons and panoptic (id, category, box), later ones over earlier ones; its stem."""
+        """An image with LVIS polygons and panoptic (id, category, box), later ones over earlier
+        ones; its stem."""
         number = len(self.images) + 1
         stem = f"{number:012d}"
         labels = np.zeros((HEIGHT, WIDTH), np.uint32)
         for segment_id, _, rect in segments:
             labels[box(*rect)] = segment_id
-        rgb = np.stack([labels % 256, labels // 256 % 256, labels // 65536], axis=-1).astype(np.uint8)
+        rgb = np.stack([labels % 256, labels // 256 % 256, labels // 65536], axis=-1).astype(
+            np.uint8
+        )
         Image.fromarray(rgb).save(self.root / "annotations/panoptic_train2017" / f"{stem}.png")
-        Image.fromarray(np.full((HEIGHT, WIDTH, 3), number, np.uint8)).save(self.root / "train2017" / f"{stem}.jpg")
-        self.images.append({"id": number, "file_name": f"{stem}.jpg", "height": HEIGHT, "width": WIDTH})
-        infos = [{"id": segment_id, "category_id": category, "iscrowd": 0} for segment_id, category, _ in segments]
-        self.panoptic.append({"image_id": number, "file_name": f"{stem}.png", "segments_info": infos})
+        Image.fromarray(np.full((HEIGHT, WIDTH, 3), number, np.uint8)).save(
+            self.root / "train2017" / f"{stem}.jpg"
+        )
+        self.images.append(
+            {"id": number, "file_name": f"{stem}.jpg", "height": HEIGHT, "width": WIDTH}
+        )
+        infos = [
+            {"id": segment_id, "category_id": category, "iscrowd": 0}
+            for segment_id, category, _ in segments
+        ]
+        self.panoptic.append(
+            {"image_id": number, "file_name": f"{stem}.png", "segments_info": infos}
+        )
         for rect in lvis:
-            self.lvis.append({"id": len(self.lvis) + 1, "image_id": number, "segmentation": polygon(*rect)})
+            self.lvis.append(
+                {"id": len(self.lvis) + 1, "image_id": number, "segmentation": polygon(*rect)}
+            )
         return stem
 
     def write(self) -> Path:
         content = {"images": self.images, "annotations": self.panoptic, "categories": self.things}
         (self.root / "annotations/panoptic_train2017.json").write_text(json.dumps(content))
-        lvis = {"info": {"year": 2020}, "annotations": self.lvis, "images": [{"id": i["id"]} for i in self.images]}
+        lvis = {
+            "info": {"year": 2020},
+            "annotations": self.lvis,
+            "images": [{"id": i["id"]} for i in self.images],
+        }
         (self.root / "annotations/lvis_v1_train.json").write_text(json.dumps(lvis, indent=1))
         return self.root
 
@@ -89,7 +108,9 @@ def assert_masks(source: CocoLvisSource, stem: str, expected: list[np.ndarray]) 
 def test_instances_the_largest_first_then_stuff(files: Files) -> None:
     """Ids use all three bytes of the label map: 70000 = 112 + 17·256 + 1·65536."""
     thing, sky = (60, 10, 90, 30), (0, 60, 120, 90)
-    stem = files.add([(5, 5, 25, 25)], [(70_000, PERSON, thing), (300, SKY, sky), (9, PERSON, (40, 70, 50, 80))])
+    stem = files.add(
+        [(5, 5, 25, 25)], [(70_000, PERSON, thing), (300, SKY, sky), (9, PERSON, (40, 70, 50, 80))]
+    )
     source = files.open()
     assert source.stems == (stem,)
     assert source.object_ids(stem) == ("0", "1", "2", "3")
@@ -137,7 +158,9 @@ def test_a_coco_thing_that_repeats_lvis_is_dropped(files: Files, thing: Rect, ke
 
 def test_the_same_box_with_another_mask_repeats_nothing(files: Files) -> None:
     """A frame: its box is LVIS's, its IoU with it 1 - 32²/40² = .36."""
-    stem = files.add([(20, 20, 60, 60)], [(3, PERSON, (20, 20, 60, 60)), (0, SKY, (24, 24, 56, 56))])
+    stem = files.add(
+        [(20, 20, 60, 60)], [(3, PERSON, (20, 20, 60, 60)), (0, SKY, (24, 24, 56, 56))]
+    )
     frame = box(20, 20, 60, 60) & ~box(24, 24, 56, 56)
     files.panoptic[0]["segments_info"].pop()
     assert_masks(files.open(), stem, [box(20, 20, 60, 60), frame])
@@ -150,7 +173,9 @@ def test_the_same_box_with_another_mask_repeats_nothing(files: Files) -> None:
         ((20, 20, 60, 54), True),  # 34/40 = .85, not above
     ],
 )
-def test_an_lvis_mask_that_a_later_one_repeats_is_dropped(files: Files, later: Rect, kept: bool) -> None:
+def test_an_lvis_mask_that_a_later_one_repeats_is_dropped(
+    files: Files, later: Rect, kept: bool
+) -> None:
     stem = files.add([(20, 20, 60, 60), later])
     assert_masks(files.open(), stem, [box(20, 20, 60, 60), box(*later)] if kept else [box(*later)])
 
@@ -162,8 +187,14 @@ def test_boxes_overlap_by_the_product_of_their_sides_overlaps() -> None:
 
 
 def test_the_hierarchy_has_the_deepest_fitting_parent(files: Files) -> None:
-    """Four boxes, each in the one before; beside them one that lies in the largest, and one by three quarters only."""
-    largest, large, middle, small = (0, 0, 100, 80), (10, 10, 60, 60), (12, 12, 42, 42), (15, 15, 25, 25)
+    """Four boxes, each in the one before; beside them one that lies in the largest, and one by
+    three quarters only."""
+    largest, large, middle, small = (
+        (0, 0, 100, 80),
+        (10, 10, 60, 60),
+        (12, 12, 42, 42),
+        (15, 15, 25, 25),
+    )
     beside, overhanging = (70, 10, 90, 40), (85, 50, 105, 65)  # 15 of 20 columns are inside
     stem = files.add([small, beside, largest, overhanging, middle, large])
     source = files.open()
@@ -176,14 +207,18 @@ def test_the_hierarchy_has_the_deepest_fitting_parent(files: Files) -> None:
 
 @pytest.mark.parametrize(("rows", "kept"), [(51, True), (50, False)])
 def test_stuff_is_what_instances_leave_of_it(files: Files, rows: int, kept: bool) -> None:
-    """10 columns x 51 rows beside an LVIS mask that covers the others: 510 px stay, 500 are too few."""
+    """10 columns x 51 rows beside an LVIS mask that covers the others: 510 px stay, 500 are too
+    few."""
     stem = files.add([(0, 0, 50, 90)], [(5, SKY, (0, 0, 60, rows))])
     source = files.open()
-    assert_masks(source, stem, [box(0, 0, 50, 90), box(50, 0, 60, rows)] if kept else [box(0, 0, 50, 90)])
+    assert_masks(
+        source, stem, [box(0, 0, 50, 90), box(50, 0, 60, rows)] if kept else [box(0, 0, 50, 90)]
+    )
     assert source.objects(stem).stuff == (("1",) if kept else ())
 
 
-# --- the index -------------------------------------------------------------------------------------------------------
+# --- the index
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -222,9 +257,14 @@ def test_the_index_may_lie_elsewhere(four: Files, tmp_path: Path) -> None:
     assert not (four.root / "vtmr-index").exists()
 
 
-def test_an_interrupted_build_goes_on(four: Files, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_goes_on(
+    four: Files, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = four.open()
-    expected = (whole.index.path.read_bytes(), (whole.index.path.with_name("log.jsonl")).read_bytes())
+    expected = (
+        whole.index.path.read_bytes(),
+        (whole.index.path.with_name("log.jsonl")).read_bytes(),
+    )
     for path in whole.index.path.parent.iterdir():
         path.unlink()
     made.clear()
@@ -242,7 +282,10 @@ def test_an_interrupted_build_goes_on(four: Files, made: list[str], monkeypatch:
     assert made == list(whole.stems[:2])
     again = four.open()
     assert made == list(whole.stems)
-    assert (again.index.path.read_bytes(), (again.index.path.with_name("log.jsonl")).read_bytes()) == expected
+    assert (
+        again.index.path.read_bytes(),
+        (again.index.path.with_name("log.jsonl")).read_bytes(),
+    ) == expected
 
 
 def flip_byte_of_the_third_record(folder: Path) -> None:
@@ -260,7 +303,9 @@ def tear_the_log(folder: Path) -> None:
 
 def cut_the_records(folder: Path) -> None:
     lengths = [json.loads(line)[1] for line in (folder / "log.jsonl").read_text().splitlines()[1:5]]
-    (folder / "records.bin").write_bytes((folder / "records.bin").read_bytes()[: sum(lengths[:3]) - 1])
+    (folder / "records.bin").write_bytes(
+        (folder / "records.bin").read_bytes()[: sum(lengths[:3]) - 1]
+    )
 
 
 def boast_of_a_length(folder: Path) -> None:
@@ -315,7 +360,8 @@ def test_an_index_damaged_in_use_is_named(four: Files) -> None:
         source.mask(source.stems[2], "0")
 
 
-# --- what is wrong with a data set ------------------------------------------------------------------------------------
+# --- what is wrong with a data set
+# ------------------------------------------------------------------------------------
 
 
 def spoil(files: Files, name: str, content: bytes | None) -> None:
@@ -329,19 +375,37 @@ def spoil(files: Files, name: str, content: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("annotations/lvis_v1_train.json", None, r"lvis_v1_train\.json can't be read: No such file"),
+        (
+            "annotations/lvis_v1_train.json",
+            None,
+            r"lvis_v1_train\.json can't be read: No such file",
+        ),
         ("annotations/lvis_v1_train.json", b"{}", r"lvis_v1_train\.json is not LVIS v1's file"),
         ("annotations/lvis_v1_train.json", b'{"images": [], "a": 3}', "no 'annotations' in it"),
         ("annotations/lvis_v1_train.json", b'{"annotations": [{}', "is not LVIS v1's file"),
-        ("annotations/lvis_v1_train.json", b'{"annotations": [{"image_id": 1}]}', "not LVIS.*'segmentation'"),
-        ("annotations/lvis_v1_train.json", b'{"annotations": [{"image_id": 1, "segmentation": [[1, 2]]}]}', "polygon"),
-        ("annotations/panoptic_train2017.json", b"[1]", r"panoptic_train2017\.json is not COCO's panoptic file"),
+        (
+            "annotations/lvis_v1_train.json",
+            b'{"annotations": [{"image_id": 1}]}',
+            "not LVIS.*'segmentation'",
+        ),
+        (
+            "annotations/lvis_v1_train.json",
+            b'{"annotations": [{"image_id": 1, "segmentation": [[1, 2]]}]}',
+            "polygon",
+        ),
+        (
+            "annotations/panoptic_train2017.json",
+            b"[1]",
+            r"panoptic_train2017\.json is not COCO's panoptic file",
+        ),
         ("annotations/panoptic_train2017/000000000001.png", None, r"000000000001\.png"),
         ("annotations/panoptic_train2017/000000000001.png", b"text", r"000000000001\.png"),
         ("train2017/000000000002.jpg", None, "lacks 1 annotated image.*'000000000002'"),
     ],
 )
-def test_files_that_are_missing_or_not_original(four: Files, name: str, content: bytes | None, says: str) -> None:
+def test_files_that_are_missing_or_not_original(
+    four: Files, name: str, content: bytes | None, says: str
+) -> None:
     root = four.write()
     spoil(four, name, content)
     with pytest.raises(DataError, match=says):
@@ -357,7 +421,9 @@ def test_a_label_map_of_another_size_is_named(four: Files) -> None:
 
 def test_a_folder_that_cannot_hold_the_index(four: Files, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"The index .*file/index can't be made.*Name another folder"):
+    with pytest.raises(
+        DataError, match=r"The index .*file/index can't be made.*Name another folder"
+    ):
         CocoLvisSource.open("cocolvis", four.write(), tmp_path / "file" / "index")
 
 

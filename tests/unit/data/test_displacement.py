@@ -20,13 +20,17 @@ def pictured(seed: int) -> tuple[Image, Mask]:
     return photo.clip(0, 255).astype(np.uint8), mask.astype(bool)
 
 
-def shown(right: int = 0, below: int = 0, grown: int = 0, objects: int = MIN_OBJECTS) -> EdgeProfiles:
+def shown(
+    right: int = 0, below: int = 0, grown: int = 0, objects: int = MIN_OBJECTS
+) -> EdgeProfiles:
     profiles = EdgeProfiles()
     for seed in range(objects):
         photo, mask = pictured(seed)
         if grown:
             change = cv2.dilate if grown > 0 else cv2.erode
-            mask = change(mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=abs(grown)).astype(bool)
+            mask = change(
+                mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=abs(grown)
+            ).astype(bool)
         profiles.add(photo, np.roll(mask, (below, right), (0, 1)))
     return profiles
 
@@ -41,7 +45,8 @@ def test_masks_are_as_far_off_as_they_were_moved(right: int, below: int, grown: 
 
 
 def test_half_a_pixel_is_seen() -> None:
-    """Photos between two that are a pixel apart: as masks that were resized by nearest neighbour are."""
+    """Photos between two that are a pixel apart: as masks that were resized by nearest neighbour
+    are."""
     profiles = EdgeProfiles()
     for seed in range(MIN_OBJECTS):
         photo, mask = pictured(seed)
@@ -53,7 +58,8 @@ def test_half_a_pixel_is_seen() -> None:
 
 
 def test_no_verdict_without_evidence() -> None:
-    """Too few objects, edges out of reach, photos without an edge, masks without a rim inside the photo."""
+    """Too few objects, edges out of reach, photos without an edge, masks without a rim inside the
+    photo."""
     assert shown(right=20).displacement() is None
     assert shown(objects=MIN_OBJECTS - 1).displacement() is None
     rng = np.random.default_rng(0)
@@ -70,7 +76,9 @@ def test_no_verdict_without_evidence() -> None:
 
 def test_tiny_and_empty_masks_are_no_trouble() -> None:
     profiles = EdgeProfiles()
-    profiles.add(np.zeros((3, 2, 3), np.uint8), np.array([[False, False], [True, False], [False, False]]))
+    profiles.add(
+        np.zeros((3, 2, 3), np.uint8), np.array([[False, False], [True, False], [False, False]])
+    )
     profiles.add(np.zeros((1, 1, 3), np.uint8), np.ones((1, 1), bool))
     profiles.add(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), bool))
     assert profiles.objects == 2

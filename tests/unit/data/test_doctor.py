@@ -1,4 +1,5 @@
-"""The doctor on tiny copies of the benchmarks, sound and broken; the counts are those that issue and papers quote."""
+"""The doctor on tiny copies of the benchmarks, sound and broken; the counts are those that issue
+and papers quote."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ from vtmr.errors import DataError
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every published set has two images with three objects in all."""
     for name, layout in BENCHMARKS.items():
-        counts = {"images": (2,) if layout.images else (), "objects": (3,) if layout.objects else ()}
+        counts = {
+            "images": (2,) if layout.images else (),
+            "objects": (3,) if layout.objects else (),
+        }
         monkeypatch.setitem(BENCHMARKS, name, replace(layout, **counts))
 
 
@@ -60,7 +64,15 @@ def test_a_sound_grabcut(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     diagnosis = examine("grabcut", tmp_path, lambda done, total: told.append((done, total)))
     assert diagnosis == Diagnosis(
-        "grabcut", tmp_path, 50, 50, (50,), (50,), image_sizes=((8, 6), (12, 8)), object_px=(8, 24), findings=()
+        "grabcut",
+        tmp_path,
+        50,
+        50,
+        (50,),
+        (50,),
+        image_sizes=((8, 6), (12, 8)),
+        object_px=(8, 24),
+        findings=(),
     )
     assert diagnosis.sound
     assert told == [(done, 50) for done in range(1, 51)]
@@ -82,7 +94,12 @@ def test_berkeley_is_sound_in_both_its_forms(tmp_path: Path, images: int) -> Non
 def test_sound_sets_of_the_other_layouts(tmp_path: Path) -> None:
     write_sbd(tmp_path / "sbd", {"a": mask(1, 2), "b": mask(4)})
     write_davis585(tmp_path / "d585", {"bear": ["object1", "object2"], "cow": ["object1"]})
-    for name, folder in (("sbd", "sbd"), ("davis585", "d585"), ("davis585-stm", "d585"), ("davis585-zero", "d585")):
+    for name, folder in (
+        ("sbd", "sbd"),
+        ("davis585", "d585"),
+        ("davis585-stm", "d585"),
+        ("davis585-zero", "d585"),
+    ):
         diagnosis = examine(name, tmp_path / folder)
         assert diagnosis.sound, diagnosis.findings
         assert (diagnosis.images, diagnosis.objects) == (2, 3)
@@ -96,7 +113,10 @@ def test_any_number_of_pairs_is_right(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_every_defect_is_named_and_none_hides_another(tmp_path: Path) -> None:
-    write_united(tmp_path, ["sound.jpg", "no mask.jpg", "no image.jpg", "cut.jpg", "wide.jpg", "void.jpg", "odd.JPG"])
+    write_united(
+        tmp_path,
+        ["sound.jpg", "no mask.jpg", "no image.jpg", "cut.jpg", "wide.jpg", "void.jpg", "odd.JPG"],
+    )
     (tmp_path / "gt" / "no mask.png").unlink()
     (tmp_path / "img" / "no image.jpg").unlink()
     whole = (tmp_path / "img" / "cut.jpg").read_bytes()
@@ -123,7 +143,12 @@ def test_every_defect_is_named_and_none_hides_another(tmp_path: Path) -> None:
 
 def test_what_keeps_a_set_from_being_listed_is_a_finding(tmp_path: Path) -> None:
     diagnosis = examine("sbd", tmp_path)
-    assert (diagnosis.images, diagnosis.objects, diagnosis.image_sizes, diagnosis.object_px) == (0, 0, None, None)
+    assert (diagnosis.images, diagnosis.objects, diagnosis.image_sizes, diagnosis.object_px) == (
+        0,
+        0,
+        None,
+        None,
+    )
     assert "val.txt can't be read" in diagnosis.findings[0]
     assert diagnosis.findings[1:] == (
         "There are 0 playable images: expected 2,857.",
@@ -171,7 +196,10 @@ def test_the_record_has_what_the_diagnosis_has(tmp_path: Path) -> None:
         "image_sizes": ((8, 6), (8, 6)),
         "object_px": (8, 8),
         "displaced": {},
-        "findings": ("There are 1 playable images: expected 345.", "There are 1 playable objects: expected 345."),
+        "findings": (
+            "There are 1 playable images: expected 345.",
+            "There are 1 playable objects: expected 345.",
+        ),
     }
 
 
@@ -193,5 +221,8 @@ def test_masks_beside_the_photos_edges_are_found(tmp_path: Path, moved: int) -> 
     diagnosis = examine("pairs", write_squares(tmp_path, right=moved, below=0))
     assert diagnosis.displaced == {"pairs": (moved, 0)}
     assert diagnosis.as_record()["displaced"] == diagnosis.displaced
-    expected = ["The masks of pairs lie +1.0 pixels right of the photos' edges and +0.0 below them in the mean"] * moved
+    expected = [
+        "The masks of pairs lie +1.0 pixels right of the photos' edges and +0.0 below them in the "
+        "mean"
+    ] * moved
     assert [finding.partition(":")[0] for finding in diagnosis.findings] == expected

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinysets import mask, photo, save, write_berkeley, write_davis585, write_grabcut, write_sbd, write_united
+from tinysets import (
+    mask,
+    photo,
+    save,
+    write_berkeley,
+    write_davis585,
+    write_grabcut,
+    write_sbd,
+    write_united,
+)
 
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import ConfigError, DataError
@@ -27,7 +36,8 @@ def object_rows(sample: EvalSample) -> list[int]:
     return np.flatnonzero(gt_mask.all(axis=1)).tolist()
 
 
-# --- images beside masks ----------------------------------------------------------------------------------------------
+# --- images beside masks
+# ----------------------------------------------------------------------------------------------
 
 
 def test_names_may_have_spaces_capitals_and_any_extension(tmp_path: Path) -> None:
@@ -43,7 +53,9 @@ def test_a_mask_whose_name_differs_in_capitals_belongs_to_its_image(tmp_path: Pa
     save(tmp_path / "gt" / "bear.PNG", mask())
     assert keys(open_benchmark("davis", tmp_path)) == [("Bear", "0")]
     save(tmp_path / "img" / "BEAR.jpg", photo())
-    with pytest.raises(DataError, match=r"gt lacks the mask of BEAR\.jpg"):  # whose of the two is it?
+    with pytest.raises(
+        DataError, match=r"gt lacks the mask of BEAR\.jpg"
+    ):  # whose of the two is it?
         open_benchmark("davis", tmp_path)
 
 
@@ -65,7 +77,11 @@ def test_two_files_of_one_stem_are_refused(tmp_path: Path) -> None:
 def test_a_missing_image_or_mask_is_named(tmp_path: Path, missing: str) -> None:
     write_united(tmp_path, ["a.jpg", "b.jpg"])
     (tmp_path / missing).unlink()
-    expected = r"img lacks the image of the mask b\.png" if "img" in missing else r"gt lacks the mask of b\.jpg"
+    expected = (
+        r"img lacks the image of the mask b\.png"
+        if "img" in missing
+        else r"gt lacks the mask of b\.jpg"
+    )
     with pytest.raises(DataError, match=expected):
         open_benchmark("davis", tmp_path)
 
@@ -81,7 +97,9 @@ def test_whatever_is_not_zero_is_the_object(tmp_path: Path, name: str) -> None:
     colour[0, :, 2] = 1  # a blue that grey would lose
     colour[2, :, 0] = 128
     save(tmp_path / "gt" / "c.png", colour)
-    assert [object_rows(sample) for sample in open_benchmark(name, tmp_path)] == [[0, 2]] * 3 + [[0]]
+    assert [object_rows(sample) for sample in open_benchmark(name, tmp_path)] == [[0, 2]] * 3 + [
+        [0]
+    ]
 
 
 def test_a_mask_of_another_size_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
@@ -110,7 +128,8 @@ def test_grabcut_reads_what_was_published(tmp_path: Path) -> None:
     assert (gt_mask.sum(), ignore_mask.sum()) == (8, 8)
 
 
-# --- Berkeley: 100 images with 100 masks, or 96 with 100 --------------------------------------------------------------
+# --- Berkeley: 100 images with 100 masks, or 96 with 100
+# --------------------------------------------------------------
 
 
 def test_berkeley_with_an_image_for_each_mask(tmp_path: Path) -> None:
@@ -140,14 +159,20 @@ def test_only_a_letter_is_taken_off_a_name_and_only_in_berkeley(tmp_path: Path) 
         open_benchmark("davis", tmp_path / "d")
 
 
-# --- SBD --------------------------------------------------------------------------------------------------------------
+# --- SBD
+# -----------------------------------------------------------------------------------------------
 
 
 def test_every_instance_of_sbd_is_an_object(tmp_path: Path) -> None:
     write_sbd(tmp_path, {"2008_000051": mask(1, 0, 3, 255), "2008_000002": mask(2)})
     save(tmp_path / "img" / "not listed.jpg", photo())
     samples = open_benchmark("sbd", tmp_path)
-    assert keys(samples) == [("2008_000051", "1"), ("2008_000051", "3"), ("2008_000051", "255"), ("2008_000002", "2")]
+    assert keys(samples) == [
+        ("2008_000051", "1"),
+        ("2008_000051", "3"),
+        ("2008_000051", "255"),
+        ("2008_000002", "2"),
+    ]
     assert [object_rows(sample) for sample in samples] == [[0], [2], [3], [0]]
     assert len(open_benchmark("sbd", tmp_path, limit=2)) == 2
 
@@ -179,7 +204,13 @@ def test_sbd_without_its_list_and_with_a_map_of_another_size(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [{"GTcls": mask()}, {"GTinst": mask()}, {"GTinst": {"Boundaries": 1}}, {"GTinst": {"Segmentation": "x"}}]
+    "content",
+    [
+        {"GTcls": mask()},
+        {"GTinst": mask()},
+        {"GTinst": {"Boundaries": 1}},
+        {"GTinst": {"Segmentation": "x"}},
+    ],
 )
 def test_other_matlab_files_are_refused(tmp_path: Path, content: dict) -> None:
     from scipy.io import savemat
@@ -207,7 +238,8 @@ def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         open_benchmark("sbd", tmp_path)
 
 
-# --- DAVIS-585 --------------------------------------------------------------------------------------------------------
+# --- DAVIS-585
+# -----------------------------------------------------------------------------------------------
 
 
 def test_davis585_begins_with_the_mask_of_its_name(tmp_path: Path) -> None:
@@ -232,11 +264,16 @@ def test_davis585_can_begin_from_nothing_and_needs_no_other_masks_then(tmp_path:
     (sample,) = open_benchmark("davis585-zero", tmp_path)
     assert sample.initial is None
     assert len(open_benchmark("davis585", tmp_path)) == 1
-    with pytest.raises(DataError, match=r"bear lacks init_stm_object1_00009\.png, the mask to begin with of object1"):
+    with pytest.raises(
+        DataError,
+        match=r"bear lacks init_stm_object1_00009\.png, the mask to begin with of object1",
+    ):
         open_benchmark("davis585-stm", tmp_path)
 
 
-def test_a_folder_that_cant_be_listed_is_the_data_sets_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cant_be_listed_is_the_data_sets_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def locked(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -250,11 +287,15 @@ def test_what_davis585_lacks_is_named(tmp_path: Path) -> None:
     (sample,) = open_benchmark("davis585", tmp_path)
     save(tmp_path / "bear" / "init_sp_object1_00009.png", mask(width=5))
     assert sample.initial is not None
-    with pytest.raises(DataError, match=r"bear/object1_00009, the one to begin with, is 5x6, its image 8x6"):
+    with pytest.raises(
+        DataError, match=r"bear/object1_00009, the one to begin with, is 5x6, its image 8x6"
+    ):
         sample.initial()
     save(tmp_path / "bear" / "00008.jpg", photo())
     (tmp_path / "bear" / "00009.jpg").unlink()
-    with pytest.raises(DataError, match=r"bear lacks the image 00009\.jpg of the mask object1_00009\.png"):
+    with pytest.raises(
+        DataError, match=r"bear lacks the image 00009\.jpg of the mask object1_00009\.png"
+    ):
         open_benchmark("davis585", tmp_path)
     shutil.rmtree(tmp_path / "bear")
     (tmp_path / "__MACOSX").mkdir()

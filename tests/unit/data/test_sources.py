@@ -1,4 +1,5 @@
-"""Readers of data sets, on tiny folders made here: each mask's pixels are known because the test writes them."""
+"""Readers of data sets, on tiny folders made here: each mask's pixels are known because the test
+writes them."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class TestPairs:
 
     @pytest.mark.parametrize("mode", ["L", "1", "RGB", "RGBA", "P"])
     def test_a_mask_is_white_in_whatever_mode_it_is_stored(self, tmp_path: Path, mode: str) -> None:
-        """A palette whose white has index 1: by value it is object, by index it would be background."""
+        """A palette whose white has index 1: by value it is object, by index it would be
+        background."""
         save(tmp_path / "images" / "a.png", photo())
         mask = Image.fromarray(block() * np.uint8(255))
         if mode == "P":
@@ -62,13 +64,17 @@ class TestPairs:
     def test_grey_is_object_from_128_on(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "a.png", photo(1, 1, 4))
         save(tmp_path / "masks" / "a.png", np.array([[0, 127, 128, 255]], np.uint8))
-        assert PairSource.open("pairs", tmp_path).mask("a", "0").tolist() == [[False, False, True, True]]
+        assert PairSource.open("pairs", tmp_path).mask("a", "0").tolist() == [
+            [False, False, True, True]
+        ]
 
     def test_an_image_without_mask_is_named(self, tmp_path: Path) -> None:
         for name in ("a", "b", "c"):
             save(tmp_path / "images" / f"{name}.png", photo())
         save(tmp_path / "masks" / "b.png", block())
-        with pytest.raises(DataError, match=r"2 image\(s\) without a mask of the same stem, first 'a'"):
+        with pytest.raises(
+            DataError, match=r"2 image\(s\) without a mask of the same stem, first 'a'"
+        ):
             PairSource.open("pairs", tmp_path)
 
     def test_an_empty_or_missing_folder_is_named(self, tmp_path: Path) -> None:
@@ -89,7 +95,9 @@ class TestPairs:
         path.write_bytes(path.read_bytes()[:kept])
         with pytest.raises(DataError, match=rf"{which}/a\.png"):
             read_object(PairSource.open("pairs", tmp_path), "a", "0")
-        assert capfd.readouterr().err == ""  # the decoder must not chat: the command's one sentence is enough
+        assert (
+            capfd.readouterr().err == ""
+        )  # the decoder must not chat: the command's one sentence is enough
 
     def test_16_bits_are_no_mask(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "a.png", photo())
@@ -134,8 +142,12 @@ class TestLabels:
         expected = np.zeros((HEIGHT, WIDTH), np.uint8)
         expected[:1], expected[3:, 2:] = 7, 200
         np.testing.assert_array_equal(moved, expected)
-        np.testing.assert_array_equal(OPENERS["ccp"]("ccp", tmp_path).mask("a", "200"), expected == 200)
-        np.testing.assert_array_equal(OPENERS["bsds"]("bsds", tmp_path).mask("a", "200"), self.labels() == 200)
+        np.testing.assert_array_equal(
+            OPENERS["ccp"]("ccp", tmp_path).mask("a", "200"), expected == 200
+        )
+        np.testing.assert_array_equal(
+            OPENERS["bsds"]("bsds", tmp_path).mask("a", "200"), self.labels() == 200
+        )
 
     def test_a_displaced_map_of_a_single_pixel_stays(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "a.png", photo(height=1, width=1))
@@ -181,7 +193,8 @@ def coco(root: Path, *segmentations: Any, crowd: tuple[int, ...] = (), **changes
     return root
 
 
-# Of `block()`, column by column from the top left, by hand: two empty columns and a pixel are off, three on, …
+# Of `block()`, column by column from the top left, by hand: two empty columns and a pixel are off,
+# three on, …
 BLOCK_RUNS = [13, 3, 3, 3, 3, 3, 3, 3, 14]
 BLOCK_TEXT = "=3300000;"  # the same, as pycocotools' own encoder writes it
 BLOCK_POLYGON = [2, 1, 6, 1, 6, 4, 2, 4]
@@ -191,7 +204,10 @@ class TestCoco:
     def test_the_text_of_these_tests_is_pycocotools(self) -> None:
         from pycocotools import mask
 
-        assert mask.encode(np.asfortranarray(block().astype(np.uint8)))["counts"].decode() == BLOCK_TEXT
+        assert (
+            mask.encode(np.asfortranarray(block().astype(np.uint8)))["counts"].decode()
+            == BLOCK_TEXT
+        )
 
     @pytest.mark.parametrize(
         "segmentation",
@@ -212,7 +228,9 @@ class TestCoco:
 
     def test_several_polygons_are_one_object(self, tmp_path: Path) -> None:
         parts = [[2, 1, 4, 1, 4, 4, 2, 4], [4, 1, 6, 1, 6, 4, 4, 4]]
-        np.testing.assert_array_equal(CocoSource.open("coco", coco(tmp_path, parts)).mask("a", "10"), block())
+        np.testing.assert_array_equal(
+            CocoSource.open("coco", coco(tmp_path, parts)).mask("a", "10"), block()
+        )
 
     def test_crowds_and_images_without_objects_are_left_out(self, tmp_path: Path) -> None:
         polygon = [BLOCK_POLYGON]
@@ -231,7 +249,10 @@ class TestCoco:
             [1, 2, 3, 4, 5, 6],
             None,
             {},
-            {"size": [HEIGHT, WIDTH], "counts": [13, 3]},  # doesn't fill the image: pycocotools reads beyond its end
+            {
+                "size": [HEIGHT, WIDTH],
+                "counts": [13, 3],
+            },  # doesn't fill the image: pycocotools reads beyond its end
             {"size": [HEIGHT, WIDTH], "counts": "=3"},  # the same as text,
             {"counts": BLOCK_TEXT},
         ],
@@ -259,7 +280,9 @@ class TestCoco:
         with pytest.raises(DataError, match=r"names 1 image\(s\) that .*images lacks, first 'a'"):
             CocoSource.open("coco", tmp_path)
 
-    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": [{"id": 1}], "annotations": []}'])
+    @pytest.mark.parametrize(
+        "content", ["", "[]", "{}", '{"images": [{"id": 1}], "annotations": []}']
+    )
     def test_another_file_is_no_instances_file(self, tmp_path: Path, content: str) -> None:
         coco(tmp_path, [BLOCK_POLYGON])
         (tmp_path / "instances.json").write_text(content)

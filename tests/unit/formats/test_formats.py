@@ -49,7 +49,10 @@ def blob() -> Mask:
 
 def image(*objects: tuple[str, Mask], name: str = "sub/photo.jpg") -> AnnotatedImage:
     return AnnotatedImage(
-        name, HEIGHT, WIDTH, tuple(Annotation(label, RunLengths.encode(mask)) for label, mask in objects)
+        name,
+        HEIGHT,
+        WIDTH,
+        tuple(Annotation(label, RunLengths.encode(mask)) for label, mask in objects),
     )
 
 
@@ -62,7 +65,9 @@ def saved(tmp_path: Path, data: bytes) -> Path:
 class TestCoco:
     def test_masks_labels_boxes_and_areas(self) -> None:
         """Read back by pycocotools itself."""
-        files = write("coco", [image(("cup", ring()), ("dish", two_parts())), image(name="b.jpg")], ["dish"])
+        files = write(
+            "coco", [image(("cup", ring()), ("dish", two_parts())), image(name="b.jpg")], ["dish"]
+        )
         document = json.loads(files.content["annotations.json"])
         assert [one["file_name"] for one in document["images"]] == ["sub/photo.jpg", "b.jpg"]
         assert document["categories"] == [{"id": 1, "name": "dish"}, {"id": 2, "name": "cup"}]
@@ -91,13 +96,27 @@ class TestCoco:
     @pytest.mark.parametrize(
         "segmentation",
         [
-            [], [[]], [[1, 2, 3, 4]], [[1, 2, 3, 4, 5]], [[1, 2, 3, 4, 5, "x"]], [[1, 2, 3, 4, 5, float("nan")]],
-            [[1, 2, 3, 4, 5, 1e30]], None, 3, "text", {}, {"size": [50, 70]}, {"size": 3, "counts": []},
-            {"size": [70, 50], "counts": [3500]}, {"size": [50, 70], "counts": [3499]},
-            {"size": [50, 70], "counts": [-1, 3501]}, {"size": [50, 70], "counts": "ü"},
-            {"size": [50, 70], "counts": "0"}, {"size": [50, 70], "counts": {}},
+            [],
+            [[]],
+            [[1, 2, 3, 4]],
+            [[1, 2, 3, 4, 5]],
+            [[1, 2, 3, 4, 5, "x"]],
+            [[1, 2, 3, 4, 5, float("nan")]],
+            [[1, 2, 3, 4, 5, 1e30]],
+            None,
+            3,
+            "text",
+            {},
+            {"size": [50, 70]},
+            {"size": 3, "counts": []},
+            {"size": [70, 50], "counts": [3500]},
+            {"size": [50, 70], "counts": [3499]},
+            {"size": [50, 70], "counts": [-1, 3501]},
+            {"size": [50, 70], "counts": "ü"},
+            {"size": [50, 70], "counts": "0"},
+            {"size": [50, 70], "counts": {}},
         ],
-    )  # fmt: skip
+    )
     def test_anything_else_is_refused(self, segmentation: object) -> None:
         with pytest.raises(InputError):
             coco_runs(segmentation, HEIGHT, WIDTH)
@@ -133,8 +152,12 @@ class TestPng:
     def test_the_upper_object_hides_the_lower_and_that_is_said(self, tmp_path: Path) -> None:
         files = write("indexed-png", [image(("low", ring()), ("high", blob()))], [])
         common = int((ring() & blob()).sum())
-        assert files.warnings == [f"sub/photo.jpg: objects overlap in {common} pixels, which only the upper one keeps."]
-        low, high = read_masks(saved(tmp_path, files.content["sub/photo.mask.png"]), (HEIGHT, WIDTH), [])
+        assert files.warnings == [
+            f"sub/photo.jpg: objects overlap in {common} pixels, which only the upper one keeps."
+        ]
+        low, high = read_masks(
+            saved(tmp_path, files.content["sub/photo.mask.png"]), (HEIGHT, WIDTH), []
+        )
         np.testing.assert_array_equal(high.runs.decode(), blob())
         np.testing.assert_array_equal(low.runs.decode(), ring() & ~blob())
 
@@ -166,7 +189,8 @@ class TestPng:
 class TestYolo:
     @staticmethod
     def inside(polygon: np.ndarray) -> Mask:
-        """The pixels whose centres lie in the polygon, by crossings to the right: even-odd, from the definition."""
+        """The pixels whose centres lie in the polygon, by crossings to the right: even-odd, from
+        the definition."""
         rows, cols = np.mgrid[:HEIGHT, :WIDTH] + 0.5
         odd = blank()
         for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
@@ -175,7 +199,9 @@ class TestYolo:
                 odd ^= crosses & (cols < x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
         return odd
 
-    @pytest.mark.parametrize("mask", [two_parts(), blob(), ~blank(), np.eye(HEIGHT, WIDTH, dtype=bool)])
+    @pytest.mark.parametrize(
+        "mask", [two_parts(), blob(), ~blank(), np.eye(HEIGHT, WIDTH, dtype=bool)]
+    )
     def test_polygons_hold_exactly_the_masks_pixels(self, mask: Mask) -> None:
         polygons, _ = outlines(mask)
         filled = np.logical_or.reduce([self.inside(polygon) for polygon in polygons])
@@ -186,7 +212,9 @@ class TestYolo:
         lines = files.content["labels/sub/photo.txt"].decode().splitlines()
         assert [line.split()[0] for line in lines] == ["1", "0", "0"]
         numbers = np.array(lines[0].split()[1:], float).reshape(-1, 2) * (WIDTH, HEIGHT)
-        np.testing.assert_allclose([numbers.min(0), numbers.max(0)], [(8.25, 5.25), (29.75, 24.75)], atol=1e-3)
+        np.testing.assert_allclose(
+            [numbers.min(0), numbers.max(0)], [(8.25, 5.25), (29.75, 24.75)], atol=1e-3
+        )
         assert files.warnings == [
             "sub/photo.jpg: an object 'cup' has 1 hole, which YOLO fills.",
             "sub/photo.jpg: an object 'dish' has 2 parts, which YOLO takes for as many objects.",
@@ -197,24 +225,35 @@ class TestYolo:
 class TestLabelme:
     @pytest.mark.parametrize("mask", [ring(), two_parts(), blob()])
     def test_its_masks_are_the_boxes_pixels(self, mask: Mask) -> None:
-        """LabelMe lays a shape's mask at [y0 : y1 + 1, x0 : x1 + 1] of the points (x0, y0), (x1, y1)."""
-        document = json.loads(write("labelme", [image(("cup", mask))], []).content["sub/photo.json"])
+        """LabelMe lays a shape's mask at [y0 : y1 + 1, x0 : x1 + 1] of the points (x0, y0), (x1,
+        y1)."""
+        document = json.loads(
+            write("labelme", [image(("cup", mask))], []).content["sub/photo.json"]
+        )
         (shape,) = document["shapes"]
         (x0, y0), (x1, y1) = (map(int, point) for point in shape["points"])
         patch = np.array(Image.open(io.BytesIO(base64.b64decode(shape["mask"])))).astype(bool)
         back = blank()
         back[y0 : y1 + 1, x0 : x1 + 1] = patch
         np.testing.assert_array_equal(back, mask)
-        assert (document["imagePath"], document["imageHeight"], document["imageWidth"]) == ("photo.jpg", HEIGHT, WIDTH)
+        assert (document["imagePath"], document["imageHeight"], document["imageWidth"]) == (
+            "photo.jpg",
+            HEIGHT,
+            WIDTH,
+        )
         assert shape["shape_type"] == "mask"
 
 
 @pytest.mark.parametrize("form", sorted(set(FORMATS) - {"coco"}))
 def test_images_that_differ_in_their_suffix_alone_stay_apart(form: str) -> None:
-    files = write(form, [image(("a", ring()), name="x.jpg"), image(("a", blob()), name="x.png")], [])
+    files = write(
+        form, [image(("a", ring()), name="x.jpg"), image(("a", blob()), name="x.png")], []
+    )
     names = [name for name in files.content if name != "data.yaml"]
     assert len(names) == 2
-    assert files.warnings[0] == "Several images are called x: their files keep the suffix in the name."
+    assert (
+        files.warnings[0] == "Several images are called x: their files keep the suffix in the name."
+    )
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:

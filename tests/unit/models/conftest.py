@@ -1,4 +1,5 @@
-"""One thread: the tests' networks are too small to share, and a machine that trains meanwhile would stall two."""
+"""One thread: the tests' networks are too small to share, and a machine that trains meanwhile would
+stall two."""
 
 from __future__ import annotations
 

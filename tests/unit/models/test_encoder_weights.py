@@ -1,4 +1,5 @@
-"""ImageNet encoders from the layouts of facts.md §A.7: the official flat one, Hugging Face's, HRNet's."""
+"""ImageNet encoders from the layouts of facts.md §A.7: the official flat one, Hugging Face's,
+HRNet's."""
 
 from __future__ import annotations
 
@@ -37,10 +38,15 @@ def hugging_face_name(name: str) -> str:
         if name.startswith(f"norm{s}."):
             name = name.replace(f"norm{s}.", f"layer_norm.{int(s) - 1}.")
     table = {
-        ".norm1.": ".layer_norm_1.", ".norm2.": ".layer_norm_2.", ".attn.q.": ".attention.self.query.",
-        ".attn.sr.": ".attention.self.sr.", ".attn.norm.": ".attention.self.layer_norm.",
-        ".attn.proj.": ".attention.output.dense.", ".fc1.": ".dense1.", ".fc2.": ".dense2.",
-    }  # fmt: skip
+        ".norm1.": ".layer_norm_1.",
+        ".norm2.": ".layer_norm_2.",
+        ".attn.q.": ".attention.self.query.",
+        ".attn.sr.": ".attention.self.sr.",
+        ".attn.norm.": ".attention.self.layer_norm.",
+        ".attn.proj.": ".attention.output.dense.",
+        ".fc1.": ".dense1.",
+        ".fc2.": ".dense2.",
+    }
     for theirs, hf in table.items():
         name = name.replace(theirs, hf)
     return f"segformer.encoder.{name}"
@@ -52,7 +58,10 @@ def as_hugging_face(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if ".attn.kv." in name:
             half = value.shape[0] // 2
             base = hugging_face_name(name).replace(".attn.kv.", ".attention.self.{}.")
-            result[base.format("key")], result[base.format("value")] = value[:half].clone(), value[half:].clone()
+            result[base.format("key")], result[base.format("value")] = (
+                value[:half].clone(),
+                value[half:].clone(),
+            )
         elif not name.startswith("head."):
             result[hugging_face_name(name)] = value
     return result
@@ -80,8 +89,12 @@ def network() -> SegFormer:
     return network
 
 
-@pytest.mark.parametrize("layout", ["official", "official in state_dict", "hugging face", "hugging face safetensors"])
-def test_every_layout_gives_the_same_encoder(layout: str, network: SegFormer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "layout", ["official", "official in state_dict", "hugging face", "hugging face safetensors"]
+)
+def test_every_layout_gives_the_same_encoder(
+    layout: str, network: SegFormer, tmp_path: Path
+) -> None:
     embedding = network.encoder.interaction.conv.weight.clone()
     state = mit_b0() if "official" in layout else as_hugging_face(mit_b0())
     path = tmp_path / ("mit.safetensors" if "safetensors" in layout else "mit.pth")
@@ -91,7 +104,9 @@ def test_every_layout_gives_the_same_encoder(layout: str, network: SegFormer, tm
         torch.save({"state_dict": state} if "state_dict" in layout else state, path)
     spec = network.load_imagenet(path)
     assert_started_from_mit(network)
-    assert torch.equal(network.encoder.interaction.conv.weight, embedding)  # not in those files: stays random
+    assert torch.equal(
+        network.encoder.interaction.conv.weight, embedding
+    )  # not in those files: stays random
     assert spec.licence == NVIDIA_LICENCE
     assert spec.model == "vtmr-b0"
 
@@ -109,12 +124,16 @@ def test_weights_of_another_size_are_refused(network: SegFormer, tmp_path: Path)
     state = mit_b0()
     state["patch_embed1.proj.bias"] = torch.zeros(64)
     torch.save(state, tmp_path / "mit.pth")
-    with pytest.raises(CheckpointError, match=r"shape \(64,\) for 'stages\.0\.embed\.conv\.bias': expected \(32,\)"):
+    with pytest.raises(
+        CheckpointError, match=r"shape \(64,\) for 'stages\.0\.embed\.conv\.bias': expected \(32,\)"
+    ):
         network.load_imagenet(tmp_path / "mit.pth")
 
 
 @pytest.mark.parametrize("lost", ["key", "value"])
-def test_half_a_pair_of_keys_and_values_is_refused(lost: str, network: SegFormer, tmp_path: Path) -> None:
+def test_half_a_pair_of_keys_and_values_is_refused(
+    lost: str, network: SegFormer, tmp_path: Path
+) -> None:
     state = as_hugging_face(mit_b0())
     del state[f"segformer.encoder.block.0.0.attention.self.{lost}.weight"]
     torch.save(state, tmp_path / "mit.pth")
@@ -127,7 +146,8 @@ def test_an_hrnet_starts_from_its_classifier(tmp_path: Path) -> None:
     state = {
         key.removeprefix("feature_extractor."): official.fill(key, shape)
         for key, shape in shapes.items()
-        if key.startswith("feature_extractor.") and not any(part in key for part in ("ocr", "cls_head", "aux_head"))
+        if key.startswith("feature_extractor.")
+        and not any(part in key for part in ("ocr", "cls_head", "aux_head"))
     }
     state["incre_modules.0.0.conv1.weight"] = state["classifier.bias"] = torch.zeros(3)
     torch.save(state, tmp_path / "hrnet.pth")

@@ -1,4 +1,5 @@
-"""Export of the real network, with random weights and statistics: nothing lost, nothing merged, the same answers."""
+"""Export of the real network, with random weights and statistics: nothing lost, nothing merged, the
+same answers."""
 
 from __future__ import annotations
 
@@ -34,9 +35,11 @@ SPEC = replace(
 
 
 def random_network() -> Lite0:
-    """lite0 whose BatchNorms have statistics and scales of their own, so that a swap or a merge would show.
+    """lite0 whose BatchNorms have statistics and scales of their own, so that a swap or a merge
+    would show.
 
-    Its logits are scaled to a trained network's size (about ±10), without which 1e-4 would be a weak promise.
+    Its logits are scaled to a trained network's size (about ±10), without which 1e-4 would be a
+    weak promise.
     """
     torch.manual_seed(7)
     network = build("lite0")
@@ -66,7 +69,9 @@ def exported(network: Lite0, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def save_checkpoint(path: Path, network: Lite0, spec: ModelSpec | None = SPEC) -> Path:
     """As training writes it."""
-    save_file(network.state_dict(), path, metadata={"spec": spec.to_json()} if spec else {"format": "pt"})
+    save_file(
+        network.state_dict(), path, metadata={"spec": spec.to_json()} if spec else {"format": "pt"}
+    )
     return path
 
 
@@ -87,7 +92,9 @@ def test_every_parameter_and_buffer_comes_back_bit_for_bit(network: Lite0, expor
 
 @pytest.mark.slow
 def test_equal_tensors_of_a_fresh_network_are_not_merged(tmp_path: Path) -> None:
-    fresh = build("lite0")  # many biases are 0 and many variances 1: torch's exporter likes to merge those
+    fresh = build(
+        "lite0"
+    )  # many biases are 0 and many variances 1: torch's exporter likes to merge those
     path = tmp_path / "fresh.onnx"
     path.write_bytes(model_bytes(fresh, SPEC))
     assert_same_state(read_weights(path)[0], fresh.state_dict())
@@ -95,18 +102,35 @@ def test_equal_tensors_of_a_fresh_network_are_not_merged(tmp_path: Path) -> None
 
 def test_batch_norm_is_left_unfolded(network: Lite0, exported: Path) -> None:
     model = modelfile.parse(exported.read_bytes(), "exported")
-    kinds = [node.op_type for graph in (model.coarse, model.refine) for node in onnx.load_from_string(graph).graph.node]
+    kinds = [
+        node.op_type
+        for graph in (model.coarse, model.refine)
+        for node in onnx.load_from_string(graph).graph.node
+    ]
     norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     assert kinds.count("BatchNormalization") == norms > 50
 
 
 def test_uneven_padding_is_part_of_its_convolution(network: Lite0, exported: Path) -> None:
-    """A node of its own takes ONNX Runtime's blocked maps apart and together again, a sixth of the pass."""
-    nodes = onnx.load_from_string(modelfile.parse(exported.read_bytes(), "exported").coarse).graph.node
+    """A node of its own takes ONNX Runtime's blocked maps apart and together again, a sixth of the
+    pass."""
+    nodes = onnx.load_from_string(
+        modelfile.parse(exported.read_bytes(), "exported").coarse
+    ).graph.node
     assert "Pad" not in {node.op_type for node in nodes}
-    pads = [list(a.ints) for node in nodes if node.op_type == "Conv" for a in node.attribute if a.name == "pads"]
+    pads = [
+        list(a.ints)
+        for node in nodes
+        if node.op_type == "Conv"
+        for a in node.attribute
+        if a.name == "pads"
+    ]
     uneven = [p for p in pads if p[:2] != p[2:]]
-    extras = [module.extra for module in network.modules() if isinstance(module, SameConv) and module.extra]
+    extras = [
+        module.extra
+        for module in network.modules()
+        if isinstance(module, SameConv) and module.extra
+    ]
     assert uneven == [[before, before, after, after] for before, after in extras]
     assert len(uneven) == 5
 
@@ -140,16 +164,27 @@ def pair(network: Lite0, exported: Path) -> tuple[TorchNetwork, OnnxNetwork]:
     return TorchNetwork(network, SPEC), load_network(exported)
 
 
-def scene(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Click], tuple[float, float, float, float]]:
-    """A random crop, patch, previous mask, some clicks (fractional, at the rim too) and a focus box."""
+def scene(
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Click], tuple[float, float, float, float]]:
+    """A random crop, patch, previous mask, some clicks (fractional, at the rim too) and a focus
+    box."""
     rng = np.random.default_rng(seed)
     size = SPEC.input_size
     crop, patch = rng.integers(0, 256, (2, size, size, 3), np.uint8)
-    prev_mask = rng.random((size, size), np.float32) if seed % 2 else np.zeros((size, size), np.float32)
-    clicks = [Click(x, y, bool(i % 3 != 1)) for i, (x, y) in enumerate(rng.uniform(0, size, (seed, 2)))]
+    prev_mask = (
+        rng.random((size, size), np.float32) if seed % 2 else np.zeros((size, size), np.float32)
+    )
+    clicks = [
+        Click(x, y, bool(i % 3 != 1)) for i, (x, y) in enumerate(rng.uniform(0, size, (seed, 2)))
+    ]
     clicks += [Click(0.0, size - 1e-6)]
     low, high = np.sort(rng.uniform(0, size, (2, 2)), axis=0)
-    box = (0.0, 0.0, float(size), float(size)) if seed == 1 else (*map(float, low), *map(float, high + 1e-3))
+    box = (
+        (0.0, 0.0, float(size), float(size))
+        if seed == 1
+        else (*map(float, low), *map(float, high + 1e-3))
+    )
     return crop, patch, prev_mask, clicks, box
 
 
@@ -171,7 +206,9 @@ def test_torch_and_onnx_agree(pair: tuple[TorchNetwork, OnnxNetwork]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 13))
-def test_torch_and_onnx_agree_on_many_boxes_and_clicks(pair: tuple[TorchNetwork, OnnxNetwork], seed: int) -> None:
+def test_torch_and_onnx_agree_on_many_boxes_and_clicks(
+    pair: tuple[TorchNetwork, OnnxNetwork], seed: int
+) -> None:
     assert_agree(pair, seed)
 
 
@@ -181,7 +218,9 @@ def test_the_number_of_threads_does_not_change_a_bit(exported: Path) -> None:
     for threads in (1, 2):
         network = load_network(exported, threads=threads)
         coarse, features = network.coarse(crop, prev_mask, clicks)
-        answers.append((coarse.tobytes(), network.refine(patch, clicks, coarse, features, box).tobytes()))
+        answers.append(
+            (coarse.tobytes(), network.refine(patch, clicks, coarse, features, box).tobytes())
+        )
     assert answers[0] == answers[1]
 
 
@@ -200,7 +239,9 @@ def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, netw
     folder.mkdir()
     export_checkpoint(checkpoint, tmp_path / "run.onnx")
     release(tmp_path / "run.onnx", "first", {"NoC@90": 3.0}, folder)
-    release(tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder, {"small": (32, {"NoC@90": 4.0})})
+    release(
+        tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder, {"small": (32, {"NoC@90": 4.0})}
+    )
     assert [(m.name, m.figures) for m in bundled_models(folder)] == [
         ("first", {"NoC@90": 3.0}),
         ("second", {"NoC@90": 2.0}),
@@ -211,7 +252,9 @@ def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, netw
 
 
 @pytest.mark.slow
-def test_export_into_a_missing_folder_says_so_and_leaves_nothing(tmp_path: Path, network: Lite0) -> None:
+def test_export_into_a_missing_folder_says_so_and_leaves_nothing(
+    tmp_path: Path, network: Lite0
+) -> None:
     checkpoint = save_checkpoint(tmp_path / "run.safetensors", network)
     with pytest.raises(InputError, match=r"nowhere/run\.onnx can't be written: No such file"):
         export_checkpoint(checkpoint, tmp_path / "nowhere" / "run.onnx")
@@ -233,7 +276,9 @@ def test_checkpoints_that_are_not_ours_are_refused(tmp_path: Path, network: Lite
         restore(path)
     pickle = tmp_path / "run.pth"
     torch.save(network.state_dict(), pickle)
-    with pytest.raises(CheckpointError, match=r"expected \.safetensors \(training\) or \.onnx \(exported\)"):
+    with pytest.raises(
+        CheckpointError, match=r"expected \.safetensors \(training\) or \.onnx \(exported\)"
+    ):
         read_weights(pickle)
 
 
@@ -242,11 +287,15 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path, network: Lite0) ->
     state["head.logits.weight"] = torch.zeros(2, 2)
     path = tmp_path / "run.safetensors"
     save_file(state, path, metadata={"spec": json.dumps(json.loads(SPEC.to_json()))})
-    with pytest.raises(CheckpointError, match=r"don't fit the network 'lite0': .*head\.logits\.weight"):
+    with pytest.raises(
+        CheckpointError, match=r"don't fit the network 'lite0': .*head\.logits\.weight"
+    ):
         restore(path)
 
 
-def test_the_torch_network_loads_from_either_file_and_names_a_missing_device(exported: Path) -> None:
+def test_the_torch_network_loads_from_either_file_and_names_a_missing_device(
+    exported: Path,
+) -> None:
     assert load_torch_network(exported).spec == SPEC
     with pytest.raises(ConfigError, match="torch has no device 'abacus' here"):
         load_torch_network(exported, "abacus")
@@ -263,7 +312,9 @@ def test_a_damaged_checkpoint_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(whole)
     assert restore(path)[1] == SPEC
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
-    with pytest.raises(CheckpointError, match=r"run\.safetensors is damaged: its tensors don't match their SHA-256"):
+    with pytest.raises(
+        CheckpointError, match=r"run\.safetensors is damaged: its tensors don't match their SHA-256"
+    ):
         restore(path)
 
 

@@ -1,4 +1,5 @@
-"""The paper's networks and RITM's as model files: torch and ONNX Runtime give the same logits, nothing gets lost.
+"""The paper's networks and RITM's as model files: torch and ONNX Runtime give the same logits,
+nothing gets lost.
 
 The weights are those of the golden tests, so that logits have a size that 1e-4 means something for.
 """
@@ -27,7 +28,8 @@ CLICKS = [Click(30.25, 40.75), Click(200.5, 90.0), Click(128.0, 250.5, positive=
 
 
 def settled(name: str, size: int) -> InteractiveNetwork:
-    """Random weights for a smaller grid; BatchNorm's statistics are those of noise, so that no signal dies."""
+    """Random weights for a smaller grid; BatchNorm's statistics are those of noise, so that no
+    signal dies."""
     torch.manual_seed(3)
     module = build(name)
     module.spec = replace(module.spec, input_size=size)
@@ -36,21 +38,36 @@ def settled(name: str, size: int) -> InteractiveNetwork:
             norm.momentum = 1.0
     module.train()
     with torch.no_grad():
-        logits, features = module.coarse(torch.randn(2, 3, size, size), torch.rand(2, 3, size, size))
+        logits, features = module.coarse(
+            torch.randn(2, 3, size, size), torch.rand(2, 3, size, size)
+        )
         if module.refiner is not None:
             boxes = torch.tensor([[4.0, 8.0, 0.8 * size, 0.9 * size]]).repeat(2, 1)
-            module.refine(torch.rand(2, 3, size, size), torch.rand(2, 2, size, size).round(), logits, features, boxes)
+            module.refine(
+                torch.rand(2, 3, size, size),
+                torch.rand(2, 2, size, size).round(),
+                logits,
+                features,
+                boxes,
+            )
     for norm in module.modules():
-        if isinstance(norm, torch.nn.BatchNorm2d):  # two samples of one object's context hardly differ
+        if isinstance(
+            norm, torch.nn.BatchNorm2d
+        ):  # two samples of one object's context hardly differ
             norm.running_var.clamp_(min=0.1)
     return module.eval()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["focalclick-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"])
+@pytest.mark.parametrize(
+    "name", ["focalclick-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"]
+)
 def test_torch_and_onnx_agree(name: str, tmp_path: Path) -> None:
-    """To 1e-4; the golden HRNets' values are far larger than a trained network's, so relative to their spread there."""
-    import_checkpoint(official.write(name, tmp_path / "official.pth"), tmp_path / "ours.safetensors")
+    """To 1e-4; the golden HRNets' values are far larger than a trained network's, so relative to
+    their spread there."""
+    import_checkpoint(
+        official.write(name, tmp_path / "official.pth"), tmp_path / "ours.safetensors"
+    )
     module, spec = restore(tmp_path / "ours.safetensors")
     assert export_checkpoint(tmp_path / "ours.safetensors", tmp_path / "ours.onnx") == spec
     assert_agreement(module, tmp_path / "ours.onnx")
@@ -92,7 +109,9 @@ def assert_agreement(module: InteractiveNetwork, path: Path, input_size: int | N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lite0", "vtmr-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"])
+@pytest.mark.parametrize(
+    "name", ["lite0", "vtmr-b0", "focalclick-b0-s1", "focalclick-hrnet18s", "ritm-hrnet18s"]
+)
 def test_one_file_serves_other_input_sizes(name: str, tmp_path: Path) -> None:
     module = settled(name, 128)
     (tmp_path / "ours.onnx").write_bytes(model_bytes(module, module.spec))
@@ -102,17 +121,22 @@ def test_one_file_serves_other_input_sizes(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_model_file_without_a_refiner_says_so(tmp_path: Path) -> None:
-    import_checkpoint(official.write("ritm-hrnet18s", tmp_path / "official.pth"), tmp_path / "ours.safetensors")
+    import_checkpoint(
+        official.write("ritm-hrnet18s", tmp_path / "official.pth"), tmp_path / "ours.safetensors"
+    )
     export_checkpoint(tmp_path / "ours.safetensors", tmp_path / "ours.onnx")
     network = load_network(tmp_path / "ours.onnx")
     grid = np.zeros((384, 384), np.float32)
     with pytest.raises(ConfigError, match="ritm-hrnet18s has no refiner"):
-        network.refine(np.zeros((384, 384, 3), np.uint8), CLICKS, grid, None, (0.0, 0.0, 384.0, 384.0))
+        network.refine(
+            np.zeros((384, 384, 3), np.uint8), CLICKS, grid, None, (0.0, 0.0, 384.0, 384.0)
+        )
 
 
 @pytest.mark.slow
 def test_equal_weights_of_a_fresh_network_are_not_merged(tmp_path: Path) -> None:
-    """Zero biases and unit norms of a new SegFormer are many and equal; each must come back under its own name."""
+    """Zero biases and unit norms of a new SegFormer are many and equal; each must come back under
+    its own name."""
     network = build("vtmr-b0")
     path = tmp_path / "fresh.onnx"
     path.write_bytes(model_bytes(network, network.spec))

@@ -1,6 +1,7 @@
 """`vtmr import` on files in the official layout and on everything else.
 
-That the weights arrive where they belong is proved by tests/golden; here is what is said of them and what is refused.
+That the weights arrive where they belong is proved by tests/golden; here is what is said of them
+and what is refused.
 """
 
 from __future__ import annotations
@@ -37,11 +38,16 @@ def save(content: object, folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_ritm_files_are_told_from_focalclicks_by_their_weights(tmp_path: Path) -> None:
-    """Both have the same class; RITM's has no refiner, and its code is under the MIT licence (facts.md §0)."""
-    spec = import_checkpoint(official.write("ritm-hrnet18s", tmp_path / "a.pth"), tmp_path / "a.safetensors")
+    """Both have the same class; RITM's has no refiner, and its code is under the MIT licence
+    (facts.md §0)."""
+    spec = import_checkpoint(
+        official.write("ritm-hrnet18s", tmp_path / "a.pth"), tmp_path / "a.safetensors"
+    )
     assert (spec.model, spec.pipeline, spec.refines) == ("ritm-hrnet18s", "ritm", False)
     assert spec.licence.startswith("MIT")
-    spec = import_checkpoint(official.write("focalclick-hrnet18s", tmp_path / "b.pth"), tmp_path / "b.safetensors")
+    spec = import_checkpoint(
+        official.write("focalclick-hrnet18s", tmp_path / "b.pth"), tmp_path / "b.safetensors"
+    )
     assert (spec.model, spec.pipeline, spec.refines) == ("focalclick-hrnet18s", "focalclick", True)
     assert spec.licence.startswith("Apache-2.0")
 
@@ -56,7 +62,9 @@ def test_half_precision_is_widened(b0: dict[str, Any], tmp_path: Path) -> None:
 
 
 def parameter(name: str, value: object) -> Change:
-    return lambda content: content["config"]["params"].update({name: {"type": "builtin", "value": value}})
+    return lambda content: content["config"]["params"].update(
+        {name: {"type": "builtin", "value": value}}
+    )
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -66,21 +74,26 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "many missing": (
         lambda c: [c["state_dict"].pop(key) for key in list(c["state_dict"]) if "block4" in key],
-        r"lacks weights for 'encoder\.stages\.3\.blocks\.0\.attention\.key_value\.bias' and 31 more",
+        r"lacks weights for 'encoder\.stages\.3\.blocks\.0\.attention\.key_value\.bias' "
+        r"and 31 more",
     ),
     "wrong shape": (
         lambda c: c["state_dict"].update({"refiner.refine_pred.bias": torch.zeros(2)}),
         r"of shape \(2,\) for 'refiner\.detail\.bias': expected \(1,\)",
     ),
     "unknown weight": (
-        lambda c: c["state_dict"].update({"extra.weight": torch.zeros(2)}), "unexpected weight 'extra.weight'",
+        lambda c: c["state_dict"].update({"extra.weight": torch.zeros(2)}),
+        "unexpected weight 'extra.weight'",
     ),
     "one block too many": (
-        lambda c: c["state_dict"].update({"feature_extractor.backbone.block1.2.attn.q.bias": torch.zeros(32)}),
+        lambda c: c["state_dict"].update(
+            {"feature_extractor.backbone.block1.2.attn.q.bias": torch.zeros(32)}
+        ),
         r"'encoder\.stages\.0\.blocks\.2\.attention\.query\.bias', which the network doesn't have",
     ),
     "not a tensor": (
-        lambda c: c["state_dict"].update({"refiner.refine_pred.bias": [0.0]}), "isn't a tensor by name",
+        lambda c: c["state_dict"].update({"refiner.refine_pred.bias": [0.0]}),
+        "isn't a tensor by name",
     ),
     "no weights": (lambda c: c["state_dict"].clear(), "holds no table of weights"),
     "unknown class": (
@@ -88,19 +101,28 @@ REFUSED: dict[str, tuple[Change, str]] = {
         r"unknown network class 'isegm\.model\.is_deeplab_model\.DeeplabModel'",
     ),
     "no class": (lambda c: c["config"].pop("class"), "damaged configuration"),
-    "no configuration": (lambda c: c.pop("config"), "expected the two entries 'state_dict' and 'config'"),
-    "other size": (parameter("model_version", "b5"), "a SegFormer 'b5', pipeline 's2', which can't be imported"),
+    "no configuration": (
+        lambda c: c.pop("config"),
+        "expected the two entries 'state_dict' and 'config'",
+    ),
+    "other size": (
+        parameter("model_version", "b5"),
+        "a SegFormer 'b5', pipeline 's2', which can't be imported",
+    ),
     "odd size": (parameter("model_version", ["b0"]), "which can't be imported"),
     "distance maps": (parameter("use_disks", False), "trained with use_disks = False"),
     "other radius": (parameter("norm_radius", 260), "trained with norm_radius = 260"),
     "another network's class": (
-        lambda c: c["config"].update({"class": official.HRNET}), r"lacks the weight 'feature_extractor\.transition1",
+        lambda c: c["config"].update({"class": official.HRNET}),
+        r"lacks the weight 'feature_extractor\.transition1",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_unsound_files_are_refused_in_one_sentence(what: str, b0: dict[str, Any], tmp_path: Path) -> None:
+def test_unsound_files_are_refused_in_one_sentence(
+    what: str, b0: dict[str, Any], tmp_path: Path
+) -> None:
     change, says = REFUSED[what]
     content = copied(b0)
     change(content)
@@ -115,7 +137,9 @@ def test_unsound_files_are_refused_in_one_sentence(what: str, b0: dict[str, Any]
 def test_hrnets_that_nobody_released_are_refused(tmp_path: Path) -> None:
     content = official.content("ritm-hrnet18s")
     content["state_dict"]["feature_extractor.conv3x3_ocr.0.weight"] = torch.zeros(200, 270, 3, 3)
-    with pytest.raises(CheckpointError, match="an HRNet of width 18 with 200 object-context channels"):
+    with pytest.raises(
+        CheckpointError, match="an HRNet of width 18 with 200 object-context channels"
+    ):
         import_checkpoint(save(content, tmp_path), tmp_path / "ours.safetensors")
     content = official.content("focalclick-hrnet18s")
     parameter("pipeline_version", "s1")(content)
@@ -127,14 +151,18 @@ def test_hrnets_that_nobody_released_are_refused(tmp_path: Path) -> None:
 def test_files_that_are_no_torch_file(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "official.pth"
     path.write_bytes(data)
-    with pytest.raises(CheckpointError, match=r"official\.pth (is damaged|can't be read as a torch file)"):
+    with pytest.raises(
+        CheckpointError, match=r"official\.pth (is damaged|can't be read as a torch file)"
+    ):
         import_checkpoint(path, tmp_path / "ours.safetensors")
 
 
 def test_a_truncated_file(b0: dict[str, Any], tmp_path: Path) -> None:
     path = save(b0, tmp_path)
     path.write_bytes(path.read_bytes()[:-5000])
-    with pytest.raises(CheckpointError, match=r"official\.pth (is damaged|can't be read as a torch file)"):
+    with pytest.raises(
+        CheckpointError, match=r"official\.pth (is damaged|can't be read as a torch file)"
+    ):
         import_checkpoint(path, tmp_path / "ours.safetensors")
 
 

@@ -25,7 +25,8 @@ def inputs(size: int = 64) -> tuple[Tensor, Tensor]:
 
 
 def test_fewer_than_five_million_parameters(network: Lite0) -> None:
-    """The issue's limit; the encoder alone has 3.0 M, so fewer than that would mean that a part is missing."""
+    """The issue's limit; the encoder alone has 3.0 M, so fewer than that would mean that a part is
+    missing."""
     assert 3.0e6 < sum(p.numel() for p in network.parameters()) < 5e6
 
 
@@ -59,13 +60,16 @@ def test_each_click_map_matters_and_enters_late(network: Lite0) -> None:
 def test_samples_of_a_batch_do_not_mix(network: Lite0) -> None:
     image, maps = inputs()
     both = network.coarse(image, maps)[0]
-    torch.testing.assert_close(both[1:], network.coarse(image[1:], maps[1:])[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        both[1:], network.coarse(image[1:], maps[1:])[0], atol=1e-5, rtol=1e-4
+    )
 
 
 @torch.no_grad()
 def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
-    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; at stride 8 the deeper
-    levels, whose sum is then upsampled, while the mixer is new and the identity.
+    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; at
+    stride 8 the deeper levels, whose sum is then upsampled, while the mixer is new and the
+    identity.
 
     A projection p and the mixing weights m of its quarter make the factored level's weights m p.
     """
@@ -80,7 +84,8 @@ def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
         quarter = mixing.weight[:, i * width : (i + 1) * width, 0, 0]
         level.weight.copy_((quarter @ projection.weight[:, :, 0, 0])[:, :, None, None])
     levels = tuple(
-        torch.randn(1, channels, size >> i, size >> i, dtype=torch.float64) for i, channels in enumerate(widths)
+        torch.randn(1, channels, size >> i, size >> i, dtype=torch.float64)
+        for i, channels in enumerate(widths)
     )
     maps = torch.rand(1, 3, 4 * size, 4 * size, dtype=torch.float64)
 
@@ -99,11 +104,15 @@ def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
 
 @torch.no_grad()
 def test_the_mixer_sees_the_clicks_and_reaches_far() -> None:
-    """A click in the first cell changes cells up to 1 + 4 x 2 away (a 3x3, four 5x5 convolutions) and no others."""
+    """A click in the first cell changes cells up to 1 + 4 x 2 away (a 3x3, four 5x5 convolutions)
+    and no others."""
     torch.manual_seed(4)
     mixer = Mixer(16).double().eval()
     mixer.out.weight.normal_()
-    x, maps = torch.randn(1, 16, 24, 24, dtype=torch.float64), torch.zeros(1, 3, 192, 192, dtype=torch.float64)
+    x, maps = (
+        torch.randn(1, 16, 24, 24, dtype=torch.float64),
+        torch.zeros(1, 3, 192, 192, dtype=torch.float64),
+    )
     before = mixer(x, maps)
     maps[:, 1, :8, :8] = 1  # the first cell
     changed = (mixer(x, maps) != before).any(dim=1)[0]
@@ -113,7 +122,9 @@ def test_the_mixer_sees_the_clicks_and_reaches_far() -> None:
 
 @torch.no_grad()
 def test_weights_of_before_the_mixer_get_one_that_changes_nothing(network: Lite0) -> None:
-    state = {name: value for name, value in network.state_dict().items() if not name.startswith(MIXER)}
+    state = {
+        name: value for name, value in network.state_dict().items() if not name.startswith(MIXER)
+    }
     older = build("lite0").eval()
     older.load_state_dict(older.completed(state))
     torch.testing.assert_close(older.coarse(*inputs()), network.coarse(*inputs()))

@@ -1,4 +1,5 @@
-"""What the golden numbers can't see of the networks: sizes, epsilons, where the clicks come in, training behaviour."""
+"""What the golden numbers can't see of the networks: sizes, epsilons, where the clicks come in,
+training behaviour."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from vtmr.models.mit import MixTransformer, ReducedAttention, StochasticDepth, i
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.segformer import MlpFusionHead, SegFormer
 
-# facts.md §A.6, less what no pass uses: 5,089 of maps_transform and 33 of feature_gate in the SegFormers
+# facts.md §A.6, less what no pass uses: 5,089 of maps_transform and 33 of feature_gate in the
+# SegFormers
 PARAMETERS = {
     "vtmr-b0": 3_740_773 - 5_089 - 33,
     "vtmr-b3": 45_687_941 - 5_089 - 33,
@@ -46,7 +48,8 @@ def hrnet() -> HRNetOcr:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in PARAMETERS]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in PARAMETERS],
 )
 def test_sizes_are_those_of_the_released_networks(name: str) -> None:
     network = build(name)
@@ -59,10 +62,16 @@ def test_every_builder_has_its_size_checked() -> None:
 
 
 def test_parts_of_b0_have_the_released_sizes(b0: SegFormer) -> None:
-    """§A.6: encoder 3,324,192 with 4,800 of the clicks' embedding, head 395,009, refiner 16,483 of which 33 unused."""
+    """§A.6: encoder 3,324,192 with 4,800 of the clicks' embedding, head 395,009, refiner 16,483 of
+    which 33 unused."""
     assert b0.refiner is not None
     parts = (b0.encoder, b0.encoder.interaction, b0.head, b0.refiner)
-    assert [sum(p.numel() for p in part.parameters()) for part in parts] == [3_324_192, 4_800, 395_009, 16_450]
+    assert [sum(p.numel() for p in part.parameters()) for part in parts] == [
+        3_324_192,
+        4_800,
+        395_009,
+        16_450,
+    ]
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
@@ -71,16 +80,25 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
 
 
 def test_norms_have_their_epsilons(b0: SegFormer) -> None:
-    """§A.2: 1e-6 in blocks and after stages, 1e-5 after patch embeddings and inside reduced attention."""
-    norms = {name: module.eps for name, module in b0.named_modules() if isinstance(module, nn.LayerNorm)}
-    inner = {name for name in norms if name.endswith((".embed.norm", ".attention.norm", "interaction.norm"))}
+    """§A.2: 1e-6 in blocks and after stages, 1e-5 after patch embeddings and inside reduced
+    attention."""
+    norms = {
+        name: module.eps for name, module in b0.named_modules() if isinstance(module, nn.LayerNorm)
+    }
+    inner = {
+        name
+        for name in norms
+        if name.endswith((".embed.norm", ".attention.norm", "interaction.norm"))
+    }
     assert len(inner) == 4 + 3 * 2 + 1
     assert len(norms) == len(inner) + 4 + 2 * 8
     assert all(norms[name] == (1e-5 if name in inner else 1e-6) for name in norms)
     assert all(m.eps == 1e-5 for m in b0.modules() if isinstance(m, nn.BatchNorm2d))
 
 
-def seen_by_head(network: SegFormer, image: torch.Tensor, maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def seen_by_head(
+    network: SegFormer, image: torch.Tensor, maps: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
     seen: list[tuple[torch.Tensor, ...]] = []
     handle = network.head.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     with torch.no_grad():
@@ -101,17 +119,26 @@ def test_clicks_reach_every_level_but_the_first(b0: SegFormer, halved: bool) -> 
     finally:
         b0.halved = False
     assert torch.equal(before[0], after[0])
-    assert [bool(torch.equal(x, y)) for x, y in zip(before, after, strict=True)] == [True, False, False, False]
+    assert [bool(torch.equal(x, y)) for x, y in zip(before, after, strict=True)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert before[0].shape == (1, 32, *((16, 16) if halved else (32, 32)))
 
 
 def test_the_head_is_the_one_of_the_papers() -> None:
-    """Against the order in which it is written (§A.3): project, upsample, concatenate deepest first, mix."""
+    """Against the order in which it is written (§A.3): project, upsample, concatenate deepest
+    first, mix."""
     torch.manual_seed(0)
     head = MlpFusionHead((3, 5, 7), 8).eval()
     head.norm.running_mean.normal_()
     maps = tuple(torch.randn(2, c, 16 // 2**i, 16 // 2**i) for i, c in enumerate((3, 5, 7)))
-    projected = [level(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) for level, x in zip(head.levels, maps, strict=True)]
+    projected = [
+        level(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        for level, x in zip(head.levels, maps, strict=True)
+    ]
     upsampled = [nn.functional.interpolate(x, size=(16, 16), mode="bilinear") for x in projected]
     expected = torch.relu(head.norm(head.fuse(torch.cat(upsampled[::-1], dim=1))))
     logits, features = head(maps)
@@ -120,14 +147,19 @@ def test_the_head_is_the_one_of_the_papers() -> None:
 
 
 def test_attention_is_softmax_over_the_reduced_tokens() -> None:
-    """Against the formula, per head in float64; the first rows of the joint projection are the keys'."""
+    """Against the formula, per head in float64; the first rows of the joint projection are the
+    keys'."""
     torch.manual_seed(0)
     attention = ReducedAttention(8, 2, 2).double()
     tokens, like = torch.randn(1, 16, 8, dtype=torch.float64), torch.empty(1, 1, 4, 4)
     square = tokens.transpose(1, 2).reshape(1, 8, 4, 4)
     reduced = attention.norm(attention.reduce(square).flatten(2).transpose(1, 2))
     weight, bias = attention.key_value.weight, attention.key_value.bias
-    query, key, value = attention.query(tokens), reduced @ weight[:8].T + bias[:8], reduced @ weight[8:].T + bias[8:]
+    query, key, value = (
+        attention.query(tokens),
+        reduced @ weight[:8].T + bias[:8],
+        reduced @ weight[8:].T + bias[8:],
+    )
     heads = []
     for part in (slice(0, 4), slice(4, 8)):
         shares = torch.softmax(query[..., part] @ key[..., part].transpose(1, 2) / 4**0.5, dim=-1)
@@ -139,7 +171,9 @@ def test_stochastic_depth_grows_over_the_blocks(b0: SegFormer) -> None:
     """§A.2: linear from 0 to .1 over all eight blocks."""
     found = [module.probability for module in b0.modules() if isinstance(module, StochasticDepth)]
     assert found == pytest.approx([0.1 * i / 7 for i in range(8)])
-    assert [found[i] for i in (1, 3, 5, 7)] == pytest.approx([0.0143, 0.0429, 0.0714, 0.1], abs=5e-5)
+    assert [found[i] for i in (1, 3, 5, 7)] == pytest.approx(
+        [0.0143, 0.0429, 0.0714, 0.1], abs=5e-5
+    )
 
 
 def test_stochastic_depth_keeps_the_mean_and_does_nothing_outside_training() -> None:
@@ -153,7 +187,8 @@ def test_stochastic_depth_keeps_the_mean_and_does_nothing_outside_training() -> 
 
 
 def test_fresh_weights_are_drawn_as_documented() -> None:
-    """§A.2: linear truncated normal .02, convolutions normal with variance 2 / fan-out, biases 0."""
+    """§A.2: linear truncated normal .02, convolutions normal with variance 2 / fan-out, biases
+    0."""
     torch.manual_seed(0)
     linear, conv = nn.Linear(400, 300), nn.Conv2d(64, 64, 3, groups=4)
     for module in (linear, conv):
@@ -168,7 +203,10 @@ def test_early_and_late_make_the_coarse_pass(name: str) -> None:
     network: InteractiveNetwork = build(name).eval()
     image, maps = torch.rand(2, 1, 3, 64, 64)
     with torch.no_grad():
-        (logits, narrow), (same, features) = network.coarse(image, maps), network.late(network.early(image), maps)
+        (logits, narrow), (same, features) = (
+            network.coarse(image, maps),
+            network.late(network.early(image), maps),
+        )
         assert network.refiner is not None
         assert torch.equal(narrow, network.refiner.narrowed(features))
     assert torch.equal(logits, same)
@@ -217,6 +255,7 @@ def test_a_network_without_a_refiner_says_so() -> None:
 
 
 def test_the_clicks_embedding_is_in_the_encoders_group(b0: SegFormer) -> None:
-    """§C.8: FocalClick's encoder group, with its own learning rate, includes the clicks' embedding."""
+    """§C.8: FocalClick's encoder group, with its own learning rate, includes the clicks'
+    embedding."""
     assert isinstance(b0.encoder, MixTransformer)
     assert any(p is b0.encoder.interaction.conv.weight for p in b0.encoder.parameters())

@@ -20,7 +20,8 @@ BILINEAR: dict[str, Any] = {"mode": "bilinear", "align_corners": True}
 
 
 def sample(plane: np.ndarray, y: float, x: float) -> float:
-    """torchvision's bilinear sample: 0 beyond one cell outside, else clamped to the first and last cell."""
+    """torchvision's bilinear sample: 0 beyond one cell outside, else clamped to the first and last
+    cell."""
     height, width = plane.shape
     if not (-1 <= y <= height and -1 <= x <= width):
         return 0.0
@@ -33,14 +34,19 @@ def sample(plane: np.ndarray, y: float, x: float) -> float:
 
 
 def roi_align_by_definition(maps: np.ndarray, box: Box, size: int, scale: float) -> np.ndarray:
-    """C x size x size in float64: aligned=True, each bin the mean of ceil(length/size)² samples [facts.md §H]."""
+    """C x size x size in float64: aligned=True, each bin the mean of ceil(length/size)² samples
+    [facts.md §H]."""
     x0, y0, x1, y1 = (value * scale - 0.5 for value in box)
     bin_x, bin_y = (x1 - x0) / size, (y1 - y0) / size
     many_x, many_y = math.ceil(bin_x), math.ceil(bin_y)
     out = np.zeros((len(maps), size, size))
     for c, row, col in np.ndindex(*out.shape):
         values = [
-            sample(maps[c], y0 + (row + (i + 0.5) / many_y) * bin_y, x0 + (col + (j + 0.5) / many_x) * bin_x)
+            sample(
+                maps[c],
+                y0 + (row + (i + 0.5) / many_y) * bin_y,
+                x0 + (col + (j + 0.5) / many_x) * bin_x,
+            )
             for i in range(many_y)
             for j in range(many_x)
         ]
@@ -62,16 +68,24 @@ BOXES: list[Box] = [
 @pytest.mark.parametrize("box", BOXES)
 def test_roi_align_is_torchvisions(box: Box, scale: float) -> None:
     generator = torch.Generator().manual_seed(1)
-    maps = torch.randn(1, 2, int(16 * scale), int(16 * scale), generator=generator, dtype=torch.float64)
+    maps = torch.randn(
+        1, 2, int(16 * scale), int(16 * scale), generator=generator, dtype=torch.float64
+    )
     size = int(16 * scale)
     found = roi_align(maps, torch.tensor([box], dtype=torch.float64), size, scale)
-    np.testing.assert_allclose(found[0].numpy(), roi_align_by_definition(maps[0].numpy(), box, size, scale), atol=1e-12)
+    np.testing.assert_allclose(
+        found[0].numpy(), roi_align_by_definition(maps[0].numpy(), box, size, scale), atol=1e-12
+    )
 
 
 def test_the_full_box_is_the_map_itself() -> None:
     maps = torch.randn(2, 3, 8, 8)
-    torch.testing.assert_close(roi_align(maps, torch.tensor([[0.0, 0, 8, 8]] * 2), 8), maps, rtol=0, atol=1e-6)
-    torch.testing.assert_close(roi_align(maps, torch.tensor([[0.0, 0, 32, 32]] * 2), 8, 0.25), maps, rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        roi_align(maps, torch.tensor([[0.0, 0, 8, 8]] * 2), 8), maps, rtol=0, atol=1e-6
+    )
+    torch.testing.assert_close(
+        roi_align(maps, torch.tensor([[0.0, 0, 32, 32]] * 2), 8, 0.25), maps, rtol=0, atol=1e-6
+    )
 
 
 def test_each_map_has_its_own_box() -> None:
@@ -116,14 +130,19 @@ class TestRefiner:
         size = self.size
         boxes = torch.tensor([[4.0, 6, 20, 24], [0, 0, size, size]])
         return (
-            torch.rand(2, 3, size, size), torch.zeros(2, 2, size, size), torch.randn(2, 1, size, size),
-            torch.randn(2, 8, size // 4, size // 4), boxes,
-        )  # fmt: skip
+            torch.rand(2, 3, size, size),
+            torch.zeros(2, 2, size, size),
+            torch.randn(2, 1, size, size),
+            torch.randn(2, 8, size // 4, size // 4),
+            boxes,
+        )
 
     @staticmethod
     def answer(refiner: Refiner, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         patch, discs, logits, features, boxes = inputs
-        refined: tuple[Tensor, Tensor] = refiner(patch, discs, logits, refiner.narrowed(features), boxes)
+        refined: tuple[Tensor, Tensor] = refiner(
+            patch, discs, logits, refiner.narrowed(features), boxes
+        )
         return refined
 
     @torch.no_grad()
@@ -132,7 +151,9 @@ class TestRefiner:
         assert refined.shape == edge.shape == (2, 1, self.size, self.size)
         _, _, coarse, _, boxes = self.inputs()
         torch.testing.assert_close(refined, roi_align(coarse, boxes, self.size))
-        torch.testing.assert_close(refined[1], coarse[1], atol=1e-6, rtol=0)  # the full box changes nothing
+        torch.testing.assert_close(
+            refined[1], coarse[1], atol=1e-6, rtol=0
+        )  # the full box changes nothing
 
     @torch.no_grad()
     def test_at_an_edge_the_detail_counts_and_halfway_half(self) -> None:
@@ -141,7 +162,9 @@ class TestRefiner:
         half, _ = self.answer(self.refiner(0), self.inputs())
         _, _, coarse, _, boxes = self.inputs()
         torch.testing.assert_close(half, (detail + roi_align(coarse, boxes, self.size)) / 2)
-        assert (detail - roi_align(coarse, boxes, self.size)).abs().mean() > 0.1  # or the two limits would be one
+        assert (
+            detail - roi_align(coarse, boxes, self.size)
+        ).abs().mean() > 0.1  # or the two limits would be one
 
     @torch.no_grad()
     @pytest.mark.parametrize("training", [False, True])
@@ -151,15 +174,23 @@ class TestRefiner:
         torch.nn.init.normal_(refiner.edge.weight)
         refiner.train(training)
         refined, edge = self.answer(copy.deepcopy(refiner), (patch, discs, logits, features, boxes))
-        coarse, context = roi_align(logits, boxes, self.size), roi_align(features, boxes, self.size // 4, 1 / 4)
+        coarse, context = (
+            roi_align(logits, boxes, self.size),
+            roi_align(features, boxes, self.size // 4, 1 / 4),
+        )
         image = refiner.image(torch.cat([patch, discs, torch.sigmoid(coarse)], dim=1))
-        fused = refiner.fusion(image + F.interpolate(refiner.context(context), scale_factor=2, **BILINEAR))
+        fused = refiner.fusion(
+            image + F.interpolate(refiner.context(context), scale_factor=2, **BILINEAR)
+        )
         detail, expected = (
-            F.interpolate(head(fused), scale_factor=2, **BILINEAR) for head in (refiner.detail, refiner.edge)
+            F.interpolate(head(fused), scale_factor=2, **BILINEAR)
+            for head in (refiner.detail, refiner.edge)
         )
         torch.testing.assert_close(edge, expected, rtol=1e-4, atol=1e-4)
         trust = torch.sigmoid(expected)
-        torch.testing.assert_close(refined, detail * trust + coarse * (1 - trust), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            refined, detail * trust + coarse * (1 - trust), rtol=1e-4, atol=1e-4
+        )
 
     @torch.no_grad()
     @pytest.mark.parametrize("index", [0, 1, 2, 3])

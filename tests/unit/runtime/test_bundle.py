@@ -43,9 +43,16 @@ def test_the_list_of_models_says_what_the_manifest_says(folder: Path) -> None:
 
 def test_a_name_may_stand_for_another_input_size_of_the_same_file(tmp_path: Path) -> None:
     path = tiny.bundle(tmp_path)
-    data = tiny.model_bytes(coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True))
+    data = tiny.model_bytes(
+        coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True)
+    )
     path.write_bytes(data)
-    entry = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": {}}
+    entry = {
+        "file": path.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "figures": {},
+    }
     entries = {"tiny": entry, "tiny-large": {**entry, "input_size": 64}}
     (tmp_path / "manifest.json").write_text(json.dumps(entries))
     assert [model.input_size for model in bundled_models(tmp_path)] == [None, 64]
@@ -58,13 +65,16 @@ def test_a_name_may_stand_for_another_input_size_of_the_same_file(tmp_path: Path
 
 def test_the_packages_own_models_are_sound() -> None:
     for model in bundled_models():
-        assert load_network(model.name).spec.training_data, f"{model.name} doesn't say what it was trained on"
+        assert load_network(model.name).spec.training_data, (
+            f"{model.name} doesn't say what it was trained on"
+        )
         assert model.bytes == model.path.stat().st_size
 
 
 @pytest.mark.slow
 def test_the_packages_own_models_find_a_cup() -> None:
-    """The scene of `vtmr latency`, clicked by the robot; weights that were swapped or never trained don't get there."""
+    """The scene of `vtmr latency`, clicked by the robot; weights that were swapped or never trained
+    don't get there."""
     image, gt_mask = scene(547, 365)
     for model in bundled_models():
         session = Session(vtmr.load(model.name), image)
@@ -83,7 +93,9 @@ def test_a_changed_byte_in_a_bundled_file_is_found(folder: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(CheckpointError, match=r"The bundled model tiny .* is damaged: .* Install vtmr again"):
+    with pytest.raises(
+        CheckpointError, match=r"The bundled model tiny .* is damaged: .* Install vtmr again"
+    ):
         load_network("tiny", folder=folder)
 
 
@@ -98,7 +110,9 @@ def test_a_missing_bundled_file_or_manifest_is_named(folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no model 'tny', neither bundled \(tiny\) .* Did you mean 'tiny'\?"):
+    with pytest.raises(
+        CheckpointError, match=r"no model 'tny', neither bundled \(tiny\) .* Did you mean 'tiny'\?"
+    ):
         load_network("tny", folder=folder)
     with pytest.raises(CheckpointError, match=r"no model .*nowhere\.onnx"):
         load_network(folder / "nowhere.onnx", folder=folder)
@@ -126,9 +140,13 @@ def damaged(change: str) -> bytes:
         return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     if change == "flipped refiner":
         model = modelfile.parse(data, "sound")
-        changed = model.refine.replace(b"\x00\x00\x20\x41", b"\x00\x00\x21\x41")  # a weight of 10 made 10.0625
+        changed = model.refine.replace(
+            b"\x00\x00\x20\x41", b"\x00\x00\x21\x41"
+        )  # a weight of 10 made 10.0625
         assert changed != model.refine
-        return tiny.with_metadata(data, refine=modelfile.metadata_of(tiny.SPEC, data, changed, {})["vtmr.refine"])
+        return tiny.with_metadata(
+            data, refine=modelfile.metadata_of(tiny.SPEC, data, changed, {})["vtmr.refine"]
+        )
     return {
         "empty": b"",
         "text": b"These are no weights, only words in a file.\n" * 40,
@@ -146,7 +164,9 @@ def damaged(change: str) -> bytes:
         "flipped counter": data.replace(b'{"steps": 3}', b'{"steps": 7}'),
         "threshold of text": tiny.with_spec(data, threshold="0.5"),
         "two means": tiny.with_spec(data, coarse_normalisation={"mean": [0, 0], "std": [1, 1, 1]}),
-        "std of nothing": tiny.with_spec(data, coarse_normalisation={"mean": [0, 0, 0], "std": [1, 0, 1]}),
+        "std of nothing": tiny.with_spec(
+            data, coarse_normalisation={"mean": [0, 0, 0], "std": [1, 0, 1]}
+        ),
         "radius of NaN": tiny.with_spec(data, disc_radius=float("nan")),
         "endless ratio": tiny.with_spec(data, target_ratio=float("inf")),
         "size of a float": tiny.with_spec(data, input_size=32.0),
@@ -188,7 +208,9 @@ def damaged(change: str) -> bytes:
         ("pipeline of another network", "a refiner"),
     ],
 )
-def test_a_file_that_is_no_sound_model_is_refused(tmp_path: Path, change: str, complaint: str) -> None:
+def test_a_file_that_is_no_sound_model_is_refused(
+    tmp_path: Path, change: str, complaint: str
+) -> None:
     path = tmp_path / "some.onnx"
     path.write_bytes(damaged(change))
     with pytest.raises(CheckpointError, match=complaint) as caught:
@@ -206,20 +228,28 @@ def test_every_truncation_is_refused() -> None:
 def external_file(folder: Path) -> bytes:
     """A coarse graph whose weights are really kept in another file."""
     onnx.save_model(
-        tiny.coarse_model(), folder / "e.onnx", save_as_external_data=True, location="e.data", size_threshold=0
+        tiny.coarse_model(),
+        folder / "e.onnx",
+        save_as_external_data=True,
+        location="e.data",
+        size_threshold=0,
     )
     assert (folder / "e.data").stat().st_size == tiny.COLOURS.nbytes
     return (folder / "e.onnx").read_bytes()
 
 
-def test_external_data_is_refused_even_where_it_could_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_external_data_is_refused_even_where_it_could_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)  # where a relative path would be found
     path = tmp_path / "model.onnx"
     coarse = onnx.load_model_from_string(external_file(tmp_path))
     sound = {p.key: p.value for p in onnx.load_model_from_string(tiny.model_bytes()).metadata_props}
     helper.set_model_props(coarse, sound)
     path.write_bytes(coarse.SerializeToString())
-    with pytest.raises(CheckpointError, match=r"model.onnx keeps tensors in other files .* refused"):
+    with pytest.raises(
+        CheckpointError, match=r"model.onnx keeps tensors in other files .* refused"
+    ):
         load_network(path)
 
 
@@ -229,14 +259,22 @@ def test_external_data_in_the_refiner_is_refused(tmp_path: Path) -> None:
     data = tiny.model_bytes()
     encoded = base64.b64encode(refine.SerializeToString()).decode()
     path.write_bytes(tiny.with_metadata(data, refine=encoded))
-    with pytest.raises(CheckpointError, match=r"The refiner in .*model.onnx keeps tensors in other files"):
+    with pytest.raises(
+        CheckpointError, match=r"The refiner in .*model.onnx keeps tensors in other files"
+    ):
         load_network(path)
 
 
 def test_external_data_in_a_nested_constant_is_refused() -> None:
-    tensor = TensorProto(name="c", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
-    inner = helper.make_graph([helper.make_node("Constant", [], ["c"], value=tensor)], "inner", [], [])
+    tensor = TensorProto(
+        name="c", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+    )
+    inner = helper.make_graph(
+        [helper.make_node("Constant", [], ["c"], value=tensor)], "inner", [], []
+    )
     coarse = tiny.coarse_model()
-    coarse.graph.node.append(helper.make_node("If", ["maps"], ["c"], then_branch=inner, else_branch=inner))
+    coarse.graph.node.append(
+        helper.make_node("If", ["maps"], ["c"], then_branch=inner, else_branch=inner)
+    )
     with pytest.raises(CheckpointError, match="keeps tensors in other files"):
         modelfile.parse(coarse.SerializeToString(), "nested")

@@ -20,7 +20,9 @@ CLICKS = [Click(8.5, 4.5), Click(20.5, 25.5, positive=False)]
 
 
 def network(data: bytes | None = None, **options: int) -> OnnxNetwork:
-    return OnnxNetwork(modelfile.parse(data or tiny.model_bytes(), "tiny.onnx"), "tiny.onnx", **options)
+    return OnnxNetwork(
+        modelfile.parse(data or tiny.model_bytes(), "tiny.onnx"), "tiny.onnx", **options
+    )
 
 
 def image(seed: int = 0) -> np.ndarray:
@@ -33,7 +35,9 @@ def test_coarse_normalises_and_stacks_the_maps_in_order() -> None:
     red, green, blue = (pixels[..., c].astype(np.float64) for c in range(3))
     expected = (red - 10) / 2 + 2 * (green - 20) / 4 + 3 * (blue - 30) / 5 + 10 * prev_mask
     rows, cols = np.mgrid[: tiny.SIZE, : tiny.SIZE]
-    expected += 100 * ((rows - 4) ** 2 + (cols - 8) ** 2 <= 9) + 1000 * ((rows - 25) ** 2 + (cols - 20) ** 2 <= 9)
+    expected += 100 * ((rows - 4) ** 2 + (cols - 8) ** 2 <= 9) + 1000 * (
+        (rows - 25) ** 2 + (cols - 20) ** 2 <= 9
+    )
     assert logits.shape == (tiny.SIZE, tiny.SIZE)
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, rtol=1e-6, atol=1e-3)
@@ -41,14 +45,19 @@ def test_coarse_normalises_and_stacks_the_maps_in_order() -> None:
 
 def test_refine_takes_the_patch_unnormalised_and_the_coarse_pass_along() -> None:
     patch = image(2)
-    coarse_logits = np.random.default_rng(3).standard_normal((tiny.SIZE, tiny.SIZE)).astype(np.float32)
+    coarse_logits = (
+        np.random.default_rng(3).standard_normal((tiny.SIZE, tiny.SIZE)).astype(np.float32)
+    )
     own = network()
     _, features = own.coarse(image(), np.ones((tiny.SIZE, tiny.SIZE), np.float32), [])
     logits = own.refine(patch, [CLICKS[0]], coarse_logits, features, (1.0, 2.0, 3.5, 4.0))
     rows, cols = np.mgrid[: tiny.SIZE, : tiny.SIZE]
     disc = 10 * ((rows - 4) ** 2 + (cols - 8) ** 2 <= 9)
-    # features: prev_mask 1, both discs empty, so their mean is 1/3; the box sums to 10.5; the patch is scaled to [0, 1]
-    np.testing.assert_allclose(logits, coarse_logits + patch[..., 0] / 255 + disc + 1 / 3 + 10.5, rtol=1e-5, atol=1e-4)
+    # features: prev_mask 1, both discs empty, so their mean is 1/3; the box sums to 10.5; the patch
+    # is scaled to [0, 1]
+    np.testing.assert_allclose(
+        logits, coarse_logits + patch[..., 0] / 255 + disc + 1 / 3 + 10.5, rtol=1e-5, atol=1e-4
+    )
 
 
 def test_no_clicks_and_a_strided_image_work() -> None:
@@ -60,7 +69,8 @@ def test_no_clicks_and_a_strided_image_work() -> None:
 
 
 def test_workers_sleep_between_clicks() -> None:
-    """They may spin during a pass alone: unless stopped, they burn a twentieth of a second after each."""
+    """They may spin during a pass alone: unless stopped, they burn a twentieth of a second after
+    each."""
     lite0 = load_network("lite0", threads=2)
     size = lite0.spec.input_size
     crop, clicks = np.zeros((size, size, 3), np.uint8), [Click(8.5, 8.5)]
@@ -71,7 +81,8 @@ def test_workers_sleep_between_clicks() -> None:
 
 
 def cpu_seconds_asleep() -> float:
-    """What this process's other threads take while the one that asks sleeps for a fifth of a second."""
+    """What this process's other threads take while the one that asks sleeps for a fifth of a
+    second."""
     before = time.process_time()
     time.sleep(0.2)
     return time.process_time() - before
@@ -90,9 +101,18 @@ def test_threads_are_chosen_or_given() -> None:
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (lambda: tiny.with_spec(tiny.model_bytes(), input_size=64), "input_size 64 needs image 1x3x64x64"),
-        (lambda: tiny.model_bytes(refine=tiny.refine_model(64)), "the refine graph has patch 1x3x64x64"),
-        (lambda: tiny.model_bytes(refine=tiny.coarse_model()), "the refine graph has image 1x3x32x32"),
+        (
+            lambda: tiny.with_spec(tiny.model_bytes(), input_size=64),
+            "input_size 64 needs image 1x3x64x64",
+        ),
+        (
+            lambda: tiny.model_bytes(refine=tiny.refine_model(64)),
+            "the refine graph has patch 1x3x64x64",
+        ),
+        (
+            lambda: tiny.model_bytes(refine=tiny.coarse_model()),
+            "the refine graph has image 1x3x32x32",
+        ),
         (lambda: tiny.model_bytes(replace(tiny.SPEC, input_size=256)), "needs image 1x3x256x256"),
     ],
 )
@@ -102,7 +122,9 @@ def test_graphs_that_contradict_the_spec_are_refused(data, complaint: str) -> No
 
 
 def test_a_graph_with_free_sides_serves_any_size() -> None:
-    data = tiny.model_bytes(coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True))
+    data = tiny.model_bytes(
+        coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True)
+    )
     assert network(data).spec.input_size == tiny.SIZE
     larger = network(data, input_size=64)
     assert larger.spec == replace(tiny.SPEC, input_size=64)
@@ -112,13 +134,17 @@ def test_a_graph_with_free_sides_serves_any_size() -> None:
     assert larger.refine(image, [], logits, features, (0.0, 0.0, 64.0, 64.0)).shape == (64, 64)
     with pytest.raises(ConfigError, match="input_size is 50: expected a multiple of 32"):
         network(data, input_size=50)
-    with pytest.raises(CheckpointError, match=r"contradicts its spec.* input_size 64 needs image 1x3x64x64"):
+    with pytest.raises(
+        CheckpointError, match=r"contradicts its spec.* input_size 64 needs image 1x3x64x64"
+    ):
         network(tiny.model_bytes(), input_size=64)
 
 
 def test_a_graph_that_onnx_runtime_does_not_know_is_refused_in_one_sentence() -> None:
     coarse = tiny.coarse_model()
     coarse.graph.node[1].op_type = "Convolve"
-    with pytest.raises(CheckpointError, match=r"tiny.onnx holds a graph that ONNX Runtime .* can't run") as caught:
+    with pytest.raises(
+        CheckpointError, match=r"tiny.onnx holds a graph that ONNX Runtime .* can't run"
+    ) as caught:
         network(tiny.model_bytes(coarse=coarse))
     assert "\n" not in str(caught.value)

@@ -1,7 +1,9 @@
-"""A model file whose answers can be worked out by hand, built without torch from two graphs of a few nodes.
+"""A model file whose answers can be worked out by hand, built without torch from two graphs of a
+few nodes.
 
-With S = 32: coarse logits = r + 2g + 3b + 10 prev_mask + 100 positive + 1000 negative; features = the maps averaged
-over 4 x 4 cells. Refined logits = coarse logits + patch red + 10 positive + mean of the features + sum of the box.
+With S = 32: coarse logits = r + 2g + 3b + 10 prev_mask + 100 positive + 1000 negative; features =
+the maps averaged over 4 x 4 cells. Refined logits = coarse logits + patch red + 10 positive + mean
+of the features + sum of the box.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def _info(name: str, *shape: int | str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
-def _model(nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
+def _model(
+    nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarray]
+) -> onnx.ModelProto:
     tensors = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, "graph", inputs, outputs, tensors)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -44,7 +48,9 @@ def coarse_model(size: int = SIZE, free: bool = False) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Concat", ["image", "maps"], ["all"], axis=1),
         helper.make_node("Conv", ["all", "colours"], ["logits"]),
-        helper.make_node("AveragePool", ["maps"], ["features"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node(
+            "AveragePool", ["maps"], ["features"], kernel_shape=[4, 4], strides=[4, 4]
+        ),
     ]
     side, of_features = (modelfile.SIDE, modelfile.FEATURES_SIDE) if free else (size, size // 4)
     inputs = [_info("image", 1, 3, side, side), _info("maps", 1, 3, side, side)]
@@ -74,17 +80,22 @@ def refine_model(size: int = SIZE, free: bool = False) -> onnx.ModelProto:
 
 
 def model_bytes(
-    spec: ModelSpec = SPEC, coarse: onnx.ModelProto | None = None, refine: onnx.ModelProto | None = None
+    spec: ModelSpec = SPEC,
+    coarse: onnx.ModelProto | None = None,
+    refine: onnx.ModelProto | None = None,
 ) -> bytes:
     """A sound model file unless a part is given that isn't."""
     coarse, refine = coarse or coarse_model(), refine or refine_model()
     embedded = refine.SerializeToString()
-    helper.set_model_props(coarse, modelfile.metadata_of(spec, coarse.SerializeToString(), embedded, {"steps": 3}))
+    helper.set_model_props(
+        coarse, modelfile.metadata_of(spec, coarse.SerializeToString(), embedded, {"steps": 3})
+    )
     return coarse.SerializeToString()
 
 
 def with_metadata(data: bytes, *, sealed: bool = False, **changes: str | None) -> bytes:
-    """The same model file with metadata keys (named without their prefix) replaced, or removed when None.
+    """The same model file with metadata keys (named without their prefix) replaced, or removed when
+    None.
 
     sealed: with the digest that belongs to the new content, as if vtmr had written it.
     """
@@ -97,7 +108,9 @@ def with_metadata(data: bytes, *, sealed: bool = False, **changes: str | None) -
             properties[f"vtmr.{key}"] = value
     if sealed:
         texts = "".join(properties[f"vtmr.{key}"] for key in ("spec", "refine", "counters"))
-        properties["vtmr.sha256"] = hashlib.sha256(model.graph.SerializeToString() + texts.encode()).hexdigest()
+        properties["vtmr.sha256"] = hashlib.sha256(
+            model.graph.SerializeToString() + texts.encode()
+        ).hexdigest()
     del model.metadata_props[:]
     helper.set_model_props(model, properties)
     return model.SerializeToString()
@@ -113,6 +126,11 @@ def bundle(folder: Path, name: str = "tiny") -> Path:
     path = folder / f"{name}.onnx"
     data = model_bytes()
     path.write_bytes(data)
-    entry = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "figures": {"iou": 0.5}}
+    entry = {
+        "file": path.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "figures": {"iou": 0.5},
+    }
     (folder / "manifest.json").write_text(json.dumps({name: entry}))
     return path

@@ -27,7 +27,9 @@ def test_every_mask_comes_back(height: int, width: int, bits: int) -> None:
         x0, y0, x1, y1 = record["box"]
         rows, cols = np.nonzero(mask)
         assert (x0, y0, x1, y1) == (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1)
-        assert all(run > 0 for run in record["runs"][1:])  # only the first may be empty: zeros come first
+        assert all(
+            run > 0 for run in record["runs"][1:]
+        )  # only the first may be empty: zeros come first
     else:
         assert record["runs"] == []
 
@@ -35,14 +37,24 @@ def test_every_mask_comes_back(height: int, width: int, bits: int) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        None, [], {}, {"box": None}, {"runs": []}, {"box": None, "runs": [1]}, {"box": [0, 0, 2, 2], "runs": [4, 4]},
-        {"box": [0, 0, 2, 2], "runs": [-1, 5]}, {"box": [0, 0, 2, 2], "runs": [1.0, 3.0]},
+        None,
+        [],
+        {},
+        {"box": None},
+        {"runs": []},
+        {"box": None, "runs": [1]},
+        {"box": [0, 0, 2, 2], "runs": [4, 4]},
+        {"box": [0, 0, 2, 2], "runs": [-1, 5]},
+        {"box": [0, 0, 2, 2], "runs": [1.0, 3.0]},
         {"box": [0, 0, 2, 2], "runs": [True, 3]},
-        {"box": [0, 0, 2], "runs": []}, {"box": [2, 0, 0, 2], "runs": []}, {"box": [0, 0, 2, 2], "runs": [1 << 62, 4]},
-        {"box": [0, 0, 1 << 40, 1 << 40], "runs": [1 << 40] * 3}, {"box": "0022", "runs": [4]},
+        {"box": [0, 0, 2], "runs": []},
+        {"box": [2, 0, 0, 2], "runs": []},
+        {"box": [0, 0, 2, 2], "runs": [1 << 62, 4]},
+        {"box": [0, 0, 1 << 40, 1 << 40], "runs": [1 << 40] * 3},
+        {"box": "0022", "runs": [4]},
         {"box": [0, 0, 2, 2], "runs": "4"},
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_refused(record: object) -> None:
     with pytest.raises(InputError, match=r"The (mask|box)"):
         MaskRuns.from_json(record)

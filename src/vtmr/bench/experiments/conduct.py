@@ -1,4 +1,5 @@
-"""Runs an experiment: one folder of records for each model and condition, then one table, read again from them."""
+"""Runs an experiment: one folder of records for each model and condition, then one table, read
+again from them."""
 
 from __future__ import annotations
 
@@ -50,21 +51,26 @@ def run_experiment(
     data: Mapping[str, Path] | None = None,
     console: Console | None = None,
 ) -> Path:
-    """Plays every model under every condition into `out`/runs, and writes `out`/table.md and `out`/report.
+    """Plays every model under every condition into `out`/runs, and writes `out`/table.md and
+    `out`/report.
 
-    models: {label: how it is loaded}, the first being what others are compared with. data: where the data sets lie,
-    for the report's pictures. console: where progress and the table are shown, None for none. Returns the table's path.
-    A former, interrupted call on the same folder is continued. Needs matplotlib. Raises ConfigError for too few models
-    or labels that are too much alike, and what `evaluate` raises.
+    models: {label: how it is loaded}, the first being what others are compared with. data: where
+    the data sets lie, for the report's pictures. console: where progress and the table are shown,
+    None for none. Returns the table's path. A former, interrupted call on the same folder is
+    continued. Needs matplotlib. Raises ConfigError for too few models or labels that are too much
+    alike, and what `evaluate` raises.
     """
     if len(models) < experiment.fewest_models:
         raise ConfigError(
-            f"The experiment {experiment.name} compares variants, and has {len(models)}: expected at least "
+            f"The experiment {experiment.name} compares variants, and has {len(models)}: expected "
+            "at least "
             f"{experiment.fewest_models}, each given as LABEL=MODEL."
         )
     plan = [(label, condition) for label in models for condition in experiment.conditions]
     folders = _folders(out / RUNS, [_name(label, condition) for label, condition in plan])
-    for number, ((label, condition), (name, folder)) in enumerate(zip(plan, folders.items(), strict=True), start=1):
+    for number, ((label, condition), (name, folder)) in enumerate(
+        zip(plan, folders.items(), strict=True), start=1
+    ):
         contender = models[label](condition)
         if console is not None:
             console.print(f"Run {number} of {len(plan)}: {name}", markup=False, highlight=False)
@@ -91,21 +97,32 @@ def _folders(root: Path, names: Sequence[str]) -> dict[str, Path]:
     counts = Counter(str(folder).lower() for folder in folders.values())
     if alike := [name for name, folder in folders.items() if counts[str(folder).lower()] > 1]:
         raise ConfigError(
-            f"The labels of {' and '.join(alike)} are too much alike: expected ones that differ in a word."
+            f"The labels of {' and '.join(alike)} are too much alike: expected ones that differ in "
+            "a word."
         )
     return folders
 
 
-def _write_results(experiment: Experiment, entries: Sequence[Entry], out: Path, console: Console | None) -> Path:
+def _write_results(
+    experiment: Experiment, entries: Sequence[Entry], out: Path, console: Console | None
+) -> Path:
     """The table and the report, from the records alone."""
     sections = sections_of(entries)
     notes = write_report(entries, out / REPORT, sections=sections)
     write_atomically(out / TABLE, as_markdown(experiment, entries, sections, notes).encode())
     if console is not None:
         table = result_table(experiment, entries, sections)
-        console.print(f"{experiment.title}:", terminal_table(table.header, table.rows, intervals=True), markup=False)
+        console.print(
+            f"{experiment.title}:",
+            terminal_table(table.header, table.rows, intervals=True),
+            markup=False,
+        )
         if table.compared:
             rows = [[cell.replace("**", "") for cell in row] for row in table.compared]
             header = [f"minus {entries[0].label}", *table.header[1:]]
-            console.print(terminal_table(header, rows, intervals=True), f"{UNRESOLVED}: not resolved", markup=False)
+            console.print(
+                terminal_table(header, rows, intervals=True),
+                f"{UNRESOLVED}: not resolved",
+                markup=False,
+            )
     return out / TABLE

@@ -1,4 +1,5 @@
-"""What each experiment plays and reports; docs/experiments.md says what the paper found [VTMR, tables 1-6]."""
+"""What each experiment plays and reports; docs/experiments.md says what the paper found [VTMR,
+tables 1-6]."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Every model is played under every condition; the table has a line for each such run and these figures.
+    """Every model is played under every condition; the table has a line for each such run and these
+    figures.
 
     fewest_models: without which there would be nothing to compare.
     """
@@ -52,7 +54,11 @@ _ROBOTS = (
     Condition("deterministic robot", Protocol()),
     Condition("random robot", Protocol(robot="random", repeats=1)),
 )
-_GUIDANCES: tuple[tuple[str, Guidance], ...] = (("mask", "mask"), ("clicks", "clicks"), ("mask and clicks", "both"))
+_GUIDANCES: tuple[tuple[str, Guidance], ...] = (
+    ("mask", "mask"),
+    ("clicks", "clicks"),
+    ("mask and clicks", "both"),
+)
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -64,11 +70,17 @@ EXPERIMENTS = {
             _ALL_CLICKS,
             ("NoF@90", "NoF@90_ritm", "IoU@5", "BIoU@5", "SPC_wall_ms"),
         ),
-        Experiment("table3", "Clicks to correct a perturbed mask, ten of IoU 0.8 for each object", _FROM_PERTURBED),
+        Experiment(
+            "table3",
+            "Clicks to correct a perturbed mask, ten of IoU 0.8 for each object",
+            _FROM_PERTURBED,
+        ),
         Experiment("table4", "Parts of the method left out", _PLAIN, fewest_models=2),
         Experiment("table5", "Thresholds that activate MaskMatch", _PLAIN, fewest_models=2),
         Experiment(
-            "table6", "What guides the zoom", tuple(Condition(name, Protocol(), which) for name, which in _GUIDANCES)
+            "table6",
+            "What guides the zoom",
+            tuple(Condition(name, Protocol(), which) for name, which in _GUIDANCES),
         ),
         Experiment(
             "robots",
@@ -76,7 +88,11 @@ EXPERIMENTS = {
             _ROBOTS,
             (*NOC, "IoU@1", "IoU@5", "BIoU@5"),
         ),
-        Experiment("correction", "Clicks to correct a mask with superpixels added and removed", _FROM_DEFECTS),
+        Experiment(
+            "correction",
+            "Clicks to correct a mask with superpixels added and removed",
+            _FROM_DEFECTS,
+        ),
     )
 }
 
@@ -86,5 +102,7 @@ def find_experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         near = get_close_matches(name, EXPERIMENTS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"There is no experiment {name!r}: known are {', '.join(EXPERIMENTS)}.{hint}")
+        raise ConfigError(
+            f"There is no experiment {name!r}: known are {', '.join(EXPERIMENTS)}.{hint}"
+        )
     return EXPERIMENTS[name]

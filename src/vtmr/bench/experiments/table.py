@@ -1,4 +1,5 @@
-"""An experiment's result as the paper prints it: a line for each run, columns for each data set's figures."""
+"""An experiment's result as the paper prints it: a line for each run, columns for each data set's
+figures."""
 
 from __future__ import annotations
 
@@ -13,19 +14,29 @@ from vtmr.bench.report import describe, figure_cell, markdown_lines
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """Cells as text. header: "run", then the columns; rows: a line for each run; compared: its difference to the first,
-    for each but that one, where they share objects."""
+    """Cells as text. header: "run", then the columns; rows: a line for each run; compared: its
+    difference to the first, for each but that one, where they share objects."""
 
     header: list[str]
     rows: list[list[str]]
     compared: list[list[str]]
 
 
-def result_table(experiment: Experiment, entries: Sequence[Entry], sections: Sequence[Section]) -> ResultTable:
+def result_table(
+    experiment: Experiment, entries: Sequence[Entry], sections: Sequence[Section]
+) -> ResultTable:
     """The experiment's figures of every whole data set, with their intervals."""
-    columns = [(section, figure) for section in sections if section.is_whole for figure in experiment.figures]
+    columns = [
+        (section, figure)
+        for section in sections
+        if section.is_whole
+        for figure in experiment.figures
+    ]
     several = len({section.name for section, _ in columns}) > 1
-    header = ["run", *(f"{section.name} {figure}" if several else figure for section, figure in columns)]
+    header = [
+        "run",
+        *(f"{section.name} {figure}" if several else figure for section, figure in columns),
+    ]
     rows, compared = [], []
     for entry in entries:
         protocol = entry.run.protocol
@@ -33,7 +44,9 @@ def result_table(experiment: Experiment, entries: Sequence[Entry], sections: Seq
         for section, figure in columns:
             row = section.summary.get(entry.label)
             cells.append(figure_cell(row, figure, protocol) if row else "–")
-            found = {each.figure: each for each in section.differences.get(entry.label, ())}.get(figure)
+            found = {each.figure: each for each in section.differences.get(entry.label, ())}.get(
+                figure
+            )
             against.append(in_words(found, protocol) if found else "–")
         rows.append([entry.label, *cells])
         if entry is not entries[0] and any(cell != "–" for cell in against):
@@ -42,12 +55,17 @@ def result_table(experiment: Experiment, entries: Sequence[Entry], sections: Seq
 
 
 def as_markdown(
-    experiment: Experiment, entries: Sequence[Entry], sections: Sequence[Section], notes: Sequence[str]
+    experiment: Experiment,
+    entries: Sequence[Entry],
+    sections: Sequence[Section],
+    notes: Sequence[str],
 ) -> str:
-    """The page of an experiment: table, differences to the first line, what was played, what limits it."""
+    """The page of an experiment: table, differences to the first line, what was played, what limits
+    it."""
     table = result_table(experiment, entries, sections)
     counts = ", ".join(
-        f"{section.name}: {' to '.join(map(str, sorted({len(found.keys) for found in section.objects.values()})))}"
+        f"{section.name}: "
+        f"{' to '.join(map(str, sorted({len(found.keys) for found in section.objects.values()})))}"
         for section in sections
         if section.is_whole
     )
@@ -59,6 +77,11 @@ def as_markdown(
     if table.compared:
         header = [f"minus {entries[0].label}", *table.header[1:]]
         parts += ["Differences on the same objects:", markdown_lines(header, table.compared)]
-    played = [f"{entry.label}: {describe(entry.run.model)}; {entry.run.protocol}." for entry in entries]
-    parts += ["\n".join(f"* {line}" for line in [*played, *notes]), how_to_read(bool(table.compared))]
+    played = [
+        f"{entry.label}: {describe(entry.run.model)}; {entry.run.protocol}." for entry in entries
+    ]
+    parts += [
+        "\n".join(f"* {line}" for line in [*played, *notes]),
+        how_to_read(bool(table.compared)),
+    ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"

@@ -1,4 +1,5 @@
-"""Other methods in the benchmark's tables: classical ones, SAM-style tools, and whatever else is a `Predictor`."""
+"""Other methods in the benchmark's tables: classical ones, SAM-style tools, and whatever else is a
+`Predictor`."""
 
 from vtmr.bench.peers.answers import Answer
 from vtmr.bench.peers.classical import ClassicalPeer

@@ -10,7 +10,8 @@ from vtmr.masks import Mask, RunLengths
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction. memory: what the peer wants back with the next click; memory_bytes: what that takes."""
+    """A prediction. memory: what the peer wants back with the next click; memory_bytes: what that
+    takes."""
 
     runs: RunLengths
     memory: Any = None

@@ -1,4 +1,5 @@
-"""Classical methods as predictors: clicks become seeds on a small copy of the image, the answer is enlarged again."""
+"""Classical methods as predictors: clicks become seeds on a small copy of the image, the answer is
+enlarged again."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.types import Event, FloatMap, Image, MaskEdit, active_clicks
 
-Method = Callable[[Image, Seeds], FloatMap]  # the working image, h x w x 3 -> the object's probability, h x w
+Method = Callable[
+    [Image, Seeds], FloatMap
+]  # the working image, h x w x 3 -> the object's probability, h x w
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,11 @@ class Scene:
 class ClassicalPeer:
     """A method that labels an image from seeds, as a Predictor.
 
-    name: as tables show it. side: the working image's longer side; smaller images stay as they are. radius: of a
-    click's disc in that image. Every click starts anew from all clicks; `previous`, `mask` and `region` are not used.
-    A mask to correct (the last MaskEdit) gives further seeds (`place_seeds`). Without any seed of the object, as with
-    negative clicks alone, the answer is the empty mask.
+    name: as tables show it. side: the working image's longer side; smaller images stay as they are.
+    radius: of a click's disc in that image. Every click starts anew from all clicks; `previous`,
+    `mask` and `region` are not used. A mask to correct (the last MaskEdit) gives further seeds
+    (`place_seeds`). Without any seed of the object, as with negative clicks alone, the answer is
+    the empty mask.
     """
 
     name: str
@@ -44,7 +48,9 @@ class ClassicalPeer:
     def prepare(self, image: Image) -> Scene:
         height, width = image.shape[:2]
         scale = min(1.0, self.side / max(height, width))
-        frame = Frame(Box.whole(height, width), max(1, round(width * scale)), max(1, round(height * scale)))
+        frame = Frame(
+            Box.whole(height, width), max(1, round(width * scale)), max(1, round(height * scale))
+        )
         small = cv2.resize(image, (frame.width, frame.height), interpolation=cv2.INTER_AREA)
         return Scene(frame, np.asarray(small, np.uint8))
 

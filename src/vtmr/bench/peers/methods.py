@@ -1,4 +1,5 @@
-"""Three classical ways from seeds to an object: iterated graph cut, random walker, geodesic distance."""
+"""Three classical ways from seeds to an object: iterated graph cut, random walker, geodesic
+distance."""
 
 from __future__ import annotations
 
@@ -12,31 +13,40 @@ from vtmr.bench.peers.seeds import BACKGROUND, OBJECT, UNKNOWN, Seeds
 from vtmr.types import FloatMap, Image
 
 ITERATIONS = 3  # of GrabCut: estimate colours, cut, repeat
-NEAR = 0.15  # of the longer side: as near to a click on the object, pixels are taken for object at first
+# of the longer side: as near to a click on the object, pixels are taken for object at first
+NEAR = 0.15
 BETA = 1000.0  # of the random walker: how much a step in colour holds it up
-STRIDE = 0.5  # what a step on even ground costs in the geodesic distance, in units of CIELAB contrast a pixel
+# what a step on even ground costs in the geodesic distance, in units of CIELAB contrast a pixel
+STRIDE = 0.5
 
 
 def grab_cut(image: Image, seeds: Seeds) -> FloatMap:
     """OpenCV's GrabCut [Rother et al. 2004]: two colour mixtures and a graph cut in turn; 0 or 1.
 
-    At first, pixels near the object's seeds (nearer than to a background seed) are taken for object, all others for
-    background; a mask to correct takes the place of that guess. Of the result, the regions that hold a seed of the
-    object count: colours alone would find their like anywhere. OpenCV's random numbers begin anew each time.
+    At first, pixels near the object's seeds (nearer than to a background seed) are taken for
+    object, all others for background; a mask to correct takes the place of that guess. Of the
+    result, the regions that hold a seed of the object count: colours alone would find their like
+    anywhere. OpenCV's random numbers begin anew each time.
     """
     guess = _near(seeds.labels) if seeds.likely is None else seeds.likely
     classes = np.where(guess, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     classes[seeds.labels == OBJECT], classes[seeds.labels == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     if not _of_object(classes).all():  # else there is no colour to be had for the background
         cv2.setRNGSeed(0)
-        pixels, mixtures = np.ascontiguousarray(image[..., ::-1]), [np.zeros((1, 65)) for _ in range(2)]
-        cv2.grabCut(pixels, classes, None, mixtures[0], mixtures[1], ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+        pixels, mixtures = (
+            np.ascontiguousarray(image[..., ::-1]),
+            [np.zeros((1, 65)) for _ in range(2)],
+        )
+        cv2.grabCut(
+            pixels, classes, None, mixtures[0], mixtures[1], ITERATIONS, cv2.GC_INIT_WITH_MASK
+        )  # type: ignore[call-overload]
     _, regions = cv2.connectedComponents(_of_object(classes).view(np.uint8), connectivity=4)
     return np.asarray(np.isin(regions, np.unique(regions[seeds.labels == OBJECT])), np.float32)
 
 
 def random_walk(image: Image, seeds: Seeds) -> FloatMap:
-    """scikit-image's random walker [Grady 2006]: the probability that a walk from a pixel meets the object first.
+    """scikit-image's random walker [Grady 2006]: the probability that a walk from a pixel meets the
+    object first.
 
     The image's border is background but for what clicks say.
     """
@@ -49,21 +59,27 @@ def random_walk(image: Image, seeds: Seeds) -> FloatMap:
         return _share(*(_distance(labels == label) for label in (OBJECT, BACKGROUND)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # probabilities a thousandth outside [0, 1]
-        prob = random_walker(image, labels.astype(np.int32), BETA, "cg_j", return_full_prob=True, channel_axis=-1)
+        prob = random_walker(
+            image, labels.astype(np.int32), BETA, "cg_j", return_full_prob=True, channel_axis=-1
+        )
     return np.asarray(prob[OBJECT - 1], np.float32)
 
 
 def geodesic(image: Image, seeds: Seeds) -> FloatMap:
-    """The nearer of object and background seeds along the cheapest path, where contrast costs [Criminisi et al. 2008].
+    """The nearer of object and background seeds along the cheapest path, where contrast costs
+    [Criminisi et al. 2008].
 
-    Returns the background's distance as a share of both. The image's border is background but for what clicks say.
+    Returns the background's distance as a share of both. The image's border is background but for
+    what clicks say.
     """
     from skimage.graph import MCP_Geometric
 
     labels = _with_border(seeds.labels)
     if not (labels == BACKGROUND).any():
         return np.ones(labels.shape, np.float32)
-    smooth = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), 1.0), cv2.COLOR_RGB2Lab).astype(np.float32)
+    smooth = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), 1.0), cv2.COLOR_RGB2Lab).astype(
+        np.float32
+    )
     steps = [cv2.Sobel(smooth, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1))]
     costs = STRIDE + np.sqrt(sum((step**2).sum(axis=2) for step in steps))
     distances = [
@@ -89,7 +105,10 @@ def _near(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _distance(seeds: NDArray[np.bool_]) -> FloatMap:
     """Of every pixel to the nearest seed, in pixels; there is at least one."""
-    return np.asarray(cv2.distanceTransform((~seeds).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    return np.asarray(
+        cv2.distanceTransform((~seeds).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
+        np.float32,
+    )
 
 
 def _share(to_object: NDArray[np.floating], to_background: NDArray[np.floating]) -> FloatMap:

@@ -1,4 +1,5 @@
-"""SAM-style tools (`set_image`, `predict`) as predictors, with their own low-resolution mask fed back."""
+"""SAM-style tools (`set_image`, `predict`) as predictors, with their own low-resolution mask fed
+back."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ class SamTool(Protocol):
     ) -> tuple[Any, Any, Any]:
         """(masks C x H x W, scores C, low-resolution logits C x 256 x 256).
 
-        point_coords: N x 2, (x, y), the upper left pixel's centre at 0,0. point_labels: N, 1 object, 0 background.
-        mask_input: logits 1 x 256 x 256. multimask_output: C is 3, else 1.
+        point_coords: N x 2, (x, y), the upper left pixel's centre at 0,0. point_labels: N, 1
+        object, 0 background. mask_input: logits 1 x 256 x 256. multimask_output: C is 3, else 1.
         """
         ...
 
@@ -53,13 +54,15 @@ class _Scene:
 class SamPeer:
     """A SAM-style tool as a Predictor.
 
-    The first click asks for several masks and takes the one with the best score; every later one asks for one mask,
-    with all clicks and the low-resolution logits of the answer before. A mask to correct is fed as such logits.
-    Negative clicks alone, without a mask to correct, are answered with the empty mask. `mask` and `region` aren't used.
+    The first click asks for several masks and takes the one with the best score; every later one
+    asks for one mask, with all clicks and the low-resolution logits of the answer before. A mask to
+    correct is fed as such logits. Negative clicks alone, without a mask to correct, are answered
+    with the empty mask. `mask` and `region` aren't used.
     """
 
     def __init__(self, tool: SamTool, name: str, *, padded: bool = True) -> None:
-        """padded: whether the tool pads images to a square (segment-anything) or stretches them (SAM 2)."""
+        """padded: whether the tool pads images to a square (segment-anything) or stretches them
+        (SAM 2)."""
         self.name = name
         self._tool = tool
         self._padded = padded
@@ -95,10 +98,16 @@ class SamPeer:
         )
         masks, scores, logits = (np.asarray(part) for part in found)
         count = len(scores) if scores.ndim == 1 else 0
-        if not count or masks.shape != (count, height, width) or logits.shape != (count, LOW_RES, LOW_RES):
+        if (
+            not count
+            or masks.shape != (count, height, width)
+            or logits.shape != (count, LOW_RES, LOW_RES)
+        ):
             raise InputError(
-                f"{self.name} answered with masks {masks.shape}, scores {scores.shape} and low-resolution logits "
-                f"{logits.shape}: expected (C, {height}, {width}), (C,) and (C, {LOW_RES}, {LOW_RES})."
+                f"{self.name} answered with masks {masks.shape}, scores {scores.shape} and "
+                "low-resolution logits "
+                f"{logits.shape}: expected (C, {height}, {width}), (C,) and (C, {LOW_RES}, "
+                f"{LOW_RES})."
             )
         best = int(np.argmax(scores))
         memory = np.array(logits[best][None], np.float32)
@@ -114,11 +123,16 @@ class SamPeer:
 def low_res_logits(mask: Mask, *, padded: bool) -> FloatMap:
     """A mask, bool H x W, as the logits 1 x 256 x 256 that a SAM-style tool is fed with.
 
-    padded: the longer side fills the square and the rest, right or below, is background; else both sides fill it.
+    padded: the longer side fills the square and the rest, right or below, is background; else both
+    sides fill it.
     """
     height, width = mask.shape
     longest = max(height, width)
-    rows, cols = (max(1, round(LOW_RES * side / longest)) for side in (height, width)) if padded else (LOW_RES, LOW_RES)
+    rows, cols = (
+        (max(1, round(LOW_RES * side / longest)) for side in (height, width))
+        if padded
+        else (LOW_RES, LOW_RES)
+    )
     share = cv2.resize(mask.astype(np.float32), (cols, rows), interpolation=cv2.INTER_AREA)
     logits = np.full((1, LOW_RES, LOW_RES), -CERTAIN, np.float32)
     logits[0, :rows, :cols] = np.where(share > 0.5, CERTAIN, -CERTAIN)

@@ -18,23 +18,31 @@ UNKNOWN, OBJECT, BACKGROUND = 0, 1, 2
 
 @dataclass(frozen=True)
 class Seeds:
-    """labels: uint8 h x w of the working image, 0 unknown, 1 object, 2 background; at least one pixel is object.
+    """labels: uint8 h x w of the working image, 0 unknown, 1 object, 2 background; at least one
+    pixel is object.
 
-    likely: bool h x w, the mask to correct, turned over around clicks that contradict it; None when there is none.
+    likely: bool h x w, the mask to correct, turned over around clicks that contradict it; None when
+    there is none.
     """
 
     labels: NDArray[np.uint8]
     likely: Mask | None = None
 
 
-def place_seeds(clicks: Sequence[Click], initial: Mask | None, frame: Frame, radius: float) -> Seeds | None:
-    """Seeds for the clicks, in the order of their making, on the core of a mask to correct; None without an object.
+def place_seeds(
+    clicks: Sequence[Click], initial: Mask | None, frame: Frame, radius: float
+) -> Seeds | None:
+    """Seeds for the clicks, in the order of their making, on the core of a mask to correct; None
+    without an object.
 
-    clicks: in the image's pixels. initial: bool H x W of the image. frame: from the image to the working image.
-    radius: of a click's disc, in the working image's pixels. A pixel between two discs belongs to the later click.
+    clicks: in the image's pixels. initial: bool H x W of the image. frame: from the image to the
+    working image. radius: of a click's disc, in the working image's pixels. A pixel between two
+    discs belongs to the later click.
     """
     labels = np.zeros((frame.height, frame.width), np.uint8)
-    points = frame.to_grid(np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2))
+    points = frame.to_grid(
+        np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
+    )
     likely = None
     if initial is not None:
         size = (frame.width, frame.height)
@@ -48,17 +56,22 @@ def place_seeds(clicks: Sequence[Click], initial: Mask | None, frame: Frame, rad
     return Seeds(labels, likely) if (labels == OBJECT).any() else None
 
 
-def _doubted(initial: Mask, points: NDArray[np.float64], positive: Sequence[bool]) -> tuple[NDArray[np.uint8], Mask]:
-    """What a mask to correct says: its inner half as object, the rest's as background (labels h x w), and a guess.
+def _doubted(
+    initial: Mask, points: NDArray[np.float64], positive: Sequence[bool]
+) -> tuple[NDArray[np.uint8], Mask]:
+    """What a mask to correct says: its inner half as object, the rest's as background (labels h x
+    w), and a guess.
 
-    A click that contradicts the mask puts in question all that is as near to it as the mask's edge: nothing is sure
-    there, and the guess is the click's.
+    A click that contradicts the mask puts in question all that is as near to it as the mask's edge:
+    nothing is sure there, and the guess is the click's.
     """
     labels = np.zeros(initial.shape, np.uint8)
     depths = {}
     for side, label in ((True, OBJECT), (False, BACKGROUND)):
         region = np.ascontiguousarray(initial == side)
-        depths[side] = cv2.distanceTransform(region.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        depths[side] = cv2.distanceTransform(
+            region.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
         if region.any():
             labels[depths[side] > min(float(depths[side].max()), max(region.shape)) / 2] = label
     guess = initial.copy()
