@@ -28,10 +28,10 @@ import numpy as np
 
 from vtmr.bench import Protocol, read_records
 from vtmr.bench.figures import objects_of
+from vtmr.bench.metrics import mean_interval, paired_difference
 from vtmr.bench.plots import COLOURS, as_png, new_figure, styled
 from vtmr.bench.report import markdown_lines
 from vtmr.data.benchmarks import open_benchmark
-from vtmr.metrics import mean_interval, paired_difference
 from vtmr.train import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vtmr.images import read_image
-    from vtmr.loading import load
+    from vtmr.segmenter.loading import load
     from vtmr.session import Session
     from vtmr.types import Click, MaskEdit
 
@@ -22,7 +22,7 @@ _HOMES = {
     "Click": "vtmr.types",
     "MaskEdit": "vtmr.types",
     "Session": "vtmr.session",
-    "load": "vtmr.loading",
+    "load": "vtmr.segmenter.loading",
     "read_image": "vtmr.images",
 }
 __all__ = ["Click", "MaskEdit", "Session", "__version__", "load", "read_image"]

@@ -1,9 +1,13 @@
-"""Writing files so that what was there stays whole: replaced at once, or added to."""
+"""Files on the user's disk: asked about, and written so that what was there stays whole.
+
+A folder that may not be entered and a disk that is full are no defects of ours: they are told as
+InputError. A file is replaced at once or added to, never half overwritten."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,3 +63,31 @@ def append(path: str | Path, text: str) -> None:
             f"{path} can't be written: {error.strerror or error}. Make room or choose another "
             "place."
         ) from error
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file. Raises InputError where the system doesn't let us look."""
+    return _asked(Path(path), Path.is_file)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder. Raises InputError where the system doesn't let us look."""
+    return _asked(Path(path), Path.is_dir)
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is anything. Raises InputError where the system doesn't let us look."""
+    return _asked(Path(path), Path.exists)
+
+
+def true_path(path: str | Path) -> Path:
+    """The absolute path with links followed as far as they lead; a loop of links stays as it is."""
+    return Path(os.path.realpath(path))
+
+
+def _asked(path: Path, question: Callable[[Path], bool]) -> bool:
+    try:
+        return question(path)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be looked at: {reason}. Name another place.") from error

@@ -24,7 +24,7 @@ from vtmr.app.annotator import Annotator
 from vtmr.app.server import api_routes
 from vtmr.formats import FORMATS
 from vtmr.masks import RunLengths
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.serving.answers import Refusal
 from vtmr.serving.maskruns import MaskRuns
 
@@ -67,7 +67,7 @@ class TestDocuments:
             for room in ("app", "serving")
             for path in (ROOT / "src/vtmr" / room).glob("*.py")
         )
-        used = set(re.findall(r'(?:Refusal|error_answer)\(\s*\d+, "(\w+)"', source)) | {
+        used = set(re.findall(r'(?:Refusal|error_answer)\(\s*\d+,\s*"(\w+)"', source)) | {
             "bad_request",
             "not_found",
             "method_not_allowed",
@@ -498,4 +498,4 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     from vtmr.errors import InputError
 
     with pytest.raises(InputError, match="is not a folder"):
-        Annotator(tmp_path / "nothing", Segmenter(ColourNetwork()), made_with={})
+        Annotator(tmp_path / "nothing", segmenter_for(ColourNetwork()), made_with={})

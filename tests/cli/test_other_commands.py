@@ -126,7 +126,7 @@ def test_without_torch_train_and_export_name_the_extra(
     for name in [
         name
         for name in sys.modules
-        if name.startswith(("vtmr.train", "vtmr.models", "vtmr.losses"))
+        if name.startswith(("vtmr.train", "vtmr.models", "vtmr.train.losses"))
     ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)

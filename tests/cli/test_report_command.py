@@ -22,7 +22,7 @@ ELLIPSE = ((ROWS - 54) / 36) ** 2 + ((COLS - 56) / 32) ** 2 < 1
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vtmr.provenance.commit", lambda: "")
-    monkeypatch.setattr("vtmr.metrics.RESAMPLES", 20)
+    monkeypatch.setattr("vtmr.bench.metrics.RESAMPLES", 20)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtmr.robot import next_click
+from vtmr.bench.robot import next_click
 from vtmr.train.clicks import (
     MAX_CLICKS,
     corrective_click,

@@ -15,12 +15,11 @@ import torch
 from shapes import RECIPE, write_recipe
 from torch import Tensor, nn
 
+from vtmr.bench.robot import next_click
 from vtmr.errors import ConfigError
-from vtmr.losses import matching_loss, normalised_focal_loss
 from vtmr.masks import Mask, iou
 from vtmr.models.lite0 import SPEC, Lite0
 from vtmr.models.network import InteractiveNetwork
-from vtmr.robot import next_click
 from vtmr.spec import RAW, ModelSpec
 from vtmr.train import step as step_module
 from vtmr.train.batches import Batch, click_maps, click_rngs, collate, step_rng
@@ -28,6 +27,7 @@ from vtmr.train.chain import Chain
 from vtmr.train.checkpoint import comparable
 from vtmr.train.clicks import corrective_click
 from vtmr.train.loop import run
+from vtmr.train.losses import matching_loss, normalised_focal_loss
 from vtmr.train.maskmatch import second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe, load_recipe
 from vtmr.train.refiner_targets import edge_band

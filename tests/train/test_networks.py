@@ -13,12 +13,12 @@ from shapes import write_recipe
 from torch.nn import functional as F
 
 from vtmr.errors import CheckpointError
-from vtmr.losses import normalised_focal_loss
 from vtmr.models import build
 from vtmr.models.encoder_weights import NVIDIA_LICENCE
 from vtmr.models.network import InteractiveNetwork
 from vtmr.train.batches import Batch, batches
 from vtmr.train.loop import initial_network
+from vtmr.train.losses import normalised_focal_loss
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import TrainingStep
 

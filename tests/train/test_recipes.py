@@ -14,13 +14,13 @@ import torch
 from shapes import write_cocolvis, write_pairs, write_recipe
 from torch.nn import functional as F
 
-from vtmr.losses import boundary_focal_loss, normalised_focal_loss
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import ZoomKernel
 from vtmr.train import loop
 from vtmr.train.batches import batches
 from vtmr.train.checkpoint import as_comparable, comparable
+from vtmr.train.losses import boundary_focal_loss, normalised_focal_loss
 from vtmr.train.optimiser import learning_rate
 from vtmr.train.recipe import ComputeRecipe, LossRecipe, MaskMatchRecipe, load_recipe
 from vtmr.train.step import TrainingStep

@@ -11,10 +11,10 @@ import pytest
 import torch
 from shapes import write_recipe
 
-from vtmr.losses import normalised_focal_loss
 from vtmr.models import build
 from vtmr.models.lite0 import Lite0
 from vtmr.train.batches import Batch, batches, click_maps, click_rngs, step_rng
+from vtmr.train.losses import normalised_focal_loss
 from vtmr.train.optimiser import freeze
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import TrainingStep, normalised, set_training

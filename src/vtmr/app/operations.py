@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from vtmr.app.document import Content, Item
+from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
 from vtmr.app.workbench import Place, Workbench, require_click, with_click
-from vtmr.edits import brushed, smoothed, without_holes, without_small_parts
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
 from vtmr.formats.png import read_masks

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vtmr.bench.figures import Objects
 from vtmr.bench.folder import Settings
 from vtmr.bench.folder import differences as differing
-from vtmr.metrics import mean_band
+from vtmr.bench.metrics import mean_band
 
 FEWEST = (
     6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)

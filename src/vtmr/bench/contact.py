@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vtmr.bench.figures import Run, runs_of
+from vtmr.bench.metrics import noc
 from vtmr.bench.playing import load_arrays
 from vtmr.bench.plots import as_jpeg, new_figure, styled
 from vtmr.bench.protocol import Protocol
@@ -17,7 +18,6 @@ from vtmr.bench.records import Record
 from vtmr.data import EvalSample
 from vtmr.geometry import Box
 from vtmr.masks import Mask, bounding_box, iou
-from vtmr.metrics import noc
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 

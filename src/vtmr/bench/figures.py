@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vtmr.bench.metrics import clicks_to_reach, fails, mean_band, noc, value_at_click
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record
-from vtmr.metrics import clicks_to_reach, fails, mean_band, noc, value_at_click
 
 Values = NDArray[np.float64]
 REACHED = "IoU ≥ {:g}"

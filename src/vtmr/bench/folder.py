@@ -16,11 +16,10 @@ from typing import Any
 import cv2
 
 from vtmr import provenance
-from vtmr.atomic import make_folder, write_atomically
+from vtmr.atomic import exists, make_folder, write_atomically
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
 from vtmr.bench.records import RECORDS, ObjectKey, Record, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, VtmrError
-from vtmr.paths import exists
 from vtmr.values import from_values
 
 RUN = "run.json"

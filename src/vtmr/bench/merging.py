@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtmr.atomic import make_folder
+from vtmr.atomic import exists, make_folder
 from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
 from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
-from vtmr.paths import exists
 
 MOST_NAMED = 3  # objects, in a message
 

@@ -7,14 +7,14 @@ import time
 
 import numpy as np
 
+from vtmr.bench.metrics import boundary_iou
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
+from vtmr.bench.robot import click_stream, jittered, next_click, random_click
 from vtmr.bench.starts import made_wrong
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou
-from vtmr.metrics import boundary_iou
-from vtmr.robot import click_stream, jittered, next_click, random_click
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 

@@ -17,10 +17,10 @@ from rich.table import Table
 
 from vtmr.atomic import write_atomically
 from vtmr.bench.figures import Objects, objects_of, over_repeats, rows_of
+from vtmr.bench.metrics import mean_band
 from vtmr.bench.protocol import ModelInfo, Protocol
 from vtmr.bench.records import Record
 from vtmr.errors import DataError
-from vtmr.metrics import mean_band
 
 SUMMARY = "summary.json"
 TABLE = "table.md"

@@ -8,10 +8,10 @@ from pathlib import Path
 from vtmr.app.annotator import Annotator
 from vtmr.app.operations import MAX_LABEL
 from vtmr.app.running import run
+from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.predictors import Loaded
 from vtmr.errors import InputError
-from vtmr.paths import is_folder
 from vtmr.provenance import processor, versions
 
 

@@ -14,12 +14,12 @@ from vtmr.app.pictures import Pictures
 from vtmr.app.project import list_images
 from vtmr.app.sessions import Sessions
 from vtmr.app.store import Store
+from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.annotate import made_with
 from vtmr.errors import InputError
 from vtmr.formats import write
 from vtmr.masks import iou
-from vtmr.paths import is_folder
 
 
 @dataclass(frozen=True, slots=True)

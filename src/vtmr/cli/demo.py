@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vtmr.atomic import make_folder
+from vtmr.atomic import is_file, make_folder
 from vtmr.cli.segment import draw, each_click
 from vtmr.drawing import Panel, strip
 from vtmr.errors import InputError
 from vtmr.images import read_image, write_png
-from vtmr.paths import is_file
 from vtmr.types import Click, Predictor
 
 PHOTOS = Path(__file__).parents[1] / "assets" / "photos"

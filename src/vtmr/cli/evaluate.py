@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vtmr.atomic import is_folder
 from vtmr.bench import (
     Shard,
     Work,
@@ -26,7 +27,6 @@ from vtmr.bench import (
 from vtmr.cli import contenders
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.errors import InputError
-from vtmr.paths import is_folder
 from vtmr.runtime import default_threads
 
 

@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vtmr.bench.robot import next_click
 from vtmr.cli import predictors
 from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box
 from vtmr.images import MAX_PIXELS, read_image, read_mask
 from vtmr.masks import Mask
-from vtmr.robot import next_click
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from vtmr.atomic import is_file
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import CheckpointError, ConfigError, InputError
-from vtmr.paths import is_file
 from vtmr.runtime import BundledModel, bundled_models, load_network
 from vtmr.segmenter import Segmenter
 from vtmr.spec import ModelSpec, Schedule, ZoomSchedule

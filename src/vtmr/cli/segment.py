@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from vtmr.atomic import exists, is_folder, true_path
 from vtmr.drawing import overlay
 from vtmr.errors import InputError
 from vtmr.images import read_image, read_mask, write_png
 from vtmr.masks import Mask, RunLengths
-from vtmr.paths import exists, is_folder, true_path
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from vtmr.atomic import exists
 from vtmr.bench import Protocol, evaluate, summarise
 from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.data import open_benchmark
-from vtmr.paths import exists
 
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 

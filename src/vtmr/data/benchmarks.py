@@ -12,13 +12,13 @@ from importlib import resources
 from itertools import islice
 from pathlib import Path
 
+from vtmr.atomic import is_folder
 from vtmr.data import published
 from vtmr.data.cocolvis import CocoLvisSource
 from vtmr.data.published import Entries
 from vtmr.data.samples import EvalSample, Listed, of_source
 from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, read_stems
 from vtmr.errors import DataError
-from vtmr.paths import is_folder
 
 OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "duts": PairSource.open,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vtmr.atomic import is_folder
 from vtmr.data.samples import EvalSample, Listed
 from vtmr.data.sources import (
     IMAGE_SUFFIXES,
@@ -27,7 +28,6 @@ from vtmr.data.sources import (
 from vtmr.errors import ConfigError, DataError, InputError
 from vtmr.images import read_mask
 from vtmr.masks import Mask
-from vtmr.paths import is_folder
 from vtmr.types import Image
 
 Entries = Iterator[Listed | DataError]

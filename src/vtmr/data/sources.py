@@ -13,11 +13,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vtmr.atomic import is_file, is_folder
 from vtmr.errors import DataError, InputError
 from vtmr.formats.coco import coco_runs
 from vtmr.images import read_image, read_values
 from vtmr.masks import Mask
-from vtmr.paths import is_file, is_folder
 from vtmr.types import Image
 
 Value = TypeVar("Value")

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
 from vtmr.models.foreign_files import read_state
 from vtmr.models.renaming import HRNET, MIT, MIT_HUGGING_FACE, Rule, renamed, require_fit
-from vtmr.paths import is_file
 
 NVIDIA_LICENCE = (
     "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
-from vtmr.paths import is_file
 
 
 def read_pickle(path: Path) -> Any:

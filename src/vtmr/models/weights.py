@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vtmr import modelfile
+from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
-from vtmr.paths import is_file
 from vtmr.spec import ModelSpec
 
 CHECKPOINT_SPEC_KEY = "spec"  # in a checkpoint's safetensors metadata: the ModelSpec as JSON

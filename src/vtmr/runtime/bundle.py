@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vtmr import modelfile
+from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
-from vtmr.paths import is_file
 from vtmr.runtime.onnx_network import OnnxNetwork
 
 MODELS = Path(__file__).parents[1] / "assets" / "models"

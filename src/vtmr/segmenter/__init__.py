@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vtmr.segmenter.inference import Segmenter
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer
+from vtmr.segmenter.vtmr import Segmenter
 
 __all__ = ["LayeredPrediction", "LogitLayer", "Segmenter"]

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.focus import focalclick_focus_box, focalclick_target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, sample_bilinear
+from vtmr.segmenter.crops import focalclick_focus_box, focalclick_target_box
 from vtmr.types import Click, FloatMap, Network
 
 _THRESHOLD = 0.49  # of the previous probability and, in the focus rule, of the new logit

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from vtmr.focus import ritm_target_box
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid
+from vtmr.segmenter.crops import ritm_target_box
 from vtmr.segmenter.focalclick import (
     FocalClickPrediction,
     ProbabilityLayer,

@@ -21,9 +21,9 @@ import numpy as np
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
-from vtmr.merge import Patch, merge
 from vtmr.provenance import processor, versions
 from vtmr.session.eventlog import EventLog
+from vtmr.session.merge import Patch, merge
 from vtmr.types import Click, Event, Image, MaskEdit, Prediction, Predictor, active_clicks
 
 _LARGEST_PATCH = (

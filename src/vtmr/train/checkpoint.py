@@ -15,11 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import is_file, write_atomically
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, read_safetensors, sealed
-from vtmr.paths import is_file
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
 from vtmr.train.recipe import Recipe, as_values

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vtmr.atomic import append, write_atomically
-from vtmr.paths import is_file
+from vtmr.atomic import append, is_file, write_atomically
 from vtmr.train.checkpoint import Progress
 
 REASONS_KEPT = 5

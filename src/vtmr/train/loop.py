@@ -22,13 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
-from vtmr.atomic import append, make_folder, write_atomically
+from vtmr.atomic import append, exists, make_folder, write_atomically
 from vtmr.errors import CheckpointError, ConfigError, DataError, VtmrError
 from vtmr.models import build
 from vtmr.models.export import model_bytes
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
-from vtmr.paths import exists
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import Batch, batches

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtmr.losses import matching_loss, normalised_focal_loss
 from vtmr.masks import Mask, iou
 from vtmr.perturb import REACHABLE, perturb_to_iou
 from vtmr.train.chain import Chain
+from vtmr.train.losses import matching_loss, normalised_focal_loss
 from vtmr.train.recipe import MaskMatchRecipe
 
 MOST_CLAMPED = (

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from vtmr.errors import ConfigError
-from vtmr.focus import target_box
 from vtmr.geometry import Box, Frame
-from vtmr.loading import load
 from vtmr.masks import Mask
 from vtmr.segmenter import Segmenter
-from vtmr.segmenter.inference import clicks_on, previous_probability, second_look
+from vtmr.segmenter.crops import target_box
 from vtmr.segmenter.layers import LayeredPrediction
+from vtmr.segmenter.loading import load
+from vtmr.segmenter.vtmr import clicks_on, previous_probability, second_look
 from vtmr.spec import ZoomSchedule
 from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
 from vtmr.train.recipe import ClickRecipe

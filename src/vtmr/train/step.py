@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vtmr.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
 from vtmr.masks import iou
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
@@ -19,6 +18,7 @@ from vtmr.train.chain import Chain
 from vtmr.train.chain_passes import ChainPasses, chain_passes
 from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.clock import Clock
+from vtmr.train.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click

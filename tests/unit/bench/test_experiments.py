@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the repository's commit, many resamples and pictures, which test_report_page.py looks
     at."""
     monkeypatch.setattr("vtmr.provenance.commit", lambda: "")
-    monkeypatch.setattr("vtmr.metrics.RESAMPLES", 20)
+    monkeypatch.setattr("vtmr.bench.metrics.RESAMPLES", 20)
     monkeypatch.setattr("vtmr.bench.document.draw_pictures", lambda *_: ({}, []))
 
 

@@ -24,7 +24,7 @@ SAMPLES = [sample(str(i)) for i in range(6)]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without asking the repository for its commit, and without as many resamples."""
     monkeypatch.setattr("vtmr.provenance.commit", lambda: "")
-    monkeypatch.setattr("vtmr.metrics.RESAMPLES", 50)
+    monkeypatch.setattr("vtmr.bench.metrics.RESAMPLES", 50)
 
 
 @pytest.fixture

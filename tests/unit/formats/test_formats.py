@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from vtmr.edits import without_holes
+from vtmr.app.edits import without_holes
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS, AnnotatedImage, Annotation, write
 from vtmr.formats.coco import CocoFile, coco_runs

@@ -14,10 +14,10 @@ from onnx import TensorProto, helper
 
 import vtmr
 from vtmr import modelfile
+from vtmr.bench.robot import next_click
 from vtmr.cli.latency import scene
 from vtmr.errors import CheckpointError, InputError
 from vtmr.masks import iou
-from vtmr.robot import next_click
 from vtmr.runtime import bundled_models, load_network
 from vtmr.session import Session
 from vtmr.types import Click

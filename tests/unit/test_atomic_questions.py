@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from vtmr import paths
+from vtmr import atomic
 from vtmr.errors import InputError
 
-QUESTIONS = [paths.is_file, paths.is_folder, paths.exists]
+QUESTIONS = [atomic.is_file, atomic.is_folder, atomic.exists]
 
 
 def test_answers(tmp_path: Path) -> None:
@@ -44,5 +44,5 @@ def test_a_folder_that_may_not_be_entered(
 def test_a_link_to_itself_has_a_path(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
-    assert paths.true_path(loop).name == "loop"
-    assert not paths.exists(loop)
+    assert atomic.true_path(loop).name == "loop"
+    assert not atomic.exists(loop)

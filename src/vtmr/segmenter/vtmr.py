@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from vtmr.errors import InputError
-from vtmr.focus import closer_box, focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
 from vtmr.segmenter import focalclick, ritm
+from vtmr.segmenter.crops import closer_box, focus_box, target_box
 from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.zoomed import blended, zoom_guidance

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vtmr.edits import brushed, smoothed, without_holes, without_small_parts
+from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
 from vtmr.masks import Mask
 
 EMPTY = np.zeros((60, 80), bool)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
 
-from vtmr.focus import ritm_target_box
 from vtmr.geometry import Box
 from vtmr.segmenter import Segmenter
+from vtmr.segmenter.crops import ritm_target_box
 from vtmr.types import Click, FloatMap
 
 WHOLE = Box(0, 0, 1000, 800)

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from vtmr.losses import matching_loss
+from vtmr.train.losses import matching_loss
 
 
 def sigmoid(value: float) -> float:

@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from vtmr.errors import InputError
-from vtmr.masks import iou
-from vtmr.metrics import (
+from vtmr.bench.metrics import (
     boundary_band,
     boundary_iou,
     clicks_to_reach,
@@ -24,6 +22,8 @@ from vtmr.metrics import (
     paired_difference,
     value_at_click,
 )
+from vtmr.errors import InputError
+from vtmr.masks import iou
 
 
 def brute_force_band(mask: np.ndarray) -> np.ndarray:

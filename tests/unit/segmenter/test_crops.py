@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vtmr.focus import closer_box, focalclick_target_box, focus_box, target_box
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
+from vtmr.segmenter.crops import closer_box, focalclick_target_box, focus_box, target_box
 from vtmr.types import Click
 
 WHOLE = Box(0, 0, 400, 300)

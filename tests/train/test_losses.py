@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vtmr import losses
-from vtmr.losses import TINY, boundary_focal_loss, boundary_weights, normalised_focal_loss
+from vtmr.train import losses
+from vtmr.train.losses import TINY, boundary_focal_loss, boundary_weights, normalised_focal_loss
 
 LOGITS = torch.linspace(-3, 3, 16, dtype=torch.float64).reshape(1, 1, 4, 4)
 LABELS = (torch.arange(16) % 3 == 0).double().reshape(1, 1, 4, 4)
