@@ -5,45 +5,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from vtmr.app.document import Steps
 from vtmr.app.pictures import Picture
 from vtmr.geometry import Box
-from vtmr.masks import Mask
 from vtmr.session import Session
-from vtmr.types import Event, Image, Prediction, Predictor
+from vtmr.types import Predictor
 
 _BUDGET_BYTES = 200_000_000
 _BYTES_PER_STEP = 600_000  # a click's layers
 _LEAST = 2  # the object's, and its preview's
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OnPicture:
-    """The predictor with what it prepared for one picture, so that all its objects share that."""
-
-    predictor: Predictor
-    scene: Any
-
-    @property
-    def name(self) -> str:
-        return self.predictor.name
-
-    def prepare(self, image: Image) -> Any:
-        return self.scene
-
-    def predict(
-        self,
-        scene: Any,
-        events: Sequence[Event],
-        previous: Any = None,
-        mask: Mask | None = None,
-        region: Box | None = None,
-    ) -> Prediction:
-        return self.predictor.predict(scene, events, previous, mask, region)
 
 
 _Key = tuple[str, str, Box | None, Steps]
@@ -82,8 +53,8 @@ class Sessions:
                 if key in self._live:
                     self._live.move_to_end(key)
                     return end, self._live[key]
-        predictor = _OnPicture(self._predictor, picture.scene)
-        return 0, Session(predictor, picture.pyramid.image, region=region)
+        image = picture.pyramid.image
+        return 0, Session(self._predictor, image, region=region, scene=picture.scene)
 
     def _keep(self, picture: Picture, region: Box | None, steps: Steps, session: Session) -> None:
         with self._mutex:

@@ -73,12 +73,15 @@ class Session:
         initial_mask: Mask | None = None,
         region: Box | None = None,
         merge: bool = True,
+        scene: Any = None,
     ) -> None:
         """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the
         caller looks at.
 
-        merge: False leaves the predictor's masks as they are on an edit, too, for the benchmark to
-        compare. Raises InputError for an image, a mask or a region of another type or size.
+        scene: what `predictor.prepare` returned for this very image, where several objects share
+        it; None prepares the image. merge: False leaves the predictor's masks as they are on an
+        edit, too, for the benchmark to compare. Raises InputError for an image, a mask or a region
+        of another type or size.
         """
         height, width = _require_image(image)
         if region is not None and not isinstance(region, Box):
@@ -90,9 +93,9 @@ class Session:
             initial = (
                 _Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),
             )
-        self._subject = _Subject(
-            predictor, predictor.prepare(image), height, width, region, initial, merge
-        )
+        if scene is None:
+            scene = predictor.prepare(image)
+        self._subject = _Subject(predictor, scene, height, width, region, initial, merge)
         self._steps = initial
         self._undone: tuple[_Step, ...] = ()
         self._mask: Mask | None = None
