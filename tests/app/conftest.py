@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from vtmr.app.annotator import Annotator
 from vtmr.app.server import create_app
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.serving.access import Access
 
 MADE_WITH = {"model": "colour"}
@@ -78,7 +78,9 @@ def start() -> Iterator[Callable[..., Annotating]]:
     clients: list[TestClient] = []
 
     def open_on(folder: Path, **options: Any) -> Annotating:
-        annotator = Annotator(folder, Segmenter(ColourNetwork()), made_with=MADE_WITH, **options)
+        annotator = Annotator(
+            folder, segmenter_for(ColourNetwork()), made_with=MADE_WITH, **options
+        )
         access = Access("127.0.0.1", 8000, "secret")
         headers = {"Authorization": "Bearer secret"}
         http = TestClient(create_app(annotator, access), "http://127.0.0.1:8000", headers=headers)

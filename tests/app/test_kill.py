@@ -32,9 +32,9 @@ from fakes import ColourNetwork
 from offline import stay_offline
 from vtmr.app.annotator import Annotator
 from vtmr.app.running import run
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import Segmenter, segmenter_for
 stay_offline()
-annotator = Annotator(Path(sys.argv[1]), Segmenter(ColourNetwork()), made_with={})
+annotator = Annotator(Path(sys.argv[1]), segmenter_for(ColourNetwork()), made_with={})
 run(annotator, "127.0.0.1", 0, open_browser=False)
 """
 NAMES = ("shapes.png", "sub/other.png")

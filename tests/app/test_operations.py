@@ -13,7 +13,7 @@ from fakes import ColourNetwork, shapes_image
 from PIL import Image
 
 from vtmr.masks import Mask
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.serving.maskruns import MaskRuns
 from vtmr.session import Session
 from vtmr.types import Click
@@ -32,7 +32,7 @@ def mask_of(answer: dict[str, Any], object_id: str = "o1") -> Mask:
 
 def session(*clicks: dict[str, Any]) -> Session:
     """What the benchmark would do with the same clicks."""
-    made = Session(Segmenter(ColourNetwork()), shapes_image())
+    made = Session(segmenter_for(ColourNetwork()), shapes_image())
     for click in clicks:
         made = made.add(Click(**click))
     return made

@@ -17,7 +17,7 @@ from vtmr.app.pictures import Pictures
 from vtmr.app.project import list_images
 from vtmr.app.sessions import Sessions
 from vtmr.images import read_image
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import Segmenter, segmenter_for
 from vtmr.types import Click, MaskEdit
 
 CLICKS = ((Click(56.5, 54.5),), (Click(124.5, 66.5),), (Click(20.5, 100.5, False),))
@@ -29,7 +29,7 @@ def counted() -> tuple[Segmenter, list[int]]:
     network, passes = ColourNetwork(), []
     coarse = network.coarse
     network.coarse = lambda *arguments: (passes.append(1), coarse(*arguments))[1]  # type: ignore[method-assign]
-    return Segmenter(network), passes
+    return segmenter_for(network), passes
 
 
 def test_an_image_is_decoded_once_however_many_ask(
@@ -40,7 +40,7 @@ def test_an_image_is_decoded_once_however_many_ask(
         "vtmr.app.pictures.read_image", lambda path: (decoded.append(path), read_image(path))[1]
     )
     pictures, entry = (
-        Pictures(Segmenter(ColourNetwork()), lambda picture: None),
+        Pictures(segmenter_for(ColourNetwork()), lambda picture: None),
         list_images(folder)[0],
     )
     threads = [threading.Thread(target=pictures.get, args=(entry,)) for _ in range(8)]
@@ -74,7 +74,7 @@ def test_pictures_that_no_longer_fit_are_dropped_with_their_sessions(
 
 def test_a_file_that_changed_is_read_again(folder: Path) -> None:
     pictures, entry = (
-        Pictures(Segmenter(ColourNetwork()), lambda picture: None),
+        Pictures(segmenter_for(ColourNetwork()), lambda picture: None),
         list_images(folder)[0],
     )
     old = pictures.get(entry)

@@ -18,7 +18,7 @@ from running import Command
 from vtmr.cli.train import validation
 from vtmr.data import EvalSample
 from vtmr.runtime import BundledModel, bundled_models, load_network
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 
 
 @pytest.fixture
@@ -255,11 +255,11 @@ def test_validation_during_training_is_the_benchmark_on_the_runs_weights(
 ) -> None:
     """The colour network finds the ellipse with its first click: NoC 1 for both targets."""
     asked: list[Any] = []
-    network = Segmenter(colour_network)  # type: ignore[arg-type]
+    network = segmenter_for(colour_network)  # type: ignore[arg-type]
     monkeypatch.setattr(
         "vtmr.cli.predictors.load",
-        lambda model, device=None: (
-            asked.append((model, device)) or SimpleNamespace(predictor=network)
+        lambda model, options: (
+            asked.append((model, options.device)) or SimpleNamespace(predictor=network)
         ),
     )
     rows, cols = np.mgrid[:120, :160]

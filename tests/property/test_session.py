@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtmr.geometry import Box
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.session import Session, replay
 from vtmr.types import Click, Event, MaskEdit
 
 IMAGE = shapes_image(48, 64)
-SEGMENTER = Segmenter(ColourNetwork(input_size=32, freeze_from_click=3))
+SEGMENTER = segmenter_for(ColourNetwork(input_size=32, freeze_from_click=3))
 
 clicks = st.builds(Click, st.floats(0, 63.9), st.floats(0, 47.9), st.booleans())
 

@@ -18,7 +18,7 @@ from vtmr.geometry import Box
 from vtmr.models import build
 from vtmr.models.export import model_bytes
 from vtmr.pyramid import crop_resized
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
 from vtmr.train.batches import Batch, Parts
 from vtmr.train.played import Player, Shown
@@ -67,11 +67,11 @@ def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
     image, target = scene()
     whole, seen = Box.whole(*target.shape), set()
     for seed in range(40):
-        shown = Player(Segmenter(Recorder()), CLICKS).shown(
+        shown = Player(segmenter_for(Recorder()), CLICKS).shown(
             image, target, whole, np.random.default_rng(seed)
         )
         network = Recorder()
-        session = Session(Segmenter(network), image)
+        session = Session(segmenter_for(network), image)
         for click in in_the_image(shown):
             network.shown.clear()
             session = session.add(click)
@@ -94,7 +94,7 @@ def test_a_right_answer_is_not_clicked_on() -> None:
     image = np.full((40, 50, 3), (20, 160, 20), np.uint8)
     image[5:35, 5:45] = (220, 40, 40)
     target = image[..., 0] > 100
-    player = Player(Segmenter(Recorder()), replace(CLICKS, max_steps=9))
+    player = Player(segmenter_for(Recorder()), replace(CLICKS, max_steps=9))
     for seed in range(10):
         shown = player.shown(image, target, Box.whole(40, 50), np.random.default_rng(seed))
         assert len(shown.clicks) <= 3
@@ -124,7 +124,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def test_a_sample_is_of_the_crop_that_its_play_led_to(recipe: Recipe, tmp_path: Path) -> None:
     image, target = scene()
-    played = Player(Segmenter(Recorder()), CLICKS)
+    played = Player(segmenter_for(Recorder()), CLICKS)
     sampler = Sampler(recipe, tmp_path / "data", SIZE)
     for seed in range(10):
         shown = played.shown(image, target, Box.whole(*target.shape), np.random.default_rng(seed))

@@ -323,6 +323,7 @@ def evaluate(
         if not value:
             raise typer.BadParameter("it is needed, but wasn't given", param_hint=name)
     from vtmr.cli.evaluate import evaluate_model
+    from vtmr.segmenter import ModelOptions
 
     evaluate_model(
         data or [],
@@ -330,10 +331,7 @@ def evaluate(
         out or Path(),
         limit=limit,
         protocol=protocol,
-        threads=threads,
-        device=device,
-        zoom=zoom,
-        input_size=input_size,
+        options=ModelOptions(threads, device, zoom, input_size=input_size),
         jobs=jobs or 1,
         shard=shard,
         ray=ray,
@@ -431,21 +429,13 @@ def experiment(
 ) -> None:
     """Repeat one of the paper's experiments. Needs the extra [bench]."""
     from vtmr.cli.experiment import conduct
+    from vtmr.segmenter import ModelOptions
 
-    models = variant or []
-    print(
-        conduct(
-            name,
-            data,
-            models,
-            model,
-            out,
-            limit=limit,
-            jobs=jobs or 1,
-            threads=threads,
-            device=device,
-        )
+    options = ModelOptions(threads, device)
+    page = conduct(
+        name, data, variant or [], model, out, limit=limit, jobs=jobs or 1, options=options
     )
+    print(page)
 
 
 @data_app.command("check")

@@ -8,21 +8,15 @@ from vtmr.bench import ModelInfo
 from vtmr.bench.peers import PEERS, open_peer
 from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra
+from vtmr.cli.predictors import AS_THE_MODEL_SAYS
 from vtmr.errors import InputError
+from vtmr.segmenter import ModelOptions
 from vtmr.types import Predictor
 
 PEER = "peer:"
 
 
-def load(
-    model: str,
-    *,
-    threads: int | None = None,
-    device: str | None = None,
-    zoom: str | None = None,
-    threshold: float | None = None,
-    input_size: int | None = None,
-) -> tuple[Predictor, ModelInfo]:
+def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predictor, ModelInfo]:
     """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
 
     threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an
@@ -30,14 +24,7 @@ def load(
     peer needs a package that isn't installed.
     """
     if not model.startswith(PEER):
-        loaded = predictors.load(
-            model,
-            threads=threads,
-            device=device,
-            zoom=zoom,
-            threshold=threshold,
-            input_size=input_size,
-        )
+        loaded = predictors.load(model, options)
         predictor = loaded.predictor
         return predictor, ModelInfo(
             predictor.name,
@@ -49,10 +36,10 @@ def load(
             input_size=loaded.input_size,
         )
     for what, value in (
-        ("device", device),
-        ("zoom", zoom),
-        ("threshold", threshold),
-        ("input size", input_size),
+        ("device", options.device),
+        ("zoom", options.zoom),
+        ("threshold", options.threshold),
+        ("input size", options.input_size),
     ):
         if value is not None:
             raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")

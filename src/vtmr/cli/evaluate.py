@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +27,10 @@ from vtmr.bench import (
 )
 from vtmr.cli import contenders
 from vtmr.cli.failures import needs_extra, resumable
+from vtmr.cli.predictors import AS_THE_MODEL_SAYS
 from vtmr.errors import InputError
 from vtmr.runtime import default_threads
+from vtmr.segmenter import ModelOptions
 
 
 def parse_data(text: str) -> tuple[str, Path]:
@@ -75,16 +78,15 @@ def evaluate_model(
     *,
     limit: int | None = None,
     protocol: str = "default",
-    threads: int | None = None,
-    device: str | None = None,
-    zoom: str | None = None,
-    input_size: int | None = None,
+    options: ModelOptions = AS_THE_MODEL_SAYS,
     jobs: int = 1,
     shard: str | None = None,
     ray: str | None = None,
 ) -> None:
     """Runs the benchmark; records and summary.json go into `out`, the table to the terminal.
 
+    options: how the model is used; the protocol's threshold goes before theirs, and processes
+    beside each other share the machine's threads.
     Raises InputError for data that can't be found or named twice, an unknown `zoom` or `shard`,
     DataError for damaged data, CheckpointError for a model that can't be loaded, ConfigError for an
     unusable protocol, when `out` holds a run with other settings and when an extra is missing.
@@ -97,28 +99,17 @@ def evaluate_model(
     part, rules = parse_shard(shard) if shard else None, load_protocol(protocol)
     if ray is not None and jobs > 1:
         raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
-    if threads is None and (jobs > 1 or ray is not None):
-        threads = default_threads(jobs) if ray is None else 1
-    load = partial(
-        contenders.load,
-        model,
-        threads=threads,
-        device=device,
-        zoom=zoom,
-        threshold=rules.threshold,
-        input_size=input_size,
-    )
+    options = replace(options, threshold=rules.threshold)
+    if options.threads is None and (jobs > 1 or ray is not None):
+        options = replace(options, threads=default_threads(jobs) if ray is None else 1)
+    load = partial(contenders.load, model, options)
     predictor, info = load()
     work = Work(partial(open_benchmarks, sets, limit), partial(contenders.only_predictor, load))
     team = processes(work, jobs) if jobs > 1 else None
     if ray is not None:
         with needs_extra("cluster"):
-            team = on_ray(
-                work,
-                ray,
-                threads or 1,
-                gpus=1 if device is not None and device.startswith("cuda") else 0,
-            )
+            on_gpu = options.device is not None and options.device.startswith("cuda")
+            team = on_ray(work, ray, options.threads or 1, gpus=int(on_gpu))
     with keeping_objects(out):
         run_benchmark(sets, predictor, info, out, limit, rules, shard=part, team=team)
 

@@ -18,7 +18,8 @@ from vtmr.cli.failures import needs_extra
 from vtmr.data import EvalSample
 from vtmr.errors import InputError
 from vtmr.runtime import default_threads
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import ModelOptions
+from vtmr.segmenter.vtmr import VtmrSegmenter
 from vtmr.spec import Guidance
 from vtmr.types import Predictor
 
@@ -43,14 +44,13 @@ def conduct(
     *,
     limit: int | None,
     jobs: int,
-    threads: int | None,
-    device: str | None,
+    options: ModelOptions,
 ) -> Path:
     """Runs the experiment and prints its table; the path of the page.
 
-    variants: LABEL=MODEL each; without any, `model` alone. Raises ConfigError for an unknown
-    experiment, too few variants and a missing extra, InputError for what can't be read, and
-    whatever `vtmr evaluate` raises.
+    variants: LABEL=MODEL each; without any, `model` alone. options: how each is used. Raises
+    ConfigError for an unknown experiment, too few variants and a missing extra, InputError for what
+    can't be read, and whatever `vtmr evaluate` raises.
     """
     experiment = find_experiment(name)
     sets = [parse_data(text) for text in data]
@@ -58,10 +58,11 @@ def conduct(
     if len(models) < len(variants):
         raise InputError(f"A label is given twice in {', '.join(variants)}: expected each once.")
     _require_packages(experiment)
-    threads = default_threads(jobs) if threads is None and jobs > 1 else threads
+    if options.threads is None and jobs > 1:
+        options = replace(options, threads=default_threads(jobs))
     samples = partial(open_benchmarks, sets, limit)
     openers = {
-        label: _Opener(partial(load, each, threads, device), samples, jobs)
+        label: _Opener(partial(load, each, options), samples, jobs)
         for label, each in models.items()
     }
     with keeping_objects(out):
@@ -71,17 +72,17 @@ def conduct(
 
 
 def load(
-    model: str, threads: int | None, device: str | None, guidance: Guidance | None
+    model: str, options: ModelOptions, guidance: Guidance | None
 ) -> tuple[Predictor, ModelInfo]:
     """What `contenders.load` gives, its zoomed pass guided otherwise where `guidance` says so.
 
     A schedule that is off becomes the paper's then: without a zoomed pass nothing would be
     compared. Raises InputError for a predictor without one, and what `contenders.load` raises.
     """
-    predictor, info = contenders.load(model, threads=threads, device=device)
+    predictor, info = contenders.load(model, options)
     if guidance is None:
         return predictor, info
-    if not isinstance(predictor, Segmenter) or predictor.spec.pipeline != "vtmr":
+    if not isinstance(predictor, VtmrSegmenter):
         raise InputError(
             f"{predictor.name} has no zoomed pass to guide: expected a network with vtmr's own "
             "pipeline."

@@ -26,6 +26,7 @@ from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box
 from vtmr.images import MAX_PIXELS, read_image, read_mask
 from vtmr.masks import Mask
+from vtmr.segmenter import ModelOptions
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
 
@@ -101,7 +102,7 @@ def measure(model: str, size: tuple[int, int], threads: int | None) -> Latency:
 
     Raises CheckpointError for a model that can't be loaded.
     """
-    loaded = predictors.load(model, threads=threads)
+    loaded = predictors.load(model, ModelOptions(threads=threads))
     seconds = time_clicks(loaded.predictor, *scene(*size))
     later_ms = np.array(seconds[1:]) * 1000
     zoomed = np.array([loaded.predictor.zoom_weight(t) > 0 for t in range(2, CLICKS + 1)])

@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 from vtmr.atomic import is_file
 from vtmr.cli.failures import needs_extra
-from vtmr.errors import CheckpointError, ConfigError, InputError
+from vtmr.errors import CheckpointError, InputError
 from vtmr.runtime import BundledModel, bundled_models, load_network
-from vtmr.segmenter import Segmenter
-from vtmr.spec import ModelSpec, Schedule, ZoomSchedule
+from vtmr.segmenter import ModelOptions, Segmenter, segmenter_for, zoom_schedule
+from vtmr.spec import ModelSpec
+from vtmr.types import Network
+
+AS_THE_MODEL_SAYS = ModelOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +42,16 @@ class Loaded:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
 
-def load(
-    model: str,
-    *,
-    threads: int | None = None,
-    device: str | None = None,
-    zoom: str | None = None,
-    threshold: float | None = None,
-    input_size: int | None = None,
-) -> Loaded:
-    """A bundled model by name, an .onnx file, or, with `device`, a checkpoint on torch.
+def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> Loaded:
+    """A bundled model by name, an .onnx file, or, with a device, a checkpoint on torch.
 
-    zoom, threshold, input_size: in place of the model's own, see `zoom_schedule`. Raises
-    CheckpointError for what isn't a sound model, ConfigError for impossible `threads` or
-    `input_size` or a missing torch, InputError for another `zoom` and for an `input_size` on torch.
+    Raises CheckpointError for what isn't a sound model, ConfigError for impossible threads or input
+    size or a missing torch, InputError for another zoom and for an input size on torch.
     """
-    if device is not None:
-        if input_size is not None:
-            raise InputError(
-                "--input-size and --device are given: on torch a checkpoint has its own size."
-            )
-        return _on_torch(model, threads, device, zoom, threshold)
-    network = load_network(model, threads=threads, input_size=input_size)
-    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
+    if options.device is not None:
+        return _on_torch(model, options.device, options)
+    network = load_network(model, threads=options.threads, input_size=options.input_size)
+    segmenter = _in_pipeline(network, options)
     bundled = _bundled(model)
     size = network.spec.input_size
     return Loaded(
@@ -72,29 +62,6 @@ def load(
         network.threads,
         input_size=None if size == network.own_input_size else size,
     )
-
-
-def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
-    """`paper`, `eager`, `eager=WEIGHT` or `off` with what else the model's own schedule says; None
-    is that one itself.
-
-    Raises InputError for anything else.
-    """
-    if text is None:
-        return own
-    name, separator, number = text.partition("=")
-    try:
-        if name not in get_args(Schedule) or (separator and name != "eager"):
-            raise ValueError(name)
-        return replace(
-            own, schedule=cast(Schedule, name), eager_weight=float(number) if separator else None
-        )
-    except (ValueError, ConfigError) as error:
-        raise InputError(
-            f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
-            "weight above 0 and "
-            "up to 1, for example eager=0.5."
-        ) from error
 
 
 def used_as(zoom: str | None, **values: float | None) -> Callable[[ModelSpec], ModelSpec]:
@@ -112,10 +79,18 @@ def used_as(zoom: str | None, **values: float | None) -> Callable[[ModelSpec], M
     return changed
 
 
-def _on_torch(
-    model: str, threads: int | None, device: str, zoom: str | None, threshold: float | None
-) -> Loaded:
+def _in_pipeline(network: Network, options: ModelOptions) -> Segmenter:
+    """The network in its pipeline, used as the options say."""
+    zoom = zoom_schedule(options.zoom, network.spec.zoom)
+    return segmenter_for(network, zoom=zoom, threshold=options.threshold)
+
+
+def _on_torch(model: str, device: str, options: ModelOptions) -> Loaded:
     """The network of a weights file (.safetensors or .onnx) in torch."""
+    if options.input_size is not None:
+        raise InputError(
+            "--input-size and --device are given: on torch a checkpoint has its own size."
+        )
     path = file_of(model)
     if not is_file(path):
         raise CheckpointError(
@@ -124,8 +99,8 @@ def _on_torch(
     with needs_extra("train"):
         from vtmr.models.torch_network import load_torch_network
 
-        network = load_torch_network(path, device, threads=threads)
-    segmenter = Segmenter(network, zoom=zoom_schedule(zoom, network.spec.zoom), threshold=threshold)
+        network = load_torch_network(path, device, threads=options.threads)
+    segmenter = _in_pipeline(network, options)
     return Loaded(
         segmenter.name, segmenter, path, segmenter.spec.threshold, network.threads, device
     )

@@ -13,7 +13,7 @@ from vtmr.cli.evaluate import parse_data
 from vtmr.cli.failures import needs_extra
 from vtmr.cli.predictors import file_of
 from vtmr.errors import InputError
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import ModelOptions, Segmenter
 from vtmr.types import Predictor
 
 
@@ -55,16 +55,15 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
             )
         for entry in made:
             info = entry.run.model
-            cut = entry.run.protocol.threshold
-            predictor, _ = contenders.load(
-                str(
-                    file_of(model)
-                ),  # its own input size, where the run has none: `model` may be another name of it
+            options = ModelOptions(
                 threads=info.threads,
                 device=info.device or None,
-                threshold=cut,
+                threshold=entry.run.protocol.threshold,
                 input_size=info.input_size,
             )
+            # By its file: where the run names no input size it was the file's own, and `model` may
+            # be a name that stands for another.
+            predictor, _ = contenders.load(str(file_of(model)), options)
             if isinstance(predictor, Segmenter) and info.zoom is not None:
                 predictor = predictor.with_zoom(info.zoom)
             found[entry.label] = predictor

@@ -13,6 +13,7 @@ from vtmr.bench import Protocol, evaluate, summarise
 from vtmr.cli import predictors
 from vtmr.cli.failures import needs_extra, resumable
 from vtmr.data import open_benchmark
+from vtmr.segmenter import ModelOptions
 
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 
@@ -63,7 +64,9 @@ def validation(root: Path) -> Callable[[Path], dict[str, float]]:
     `root`."""
 
     def validate(run_folder: Path) -> dict[str, float]:
-        predictor = predictors.load(str(run_folder / "weights.safetensors"), device="cpu").predictor
+        predictor = predictors.load(
+            str(run_folder / "weights.safetensors"), ModelOptions(device="cpu")
+        ).predictor
         protocol = Protocol()
         with TemporaryDirectory() as records_folder:
             records = evaluate(

@@ -1,8 +1,20 @@
-"""One click's inference: target crop -> coarse -> focus crop -> refine -> zoomed pass -> mask."""
+"""From clicks to a mask: three pipelines around a network, and `load`, which opens one.
+
+`vtmr` is the house's own, `focalclick` and `ritm` play imported weights as their authors did.
+"""
 
 from __future__ import annotations
 
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer
-from vtmr.segmenter.vtmr import Segmenter
+from vtmr.segmenter.loading import ModelOptions, load, segmenter_for, zoom_schedule
+from vtmr.segmenter.pipeline import Segmenter
 
-__all__ = ["LayeredPrediction", "LogitLayer", "Segmenter"]
+__all__ = [
+    "LayeredPrediction",
+    "LogitLayer",
+    "ModelOptions",
+    "Segmenter",
+    "load",
+    "segmenter_for",
+    "zoom_schedule",
+]

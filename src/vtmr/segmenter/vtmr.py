@@ -3,100 +3,47 @@ image's size."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, final
 
 import cv2
 import numpy as np
 
-from vtmr.errors import InputError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
-from vtmr.segmenter import focalclick, ritm
 from vtmr.segmenter.crops import closer_box, focus_box, target_box
-from vtmr.segmenter.focalclick import FocalClickPrediction, sigmoid
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
+from vtmr.segmenter.logits import logit_of, sigmoid
+from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.zoomed import blended, zoom_guidance
-from vtmr.spec import ModelSpec, ZoomSchedule
-from vtmr.types import Click, Event, FloatMap, Image, MaskEdit, Network, active_clicks
+from vtmr.spec import ModelSpec
+from vtmr.types import Click, Event, FloatMap
 from vtmr.zoom import Warp, warp_towards
 
 
-class Segmenter:
-    """A Predictor around a Network: target crop, coarse, focus crop, refining and zoomed pass,
-    layered answer."""
-
-    def __init__(
-        self, network: Network, *, zoom: ZoomSchedule | None = None, threshold: float | None = None
-    ) -> None:
-        """zoom, threshold: in place of those in the network's spec.
-
-        Raises ConfigError for an impossible threshold.
-        """
-        self.network = network
-        self.spec = (
-            network.spec if threshold is None else replace(network.spec, threshold=threshold)
-        )
-        self.zoom = zoom or network.spec.zoom
-
-    def with_zoom(self, zoom: ZoomSchedule) -> Segmenter:
-        """The same with another schedule."""
-        return Segmenter(self.network, zoom=zoom, threshold=self.spec.threshold)
+@final
+class VtmrSegmenter(Segmenter):
+    """Target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
 
     def zoom_weight(self, clicks: int) -> float:
-        """The zoomed pass's share of the answer to that many clicks; 0 in a pipeline that knows no
-        zoom."""
-        return self.zoom.weight(clicks) if self.spec.pipeline == "vtmr" else 0.0
-
-    @property
-    def name(self) -> str:
-        return self.spec.model
-
-    @property
-    def weights(self) -> str:
-        """SHA-256 (hex) of the model that the network came from, "" where that isn't known."""
-        return str(getattr(self.network, "digest", ""))
-
-    def prepare(self, image: Image) -> Pyramid:
-        """The image with its halvings, which are built as crops need them. image: uint8 H x W x 3,
-        RGB."""
-        return Pyramid(image)
+        """The zoomed pass's share of the answer to that many clicks; 0 where there is none."""
+        return self.zoom.weight(clicks)
 
     def predict(
         self,
         scene: Pyramid,
         events: Sequence[Event],
-        previous: LayeredPrediction | FocalClickPrediction | None = None,
+        previous: LayeredPrediction | None = None,
         mask: Mask | None = None,
         region: Box | None = None,
-    ) -> LayeredPrediction | FocalClickPrediction:
-        """See `Predictor.predict`; the target crop of clicks without a mask is `region`, else the
-        whole image.
+    ) -> LayeredPrediction:
+        """See `Predictor.predict`.
 
-        Raises InputError without a click, and for a click outside the image.
+        The target crop of clicks without a mask is `region`, else the whole image. Raises
+        InputError without a click, and for a click outside the image.
         """
         clicks = require_clicks(events, scene)
-        if self.spec.pipeline != "vtmr":
-            predict = focalclick.predict if self.spec.pipeline == "focalclick" else ritm.predict
-            official = previous if isinstance(previous, FocalClickPrediction) else None
-            merged = any(isinstance(event, MaskEdit) for event in events)
-            answer = predict(self.network, scene, clicks, official, mask, merged)
-            return replace(answer, threshold=self.spec.threshold)
-        layered = previous if isinstance(previous, LayeredPrediction) else None
-        return self._predict(scene, clicks, layered, mask, region)
-
-    def _predict(
-        self,
-        scene: Pyramid,
-        clicks: tuple[Click, ...],
-        previous: LayeredPrediction | None,
-        mask: Mask | None,
-        region: Box | None,
-    ) -> LayeredPrediction:
-        """The house's own pipeline."""
         spec, whole = self.spec, Box.whole(scene.height, scene.width)
         outlook = (region.intersection(whole) if region else None) or whole
         target = (
@@ -190,11 +137,6 @@ class Segmenter:
         )
 
 
-def logit_of(probability: float) -> float:
-    """The logit of a probability between 0 and 1."""
-    return math.log(probability / (1 - probability))
-
-
 def second_look(
     spec: ModelSpec, logits: FloatMap, clicks: Sequence[Click], frame: Frame
 ) -> tuple[Frame, FloatMap] | None:
@@ -209,18 +151,6 @@ def second_look(
         return None
     near = Frame(closer, frame.width, frame.height)
     return near, sigmoid(logits_on((LogitLayer.of(frame.box, logits),), near))
-
-
-def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]:
-    """The active clicks. Raises InputError when there is none or one lies outside the image."""
-    clicks = active_clicks(events)
-    if not clicks:
-        raise InputError(
-            "There is no click to predict from: expected at least one after the last mask edit."
-        )
-    for click in clicks:
-        click.require_inside(scene.height, scene.width)
-    return clicks
 
 
 def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:

@@ -15,11 +15,10 @@ import numpy as np
 from vtmr.errors import ConfigError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
-from vtmr.segmenter import Segmenter
 from vtmr.segmenter.crops import target_box
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.segmenter.loading import load
-from vtmr.segmenter.vtmr import clicks_on, previous_probability, second_look
+from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, previous_probability, second_look
 from vtmr.spec import ZoomSchedule
 from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
 from vtmr.train.recipe import ClickRecipe
@@ -41,7 +40,7 @@ class Shown:
 class Player:
     """The pipeline of inference, without zoom, and the simulated user of the click chains."""
 
-    segmenter: Segmenter
+    segmenter: VtmrSegmenter
     recipe: ClickRecipe
 
     @staticmethod
@@ -51,7 +50,7 @@ class Player:
         Raises CheckpointError, ConfigError.
         """
         segmenter = load(model, threads=1, input_size=size)
-        if segmenter.spec.pipeline != "vtmr":
+        if not isinstance(segmenter, VtmrSegmenter):
             raise ConfigError(
                 "clicks.played_share plays with vtmr's pipeline, and these weights are used with "
                 f"{segmenter.spec.pipeline!r}: leave it out."
@@ -70,9 +69,8 @@ class Player:
         answer: LayeredPrediction | None = None
         mask: Mask | None = None
         for _ in range(further_clicks(self.recipe, rng)):
-            predicted = segmenter.predict(scene, clicks, answer, mask, region)
-            assert isinstance(predicted, LayeredPrediction)  # of the house's own pipeline
-            answer, mask = predicted, predicted.render()
+            answer = segmenter.predict(scene, clicks, answer, mask, region)
+            mask = answer.render()
             click = corrective_click(mask.astype(np.float32), target, rng, deepest)
             if click is None:
                 break

@@ -23,12 +23,12 @@ from offline import stay_offline
 import vtmr
 from vtmr.app.annotator import Annotator
 from vtmr.app.running import run
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 
 
 def main(folder: str, port: str, labels: str, model: str) -> None:
     stay_offline()
-    predictor = Segmenter(ColourNetwork()) if model == "colour" else vtmr.load(model)
+    predictor = segmenter_for(ColourNetwork()) if model == "colour" else vtmr.load(model)
     annotator = Annotator(
         Path(folder), predictor, labels=labels.split(","), made_with={"model": model}
     )

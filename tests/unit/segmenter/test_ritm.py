@@ -10,7 +10,7 @@ import pytest
 from fakes import ColourNetwork, shapes_image
 
 from vtmr.geometry import Box
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.segmenter.crops import ritm_target_box
 from vtmr.types import Click, FloatMap
 
@@ -47,7 +47,7 @@ def test_the_answer_is_the_mean_of_both_looks() -> None:
     """A network that prefers the left is cancelled by its mirror image: probability 1/2
     everywhere."""
     network = OneSided()
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     first = segmenter.predict(segmenter.prepare(shapes_image()), [Click(40.5, 30.5)])
     assert first.probability() == pytest.approx(0.5, abs=1e-6)
     (image, _, (click,)), (mirrored, _, (mirrored_click,)) = network.seen
@@ -58,7 +58,7 @@ def test_the_answer_is_the_mean_of_both_looks() -> None:
 
 def test_the_previous_probability_is_mirrored_too() -> None:
     network = OneSided()
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     scene = segmenter.prepare(shapes_image())
     mask = np.zeros((120, 160), np.bool_)
     mask[:, :50] = True
@@ -93,7 +93,7 @@ def test_an_empty_mask_gives_the_whole_image() -> None:
 
 
 def test_the_first_click_sees_everything_and_its_crop_is_not_kept() -> None:
-    segmenter = Segmenter(ColourNetwork(pipeline="ritm"))
+    segmenter = segmenter_for(ColourNetwork(pipeline="ritm"))
     scene = segmenter.prepare(shapes_image(600, 800))
     clicks = [Click(280, 270), Click(300, 280)]
     first = segmenter.predict(scene, clicks[:1])

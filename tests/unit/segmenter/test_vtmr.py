@@ -16,7 +16,7 @@ from fakes import ColourNetwork, shapes_image
 from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
-from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
+from vtmr.segmenter import LayeredPrediction, LogitLayer, segmenter_for
 from vtmr.segmenter.layers import overlaid
 from vtmr.session import Session
 from vtmr.spec import ZoomSchedule
@@ -129,7 +129,7 @@ def test_logits_on_a_frame_are_those_that_are_painted() -> None:
 
 def test_one_click_finds_the_red_ellipse() -> None:
     image = shapes_image()
-    segmenter = Segmenter(ColourNetwork())
+    segmenter = segmenter_for(ColourNetwork())
     mask = segmenter.predict(segmenter.prepare(image), [Click(56, 54)]).render()
     red = image[..., 0].astype(int) - image[..., 1] > 60
     assert np.count_nonzero(mask & red) / np.count_nonzero(mask | red) > 0.97
@@ -137,7 +137,7 @@ def test_one_click_finds_the_red_ellipse() -> None:
 
 def test_the_first_crop_is_the_image_or_the_region_then_the_object() -> None:
     image, network = shapes_image(), WatchedNetwork()
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     scene = segmenter.prepare(image)
     clicks = [Click(56, 54)]
     first = segmenter.predict(scene, clicks)
@@ -163,10 +163,10 @@ def test_a_small_first_answer_is_looked_at_again() -> None:
     """The ellipse is a tenth of the image, its target crop about a fifth: below .5 there is a
     second coarse pass."""
     image, network = shapes_image(600, 800), WatchedNetwork(second_look=0.5)
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     scene, click = segmenter.prepare(image), Click(280, 270)
     prediction = segmenter.predict(scene, [click])
-    plain = Segmenter(WatchedNetwork()).predict(scene, [click])
+    plain = segmenter_for(WatchedNetwork()).predict(scene, [click])
     found = bounding_box(plain.render())
     assert found is not None
     target, expected_box = prediction.layers[0].box, found.expanded(1.4, Box(0, 0, 800, 600))
@@ -189,7 +189,7 @@ def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
     image = shapes_image(600, 800)
     for share, mask in ((0.0, None), (0.1, None), (1.0, np.ones((600, 800), np.bool_))):
         network = WatchedNetwork(second_look=share)
-        segmenter = Segmenter(network)
+        segmenter = segmenter_for(network)
         edits = [] if mask is None else [MaskEdit.of(mask)]
         segmenter.predict(segmenter.prepare(image), [*edits, Click(280, 270)], None, mask)
         assert len(network.prev_masks) == 1
@@ -197,7 +197,7 @@ def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
 
 def test_an_initial_mask_is_seen_cropped_and_averaged() -> None:
     image, network = shapes_image(), WatchedNetwork(input_size=64)
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     mask = np.zeros((120, 160), np.bool_)
     mask[20:100, 40:120:2] = True  # every other column: half covered
     segmenter.predict(segmenter.prepare(image), [MaskEdit.of(mask), Click(60, 60)], None, mask)
@@ -208,7 +208,7 @@ def test_an_initial_mask_is_seen_cropped_and_averaged() -> None:
 
 def test_the_focus_box_reaches_the_refiner_in_grid_units() -> None:
     network = WatchedNetwork()
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     prediction = segmenter.predict(segmenter.prepare(shapes_image()), [Click(56, 54)])
     focus = prediction.layers[-1].box
     expected = focus.x0 * 1.6, focus.y0 * 256 / 120, focus.x1 * 1.6, focus.y1 * 256 / 120
@@ -217,7 +217,7 @@ def test_the_focus_box_reaches_the_refiner_in_grid_units() -> None:
 
 @pytest.mark.parametrize("freeze_from_click", [2, 11])
 def test_from_the_freezing_click_on_only_the_focus_area_changes(freeze_from_click: int) -> None:
-    segmenter = Segmenter(
+    segmenter = segmenter_for(
         ColourNetwork(freeze_from_click=freeze_from_click), zoom=ZoomSchedule(schedule="off")
     )
     scene = segmenter.prepare(shapes_image(600, 800))
@@ -239,7 +239,7 @@ def test_from_the_freezing_click_on_only_the_focus_area_changes(freeze_from_clic
 
 
 def test_several_new_clicks_are_all_in_focus() -> None:
-    segmenter = Segmenter(ColourNetwork())
+    segmenter = segmenter_for(ColourNetwork())
     scene = segmenter.prepare(shapes_image(600, 800))
     first = segmenter.predict(scene, [Click(280, 270)])
     events = [Click(280, 270), Click(620, 330), Click(200, 270, positive=False)]
@@ -250,7 +250,7 @@ def test_several_new_clicks_are_all_in_focus() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 5), (513, 1025)])
 @pytest.mark.parametrize("pipeline", ["vtmr", "focalclick", "ritm"])
 def test_any_size_of_image(size: tuple[int, int], pipeline: str) -> None:
-    segmenter = Segmenter(ColourNetwork(pipeline=pipeline))
+    segmenter = segmenter_for(ColourNetwork(pipeline=pipeline))
     scene = segmenter.prepare(np.full((*size, 3), 90, np.uint8))
     events: list[Click] = []
     previous, mask = None, None
@@ -262,7 +262,7 @@ def test_any_size_of_image(size: tuple[int, int], pipeline: str) -> None:
 
 
 def test_wrong_clicks_are_refused() -> None:
-    segmenter = Segmenter(ColourNetwork())
+    segmenter = segmenter_for(ColourNetwork())
     scene = segmenter.prepare(shapes_image())
     with pytest.raises(InputError, match="no click"):
         segmenter.predict(scene, [Click(1, 1), MaskEdit.of(np.ones((120, 160), np.bool_))])
@@ -277,7 +277,7 @@ def test_the_official_pipeline_aligns_corners() -> None:
     """Corner pixels and the crop's corner cells are the same, and points scale without their half
     pixel (§B.2)."""
     network = WatchedNetwork(pipeline="focalclick", input_size=64)
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     image = shapes_image(90, 130)
     first = segmenter.predict(segmenter.prepare(image), [Click(46.5, 40.5)])
     (click,) = network.grids[0]
@@ -301,7 +301,7 @@ def test_all_pipelines_find_the_same_object() -> None:
     image = shapes_image(300, 400)
     masks = []
     for pipeline in ("vtmr", "focalclick", "ritm"):
-        segmenter = Segmenter(ColourNetwork(pipeline=pipeline))
+        segmenter = segmenter_for(ColourNetwork(pipeline=pipeline))
         scene = segmenter.prepare(image)
         first = segmenter.predict(scene, [Click(140, 135)])
         second = segmenter.predict(scene, [Click(140, 135), Click(310, 160)], first, first.render())
@@ -314,7 +314,7 @@ def test_no_click_makes_a_float_array_of_the_image() -> None:
     """numpy's allocations as tracemalloc counts them, at six megapixels: a float per pixel would
     take 24 MB."""
     image = shapes_image(2000, 3000)
-    session = Session(Segmenter(ColourNetwork()), image).add(Click(1050.5, 900.5))
+    session = Session(segmenter_for(ColourNetwork()), image).add(Click(1050.5, 900.5))
     for k in range(10):
         session = session.add(Click(1000.5 + 10 * k, 850.5))
         assert session.mask.any()
@@ -338,7 +338,7 @@ def test_another_threshold_cuts_the_same_answer_elsewhere(pipeline: str) -> None
     """As if the model's own were that one; a higher cut leaves a part of what a lower one finds."""
     masks = {
         threshold: Session(
-            Segmenter(ColourNetwork(pipeline=pipeline), threshold=threshold), shapes_image()
+            segmenter_for(ColourNetwork(pipeline=pipeline), threshold=threshold), shapes_image()
         )
         .add(Click(56, 54))
         .mask
@@ -346,7 +346,7 @@ def test_another_threshold_cuts_the_same_answer_elsewhere(pipeline: str) -> None
     }
     assert 0 < np.count_nonzero(masks[0.98]) < np.count_nonzero(masks[0.02])
     assert not (masks[0.98] & ~masks[0.02]).any()
-    own = Segmenter(ColourNetwork(pipeline=pipeline, threshold=0.02))
+    own = segmenter_for(ColourNetwork(pipeline=pipeline, threshold=0.02))
     assert np.array_equal(Session(own, shapes_image()).add(Click(56, 54)).mask, masks[0.02])
     with pytest.raises(ConfigError, match=r"threshold is 1\.5"):
-        Segmenter(ColourNetwork(), threshold=1.5)
+        segmenter_for(ColourNetwork(), threshold=1.5)

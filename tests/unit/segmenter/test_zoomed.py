@@ -13,7 +13,7 @@ from fakes import ColourNetwork, shapes_image
 
 from vtmr.geometry import Box, Frame
 from vtmr.masks import disc_maps, iou
-from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter
+from vtmr.segmenter import LayeredPrediction, LogitLayer, Segmenter, segmenter_for
 from vtmr.segmenter.layers import logits_on
 from vtmr.segmenter.zoomed import blended
 from vtmr.session import Session
@@ -77,7 +77,7 @@ def test_the_answer_to_the_nth_click_is_the_papers_blend(count: int, weight: flo
     """All clicks at once, each of which counts: outside the focus crop (1 - w) 3 - 5 w, inside (1 -
     w) 6 - 5 w."""
     network = ConstantNetwork()
-    segmenter = Segmenter(network)
+    segmenter = segmenter_for(network)
     prediction = segmenter.predict(segmenter.prepare(shapes_image()), spread_clicks(count))
     assert isinstance(prediction, LayeredPrediction)
     assert network.passes == ["coarse", "refine", *(["zoomed"] if weight else [])]
@@ -94,7 +94,7 @@ def test_the_answer_to_the_nth_click_is_the_papers_blend(count: int, weight: flo
 
 def test_undo_lowers_the_round() -> None:
     network = WatchedNetwork(input_size=64)
-    session = Session(Segmenter(network), shapes_image())
+    session = Session(segmenter_for(network), shapes_image())
     passes = []
     clicks = spread_clicks(12)
     for click in clicks[:9]:
@@ -114,7 +114,7 @@ def first_click(
     network: ColourNetwork, zoom: ZoomSchedule
 ) -> tuple[Segmenter, Any, list[Click], Any]:
     """A segmenter, its scene, two clicks on the ellipse and the answer to the first."""
-    segmenter = Segmenter(network, zoom=zoom)
+    segmenter = segmenter_for(network, zoom=zoom)
     scene = segmenter.prepare(shapes_image(600, 800))
     clicks = [Click(280, 270), Click(300, 400, positive=False)]
     return segmenter, scene, clicks, segmenter.predict(scene, clicks[:1])
@@ -125,7 +125,7 @@ def test_the_zoomed_pass_sees_everything_through_one_map(guidance: Any) -> None:
     network = WatchedNetwork()
     zoom = ZoomSchedule(schedule="eager", eager_weight=0.5, guidance=guidance)
     segmenter, scene, clicks, first = first_click(network, zoom)
-    plain = Segmenter(network, zoom=OFF).predict(scene, clicks, first, first.render())
+    plain = segmenter_for(network, zoom=OFF).predict(scene, clicks, first, first.render())
     network.seen.clear()
     segmenter.predict(scene, clicks, first, first.render())
     (image, _, grid_clicks), (zoomed_image, seen, zoomed_clicks) = network.seen
@@ -170,7 +170,7 @@ def test_layers_hold_the_blend_of_every_pixel(freeze_from_click: int) -> None:
     crop."""
     network = WatchedNetwork(freeze_from_click=freeze_from_click)
     segmenter, scene, clicks, first = first_click(network, EAGER)
-    plain = Segmenter(network, zoom=OFF).predict(scene, clicks, first, first.render())
+    plain = segmenter_for(network, zoom=OFF).predict(scene, clicks, first, first.render())
     blend = segmenter.predict(scene, clicks, first, first.render())
     image, seen, zoomed_clicks = network.seen[-1]
     zoomed, _ = ColourNetwork().coarse(image, seen, zoomed_clicks)
@@ -195,7 +195,7 @@ def test_outside_the_target_crop_a_frozen_answer_stays() -> None:
     before = previous.render()
     shown = before.copy()
     shown[:, 450:] = False  # as if that part had been corrected: the target crop ends before it
-    segmenter = Segmenter(ColourNetwork(freeze_from_click=3), zoom=EAGER)
+    segmenter = segmenter_for(ColourNetwork(freeze_from_click=3), zoom=EAGER)
     events = [Click(280, 270), Click(300, 300, positive=False), Click(285, 275)]
     prediction = segmenter.predict(
         segmenter.prepare(shapes_image(600, 800)), events, previous, shown
@@ -242,7 +242,7 @@ def test_the_next_click_is_fed_the_blend() -> None:
 def test_pipelines_and_schedules_without_zoom_pass_once() -> None:
     for spec, zoom in (({"pipeline": "focalclick"}, None), ({}, OFF), ({"zoom": OFF}, None)):
         network = WatchedNetwork(input_size=64, **spec)
-        segmenter = Segmenter(network, zoom=zoom)
+        segmenter = segmenter_for(network, zoom=zoom)
         segmenter.predict(segmenter.prepare(shapes_image()), spread_clicks(15))
         assert len(network.seen) == 1
         assert segmenter.zoom_weight(15) == 0
@@ -251,7 +251,7 @@ def test_pipelines_and_schedules_without_zoom_pass_once() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 5), (513, 1025)])
 def test_any_size_of_image(size: tuple[int, int]) -> None:
     session = Session(
-        Segmenter(ColourNetwork(input_size=64), zoom=EAGER), np.full((*size, 3), 90, np.uint8)
+        segmenter_for(ColourNetwork(input_size=64), zoom=EAGER), np.full((*size, 3), 90, np.uint8)
     )
     for positive in (True, False, True):
         session = session.add(Click(size[1] - 0.25, size[0] - 0.25, positive))
@@ -261,7 +261,7 @@ def test_any_size_of_image(size: tuple[int, int]) -> None:
 def test_a_zoomed_click_stays_small_on_a_large_photo() -> None:
     image = np.full((1500, 2400, 3), 60, np.uint8)
     image[300:900, 500:1700] = 200
-    session = Session(Segmenter(ColourNetwork(), zoom=EAGER), image)
+    session = Session(segmenter_for(ColourNetwork(), zoom=EAGER), image)
     for n, (x, y) in enumerate([(900, 600), (1400, 800), (600, 400)], start=1):
         session = session.add(Click(x, y))
         assert session.history_nbytes < n * 1e6

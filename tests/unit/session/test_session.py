@@ -15,7 +15,7 @@ import vtmr
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
-from vtmr.segmenter import Segmenter
+from vtmr.segmenter import segmenter_for
 from vtmr.session import EventLog, Session, replay
 from vtmr.types import Click, Event, MaskEdit
 
@@ -58,7 +58,7 @@ class Painted:
 
 
 def session(**options: Any) -> Session:
-    return Session(Segmenter(ColourNetwork()), IMAGE, **options)
+    return Session(segmenter_for(ColourNetwork()), IMAGE, **options)
 
 
 def grid(*rows: str) -> Mask:
@@ -271,7 +271,7 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
             .add(Click(125.25, 50.5))
         )
         saved = made.to_json()
-        again = replay(Segmenter(ColourNetwork()), IMAGE, saved)
+        again = replay(segmenter_for(ColourNetwork()), IMAGE, saved)
         assert again.events == made.events
         assert np.array_equal(again.mask, made.mask)
         assert again.to_json() == saved
@@ -286,7 +286,7 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
 def test_a_saved_session_says_which_weights_made_it() -> None:
     """A model's name stays when its weights are replaced by better ones."""
     network = vtmr.load().network
-    log = EventLog.from_json(Session(Segmenter(network), IMAGE).add(RED).to_json())
+    log = EventLog.from_json(Session(segmenter_for(network), IMAGE).add(RED).to_json())
     assert log.versions["weights"] == network.digest
     assert len(network.digest) == 64
     assert (
@@ -317,14 +317,14 @@ def test_a_saved_session_says_which_weights_made_it() -> None:
 def test_a_damaged_save_is_refused(change: Any, message: str) -> None:
     saved = change(session().add(Click(56, 54)).to_json())
     with pytest.raises(InputError, match=message):
-        replay(Segmenter(ColourNetwork()), IMAGE, saved)
+        replay(segmenter_for(ColourNetwork()), IMAGE, saved)
 
 
 @pytest.mark.slow
 def test_a_click_stays_under_a_megabyte_at_24_megapixels() -> None:
     image = np.random.default_rng(0).integers(0, 256, (4000, 6000, 3), np.uint8)
     noise = np.random.default_rng(1).random((4000, 6000)) < 0.5
-    for start in (Session(Segmenter(ColourNetwork()), image), painted(noise, ~noise)):
+    for start in (Session(segmenter_for(ColourNetwork()), image), painted(noise, ~noise)):
         with_click = start.add(Click(3000, 2000))
         assert with_click.mask.shape == (4000, 6000)
         assert with_click.history_nbytes - start.history_nbytes < 1_000_000

@@ -1,0 +1,105 @@
+"""What the pipelines of other authors' networks share [facts.md §B, §L.4].
+
+They are made to reproduce published tables, not to be fast: everything happens at full resolution,
+pixels are resized with the corners aligned, while points scale with the size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.geometry import Box, Frame
+from vtmr.masks import Mask
+from vtmr.pyramid import Pyramid, sample_bilinear
+from vtmr.segmenter.logits import sigmoid
+from vtmr.types import Click, Event, FloatMap, MaskEdit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProbabilityLayer:
+    """A grid S x S over a box of the image: the coarse pass's probabilities or the refining pass's
+    logits."""
+
+    box: Box
+    values: FloatMap
+    are_logits: bool
+
+    def spread(self) -> FloatMap:
+        """The probability at every pixel of the box, corners aligned."""
+        values = resized_by_corners(self.values, self.box.height, self.box.width)
+        return sigmoid(values) if self.are_logits else values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfficialPrediction:
+    """Layers laid in order onto probability 0; the first is the target crop's.
+
+    nbytes: of the layers added to the previous answer's; clicks: how many this answers.
+    """
+
+    height: int
+    width: int
+    layers: tuple[ProbabilityLayer, ...]
+    threshold: float
+    nbytes: int
+    clicks: int
+
+    def probability(self) -> FloatMap:
+        """float32 H x W."""
+        canvas = np.zeros((self.height, self.width), np.float32)
+        for layer in self.layers:
+            canvas[layer.box.slices] = layer.spread()
+        return canvas
+
+    def render(self) -> Mask:
+        """A fresh bool mask H x W."""
+        return self.probability() > self.threshold
+
+
+def previous_map(
+    scene: Pyramid, previous: OfficialPrediction | None, mask: Mask | None
+) -> FloatMap:
+    """float32 H x W that the network is told of: the last answer's probability, else the user's
+    mask, else zeros."""
+    if previous is not None:
+        return previous.probability()
+    if mask is not None:
+        return mask.astype(np.float32)
+    return np.zeros((scene.height, scene.width), np.float32)
+
+
+def edited(events: Sequence[Event]) -> bool:
+    """Whether the user brought a mask, so that what is on the screen isn't the network's alone."""
+    return any(isinstance(event, MaskEdit) for event in events)
+
+
+def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:
+    """Bilinear, the first and last pixel centres kept on the first and last: float32 height x width
+    (x channels)."""
+    rows, cols = (
+        np.linspace(0, n - 1, m) if m > 1 else np.zeros(1)
+        for n, m in zip(array.shape[:2], (height, width), strict=True)
+    )
+    return sample_bilinear(array, rows, cols)
+
+
+def cut(scene: Pyramid, box: Box, size: int) -> NDArray[np.uint8]:
+    """The image's box at full resolution as uint8 size x size x 3, corners aligned."""
+    return (resized_by_corners(scene.image[box.slices], size, size) + np.float32(0.5)).astype(
+        np.uint8
+    )
+
+
+def index_points(clicks: Sequence[Click], box: Box, size: int) -> list[Click]:
+    """Index coordinates times the size ratio, in the house's terms: the half pixel isn't scaled."""
+    indices = np.array([(click.x - 0.5, click.y - 0.5) for click in clicks])
+    points = Frame(box, size, size).to_grid(indices) + 0.5
+    return [
+        Click(float(x), float(y), click.positive)
+        for (x, y), click in zip(points, clicks, strict=True)
+    ]

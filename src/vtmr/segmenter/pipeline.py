@@ -1,0 +1,90 @@
+"""What a network's predictors share, whichever pipeline they play it with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from vtmr.errors import InputError
+from vtmr.geometry import Box
+from vtmr.masks import Mask
+from vtmr.pyramid import Pyramid
+from vtmr.spec import ZoomSchedule
+from vtmr.types import Click, Event, Image, Network, Prediction, active_clicks
+
+
+class Segmenter(ABC):
+    """A Predictor around a Network. Each pipeline is a final subclass in a module of its own.
+
+    `vtmr.segmenter.segmenter_for` makes the one that a network's spec asks for.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        zoom: ZoomSchedule | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        """zoom, threshold: in place of those in the network's spec.
+
+        Raises ConfigError for an impossible threshold.
+        """
+        self.network = network
+        self.spec = network.spec
+        if threshold is not None:
+            self.spec = replace(network.spec, threshold=threshold)
+        self.zoom = zoom or network.spec.zoom
+
+    @property
+    def name(self) -> str:
+        """The model's, as reports and saved sessions name it."""
+        return self.spec.model
+
+    @property
+    def weights(self) -> str:
+        """SHA-256 (hex) of the model that the network came from, "" where that isn't known."""
+        return str(getattr(self.network, "digest", ""))
+
+    def with_zoom(self, zoom: ZoomSchedule) -> Self:
+        """The same with another schedule."""
+        return type(self)(self.network, zoom=zoom, threshold=self.spec.threshold)
+
+    def zoom_weight(self, clicks: int) -> float:
+        """The zoomed pass's share of the answer to that many clicks; 0 where there is none."""
+        return 0.0
+
+    def prepare(self, image: Image) -> Pyramid:
+        """The image with its halvings, which are built as crops need them.
+
+        image: uint8 H x W x 3, RGB.
+        """
+        return Pyramid(image)
+
+    @abstractmethod
+    def predict(
+        self,
+        scene: Pyramid,
+        events: Sequence[Event],
+        previous: Any = None,
+        mask: Mask | None = None,
+        region: Box | None = None,
+    ) -> Prediction:
+        """See `Predictor.predict`.
+
+        Raises InputError without a click, and for a click outside the image.
+        """
+
+
+def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]:
+    """The active clicks. Raises InputError when there is none or one lies outside the image."""
+    clicks = active_clicks(events)
+    if not clicks:
+        raise InputError(
+            "There is no click to predict from: expected at least one after the last mask edit."
+        )
+    for click in clicks:
+        click.require_inside(scene.height, scene.width)
+    return clicks
