@@ -1,5 +1,5 @@
-"""Files in the layout of released FocalClick and RITM checkpoints, filled by the rule of facts.md
-§H.3.
+"""Files in the layout of released FocalClick and RITM checkpoints, filled by the rule of
+docs/method.md §H.3.
 
 golden/keys holds the names and shapes of the released files' weights, as they were listed from
 them; RITM's files with HRNet18s and HRNet32 have those of FocalClick's without the refiner.
@@ -118,7 +118,7 @@ def write(model: str, path: Path) -> Path:
     return path
 
 
-# --- the golden inputs, index coordinates (row, col) as facts.md gives them
+# --- the golden inputs, index coordinates (row, col) as docs/method.md gives them
 # ------------------------------------------
 
 POINTS = (

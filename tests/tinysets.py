@@ -1,5 +1,5 @@
-"""The public benchmarks in their published folders (facts.md §D.7, §L.10), with pictures of a few
-pixels."""
+"""The public benchmarks in their published folders (docs/method.md §D.7, §L.10), with pictures of a
+few pixels."""
 
 from __future__ import annotations
 

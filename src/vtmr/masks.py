@@ -77,8 +77,8 @@ def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
-    """Intersection over union over the pixels that aren't ignored; 1 when both are empty [facts.md
-    §D.2]."""
+    """Intersection over union over the pixels that aren't ignored; 1 when both are empty
+    [docs/method.md §D.2]."""
     if ignore_mask is not None:
         mask, gt_mask = mask & ~ignore_mask, gt_mask & ~ignore_mask
     union = np.count_nonzero(mask | gt_mask)
@@ -88,12 +88,12 @@ def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
 def disc_maps(
     points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int
 ) -> NDArray[np.float32]:
-    """Binary discs around the clicks, positive ones first: float32 2 x height x width [facts.md
-    §A.1].
+    """Binary discs around the clicks, positive ones first: float32 2 x height x width
+    [docs/method.md §A.1].
 
     `points` are N x 2 grid points (x, y) in the house's coordinates; the half pixel to the
-    networks' index coordinates is taken off here, and only here (facts.md §L.3). A pixel is on
-    where the squared distance to the nearest click of that sign is at most radius².
+    networks' index coordinates is taken off here, and only here (docs/method.md §L.3). A pixel is
+    on where the squared distance to the nearest click of that sign is at most radius².
     """
     maps = np.zeros((2, height, width), np.float32)
     for (x, y), sign in zip(

@@ -1,9 +1,9 @@
 """Masks made wrong on purpose: outlines cut coarse, regions grown and shrunk, until an IoU is
 reached.
 
-The two kinds of operation are CascadePSP's [cheng2020; facts.md §E.1-E.2]; the loop that ends at a
-given IoU with the ground truth is what MaskMatch asks for [vtmr2024; facts.md §E.3]. Masks are bool
-H x W.
+The two kinds of operation are CascadePSP's [cheng2020; docs/method.md §E.1-E.2]; the loop that ends
+at a given IoU with the ground truth is what MaskMatch asks for [vtmr2024; docs/method.md §E.3].
+Masks are bool H x W.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ DRAWS = 8  # random numbers an operation takes
 def perturb_to_iou(
     gt_mask: Mask, target_iou: float, rng: Rng, tolerance: float = 0.02, budget: int = 250
 ) -> tuple[Mask, float]:
-    """A wrong version of `gt_mask` whose IoU with it is `target_iou`, and the IoU reached [facts.md
-    §E.3].
+    """A wrong version of `gt_mask` whose IoU with it is `target_iou`, and the IoU reached
+    [docs/method.md §E.3].
 
     gt_mask: bool H x W, not changed. target_iou: clamped to REACHABLE. tolerance: the loop ends
     this close to it. budget: operations tried at most; then the nearest mask seen is returned. The
@@ -73,7 +73,7 @@ def perturb_official(gt_mask: Mask, target_iou: float, rng: Rng) -> Mask:
 
     That IoU is with the mask after the first operation, not with `gt_mask`, and is looked at every
     four operations: the result is worse than the target, much worse for small objects, and large
-    ones may not get there [facts.md §E.2].
+    ones may not get there [docs/method.md §E.2].
     """
     start = coarse_outline(gt_mask, rng).view(np.uint8)
     mask = start.copy()
@@ -89,7 +89,7 @@ def perturb_official(gt_mask: Mask, target_iou: float, rng: Rng) -> Mask:
 
 def coarse_outline(mask: Mask, rng: Rng) -> Mask:
     """Every outline without one run of vertices and with a tenth of the rest, filled again: bool H
-    x W [facts.md §E.1].
+    x W [docs/method.md §E.1].
 
     The run is one of those whose ends lie closest together, so that necks and spurs are cut.
     Outlines of fewer than MIN_VERTICES are dropped; the mask itself is returned when nothing is
@@ -163,8 +163,8 @@ def _one_pixel_off(gt: Bits) -> tuple[Bits, float]:
 def _interference(
     mask: Bits, draws: NDArray[np.float64], largest: int
 ) -> tuple[tuple[slice, slice], Bits]:
-    """Grows or shrinks what lies in a random rectangle: the rectangle and its new pixels [facts.md
-    §E.2].
+    """Grows or shrinks what lies in a random rectangle: the rectangle and its new pixels
+    [docs/method.md §E.2].
 
     draws: DRAWS numbers in [0, 1). largest: px, of the structuring element.
     """

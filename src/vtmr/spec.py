@@ -38,12 +38,12 @@ class Normalisation:
 
 RAW = Normalisation(
     (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
-)  # [0, 1], as every refiner wants it (facts.md §A.4)
+)  # [0, 1], as every refiner wants it (docs/method.md §A.4)
 
 
 @dataclass(frozen=True, slots=True)
 class ZoomKernel:
-    """How strongly the zoom pulls: a Gaussian over `grid` knots per axis [facts.md §F.4-F.5].
+    """How strongly the zoom pulls: a Gaussian over `grid` knots per axis [docs/method.md §F.4-F.5].
 
     fwhm: its full width at half maximum, in knot spacings. floor: added to the guidance, whose
     maximum is 1; the smaller, the more of the grid the object gets. The paper's sigma of 11, read
@@ -71,7 +71,7 @@ class ZoomKernel:
 @dataclass(frozen=True, slots=True)
 class ZoomSchedule:
     """At which clicks the zoomed pass counts, how much, and what guides it [VTMR, section 3.3;
-    facts.md §L.2].
+    docs/method.md §L.2].
 
     schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager"
     from click 2 on with `eager_weight`, or growing as min(t, rounds)/rounds where that is None;

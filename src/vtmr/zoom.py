@@ -3,7 +3,7 @@
 
 Each axis has its own map T from the zoomed grid to the image: with guidance S (where to look), T(u)
 is the mean of the axis' positions, weighted by S and by a Gaussian around u. T is increasing and
-keeps both ends, so that it has an exact inverse on the whole crop. Source: facts.md §F, §L;
+keeps both ends, so that it has an exact inverse on the whole crop. Source: docs/method.md §F, §L;
 docs/decisions/0004-zoom.md.
 """
 
@@ -156,7 +156,7 @@ def marginals(guidance: Mask, grid: int) -> tuple[Vector, Vector]:
     """S_x and S_y: the guidance at grid x grid knots, summed down its columns and along its rows.
 
     Knot j lies at j / (grid - 1) of the axis and sees a triangle two spacings wide; averages over
-    even cells would sit half a cell beside the knots near the borders [facts.md §F.5].
+    even cells would sit half a cell beside the knots near the borders [docs/method.md §F.5].
     """
     rows, cols = (_triangles(n, grid) for n in guidance.shape)
     values = guidance.astype(np.float64)
@@ -172,7 +172,7 @@ def zoom_table(guidance: Vector, kernel: ZoomKernel) -> Vector:
 
     guidance: float64, one value >= 0 per knot, of any scale. Reflected about both ends and seen
     through a window of 2 * (grid - 1) + 1 knots around each knot, it keeps the ends where they are
-    [facts.md §F.1-F.2].
+    [docs/method.md §F.1-F.2].
     """
     most, knots = guidance.max(), _even(kernel.grid)
     if np.ptp(guidance) <= 1e-9 * most:

@@ -1,5 +1,5 @@
-"""Boxes that FocalClick's own crop helpers gave [facts.md §H.4]: a 300 x 400 image, an object in
-rows 100..199 and columns 120..259, target crop = whole image, ratio 1.4. The official rules give
+"""Boxes that FocalClick's own crop helpers gave [docs/method.md §H.4]: a 300 x 400 image, an object
+in rows 100..199 and columns 120..259, target crop = whole image, ratio 1.4. The official rules give
 them exactly, ours within one pixel.
 
 Official numbers are y1, y2, x1, x2: of the focus crop used as slices, of the target crop inclusive.

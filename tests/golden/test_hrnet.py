@@ -1,6 +1,6 @@
 """FocalClick's and RITM's HRNets against the official ones.
 
-Expected values: facts.md §H.5, computed with the official code under the same rule as
+Expected values: docs/method.md §H.5, computed with the official code under the same rule as
 test_segformer.py's. The rule lets values grow large here, so the tolerance is a thousandth of each
 tensor's standard deviation.
 """

@@ -1,8 +1,8 @@
 """FocalClick's SegFormer networks against the official ones.
 
-Expected values: facts.md §H.3, computed with the official code under a rule that fills every weight
-by its official name. They are reached through an import of a file in the official layout, so they
-prove the table of names as well.
+Expected values: docs/method.md §H.3, computed with the official code under a rule that fills every
+weight by its official name. They are reached through an import of a file in the official layout, so
+they prove the table of names as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Laws of the zoom's maps, for any guidance and kernel: facts.md §F.2 and §F.5 state them."""
+"""Laws of the zoom's maps, for any guidance and kernel: docs/method.md §F.2 and §F.5 state them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated clicks against the rules of facts.md §C.4-C.5; distances by brute force."""
+"""Simulated clicks against the rules of docs/method.md §C.4-C.5; distances by brute force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes, several parts, other precisions: what they change is rounding (facts.md
+"""Several processes, several parts, other precisions: what they change is rounding (docs/method.md
 §L.8-9)."""
 
 from __future__ import annotations

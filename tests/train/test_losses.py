@@ -1,4 +1,4 @@
-"""The normalised focal loss: facts.md §C.7, whose golden number comes from the reference
+"""The normalised focal loss: docs/method.md §C.7, whose golden number comes from the reference
 implementation."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""MaskMatch against the list of facts.md §K.8 and §I.11-15, on a network that says what its image
-shows."""
+"""MaskMatch against the list of docs/method.md §K.8 and §I.11-15, on a network that says what its
+image shows."""
 
 from __future__ import annotations
 
@@ -254,7 +254,8 @@ def test_the_second_chain_has_the_first_ones_robots() -> None:
 
 
 def test_a_first_mask_far_below_what_perturbation_reaches_is_no_match() -> None:
-    """.3 is the least IoU of a perturbed mask; it stands for .1 at the least (facts.md §E.3)."""
+    """.3 is the least IoU of a perturbed mask; it stands for .1 at the least (docs/method.md
+    §E.3)."""
     masks = torch.from_numpy(np.stack([GT, GT]))[:, None].float()
     last = Chain(masks, ((), ()), (GT, GT), click_rngs(1, 0, (0, 1)))
     first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 15), square(12, 12, 52, 17)]))[

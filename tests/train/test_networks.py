@@ -44,7 +44,7 @@ def small(name: str) -> InteractiveNetwork:
 
 @pytest.mark.slow
 def test_ritm_is_trained_on_both_of_its_outputs(recipe: Recipe, batch: Batch) -> None:
-    """facts.md §G.8: focal loss and .4 of the cross-entropy on the auxiliary logits; there is
+    """docs/method.md §G.8: focal loss and .4 of the cross-entropy on the auxiliary logits; there is
     nothing to refine."""
     network = small("ritm-hrnet18s")
     answers: list[tuple[torch.Tensor, ...]] = []

@@ -1,5 +1,5 @@
-"""Which object of an image becomes a target. Expected values: facts.md §C.2; the stream of older
-recipes as it was."""
+"""Which object of an image becomes a target. Expected values: docs/method.md §C.2; the stream of
+older recipes as it was."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_two_objects_have_a_first_click_each(single: bool) -> None:
 
 
 def test_clicks_that_are_not_centred_lie_anywhere_but_mostly_off_the_border() -> None:
-    """facts.md §C.4: on the mask eroded three times with probability .9."""
+    """docs/method.md §C.4: on the mask eroded three times with probability .9."""
     mask = np.zeros((64, 64), bool)
     mask[10:50, 10:50] = True
     core = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3).astype(bool)

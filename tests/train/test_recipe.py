@@ -22,7 +22,7 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     assert (recipe.name, recipe.steps, recipe.batch, recipe.refined) == ("tiny", 4, 2, 2)
     assert recipe.data.sources[0].reader == "duts"
     assert recipe.data.sources[0].weight == 1
-    assert recipe.augment.scale == (0.75, 1.40)  # facts.md §C.3
+    assert recipe.augment.scale == (0.75, 1.40)  # docs/method.md §C.3
     assert recipe.optimiser.encoder_batch_norm == "eval"
 
 

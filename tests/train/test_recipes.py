@@ -1,5 +1,5 @@
-"""The recipes of the repository: their headers, the papers' values (facts.md §C.2, §C.8), two steps
-of each."""
+"""The recipes of the repository: their headers, the papers' values (docs/method.md §C.2, §C.8), two
+steps of each."""
 
 from __future__ import annotations
 

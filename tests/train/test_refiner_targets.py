@@ -1,4 +1,4 @@
-"""The refiner's targets, by the rules of facts.md §C.6."""
+"""The refiner's targets, by the rules of docs/method.md §C.6."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""One training step: what it changes, what it must not, and where gradients go (facts.md §C.5-C.7,
-§K.10)."""
+"""One training step: what it changes, what it must not, and where gradients go (docs/method.md
+§C.5-C.7, §K.10)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Inputs of networks, against the formulas in float64 and known disc sizes (facts.md §A.1: r = 5
-has 81 pixels)."""
+"""Inputs of networks, against the formulas in float64 and known disc sizes (docs/method.md §A.1: r
+= 5 has 81 pixels)."""
 
 from __future__ import annotations
 

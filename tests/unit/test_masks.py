@@ -1,5 +1,5 @@
-"""Expected values are drawn by hand; the discs are compared with facts.md §A.1's rule written out
-pixel by pixel."""
+"""Expected values are drawn by hand; the discs are compared with docs/method.md §A.1's rule written
+out pixel by pixel."""
 
 from __future__ import annotations
 

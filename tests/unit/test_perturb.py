@@ -1,5 +1,5 @@
-"""Expected values: the laws of facts.md §E.3, its measured table of §E.2, and shapes worked out by
-hand."""
+"""Expected values: the laws of docs/method.md §E.3, its measured table of §E.2, and shapes worked
+out by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def blob(radius: float, rng: np.random.Generator, size: int = 256) -> Mask:
 
 @pytest.mark.parametrize("radius", [22, 40, 75, 115])  # about 1500 to 41000 of 65536 pixels
 def test_the_iou_asked_for_is_reached_and_reported(radius: float) -> None:
-    """facts.md §E.3: within the tolerance for at least 95 % of the objects above 1000 pixels."""
+    """docs/method.md §E.3: within the tolerance for at least 95 % of the objects above 1000
+    pixels."""
     rng = np.random.default_rng(radius)
     misses, targets = [], np.tile([0.30, 0.45, 0.60, 0.70, 0.80, 0.90, 0.95, 0.98], 5)
     for target in targets:
@@ -135,8 +136,8 @@ def test_coarse_outlines_keep_holes_and_lose_spurs() -> None:
 
 
 def test_the_official_pipeline_misses_as_it_was_measured() -> None:
-    """facts.md §E.2: at target .8 the mean falls with the size of the object, in .35-.80, .57-.83
-    and .75-.82."""
+    """docs/method.md §E.2: at target .8 the mean falls with the size of the object, in .35-.80,
+    .57-.83 and .75-.82."""
     rng = np.random.default_rng(3)
     means = []
     for radius, low, high in ((30, 0.35, 0.80), (60, 0.57, 0.83), (110, 0.75, 0.82)):
@@ -149,7 +150,7 @@ def test_the_official_pipeline_misses_as_it_was_measured() -> None:
 
 
 def test_the_official_pipeline_gives_up_on_large_objects() -> None:
-    """facts.md §E.2: a radius of 110 px ended at .677 where .5 was asked for."""
+    """docs/method.md §E.2: a radius of 110 px ended at .677 where .5 was asked for."""
     rng = np.random.default_rng(3)
     blobs = [blob(110, rng) for _ in range(8)]
     assert (

@@ -32,8 +32,8 @@ def test_a_spec_survives_its_json() -> None:
 
 
 def test_defaults_are_the_papers() -> None:
-    """facts.md §A.4 (raw patches), §B (1.4, 1.4, radius 5, click 11), §L.2 (T = 20); threshold .5
-    by house rule."""
+    """docs/method.md §A.4 (raw patches), §B (1.4, 1.4, radius 5, click 11), §L.2 (T = 20);
+    threshold .5 by house rule."""
     spec = ModelSpec("m", NORMALISATION)
     assert (spec.input_size, spec.disc_radius, spec.threshold) == (256, 5.0, 0.5)
     assert (spec.target_ratio, spec.focus_ratio, spec.freeze_from_click) == (1.4, 1.4, 11)
@@ -81,8 +81,8 @@ def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
 
 
 def test_the_papers_weights() -> None:
-    """facts.md §K.9: 0 for clicks 1 to 9, then .5, .55 … 1; §L.2: 1 from there on. §I.1: t = 10
-    counts already."""
+    """docs/method.md §K.9: 0 for clicks 1 to 9, then .5, .55 … 1; §L.2: 1 from there on. §I.1: t =
+    10 counts already."""
     zoom = ZoomSchedule()
     assert [zoom.weight(t) for t in range(1, 10)] == [0.0] * 9
     assert [zoom.weight(t) for t in range(10, 21)] == pytest.approx(np.arange(0.5, 1.01, 0.05))

@@ -1,5 +1,5 @@
-"""Expected values: the golden table of facts.md §F.2, sums written out here, ramps whose samples
-are known."""
+"""Expected values: the golden table of docs/method.md §F.2, sums written out here, ramps whose
+samples are known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vtmr.zoom import Warp, marginals, warp_towards, zoom_table
 BOX = Box(30, 20, 330, 220)
 LITERAL = ZoomKernel(
     256, 11 * 2.3548
-)  # the paper's sigma read as 11 pixels of 256 (facts.md §F.4 a)
+)  # the paper's sigma read as 11 pixels of 256 (docs/method.md §F.4 a)
 
 
 def square(low: float, high: float, size: int = 256) -> NDArray[np.bool_]:
@@ -33,7 +33,7 @@ def magnification(table: NDArray[np.float64], low: float, high: float) -> float:
 
 
 def test_the_golden_table() -> None:
-    """facts.md §F.2: 31 knots, FWHM 11, 1 on knots 10 to 20, floor .05; values at every fifth
+    """docs/method.md §F.2: 31 knots, FWHM 11, 1 on knots 10 to 20, floor .05; values at every fifth
     knot."""
     guidance = np.zeros(31)
     guidance[10:21] = 1
@@ -79,8 +79,8 @@ def test_guidance_without_a_place_is_the_plain_resize(covered: bool, kernel: Zoo
 def test_one_object_of_at_most_seven_tenths_is_magnified(
     low: float, high: float, kernel: ZoomKernel
 ) -> None:
-    """facts.md §F.5: the mean over the object is at least 1, so what is left of the grid for the
-    rest is less."""
+    """docs/method.md §F.5: the mean over the object is at least 1, so what is left of the grid for
+    the rest is less."""
     warp = warp_towards(square(low, high), BOX, 256, kernel)
     assert magnification(warp.table_x, low, high) >= 1
     assert magnification(warp.table_x, 0, 1) == 1
@@ -88,7 +88,7 @@ def test_one_object_of_at_most_seven_tenths_is_magnified(
 
 @pytest.mark.parametrize(("share", "zoomed"), [(0.2, 0.54), (0.4, 0.74), (0.714, 0.85)])
 def test_an_object_gets_the_share_that_was_measured(share: float, zoomed: float) -> None:
-    """facts.md §F.4 (c), floor .05: shares of the axis after the warp, measured on another
+    """docs/method.md §F.4 (c), floor .05: shares of the axis after the warp, measured on another
     implementation."""
     warp = warp_towards(square((1 - share) / 2, (1 + share) / 2), BOX, 256, ZoomKernel())
     assert magnification(warp.table_x, (1 - share) / 2, (1 + share) / 2) * share == pytest.approx(

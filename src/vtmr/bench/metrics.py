@@ -1,5 +1,5 @@
-"""What a run of clicks is worth: boundary IoU, clicks to a target, intervals of means [facts.md
-§D.4-D.5].
+"""What a run of clicks is worth: boundary IoU, clicks to a target, intervals of means
+[docs/method.md §D.4-D.5].
 
 IoU itself is a property of two masks and lives in `vtmr.masks`.
 """
@@ -26,7 +26,7 @@ def boundary_band(mask: Mask) -> Mask:
     """The mask's pixels within d of the outside, d = max(1, round(.02 x diagonal)); bool H x W.
 
     Within d is meant in the chessboard distance, so the band is the mask minus d erosions by a 3 x
-    3 square; what lies beyond the image's border counts as outside. Source: facts.md §D.5.
+    3 square; what lies beyond the image's border counts as outside. Source: docs/method.md §D.5.
     """
     band = np.zeros_like(mask)
     box = bounding_box(mask)
@@ -44,7 +44,7 @@ def boundary_iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> 
 
     Bool arrays H x W of one frame. Ignored pixels are off in both masks before the bands are taken,
     so that a prediction which is right wherever it counts scores 1 even where an ignored strip
-    surrounds the object. Source: facts.md §D.5.
+    surrounds the object. Source: docs/method.md §D.5.
     """
     if ignore_mask is not None:
         mask, gt_mask = mask & ~ignore_mask, gt_mask & ~ignore_mask
@@ -58,14 +58,15 @@ def clicks_to_reach(ious: Sequence[float], target: float) -> int | None:
 
 
 def noc(ious: Sequence[float], target: float, max_clicks: int) -> int:
-    """Number of clicks to the target: `max_clicks` when it is never reached [facts.md §D.4]."""
+    """Number of clicks to the target: `max_clicks` when it is never reached [docs/method.md
+    §D.4]."""
     return clicks_to_reach(ious, target) or max_clicks
 
 
 def fails(
     ious: Sequence[float], target: float, max_clicks: int, *, ritm_compatible: bool = False
 ) -> bool:
-    """Whether an object counts for NoF [facts.md §D.4].
+    """Whether an object counts for NoF [docs/method.md §D.4].
 
     Strictly: the target is never reached. `ritm_compatible`: NoC equals `max_clicks`, as RITM and
     its successors count, so that an object that succeeds exactly on the last click is a failure

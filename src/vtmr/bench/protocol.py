@@ -20,7 +20,7 @@ Start = Literal["given", "none", "perturbed", "superpixels"]
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How an object is clicked and what is reported of it (docs/protocol.md; facts.md §D).
+    """How an object is clicked and what is reported of it (docs/protocol.md; docs/method.md §D).
 
     max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for.
     stop: "targets" ends an object when it has reached them all, but not before min_clicks; "never"

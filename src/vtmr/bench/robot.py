@@ -1,5 +1,5 @@
 """The robot user: clicks on the largest error as the field's benchmarks do, or less carefully
-[facts.md §D.1]."""
+[docs/method.md §D.1]."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def next_click(
     chosen again. Returns the centre (x = col + .5, y = row + .5) of the first such pixel in
     row-major order: positive when the largest missed distance is strictly greater than the largest
     wrongly covered one. None when no unclicked error pixel is left. Raises InputError when the
-    shapes differ. Source: facts.md §D.1.
+    shapes differ. Source: docs/method.md §D.1.
     """
     missed, wrong = _errors(mask, gt_mask, ignore_mask)
     pixels = [click.pixel for click in clicked]

@@ -62,8 +62,8 @@ def superpixel_defects(image: Image, gt_mask: Mask, stream: np.random.Generator)
     A defect flips the superpixel at a random pixel of the object's rim, inside or outside: it is
     added where that pixel is off, else removed. A try ends below the wanted IoU or after 10
     defects. Where no try gets there, as happens to objects smaller than superpixels, the nearest
-    mask seen is returned; it always differs from `gt_mask`. Needs scikit-image. Source: facts.md
-    §D.7.
+    mask seen is returned; it always differs from `gt_mask`. Needs scikit-image. Source:
+    docs/method.md §D.7.
     """
     superpixels, places = _superpixels_of(image), _places(gt_mask)
     best, nearest = gt_mask, math.inf

@@ -1,8 +1,8 @@
 """COCO and LVIS as one data set: LVIS's instances, COCO's where LVIS has none, which lies in which,
 and stuff.
 
-The merging rules are those that RITM, FocalClick and VTMR were trained with [facts.md §C.1]; they
-work on run lengths.
+The merging rules are those that RITM, FocalClick and VTMR were trained with [docs/method.md §C.1];
+they work on run lengths.
 """
 
 from __future__ import annotations

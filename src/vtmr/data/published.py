@@ -1,5 +1,5 @@
-"""The public benchmarks in the folders that RITM and ClickSEG distribute (facts.md §D.7, §L.10;
-docs/datasets.md).
+"""The public benchmarks in the folders that RITM and ClickSEG distribute (docs/method.md §D.7,
+§L.10; docs/datasets.md).
 
 A layout yields its objects one by one and, in place of one that can't be had, the DataError that
 says why: a benchmark raises the first, the doctor collects them all.

@@ -32,7 +32,7 @@ _HRNET_TOP: tuple[Rule, ...] = (
 
 def mit_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
     """For all of a Mix Transformer but its `interaction`, from the official layout or Hugging
-    Face's [facts.md §A.7].
+    Face's [docs/method.md §A.7].
 
     Raises CheckpointError when there is no such file or it holds another network.
     """

@@ -1,4 +1,4 @@
-"""Released FocalClick and RITM checkpoints as ours: `vtmr import` [facts.md §A.7]."""
+"""Released FocalClick and RITM checkpoints as ours: `vtmr import` [docs/method.md §A.7]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""HRNetV2 as an encoder: branches at strides 4 to 32 that keep exchanging [hrnet2020; facts.md
-§A.5]."""
+"""HRNetV2 as an encoder: branches at strides 4 to 32 that keep exchanging [hrnet2020;
+docs/method.md §A.5]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """RITM's network, HRNet with an object-context head, and FocalClick's, which adds the refiner
-[facts.md §A.5, §G.8]."""
+[docs/method.md §A.5, §G.8]."""
 
 from __future__ import annotations
 

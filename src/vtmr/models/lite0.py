@@ -92,7 +92,7 @@ class Mixer(nn.Module):
 
 
 class MlpHead(nn.Module):
-    """SegFormer's MLP head (facts.md §A.3) in factored form, with a mixer at stride 8 and one
+    """SegFormer's MLP head (docs/method.md §A.3) in factored form, with a mixer at stride 8 and one
     separable unit.
 
     Concatenating the projected levels and mixing them by a 1x1 convolution is linear up to its

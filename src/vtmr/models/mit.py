@@ -1,5 +1,5 @@
-"""The Mix Transformer encoder, written from its numbers [segformer2021; facts.md §A.2], clicks
-added after stage 1."""
+"""The Mix Transformer encoder, written from its numbers [segformer2021; docs/method.md §A.2],
+clicks added after stage 1."""
 
 from __future__ import annotations
 

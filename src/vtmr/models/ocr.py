@@ -1,5 +1,5 @@
-"""The object-context head [ocr2020; facts.md §A.5]: pixels look at the mean feature of what seems
-to be the object."""
+"""The object-context head [ocr2020; docs/method.md §A.5]: pixels look at the mean feature of what
+seems to be the object."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The refiner: repairs the coarse logits in the focus crop from full-resolution pixels
-[focalclick2022; facts §A.4]."""
+[focalclick2022; docs/method.md §A.4]."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ WIDTH = 32
 
 
 def roi_align(maps: Tensor, boxes: Tensor, size: int, spatial_scale: float = 1.0) -> Tensor:
-    """Crops B x C x H x W maps to B x C x size x size by one bilinear sample per bin (facts.md
-    §L.5).
+    """Crops B x C x H x W maps to B x C x size x size by one bilinear sample per bin
+    (docs/method.md §L.5).
 
     boxes: B x 4 as (x0, y0, x1, y1), one per map, in units of 1/spatial_scale cells. Equal to
     torchvision's `roi_align(aligned=True)` with adaptive sampling while the grid is at least as

@@ -1,4 +1,4 @@
-"""FocalClick's and VTMR's SegFormer: Mix Transformer, MLP head, refiner [facts.md §A]."""
+"""FocalClick's and VTMR's SegFormer: Mix Transformer, MLP head, refiner [docs/method.md §A]."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ changed.
 
 `target_box`, `closer_box` and `focus_box` are ours: half-open boxes about their true centre.
 `focalclick_*` follow the official FocalClick code to the pixel, oddities included, for imported
-weights. Source: facts.md §B.1, §B.4, §H.4, §L.3.
+weights. Source: docs/method.md §B.1, §B.4, §H.4, §L.3.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def ritm_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, earlier: 
 
     mask: bool H x W, the previous probability > .5; clicks: in image coordinates. An empty mask
     gives the whole image. The overlap is the product of both axes' intersection over union
-    [facts.md §B.1, §D.8].
+    [docs/method.md §B.1, §D.8].
     """
     whole = Box.whole(*mask.shape)
     if not mask.any():

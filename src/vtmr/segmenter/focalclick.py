@@ -1,4 +1,4 @@
-"""FocalClick's own pipeline, for imported weights whose spec says so [facts.md §B, §L.4].
+"""FocalClick's own pipeline, for imported weights whose spec says so [docs/method.md §B, §L.4].
 
 It follows the official code, oddities included: the target crop's threshold is .49 on the previous
 probability, the focus crop's .49 on the new logit; the click's own component may be the

@@ -1,4 +1,4 @@
-"""What the pipelines of other authors' networks share [facts.md §B, §L.4].
+"""What the pipelines of other authors' networks share [docs/method.md §B, §L.4].
 
 They are made to reproduce published tables, not to be fast: everything happens at full resolution,
 pixels are resized with the corners aligned, while points scale with the size.

@@ -1,8 +1,8 @@
 """RITM's own pipeline, for networks without a refiner.
 
-A crop that stays while it serves, and a mirrored second pass. Source: facts.md §B.1, §D.8, §G.8.
-The official code keeps the crop's proportions and makes its longer side 400 px; here it is resized
-to the network's square grid, which is what RITM calls a fixed size.
+A crop that stays while it serves, and a mirrored second pass. Source: docs/method.md §B.1, §D.8,
+§G.8. The official code keeps the crop's proportions and makes its longer side 400 px; here it is
+resized to the network's square grid, which is what RITM calls a fixed size.
 """
 
 from __future__ import annotations

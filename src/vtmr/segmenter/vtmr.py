@@ -1,4 +1,4 @@
-"""The pipeline of one click [facts.md §B, §L.1]: numpy and OpenCV only, no float array of the
+"""The pipeline of one click [docs/method.md §B, §L.1]: numpy and OpenCV only, no float array of the
 image's size."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the zoomed pass looks at, and how its logits join the answer.
 
-Source: VTMR Fig. 4 and its section on target-aware zooming; facts.md §B, §L.1-2;
+Source: VTMR Fig. 4 and its section on target-aware zooming; docs/method.md §B, §L.1-2;
 docs/decisions/0004-zoom.md.
 """
 

@@ -1,5 +1,5 @@
 """Progressive merge: on a mask that the user brought, a click changes only what it touches
-[facts.md §B.8]."""
+[docs/method.md §B.8]."""
 
 from __future__ import annotations
 

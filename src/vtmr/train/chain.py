@@ -1,5 +1,5 @@
 """A click chain: the simulated user and the network in turns, before the passes that learn
-[facts.md §C.5]."""
+[docs/method.md §C.5]."""
 
 from __future__ import annotations
 

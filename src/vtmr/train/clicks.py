@@ -1,5 +1,5 @@
 """Simulated users of the trainer: clicks to start with and clicks where the prediction is wrong
-[facts.md §C.4-C.5]."""
+[docs/method.md §C.4-C.5]."""
 
 from __future__ import annotations
 

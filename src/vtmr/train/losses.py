@@ -13,7 +13,7 @@ def normalised_focal_loss(
     logits: Tensor, labels: Tensor, alpha: float = 0.5, gamma: float = 2.0
 ) -> Tensor:
     """Focal loss whose weights sum to the number of valid pixels in each sample [adaptis2019;
-    facts.md §C.7].
+    docs/method.md §C.7].
 
     logits, labels: B x 1 x H x W. Returns B losses. The normaliser is detached: gradients flow
     through the focal weight and the logarithm only.
@@ -31,7 +31,7 @@ def boundary_focal_loss(
     logits: Tensor, labels: Tensor, edge: Tensor, total: Tensor | None = None
 ) -> Tensor:
     """The normalised focal loss with pixels of the edge band counted twice, one mean over the batch
-    [facts.md §C.7].
+    [docs/method.md §C.7].
 
     logits, labels: B x 1 x H x W; edge: 0 or 1, the same shape. Returns one number. total: the sum
     of `boundary_weights` over the whole batch, where this is a part of it; the parts' losses add up

@@ -19,9 +19,8 @@ from vtmr.train.chain import Chain
 from vtmr.train.losses import matching_loss, normalised_focal_loss
 from vtmr.train.recipe import MaskMatchRecipe
 
-MOST_CLAMPED = (
-    0.2  # a perturbation this much better than the first mask is no match for it (facts.md §E.3)
-)
+# A perturbation this much better than the first mask is no match for it (docs/method.md §E.3).
+MOST_CLAMPED = 0.2
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class DataRecipe:
 
     Of sources with stuff and a hierarchy (cocolvis): stuff_share of the samples may show stuff,
     with roots_only none shows an object that lies in another. Of sources of instances: merge_share
-    of the samples show two [facts.md §C.2].
+    of the samples show two [docs/method.md §C.2].
     """
 
     root: str
@@ -177,14 +177,14 @@ class AugmentRecipe:
 class ClickRecipe:
     """Simulated interaction: the clicks to start with and the largest number of further steps.
 
-    init_clicks: "multi" (facts.md §C.4), "single" (one centred click, as the paper says) or "mixed"
-    (half of each). first_share: share of the training steps that end at those clicks; the others
-    draw their further clicks' number from 0 to max_steps. centred: whether the first is near the
-    object's centre; RITM's may be anywhere on it. deepest_share: share of the clicks that are where
-    the object, or the error, is deepest, as the benchmark's robot clicks and careful users try to;
-    the others are drawn from its inner part. played_share: share of the training steps whose
-    samples are played as inference plays them (train/played.py) by the weights that the run starts
-    from, each from one click to a number of its own: the target crop follows the answer.
+    init_clicks: "multi" (docs/method.md §C.4), "single" (one centred click, as the paper says) or
+    "mixed" (half of each). first_share: share of the training steps that end at those clicks; the
+    others draw their further clicks' number from 0 to max_steps. centred: whether the first is near
+    the object's centre; RITM's may be anywhere on it. deepest_share: share of the clicks that are
+    where the object, or the error, is deepest, as the benchmark's robot clicks and careful users
+    try to; the others are drawn from its inner part. played_share: share of the training steps
+    whose samples are played as inference plays them (train/played.py) by the weights that the run
+    starts from, each from one click to a number of its own: the target crop follows the answer.
     """
 
     init_clicks: str = "multi"
@@ -257,8 +257,8 @@ class MaskMatchRecipe:
 
 @dataclass(frozen=True, slots=True)
 class LossRecipe:
-    """The refiner's losses; the defaults are VTMR's words, the others FocalClick's code [facts.md
-    §C.7].
+    """The refiner's losses; the defaults are VTMR's words, the others FocalClick's code
+    [docs/method.md §C.7].
 
     refined: "focal", or "boundary", which counts the edge band twice. edge: "focal" or
     "cross_entropy".

@@ -1,5 +1,5 @@
 """What the refiner is trained on: a focus box around the object or its border, and the edge band
-[facts.md §C.6]."""
+[docs/method.md §C.6]."""
 
 from __future__ import annotations
 

@@ -352,7 +352,7 @@ def flipped(labelled: Labelled) -> Labelled:
 
 def jittered(image: Image, share: float, rng: Rng) -> Image:
     """Brightness +-.25, contrast -.15 to +.4 and RGB shift +-10, each in that share of images
-    [facts.md §C.3]."""
+    [docs/method.md §C.3]."""
     gain, offset = 1.0, np.zeros(3)
     if rng.random() < share:
         gain = 1 + rng.uniform(-0.15, 0.40)

@@ -1,5 +1,5 @@
-"""One training step: click chains without gradients, then the passes that learn [facts.md §C.5-C.7,
-VTMR eq. 1-3]."""
+"""One training step: click chains without gradients, then the passes that learn [docs/method.md
+§C.5-C.7, VTMR eq. 1-3]."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
 
 FIGURES = ("iou", "gate")  # parts that aren't losses
-AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on an HRNet's auxiliary logits [facts.md §C.7, §G.8]
+# Of the cross-entropy on an HRNet's auxiliary logits [docs/method.md §C.7, §G.8].
+AUXILIARY_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)

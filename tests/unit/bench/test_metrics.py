@@ -1,5 +1,5 @@
 """Boundary IoU against erosion written out in loops; NoC and NoF against tables made by hand
-(facts.md §D.4-5)."""
+(docs/method.md §D.4-5)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_boundary_iou_equals_brute_force_on_small_masks(
 def test_iou_and_boundary_iou_count_pixel_by_pixel(
     data: st.DataObject, height: int, width: int
 ) -> None:
-    """With a truth of 1, 0 and -1 (ignored), as the official loaders give it (facts.md §D.2)."""
+    """With a truth of 1, 0 and -1 (ignored), as the official loaders give it (docs/method.md
+    §D.2)."""
     mask = data.draw(npst.arrays(bool, (height, width)))
     truth = data.draw(npst.arrays(np.int8, (height, width), elements=st.integers(-1, 1)))
     pairs = [(bool(p), int(t)) for p, t in zip(mask.ravel(), truth.ravel(), strict=True) if t != -1]

@@ -1,5 +1,5 @@
-"""The robot against brute-force distances in whole numbers, and against hand-made cases (facts.md
-§D.1, §K.3)."""
+"""The robot against brute-force distances in whole numbers, and against hand-made cases
+(docs/method.md §D.1, §K.3)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Masks to begin with: the IoU that facts.md §D.7 and §E.3 ask for, whole superpixels, and the same
-mask every time."""
+"""Masks to begin with: the IoU that docs/method.md §D.7 and §E.3 ask for, whole superpixels, and
+the same mask every time."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Benchmarks by name, on tiny folders; GrabCut's values are those of facts.md §D.7 (0 background,
-128 unknown, 255)."""
+"""Benchmarks by name, on tiny folders; GrabCut's values are those of docs/method.md §D.7 (0
+background, 128 unknown, 255)."""
 
 from __future__ import annotations
 

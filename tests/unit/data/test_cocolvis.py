@@ -1,5 +1,5 @@
 """COCO+LVIS from small files in the original formats. Expected objects: drawn here, judged by
-facts.md §C.1's rules."""
+docs/method.md §C.1's rules."""
 
 from __future__ import annotations
 

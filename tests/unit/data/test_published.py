@@ -1,4 +1,5 @@
-"""The public benchmarks' layouts on tiny folders; what a value means is facts.md §D.7 and §L.10."""
+"""The public benchmarks' layouts on tiny folders; what a value means is docs/method.md §D.7 and
+§L.10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ImageNet encoders from the layouts of facts.md §A.7: the official flat one, Hugging Face's,
+"""ImageNet encoders from the layouts of docs/method.md §A.7: the official flat one, Hugging Face's,
 HRNet's."""
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def save(content: object, folder: Path) -> Path:
 @pytest.mark.slow
 def test_ritm_files_are_told_from_focalclicks_by_their_weights(tmp_path: Path) -> None:
     """Both have the same class; RITM's has no refiner, and its code is under the MIT licence
-    (facts.md §0)."""
+    (docs/method.md §0)."""
     spec = import_checkpoint(
         official.write("ritm-hrnet18s", tmp_path / "a.pth"), tmp_path / "a.safetensors"
     )

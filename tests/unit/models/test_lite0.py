@@ -67,8 +67,8 @@ def test_samples_of_a_batch_do_not_mix(network: Lite0) -> None:
 
 @torch.no_grad()
 def test_the_factored_head_is_concatenation_and_a_1x1_convolution() -> None:
-    """SegFormer's form (facts.md §A.3): project each level, upsample, concatenate, mix by 1x1; at
-    stride 8 the deeper levels, whose sum is then upsampled, while the mixer is new and the
+    """SegFormer's form (docs/method.md §A.3): project each level, upsample, concatenate, mix by
+    1x1; at stride 8 the deeper levels, whose sum is then upsampled, while the mixer is new and the
     identity.
 
     A projection p and the mixing weights m of its quarter make the factored level's weights m p.

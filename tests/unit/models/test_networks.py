@@ -14,7 +14,7 @@ from vtmr.models.mit import MixTransformer, ReducedAttention, StochasticDepth, i
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.segformer import MlpFusionHead, SegFormer
 
-# facts.md §A.6, less what no pass uses: 5,089 of maps_transform and 33 of feature_gate in the
+# docs/method.md §A.6, less what no pass uses: 5,089 of maps_transform and 33 of feature_gate in the
 # SegFormers
 PARAMETERS = {
     "vtmr-b0": 3_740_773 - 5_089 - 33,

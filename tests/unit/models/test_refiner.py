@@ -35,7 +35,7 @@ def sample(plane: np.ndarray, y: float, x: float) -> float:
 
 def roi_align_by_definition(maps: np.ndarray, box: Box, size: int, scale: float) -> np.ndarray:
     """C x size x size in float64: aligned=True, each bin the mean of ceil(length/size)² samples
-    [facts.md §H]."""
+    [docs/method.md §H]."""
     x0, y0, x1, y1 = (value * scale - 0.5 for value in box)
     bin_x, bin_y = (x1 - x0) / size, (y1 - y0) / size
     many_x, many_y = math.ceil(bin_x), math.ceil(bin_y)
@@ -169,7 +169,7 @@ class TestRefiner:
     @torch.no_grad()
     @pytest.mark.parametrize("training", [False, True])
     def test_what_is_done_sooner_or_together_is_the_formula(self, training: bool) -> None:
-        """Cropped before anything else, and a convolution for each answer [facts.md §A.4]."""
+        """Cropped before anything else, and a convolution for each answer [docs/method.md §A.4]."""
         refiner, (patch, discs, logits, features, boxes) = self.refiner(0.3), self.inputs()
         torch.nn.init.normal_(refiner.edge.weight)
         refiner.train(training)

@@ -1,6 +1,6 @@
 """RITM's pipeline: two looks, no refiner, a crop that stays.
 
-Expected values by hand from facts.md §B.1, §D.8.
+Expected values by hand from docs/method.md §B.1, §D.8.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The zoomed pass. Expected weights: facts.md §K.9; expected logits and grids: blend and maps
+"""The zoomed pass. Expected weights: docs/method.md §K.9; expected logits and grids: blend and maps
 written out here."""
 
 from __future__ import annotations

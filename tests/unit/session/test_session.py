@@ -1,5 +1,5 @@
-"""Expected masks of the progressive merge are worked out by hand from facts.md §B.8; the rest are
-identities."""
+"""Expected masks of the progressive merge are worked out by hand from docs/method.md §B.8; the rest
+are identities."""
 
 from __future__ import annotations
 
