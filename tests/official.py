@@ -59,13 +59,18 @@ LAYOUTS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
 }
 
 
+def shapes_in(name: str) -> dict[str, tuple[int, ...]]:
+    """The weights of the released file whose list of keys has that name."""
+    lines = [line.partition(" ") for line in (KEYS / f"{name}.txt").read_text().splitlines()]
+    return {key: ast.literal_eval(shape) for key, _, shape in lines}
+
+
 def key_shapes(model: str) -> dict[str, tuple[int, ...]]:
     """The weights of the released file."""
     name, refiner, _, _ = LAYOUTS[model]
-    lines = [line.partition(" ") for line in (KEYS / f"{name}.txt").read_text().splitlines()]
     return {
-        key: ast.literal_eval(shape)
-        for key, _, shape in lines
+        key: shape
+        for key, shape in shapes_in(name).items()
         if refiner or not key.startswith("refiner.")
     }
 

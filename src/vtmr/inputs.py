@@ -10,6 +10,8 @@ from vtmr.masks import disc_maps
 from vtmr.spec import ModelSpec, Normalisation
 from vtmr.types import Click, FloatMap, Image
 
+DISTANCE_UNIT_PX = 260.0
+
 
 def normalise(image: Image, normalisation: Normalisation) -> FloatMap:
     """(image - mean) / std as float32 1 x 3 x H x W, contiguous; image: uint8 H x W x 3, RGB."""
@@ -27,6 +29,24 @@ def click_maps(clicks: Sequence[Click], radius: float, size: int) -> FloatMap:
     points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
     signs = np.array([click.positive for click in clicks], np.bool_)
     return disc_maps(points, signs, radius, size, size)[None]
+
+
+def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
+    """How far the nearest click of either sign is, 0 at it to 1 far off: float32 1 x 2 x height x
+    width.
+
+    tanh of twice the distance in units of 260 px; 1 everywhere where there is no click of that
+    sign [fbrs2020; zoo.md §Z.3.1]. clicks: in that grid.
+    """
+    maps = np.ones((1, 2, height, width), np.float32)
+    rows, cols = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5
+    for channel, positive in enumerate((True, False)):
+        points = [(click.x, click.y) for click in clicks if click.positive == positive]
+        if points:
+            squares = [(rows - y) ** 2 + (cols - x) ** 2 for x, y in points]
+            nearest = np.sqrt(np.min(squares, axis=0)) / DISTANCE_UNIT_PX
+            maps[0, channel] = np.tanh(2 * nearest)
+    return maps
 
 
 def coarse_maps(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:

@@ -12,6 +12,7 @@ from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
 from vtmr.models.foreign_files import read_state
 from vtmr.models.renaming import HRNET, MIT, MIT_HUGGING_FACE, Rule, renamed, require_fit
+from vtmr.models.renaming_deeplab import RESNET
 
 NVIDIA_LICENCE = (
     "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"
@@ -24,10 +25,15 @@ _MIT_SOURCES = (
 _HRNET_SOURCES = (
     "the hrnetv2_*_imagenet_pretrained.pth files of github.com/HRNet/HRNet-Image-Classification"
 )
+_RESNET_SOURCES = (
+    "GluonCV's resnet34_v1b, resnet50_v1s and resnet101_v1s, saved by torch under the names of "
+    "its ResNets (conv1, bn1, layer1 …)"
+)
 _MIT_TOP: tuple[Rule, ...] = ((r"(?:head|classifier)\.\w+", None),)
 _HRNET_TOP: tuple[Rule, ...] = (
     (r"(?:incre_modules|downsamp_modules|final_layer|classifier)\..+", None),
 )
+_RESNET_TOP: tuple[Rule, ...] = ((r"fc\.\w+", None),)
 
 
 def mit_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
@@ -51,6 +57,23 @@ def hrnet_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
     """
     state = read_state(_given(path, "an HRNet", _HRNET_SOURCES))
     return _fitting(renamed(state, (*HRNET, *_HRNET_TOP), str(path)), encoder, str(path))
+
+
+def resnet_weights(path: Path | None, encoder: nn.Module) -> dict[str, Tensor]:
+    """For the whole of a dilated ResNet, without the classifier's layer.
+
+    Raises CheckpointError as `mit_weights` does.
+    """
+    state = read_state(_given(path, "a dilated ResNet", _RESNET_SOURCES))
+    state = renamed(state, (*RESNET, *_RESNET_TOP), str(path))
+    return _fitting(with_counters(state, encoder.state_dict()), encoder, str(path))
+
+
+def with_counters(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """With BatchNorm's counters of batches where the file has none, as those converted from MXNet;
+    no answer depends on them."""
+    counters = {name: expected[name] for name in expected if name.endswith(".num_batches_tracked")}
+    return {**counters, **state}
 
 
 def _given(path: Path | None, kind: str, sources: str) -> Path:

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vtmr.models.residual import EXPANSION, basic_block, bottleneck, conv_norm, upsampled
+
 STEM = 64
-BOTTLENECK, EXPANSION = 64, 4
+BOTTLENECK = 64
 
 
 class HRNetSize(NamedTuple):
@@ -23,54 +25,6 @@ class HRNetSize(NamedTuple):
     exchanges: tuple[int, int, int]
 
 
-def conv_norm(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, *, relu: bool = True
-) -> nn.Sequential:
-    """Convolution without bias, BatchNorm and, unless told otherwise, ReLU."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
-
-
-def upsampled(maps: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, corners aligned, to the height and width of `like`."""
-    return F.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=True)
-
-
-class ResidualBlock(nn.Module):
-    """The input, or a shortcut where its width changes, plus a body of convolutions; then ReLU."""
-
-    def __init__(self, body: nn.Sequential, shortcut: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        """B x inputs x h x w to B x outputs x h x w."""
-        return F.relu(self.body(x) + self.shortcut(x))
-
-
-def basic_block(width: int) -> ResidualBlock:
-    """Two 3x3 convolutions."""
-    body = nn.Sequential(conv_norm(width, width, 3), conv_norm(width, width, 3, relu=False))
-    return ResidualBlock(body, nn.Identity())
-
-
-def bottleneck(inputs: int) -> ResidualBlock:
-    """1x1, 3x3, 1x1 convolutions, to 256 channels."""
-    outputs = EXPANSION * BOTTLENECK
-    body = nn.Sequential(
-        conv_norm(inputs, BOTTLENECK, 1),
-        conv_norm(BOTTLENECK, BOTTLENECK, 3),
-        conv_norm(BOTTLENECK, outputs, 1, relu=False),
-    )
-    return ResidualBlock(
-        body, nn.Identity() if inputs == outputs else conv_norm(inputs, outputs, 1, relu=False)
-    )
-
-
 class Exchange(nn.Module):
     """Blocks on every branch, then every branch gets the sum of all, each brought to its resolution
     and width."""
@@ -78,7 +32,7 @@ class Exchange(nn.Module):
     def __init__(self, widths: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*(basic_block(w) for _ in range(blocks))) for w in widths
+            nn.Sequential(*(basic_block(w, w) for _ in range(blocks))) for w in widths
         )
         self.fusions = nn.ModuleList(
             nn.ModuleList(self._fusion(widths, source, target) for source in range(len(widths)))
@@ -143,7 +97,8 @@ class HRNet(nn.Module):
         self.stem1 = conv_norm(3, STEM, 3, 2)
         self.stem2 = conv_norm(STEM, STEM, 3, 2)
         self.bottlenecks = nn.Sequential(
-            bottleneck(STEM), *(bottleneck(outputs) for _ in range(size.blocks - 1))
+            bottleneck(STEM, BOTTLENECK),
+            *(bottleneck(outputs, BOTTLENECK) for _ in range(size.blocks - 1)),
         )
         self.stage2 = Stage((outputs,), widths[:2], size.blocks, size.exchanges[0])
         self.stage3 = Stage(widths[:2], widths[:3], size.blocks, size.exchanges[1])

@@ -6,29 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from vtmr.models.encoder_weights import hrnet_weights
-from vtmr.models.hrnet import STEM, HRNet, HRNetSize, upsampled
+from vtmr.models.hrnet import HRNet, HRNetSize
+from vtmr.models.interaction import click_branch
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.ocr import ObjectContextHead
 from vtmr.models.refiner import Refiner
+from vtmr.models.residual import upsampled
 from vtmr.spec import ModelSpec
-
-INITIAL_SCALE = 0.05
-
-
-class Scale(nn.Module):
-    """Multiplies by the absolute value of one learned number."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.full((1,), INITIAL_SCALE))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any tensor."""
-        return x * self.scale.abs()
 
 
 class HRNetOcr(InteractiveNetwork):
@@ -40,9 +27,7 @@ class HRNetOcr(InteractiveNetwork):
         super().__init__()
         self.spec = spec
         self.encoder = HRNet(size)
-        self.interaction = nn.Sequential(
-            nn.Conv2d(3, 16, 1), nn.LeakyReLU(0.2), nn.Conv2d(16, STEM, 3, 2, padding=1), Scale()
-        )
+        self.interaction = click_branch(3)
         self.head = ObjectContextHead(self.encoder.channels, ocr_width)
         self.refiner = Refiner(2 * ocr_width) if spec.refines else None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vtmr.models.hrnet import conv_norm
+from vtmr.models.residual import conv_norm
 
 DROPOUT = 0.05
 
