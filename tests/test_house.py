@@ -220,7 +220,7 @@ def commands() -> dict[str, set[str]]:
     }
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def code_of(document: Path) -> list[str]:
@@ -277,6 +277,15 @@ def test_every_command_and_flag_is_documented() -> None:
         assert f"vtmr {command}".strip() in text
         missing = {flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", text)}
         assert not missing, f"vtmr {command}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_prose_is_wrapped(document: Path) -> None:
+    """At 100 characters: `python tools/wrap_markdown.py FILE` does it."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.S | re.M)
+    whole = ("|", "#", "![")  # tables, headings and pictures: a break would change what they mean
+    prose = [line for line in text.splitlines() if not line.startswith(whole)]
+    assert not [line for line in prose if len(line) > 100]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -173,7 +173,7 @@ def commands(spec: ModelSpec) -> str:
         for run in spec.lineage
         if run.changes
     ]
-    log = "The commands are in [the log](../../../../docs/log.md)"
+    log = "The commands are in [the log](../../../../docs/research/log.md)"
     if not lines:
         return f"{log}."
     return f"{log}, those of the newest runs here too:\n\n```console\n{chr(10).join(lines)}\n```"

@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
 
     Every activation of a training step is a block of megabytes. By default glibc maps and unmaps
     each of them, and the kernel clears its pages anew: a step of 16 samples took 3.0 s instead of
-    1.3 s (docs/log.md).
+    1.3 s (docs/research/log.md).
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
