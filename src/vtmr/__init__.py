@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vtmr.session import Session
     from vtmr.types import Click, MaskEdit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Click": "vtmr.types",
