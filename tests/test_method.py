@@ -1,5 +1,5 @@
-"""Every citation of docs/method.md leads to a part of it, and docs/facts-tests.md names tests that
-exist."""
+"""Every citation of docs/method.md and docs/zoo.md leads to a part of them, and
+docs/facts-tests.md names tests that exist."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-METHOD = ROOT / "docs" / "method.md"
+METHOD, ZOO = ROOT / "docs" / "method.md", ROOT / "docs" / "zoo.md"
 FOLDERS = ("src", "tests", "docs", "recipes", "tools", "examples")
 SUFFIXES = (".py", ".md", ".toml", ".js", ".ts", ".html")
-# "§B", "§B.4", "§C.4-5" and "§C.4-C.5": a part, or the first and the last of several.
-CITATION = re.compile(r"§(?P<letter>[A-Z0])(?:\.(?P<first>\d+)(?:[-–](?:[A-Z]\.)?(?P<last>\d+))?)?")
+# "§B", "§B.4", "§Z.3.1", "§C.4-5" and "§C.4-C.5": a part, or the first and the last of several.
+CITATION = re.compile(
+    r"§(?P<letter>[A-Z0])(?:\.(?P<first>\d+)(?:\.(?P<inner>\d+)|[-–](?:[A-Z]\.)?(?P<last>\d+))?)?"
+)
 
 
-def parts() -> list[str]:
+def parts(document: Path) -> list[str]:
     """The letters and numbers of all headings."""
-    return re.findall(r"^##+ ([A-Z0](?:\.\d+)?) ", METHOD.read_text(), flags=re.M)
+    return re.findall(r"^##+ ([A-Z0](?:\.\d+)*) ", document.read_text(), flags=re.M)
 
 
 def cited(text: str) -> list[str]:
     """The parts that a text cites; those in between are meant by a range."""
     found = []
     for match in CITATION.finditer(text):
-        letter, first, last = match["letter"], match["first"], match["last"]
+        letter, first, inner, last = match.group("letter", "first", "inner", "last")
         if first is None:
             found.append(letter)
+        elif inner is not None:
+            found.append(f"{letter}.{first}.{inner}")
         else:
             numbers = range(int(first), int(last or first) + 1)
             found += [f"{letter}.{number}" for number in numbers]
@@ -41,8 +45,9 @@ def files() -> list[Path]:
 
 
 def test_the_parts_of_the_method_are_numbered_without_gaps() -> None:
-    headings = parts()
+    headings = parts(METHOD)
     assert max(Counter(headings).values()) == 1
+    assert max(Counter(parts(ZOO)).values()) == 1
     letters = [heading for heading in headings if "." not in heading]
     assert letters == ["0", *"ABCDEFGHIJKL"]
     for letter in letters:
@@ -54,6 +59,7 @@ def test_the_parts_of_the_method_are_numbered_without_gaps() -> None:
     ("text", "expected"),
     [
         ("§B, §L.1-2", ["B", "L.1", "L.2"]),
+        ("§Z.3.1, §Z.2–Z.4", ["Z.3.1", "Z.2", "Z.3", "Z.4"]),
         ("§C.4–C.6 and §I.16", ["C.4", "C.5", "C.6", "I.16"]),
         ("facts", []),
     ],
@@ -63,7 +69,7 @@ def test_what_a_text_cites(text: str, expected: list[str]) -> None:
 
 
 def test_every_citation_leads_to_a_part_of_the_method() -> None:
-    known, count = set(parts()), 0
+    known, count = {*parts(METHOD), *parts(ZOO), "Z"}, 0
     for path in files():
         text = path.read_text()
         names = cited(text)
@@ -71,7 +77,7 @@ def test_every_citation_leads_to_a_part_of_the_method() -> None:
         assert not set(names) - known, path
         if path != Path(__file__):
             assert len(re.findall(r"§(?!…)", text)) == len(CITATION.findall(text)), path
-            assert not re.search(r"(?<![\w-])facts(\.md| §)", text), path
+            assert not re.search(r"(?<![\w-])facts(\.md| §)|(?<!docs/)zoo\.md §", text), path
     assert count > 200
 
 

@@ -36,7 +36,7 @@ def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
     width.
 
     tanh of twice the distance in units of 260 px; 1 everywhere where there is no click of that
-    sign [fbrs2020; zoo.md §Z.3.1]. clicks: in that grid.
+    sign [fbrs2020; docs/zoo.md §Z.3.1]. clicks: in that grid.
     """
     maps = np.ones((1, 2, height, width), np.float32)
     rows, cols = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5

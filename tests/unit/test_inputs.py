@@ -42,7 +42,7 @@ def test_no_clicks_give_empty_maps_and_the_previous_mask_comes_first() -> None:
 
 
 def test_distances_are_those_of_the_official_code() -> None:
-    """zoo.md §Z.3.2: at (row, column) (0, 0), (17, 200), (128, 128), (255, 255), (60, 33)."""
+    """docs/zoo.md §Z.3.2: at (row, column) (0, 0), (17, 200), (128, 128), (255, 255), (60, 33)."""
     clicks = [Click(41.1, 100.8), Click(200.5, 20.5), Click(30.5, 200.5, positive=False)]
     maps = distance_maps(clicks, 256, 256)
     assert maps.shape == (1, 2, 256, 256)

@@ -1,5 +1,5 @@
 """The DeepLabV3+ decoder and heads of separable convolutions, of CDNet, f-BRS and FCFI
-[deeplabv3plus2018; zoo.md §Z.2]."""
+[deeplabv3plus2018; docs/zoo.md §Z.2]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """How RITM's family lets clicks in: two convolutions, whose result is added to the image's first
-map [ritm2022; facts.md §A.5]."""
+map [ritm2022; docs/method.md §A.5]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""ResNet "v1s" with dilated last stages, the backbone of CDNet, f-BRS and FCFI [zoo.md §Z.2]."""
+"""ResNet "v1s" with dilated last stages, the backbone of CDNet, f-BRS and FCFI [docs/zoo.md
+§Z.2]."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ SIZES = {
 
 
 class Whole(nn.Module):
-    """As zoo.md puts the parts together."""
+    """As docs/zoo.md puts the parts together."""
 
     def __init__(self, size: ResNetSize, width: int) -> None:
         super().__init__()
