@@ -153,7 +153,7 @@ class Annotator:
         async with self._turns[image_id]:
             opened = await self.open(image_id)
             _require_current(opened, revision)
-            after, touched, predict_ms = await self._after(opened, op, fields)
+            after, touched, predict_ms, notes = await self._after(opened, op, fields)
             if after is not opened.document:
                 await self._commit(opened.document, after)
         changed = Opened(opened.entry, opened.picture, after)
@@ -161,6 +161,7 @@ class Annotator:
             "document": document_json(changed),
             "masks": masks_json(after.content, opened.document.content),
             "object": touched,
+            "notes": list(notes),
             "ms": {
                 "predict": round(predict_ms, 2),
                 "total": round((time.perf_counter() - start) * 1000, 2),
@@ -235,17 +236,17 @@ class Annotator:
 
     async def _after(
         self, opened: Opened, op: str, fields: Fields
-    ) -> tuple[Document, str | None, float]:
-        """The document after the change, the object that it was about, and the milliseconds of the
-        prediction."""
+    ) -> tuple[Document, str | None, float, tuple[str, ...]]:
+        """The document after the change, the object that it was about, the milliseconds of the
+        prediction, and what the user should know of a file that was read."""
         before = opened.document
         if op == "done":
             done = fields.boolean("done")
             fields.done()
-            return before.accepted(done), None, 0.0
+            return before.accepted(done), None, 0.0, ()
         if op in ("undo", "redo"):
             fields.done()
-            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0
+            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0, ()
         label = self.store.labels[0] if self.store.labels else DEFAULT_LABEL
         target = Target(before.content, label, opened.entry.mask_beside())
         plan, bench = _given(lambda: read_change(op, fields, target)), self._bench(opened)
@@ -257,6 +258,7 @@ class Annotator:
             before if same else before.changed(op, outcome.content),
             outcome.object_id,
             bench.predict_ms,
+            outcome.notes,
         )
 
     async def _work(self, function: Callable[[], Result]) -> Result:

@@ -36,10 +36,12 @@ _FAR = 1e6  # pixels: no coordinate lies beyond
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a change makes of a content, and the object that it was about."""
+    """What a change makes of a content, the object that it was about, and what a file was taken
+    for where it could mean something else."""
 
     content: Content
     object_id: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 Plan = Callable[[Workbench], Outcome]
@@ -189,11 +191,13 @@ def _import_mask(fields: Fields, target: Target) -> Plan:
 
     def plan(bench: Workbench) -> Outcome:
         try:
-            found = read_masks(path, (bench.picture.height, bench.picture.width), bench.labels)
+            found, notes = read_masks(
+                path, (bench.picture.height, bench.picture.width), bench.labels
+            )
         except InputError as error:
             raise Refusal(422, "unreadable", str(error).replace(str(path), path.name)) from error
         content = with_annotations(target.content, found, bench.made_with)
-        return Outcome(content, content.items[-1].id if found else None)
+        return Outcome(content, content.items[-1].id if found else None, notes)
 
     return plan
 
