@@ -5,6 +5,7 @@ InputError. A file is replaced at once or added to, never half overwritten."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable
@@ -12,6 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from vtmr.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# What a file system answers to a call that it doesn't know.
+_NOT_SUPPORTED = getattr(errno, "ENOTSUP", errno.EOPNOTSUPP)  # one number on Linux, two on macOS
+_UNKNOWN = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, _NOT_SUPPORTED))
+# What a disk answers that fails or is full.
+_REFUSED = frozenset((errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
@@ -26,7 +38,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         with partial.open("xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         partial.replace(path)
     except OSError as error:
         raise InputError(
@@ -63,6 +75,49 @@ def append(path: str | Path, text: str) -> None:
             f"{path} can't be written: {error.strerror or error}. Make room or choose another "
             "place."
         ) from error
+
+
+def flush(descriptor: int) -> bool:
+    """Waits until an open file's bytes are on the disk; False where the file system can't say.
+
+    Raises OSError when the disk refuses.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        return False
+    return True
+
+
+def flush_folder(descriptor: int) -> bool:
+    """The same for an open folder's names: SMB, vboxsf, drvfs and some FUSE systems can't.
+
+    Raises OSError when the disk fails or is full.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _REFUSED:
+            raise
+        return False
+    return True
+
+
+def take_lock(descriptor: int, *, wait: bool = False) -> bool | None:
+    """Locks an open file against other processes until it is closed, however that happens.
+
+    True: it is ours. False: another process has it. None: locks don't work here, because the file
+    system doesn't know them or Python has none on this system.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
+    return True
 
 
 def is_file(path: str | Path) -> bool:

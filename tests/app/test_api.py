@@ -208,17 +208,33 @@ class TestReading:
         assert annotating.http.get("/api/v1/project").json()["counts"]["unreadable"] == 1
         assert annotating.click(NAME)["object"] == "o1"
 
-    def test_an_image_that_was_replaced_by_one_of_another_size_is_refused(
-        self, folder: Path, annotating: Any
+    @pytest.mark.parametrize("size", [(60, 80), (300, 400), (120, 100), (20, 20)])
+    def test_an_image_that_was_replaced_by_one_of_another_size_opens_for_viewing(
+        self, folder: Path, annotating: Any, size: tuple[int, int]
     ) -> None:
+        """Smaller, larger, narrower, and so small that the object lies outside."""
         annotating.click(NAME)
-        Image.fromarray(shapes_image(60, 80)).save(folder / NAME)
-        answer = annotating.http.get(f"/api/v1/images/{annotating.ids()[NAME]}")
-        assert answer.status_code == 422
+        original = (folder / NAME).read_bytes()
+        before = annotating.open(NAME)
+        Image.fromarray(shapes_image(*size)).save(folder / NAME)
+        opened = annotating.open(NAME)
+        document, mask = opened["document"], MaskRuns.from_json(opened["masks"]["o1"])
+        assert (document["height"], document["width"]) == size
         assert (
-            "80x60 pixels, but its annotations are of an image of 160x120"
-            in answer.json()["error"]["message"]
+            f"{size[1]}x{size[0]} pixels, but its annotations are of an image of 160x120"
+            in document["read_only"]
         )
+        whole = MaskRuns.from_json(before["masks"]["o1"]).decode(120, 160)
+        inside = np.zeros(size, bool)
+        height, width = min(size[0], 120), min(size[1], 160)
+        inside[:height, :width] = whole[:height, :width]
+        np.testing.assert_array_equal(mask.decode(*size), inside)
+        assert document["objects"][0]["area"] == inside.sum()
+        refused = annotating.attempt(NAME, "delete", object="o1")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "read_only")
+        (folder / NAME).write_bytes(original)
+        assert annotating.open(NAME)["document"]["read_only"] is None
+        annotating.change(NAME, "delete", object="o1")
 
     def test_an_empty_folder_opens(self, tmp_path: Path, start: Callable[..., Any]) -> None:
         assert start(tmp_path).http.get("/api/v1/images").json() == {"images": []}

@@ -31,11 +31,11 @@ sys.path.insert(0, sys.argv[2])
 from fakes import ColourNetwork
 from offline import stay_offline
 from vtmr.app.annotator import Annotator
-from vtmr.app.running import run
+from vtmr.app.running import Reach, run
 from vtmr.segmenter import Segmenter, segmenter_for
 stay_offline()
 annotator = Annotator(Path(sys.argv[1]), segmenter_for(ColourNetwork()), made_with={})
-run(annotator, "127.0.0.1", 0, open_browser=False)
+run(annotator, Reach())
 """
 NAMES = ("shapes.png", "sub/other.png")
 

@@ -13,6 +13,7 @@ import pytest
 from fakes import ColourNetwork, shapes_image
 from PIL import Image
 
+from vtmr.app import pictures as pictures_module
 from vtmr.app.pictures import Pictures
 from vtmr.app.project import list_images
 from vtmr.app.sessions import Sessions
@@ -82,21 +83,29 @@ def test_a_file_that_changed_is_read_again(folder: Path) -> None:
     assert (pictures.get(entry).pyramid.image != old.pyramid.image).any()
 
 
-def test_whoever_waits_for_a_large_image_leaves_the_others_alone(annotating: Any) -> None:
-    """While decoding is held up, fifty thumbnails and an unopened image wait; the open image takes
-    a change."""
+def test_whoever_waits_for_a_large_image_leaves_the_others_alone(
+    annotating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a file is held up, fifty thumbnails and twenty openings of it wait; the open image
+    takes a change."""
     annotator, ids = annotating.annotator, annotating.ids()
+    release = threading.Event()
+    for name in ("read_image", "read_thumbnail"):
+        real = getattr(pictures_module, name)
+        monkeypatch.setattr(
+            pictures_module, name, lambda *given, real=real: (release.wait(20), real(*given))[1]
+        )
     annotating.open("shapes.png")
     click = {"op": "click", "revision": 0, "object": None, "clicks": [{"x": 56, "y": 54}]}
 
     async def crowd() -> tuple[Any, list[Any]]:
-        with annotator.pictures._decoding:
-            entry = annotator.entry(ids["sub/other.png"])
-            waiting = [asyncio.create_task(annotator.thumbnail(entry)) for _ in range(50)]
-            waiting += [asyncio.create_task(annotator.open(entry.id)) for _ in range(20)]
-            await asyncio.sleep(0.05)
-            changed = await asyncio.wait_for(annotator.change(ids["shapes.png"], click), 20)
-            assert not any(task.done() for task in waiting)
+        entry = annotator.entry(ids["sub/other.png"])
+        waiting = [asyncio.create_task(annotator.thumbnail(entry)) for _ in range(50)]
+        waiting += [asyncio.create_task(annotator.open(entry.id)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        changed = await asyncio.wait_for(annotator.change(ids["shapes.png"], click), 20)
+        assert not any(task.done() for task in waiting)
+        release.set()
         return changed, await asyncio.gather(*waiting)
 
     changed, answers = asyncio.run(crowd())

@@ -150,10 +150,10 @@ def test_a_folder_that_cannot_be_written_opens_for_viewing(
     store.close()
     real = os.open
 
-    def refuse(path: object, flags: int, *more: int) -> int:
+    def refuse(path: object, flags: int, *more: int, **place: int) -> int:
         if flags & os.O_RDWR:
             raise OSError(30, "Read-only file system")
-        return real(path, flags, *more)  # type: ignore[arg-type]
+        return real(path, flags, *more, **place)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", refuse)
     viewer = Store(tmp_path)
@@ -203,13 +203,15 @@ def test_a_fold_that_fails_leaves_the_journal(
     "damage",
     [b"{}\n", b"nonsense\n", b'{"image":"a.jpg","revision":9,"size":[20,30],"done":true}\n'],
 )
-def test_a_damaged_journal_is_refused_and_kept(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_journal_is_told_and_kept(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / ".vtmr").mkdir()
-    journal = tmp_path / ".vtmr" / "journal.jsonl"
-    journal.write_bytes(damage)
-    with pytest.raises(InputError, match="journal"):
-        Store(tmp_path)
-    assert journal.read_bytes() == damage
+    (tmp_path / ".vtmr" / "journal.jsonl").write_bytes(damage)
+    store = Store(tmp_path)
+    assert "journal.jsonl" in store.notices[0]
+    store.close()
+    (kept,) = (tmp_path / ".vtmr").glob("journal-damaged-*.jsonl")
+    assert kept.read_bytes() == damage
+    assert kept.name in store.notices[1]
 
 
 def test_a_damaged_document_is_refused_and_kept(tmp_path: Path) -> None:

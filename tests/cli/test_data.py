@@ -46,7 +46,6 @@ def test_a_sound_set_as_json(command: Command, grabcut: Path) -> None:
         "object_px": [8, 8],
         "displaced": {},
         "findings": [],
-        "notes": [],
     }
 
 

@@ -7,12 +7,12 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vtmr.app.document import Content, Document, Item
+from vtmr.app.documents import Head
 from vtmr.app.operations import (
     DEFAULT_LABEL,
     OPERATIONS,
@@ -23,33 +23,27 @@ from vtmr.app.operations import (
     read_clicks,
     with_annotations,
 )
-from vtmr.app.pictures import TILE, Picture, Pictures
-from vtmr.app.project import Entry, list_images
+from vtmr.app.pictures import Picture, Pictures
+from vtmr.app.project import Entry, find_images
+from vtmr.app.reading import Reading, unreadable
 from vtmr.app.sessions import Sessions
-from vtmr.app.store import Head, NotSavedError, Store
-from vtmr.app.workbench import Workbench, clicks_json, was_edited
+from vtmr.app.store import NotSavedError, Store
+from vtmr.app.views import Json, Opened, document_json, masks_json
+from vtmr.app.workbench import Workbench
 from vtmr.errors import InputError
+from vtmr.formats import Annotation
 from vtmr.formats.coco import CocoFile
+from vtmr.formats.png import read_masks
 from vtmr.images import read_header
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
-from vtmr.serving.worker import Worker
+from vtmr.serving.worker import Pool, Worker
 from vtmr.types import Predictor
 
-Json = dict[str, Any]
 Result = TypeVar("Result")
 
 _MAX_REVISION = 1 << 53
-_UNTOUCHED = Head("untouched", 0, 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """An image that is open, with its document."""
-
-    entry: Entry
-    picture: Picture
-    document: Document
+_UNTOUCHED, _DAMAGED = Head("untouched", 0, 0), Head("damaged", 0, 0)
 
 
 class Annotator:
@@ -69,26 +63,54 @@ class Annotator:
         Raises InputError as Store and list_images.
         """
         self.name = folder.resolve().name
-        self.entries = {entry.id: entry for entry in list_images(folder)}
+        found = find_images(folder)
+        self.entries = {entry.id: entry for entry in found.images}
+        self._links = found.links
         self.store = Store(folder.resolve())
+        # What is to be told at the end; this, when the disk doesn't answer in time.
+        self.farewell = "Everything that was acknowledged is saved, in the journal."
         self.store.add_labels(labels)
         self.model, self._made_with = predictor.name, made_with
         self._sessions = Sessions(predictor)
         self.pictures = Pictures(predictor, self._sessions.forget)
         self._worker = Worker()
         # Threads of their own, so that those who wait for a large image leave the others alone.
-        self._decoders, self._thumbnailer = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
+        self.files = Pool("vtmr-files", 4)
+        self.exporting = Pool("vtmr-export", 2, waiting=6, most=2, what="exports")
+        decoders, thumbnailer = Pool("vtmr-decode", 2), Pool("vtmr-thumbnail", 1)
+        self._pools = (self.files, self.exporting, decoders, thumbnailer)
+        self._reading, self._thumbnails = Reading(decoders), Reading(thumbnailer)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._newest: defaultdict[str, int] = defaultdict(
             int
         )  # per image: a preview counts while none came later
 
     def close(self) -> None:
-        """Ends the threads and writes everything whole."""
-        self._worker.close()
-        self._decoders.shutdown(cancel_futures=True)
-        self._thumbnailer.shutdown(cancel_futures=True)
-        self.store.close()
+        """Writes everything whole, and waits for nobody whose answer nobody waits for."""
+        for pool in (self._worker, *self._pools):
+            pool.close()
+        self.farewell = self.store.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread still works, on a file that doesn't come for one."""
+        return any(pool.busy for pool in (self._worker, *self._pools))
+
+    def notices(self) -> list[str]:
+        """What the user should know of the folder, a sentence each."""
+        links = (
+            [
+                f"{self._links} links to images or folders were left out: a link may lead out of "
+                "the folder. Put the files themselves here, or annotate the folder they lie in."
+            ]
+            if self._links
+            else []
+        )
+        damaged = [
+            f"{self.entries[found].name if found in self.entries else 'An image'}: {sentence}"
+            for found, sentence in sorted(self.store.damaged.items())
+        ]
+        return [*links, *self.store.told(), *damaged]
 
     def entry(self, image_id: str) -> Entry:
         """Raises Refusal (404)."""
@@ -107,6 +129,7 @@ class Annotator:
             "name": self.name,
             "model": self.model,
             "read_only": self.store.read_only,
+            "notices": self.notices(),
             "labels": self.store.labels,
             "counts": {"images": len(heads), **counts, "unreadable": len(self.pictures.errors)},
         }
@@ -120,25 +143,34 @@ class Annotator:
         read."""
         entry = self.entry(image_id)
         picture = await self.picture(entry)
-        return Opened(entry, picture, await unreadable(lambda: self._document(entry.name, picture)))
+        document = await self.in_pool(lambda: self.store.document(entry.name))
+        if document is None:
+            document = Document(entry.name, picture.height, picture.width)
+        return Opened(entry, picture, document, await self.in_pool(entry.mask_beside))
+
+    async def in_pool(self, function: Callable[[], Result]) -> Result:
+        """Runs it beside the event loop. Raises Refusal (422) for what can't be read."""
+        return await unreadable(self.files.run(function))
 
     async def picture(self, entry: Entry) -> Picture:
         """The open image. Raises Refusal (422)."""
-        found = await unreadable(lambda: self.pictures.find(entry))
+        found = await self.in_pool(lambda: self.pictures.find(entry))
         if found is not None:
             return found
-        return await unreadable(lambda: self.pictures.get(entry), self._decoders)
+        return await unreadable(self._reading.get(entry.name, lambda: self.pictures.get(entry)))
 
     async def thumbnail(self, entry: Entry) -> bytes:
         """A JPEG. Raises Refusal (422)."""
-        return await unreadable(lambda: self.pictures.thumbnail(entry), self._thumbnailer)
+        return await unreadable(
+            self._thumbnails.get(entry.name, lambda: self.pictures.thumbnail(entry))
+        )
 
     async def opened_json(self, image_id: str) -> Json:
         """The document with all masks."""
         opened = await self.open(image_id)
         return {
             "document": document_json(opened),
-            "masks": masks_json(opened.document.content, Content()),
+            "masks": masks_json(opened, Content()),
         }
 
     async def change(self, image_id: str, body: Any) -> Json:
@@ -152,16 +184,16 @@ class Annotator:
         self._newest[image_id] += 1
         async with self._turns[image_id]:
             opened = await self.open(image_id)
+            _require_same_size(opened)
             _require_current(opened, revision)
-            after, touched, predict_ms, notes = await self._after(opened, op, fields)
+            after, touched, predict_ms = await self._after(opened, op, fields)
             if after is not opened.document:
                 await self._commit(opened.document, after)
-        changed = Opened(opened.entry, opened.picture, after)
+        changed = replace(opened, document=after)
         return {
             "document": document_json(changed),
-            "masks": masks_json(after.content, opened.document.content),
+            "masks": masks_json(changed, opened.document.content),
             "object": touched,
-            "notes": list(notes),
             "ms": {
                 "predict": round(predict_ms, 2),
                 "total": round((time.perf_counter() - start) * 1000, 2),
@@ -179,6 +211,7 @@ class Annotator:
         self._newest[image_id] += 1
         number = self._newest[image_id]
         opened = await self.open(image_id)
+        _require_same_size(opened)
         _require_current(opened, revision)
         item = Item("", "") if item_id is None else find(opened.document.content, item_id)
         bench = self._bench(opened)
@@ -194,7 +227,7 @@ class Annotator:
     async def import_coco(self, body: Any) -> Json:
         """Adds a COCO file's annotations to the images of the same name. Raises Refusal."""
         self._require_writable()
-        coco = await unreadable(lambda: CocoFile.parse(body))
+        coco = await unreadable(asyncio.to_thread(CocoFile.parse, body))
         by_name = {entry.name: entry for entry in self.entries.values()}
         by_last = {entry.path.name: entry for entry in self.entries.values()}
         imported: dict[str, int] = {}
@@ -217,9 +250,7 @@ class Annotator:
     ) -> int:
         """One image's annotations as one change; how many."""
         async with self._turns[entry.id]:
-            entry.require_inside()
-            header = await asyncio.to_thread(read_header, entry.path)
-            size = header.height, header.width
+            size = await self.in_pool(lambda: _size(entry))
             if size != (height, width):
                 raise InputError(
                     f"it has {size[1]}x{size[0]} pixels, the COCO file says {width}x{height}."
@@ -236,19 +267,20 @@ class Annotator:
 
     async def _after(
         self, opened: Opened, op: str, fields: Fields
-    ) -> tuple[Document, str | None, float, tuple[str, ...]]:
-        """The document after the change, the object that it was about, the milliseconds of the
-        prediction, and what the user should know of a file that was read."""
+    ) -> tuple[Document, str | None, float]:
+        """The document after the change, the object that it was about, and the milliseconds of the
+        prediction."""
         before = opened.document
         if op == "done":
             done = fields.boolean("done")
             fields.done()
-            return before.accepted(done), None, 0.0, ()
+            return before.accepted(done), None, 0.0
         if op in ("undo", "redo"):
             fields.done()
-            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0, ()
+            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0
         label = self.store.labels[0] if self.store.labels else DEFAULT_LABEL
-        target = Target(before.content, label, opened.entry.mask_beside())
+        beside = await self._beside(opened) if op == "import_mask" else None
+        target = Target(before.content, label, beside)
         plan, bench = _given(lambda: read_change(op, fields, target)), self._bench(opened)
         outcome: Outcome = await self._work(lambda: plan(bench))
         same = len(outcome.content.items) == len(before.content.items) and all(
@@ -258,8 +290,21 @@ class Annotator:
             before if same else before.changed(op, outcome.content),
             outcome.object_id,
             bench.predict_ms,
-            outcome.notes,
         )
+
+    async def _beside(self, opened: Opened) -> list[Annotation] | None:
+        """The masks in the file beside the image, None where there is none. Raises Refusal."""
+        found = opened.beside
+        if found is None:
+            return None
+        shape = opened.picture.height, opened.picture.width
+
+        def read() -> list[Annotation]:
+            with found.opened() as path:
+                return read_masks(path, shape, self.store.labels)
+
+        # Like an image, so that a slow one holds up neither predictions nor other images.
+        return await unreadable(self._reading.get(found.name, read))
 
     async def _work(self, function: Callable[[], Result]) -> Result:
         """Runs it on the worker; what the user gave wrong becomes 400."""
@@ -269,33 +314,21 @@ class Annotator:
             raise bad_request(str(error)) from error
 
     async def _commit(self, before: Document, after: Document) -> None:
-        def save() -> None:
-            self.store.add_labels([item.label for item in after.content.items])
-            self.store.commit(before, after)
-
         try:
-            await asyncio.to_thread(save)
+            await self.files.run(lambda: self.store.commit(before, after))
         except NotSavedError as error:
             raise Refusal(507, "not_saved", str(error)) from error
-
-    def _document(self, name: str, picture: Picture) -> Document:
-        """The image's document. Raises InputError when it was made for an image of another size."""
-        document = self.store.document(name) or Document(name, picture.height, picture.width)
-        if (document.height, document.width) != (picture.height, picture.width):
-            raise InputError(
-                f"{name} has {picture.width}x{picture.height} pixels, but its annotations are of "
-                "an image of "
-                f"{document.width}x{document.height}: put the image back that was annotated."
-            )
-        return document
 
     def _bench(self, opened: Opened) -> Workbench:
         return Workbench(opened.picture, self._sessions, self.store.labels, self._made_with)
 
     def _image_json(self, entry: Entry) -> Json:
         head = self.store.heads.get(entry.name, _UNTOUCHED)
+        if entry.id in self.store.damaged:
+            head = _DAMAGED
         try:
-            version, error = entry.version(), self.pictures.errors.get(entry.name)
+            version = entry.version()
+            error = self.store.damaged.get(entry.id) or self.pictures.errors.get(entry.name)
         except InputError as gone:
             version, error = "", str(gone)
         record = {"id": entry.id, "name": entry.name, "state": head.state, "objects": head.objects}
@@ -304,54 +337,6 @@ class Annotator:
     def _require_writable(self) -> None:
         if self.store.read_only is not None:
             raise Refusal(403, "read_only", self.store.read_only)
-
-
-def document_json(opened: Opened) -> Json:
-    """The document as the page sees it, without masks."""
-    document, picture = opened.document, opened.picture
-    beside = opened.entry.mask_beside() if not document.content.items else None
-    return {
-        "image": opened.entry.id,
-        "name": document.name,
-        "width": document.width,
-        "height": document.height,
-        "revision": document.revision,
-        "state": document.state,
-        "undo": document.undo_name,
-        "redo": document.redo_name,
-        "mask_beside": beside.name if beside else None,
-        "tiles": {"size": TILE, "levels": picture.levels, "version": picture.version},
-        "objects": [_item_json(item) for item in document.content.items],
-    }
-
-
-def masks_json(content: Content, before: Content) -> Json:
-    """The masks of the objects that are new or look different from before."""
-    olds = {item.id: item.mask for item in before.items}
-    return {
-        item.id: item.mask.to_json() for item in content.items if item.mask is not olds.get(item.id)
-    }
-
-
-async def unreadable(function: Callable[[], Result], pool: Executor | None = None) -> Result:
-    """Runs it in a thread (of the pool); a file that can't be read becomes 422."""
-    try:
-        return await asyncio.get_running_loop().run_in_executor(pool, function)
-    except InputError as error:
-        raise Refusal(422, "unreadable", str(error)) from error
-
-
-def _item_json(item: Item) -> Json:
-    return {
-        "id": item.id,
-        "label": item.label,
-        "visible": item.visible,
-        "locked": item.locked,
-        "edited": was_edited(item.steps),
-        "area": item.mask.area,
-        "box": list(item.mask.box.as_tuple()) if item.mask.box else None,
-        "clicks": clicks_json(item),
-    }
 
 
 def _given(function: Callable[[], Result]) -> Result:
@@ -371,5 +356,18 @@ def _require_current(opened: Opened, revision: int) -> None:
             f"The image is at revision {document.revision}, the change was made for {revision}: "
             "look again."
         )
-        more = {"document": document_json(opened), "masks": masks_json(document.content, Content())}
+        more = {"document": document_json(opened), "masks": masks_json(opened, Content())}
         raise Refusal(409, "conflict", sentence, more)
+
+
+def _require_same_size(opened: Opened) -> None:
+    """Raises Refusal (403) for a document that was made for an image of another size."""
+    if opened.read_only is not None:
+        raise Refusal(403, "read_only", opened.read_only)
+
+
+def _size(entry: Entry) -> tuple[int, int]:
+    """The image's height and width. Raises InputError."""
+    with entry.opened() as path:
+        header = read_header(path)
+    return header.height, header.width

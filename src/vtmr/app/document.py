@@ -138,16 +138,19 @@ def transition(before: Document, after: Document) -> Json:
     return record | {"op": after.states[-1].op, "change": difference(before.content, after.content)}
 
 
-def follow(before: Document, record: Json) -> Document:
+def follow(before: Document, record: Json, *, gap: bool = False) -> Document:
     """`after`, from `transition(before, after)`.
 
-    Raises KeyError, TypeError, ValueError or InputError for nonsense.
+    gap: changes before this one are missing. Then objects that they made are left out, and an undo
+    or redo, which may have been theirs, is passed over. Raises KeyError, TypeError, ValueError or
+    InputError for nonsense.
     """
     if "done" in record:
         return before.accepted(bool(record["done"]))
     if "move" in record:
-        return before.moved(int(record["move"]))
-    return before.changed(str(record["op"]), applied(before.content, record["change"]))
+        return before if gap else before.moved(int(record["move"]))
+    content = applied(before.content, record["change"], gap=gap)
+    return before.changed(str(record["op"]), content)
 
 
 def to_json(document: Document) -> tuple[Json, Json]:
@@ -200,11 +203,13 @@ def difference(before: Content, after: Content) -> Json:
     }
 
 
-def applied(before: Content, change: Json) -> Content:
-    """`after`, from `difference(before, after)`."""
+def applied(before: Content, change: Json, *, gap: bool = False) -> Content:
+    """`after`, from `difference(before, after)`. gap: without the objects that aren't known."""
     items = []
     for item_id in change["order"]:
         old, record = before.get(item_id), change["items"].get(item_id)
+        if old is None and gap and "mask" not in (record or {}):
+            continue
         if old is None and record is None:
             raise InputError(f"The object {item_id!r} is changed before it is made.")
         items.append(_item_from_json(old or Item(str(item_id), ""), record) if record else old)

@@ -4,10 +4,12 @@ fetched."""
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,25 +23,33 @@ from vtmr.masks import RunLengths
 _KEPT = 4
 
 
-def annotated_images(store: Store, *, only_done: bool) -> list[AnnotatedImage]:
-    """Every image that was accepted or has objects, by name; empty masks are left out.
-
-    Raises InputError.
-    """
-    images = []
+def annotated_images(store: Store, *, only_done: bool) -> tuple[list[AnnotatedImage], list[str]]:
+    """Every image that was accepted or has objects, by name, and a sentence for each whose
+    annotations can't be read; empty masks are left out."""
+    images: list[AnnotatedImage] = []
     for name in sorted(store.heads):
         head = store.heads[name]
         if head.state == "done" or (head.state == "in_work" and not only_done):
-            document = store.document(name)
-            if document is not None:
-                height, width = document.height, document.width
-                objects = (
-                    Annotation(item.label, RunLengths.encode(item.mask.decode(height, width)))
-                    for item in document.content.items
-                    if item.mask.box is not None
-                )
-                images.append(AnnotatedImage(name, height, width, tuple(objects)))
-    return images
+            with suppress(InputError):  # it is among the damaged from now on
+                images.append(_annotated(store, name))
+    return images, [f"Left out: {sentence}" for _, sentence in sorted(store.damaged.items())]
+
+
+def _annotated(store: Store, name: str) -> AnnotatedImage:
+    """Raises InputError, and notes the image as damaged, when its annotations can't be read."""
+    document = store.document(name)
+    if document is None:
+        raise store.blame(name, "its file is gone")
+    height, width = document.height, document.width
+    try:
+        objects = [
+            Annotation(item.label, RunLengths.encode(item.mask.decode(height, width)))
+            for item in document.content.items
+            if item.mask.box is not None
+        ]
+    except InputError as error:
+        raise store.blame(name, error) from error
+    return AnnotatedImage(name, height, width, tuple(objects))
 
 
 def export_to_folder(files: Files, out: Path) -> list[Path]:
@@ -59,6 +69,18 @@ def export_to_folder(files: Files, out: Path) -> list[Path]:
         write_atomically(path, content)
         written.append(path)
     return written
+
+
+def member_name(name: str) -> str:
+    """The name under which a file goes into a ZIP, which never leads out of where it is unpacked.
+
+    Whoever unpacks it may run Windows, where \\ divides folders and C: is a disk. A name that isn't
+    UTF-8 keeps its bytes as %XX.
+    """
+    plain = "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
+    parts = re.sub(r"[\\:\0-\x1f\ud800-\udfff]", "_", plain).split("/")
+    inner = [part if part.strip(". ") else "_" * len(part) for part in parts]
+    return "/".join(part for part in inner if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +103,18 @@ class Exports:
         self, store: Store, project: str, form: str, labels: Sequence[str], *, only_done: bool
     ) -> Export:
         """Raises InputError for an unknown format or what can't be stored in it."""
-        files = write(form, annotated_images(store, only_done=only_done), labels)
+        images, missing = annotated_images(store, only_done=only_done)
+        files = write(form, images, labels)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
             for name, content in files.content.items():
-                archive.writestr(name, content)
+                archive.writestr(member_name(name), content)
+        warnings = (*missing, *store.notices, *files.warnings)
         plain = (
             safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"
         )  # goes into a header
         name = f"{plain}-{form}.zip"
-        return Export(secrets.token_hex(8), name, stream.getvalue(), tuple(files.warnings))
+        return Export(secrets.token_hex(8), name, stream.getvalue(), warnings)
 
     def keep(self, export: Export) -> None:
         """Until so many newer ones came."""

@@ -8,9 +8,8 @@ thread.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +20,6 @@ from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
 from vtmr.app.workbench import Place, Workbench, require_click, with_click
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
-from vtmr.formats.png import read_masks
 from vtmr.geometry import Box
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request, require_number
@@ -36,12 +34,10 @@ _FAR = 1e6  # pixels: no coordinate lies beyond
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a change makes of a content, the object that it was about, and what a file was taken
-    for where it could mean something else."""
+    """What a change makes of a content, and the object that it was about."""
 
     content: Content
     object_id: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 Plan = Callable[[Workbench], Outcome]
@@ -49,12 +45,12 @@ Plan = Callable[[Workbench], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The content that a change is for, what new objects are called, and the mask file beside the
-    image, if any."""
+    """The content that a change is for, what new objects are called, and the masks in the file
+    beside the image, None where there is none."""
 
     content: Content
     default_label: str = DEFAULT_LABEL
-    mask_beside: Path | None = None
+    beside: Sequence[Annotation] | None = None
 
 
 def read_change(op: str, fields: Fields, target: Target) -> Plan:
@@ -92,7 +88,7 @@ def find(content: Content, item_id: Any) -> Item:
 
 
 def with_annotations(
-    content: Content, annotations: list[Annotation], made_with: Mapping[str, str]
+    content: Content, annotations: Sequence[Annotation], made_with: Mapping[str, str]
 ) -> Content:
     """With further objects on top. Raises InputError for more than MAX_OBJECTS."""
     if len(content.items) + len(annotations) > MAX_OBJECTS:
@@ -185,19 +181,13 @@ def _mask(fields: Fields, target: Target) -> Plan:
 
 
 def _import_mask(fields: Fields, target: Target) -> Plan:
-    path = target.mask_beside
-    if path is None:
+    found = target.beside
+    if found is None:
         raise Refusal(404, "not_found", "There is no NAME.mask.png beside this image.")
 
     def plan(bench: Workbench) -> Outcome:
-        try:
-            found, notes = read_masks(
-                path, (bench.picture.height, bench.picture.width), bench.labels
-            )
-        except InputError as error:
-            raise Refusal(422, "unreadable", str(error).replace(str(path), path.name)) from error
         content = with_annotations(target.content, found, bench.made_with)
-        return Outcome(content, content.items[-1].id if found else None, notes)
+        return Outcome(content, content.items[-1].id if found else None)
 
     return plan
 

@@ -1,19 +1,21 @@
-"""Decoded images, as many as fit a budget: each once, one decoding at a time, without holding up
-those already here."""
+"""Decoded images, as many as fit a budget: each once, large ones in turn, without holding up those
+already here."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 
 from vtmr.app.project import Entry
+from vtmr.app.turns import Turns, read_ahead
 from vtmr.errors import InputError
-from vtmr.images import read_image, read_thumbnail
+from vtmr.images import read_header, read_image, read_thumbnail
 from vtmr.pyramid import Pyramid
 from vtmr.types import Predictor
 
@@ -72,7 +74,8 @@ class Pictures:
         self._predictor, self._forgotten = predictor, forgotten
         self._open: OrderedDict[str, Picture] = OrderedDict()
         self._thumbnails: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-        self._mutex, self._decoding = threading.Lock(), threading.Lock()
+        self._mutex, self._turns = threading.Lock(), Turns()
+        self._one: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.errors: dict[str, str] = {}
 
     def find(self, entry: Entry) -> Picture | None:
@@ -85,24 +88,16 @@ class Pictures:
         Raises InputError when it can't be read, which is remembered in `errors`.
         """
         version = entry.version()
-        with self._decoding:
+        with self._mutex:
+            alone = self._one[entry.name]
+        with alone:
             found = self._find(entry.name, version)
             if found:
                 return found
-            self._make_room(_BUDGET_BYTES // 2)
             try:
-                entry.require_inside()
-                pixels = read_image(entry.path)
+                return self._decoded(entry, version)
             except InputError as error:
                 raise self._blamed(entry, error) from error
-            scene = self._predictor.prepare(pixels)
-            pyramid = scene if isinstance(scene, Pyramid) else Pyramid(pixels)
-            picture = Picture(entry.name, version, pyramid, scene)
-            self._make_room(max(_BUDGET_BYTES - picture.nbytes, 0))
-            with self._mutex:
-                self._open[entry.name] = picture
-                self.errors.pop(entry.name, None)
-            return picture
 
     def thumbnail(self, entry: Entry) -> bytes:
         """A JPEG of at most THUMBNAIL pixels a side. Raises InputError as `get`."""
@@ -110,17 +105,30 @@ class Pictures:
         with self._mutex:
             if key in self._thumbnails:
                 return self._thumbnails[key]
-        with self._decoding:
-            try:
-                entry.require_inside()
-                data = as_jpeg(read_thumbnail(entry.path, THUMBNAIL))
-            except InputError as error:
-                raise self._blamed(entry, error) from error
+        try:
+            with entry.opened() as path, self._turns.taken(_pixels(path)):
+                data = as_jpeg(read_thumbnail(path, THUMBNAIL))
+        except InputError as error:
+            raise self._blamed(entry, error) from error
         with self._mutex:
             self._thumbnails[key] = data
             while len(self._thumbnails) > _KEPT_THUMBNAILS:
                 self._thumbnails.popitem(last=False)
         return data
+
+    def _decoded(self, entry: Entry, version: str) -> Picture:
+        """The image, in its turn; it is among the open ones from now on. Raises InputError."""
+        with entry.opened() as path, self._turns.taken(_pixels(path)):
+            self._make_room(_BUDGET_BYTES // 2)
+            pixels = read_image(path)
+            scene = self._predictor.prepare(pixels)
+            pyramid = scene if isinstance(scene, Pyramid) else Pyramid(pixels)
+            picture = Picture(entry.name, version, pyramid, scene)
+            self._make_room(max(_BUDGET_BYTES - picture.nbytes, 0))
+        with self._mutex:
+            self._open[entry.name] = picture
+            self.errors.pop(entry.name, None)
+        return picture
 
     def _find(self, name: str, version: str) -> Picture | None:
         """The open picture, unless its file has changed since."""
@@ -145,11 +153,20 @@ class Pictures:
             self._forgotten(picture)
 
     def _blamed(self, entry: Entry, error: InputError) -> InputError:
-        """The error with the image's name in place of its path; remembered."""
-        sentence = str(error).replace(str(entry.path), entry.name)
+        """The error, remembered."""
         with self._mutex:
-            self.errors[entry.name] = sentence
-        return InputError(sentence)
+            self.errors[entry.name] = str(error)
+        return error
+
+
+def _pixels(path: Path) -> int:
+    """How many the file has, once it is at hand. Raises InputError."""
+    try:
+        read_ahead(path)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
+    header = read_header(path)
+    return header.height * header.width
 
 
 def as_jpeg(pixels: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,16 +17,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 import vtmr
-from vtmr.app.annotator import Annotator, unreadable
+from vtmr.app.annotator import Annotator
 from vtmr.app.exports import Exports
+from vtmr.app.reading import unreadable
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS
 from vtmr.serving.access import Access, Guard
 from vtmr.serving.answers import Refusal, error_answer, json_answer
-from vtmr.serving.bodies import Fields, read_json
+from vtmr.serving.bodies import Fields, bad_request, read_json
+from vtmr.serving.worker import Pool
 
 MAX_BODY = 1 << 20
 MAX_IMPORT = 64 << 20
+_CLOSING_S = 1.4  # of the three seconds that Ctrl-C may take
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
@@ -42,7 +45,7 @@ def create_app(annotator: Annotator, access: Access) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(annotator.close)
+        await _within(_CLOSING_S, annotator.close)
 
     return Starlette(
         routes=[
@@ -66,7 +69,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
         )
 
     async def images(request: Request) -> Response:
-        return json_answer(await asyncio.to_thread(annotator.images_json))
+        return json_answer(await annotator.in_pool(annotator.images_json))
 
     async def image(request: Request) -> Response:
         return json_answer(await annotator.opened_json(request.path_params["image"]))
@@ -76,12 +79,11 @@ def api_routes(annotator: Annotator) -> list[Route]:
         return _picture(await annotator.thumbnail(entry))
 
     async def tile(request: Request) -> Response:
-        entry, place = annotator.entry(request.path_params["image"]), request.path_params
+        entry = annotator.entry(request.path_params["image"])
+        place = [_tile_number(request.path_params[name]) for name in ("level", "column", "row")]
         picture = await annotator.picture(entry)
         try:
-            return _picture(
-                await asyncio.to_thread(picture.tile, place["level"], place["column"], place["row"])
-            )
+            return _picture(await annotator.files.run(lambda: picture.tile(*place)))
         except InputError as error:
             raise Refusal(404, "not_found", str(error)) from error
 
@@ -106,7 +108,9 @@ def api_routes(annotator: Annotator) -> list[Route]:
         fields.done()
         store, labels = annotator.store, annotator.store.labels
         made = await unreadable(
-            lambda: exports.make(store, annotator.name, form, labels, only_done=only_done)
+            annotator.exporting.run(
+                lambda: exports.make(store, annotator.name, form, labels, only_done=only_done)
+            )
         )
         exports.keep(made)
         url = f"/api/v1/exports/{made.id}/{made.name}"
@@ -130,7 +134,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/images", images),
         Route("/api/v1/images/{image}", image),
         Route("/api/v1/images/{image}/thumbnail.jpg", thumbnail),
-        Route("/api/v1/images/{image}/tiles/{level:int}/{column:int}/{row:int}.jpg", tile),
+        Route("/api/v1/images/{image}/tiles/{level}/{column}/{row}.jpg", tile),
         Route("/api/v1/images/{image}/changes", changes, methods=["POST"]),
         Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
         Route("/api/v1/import", import_coco, methods=["POST"]),
@@ -151,6 +155,21 @@ class _Static(StaticFiles):
 
 async def _page(request: Request) -> Response:
     return FileResponse(_STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+def _tile_number(text: str) -> int:
+    """Raises Refusal (400): Python itself refuses to read numbers of thousands of digits."""
+    if not 1 <= len(text) <= 9 or not text.isascii() or not text.isdigit():
+        shown = text if len(text) <= 20 else f"{text[:20]}…"
+        raise bad_request(f"A tile's number is {shown!r}: expected a whole number from 0.")
+    return int(text)
+
+
+async def _within(seconds: float, function: Callable[[], None]) -> None:
+    """Runs it in a thread that may be left behind: what it does is safe at any moment to end."""
+    pool = Pool("vtmr-close", 1)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(pool.run(function), seconds)
 
 
 def _picture(data: bytes) -> Response:

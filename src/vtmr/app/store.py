@@ -3,95 +3,121 @@ ever lost.
 
     lock              held by the process that writes (flock), with its number inside
     journal.jsonl     one line per change, appended and flushed to the disk
-    documents/ID.jsonl  one file per annotated image: a head, then a body (`document.to_json`)
+    documents/ID.jsonl  one file per annotated image (`documents`)
     project.json      the labels
 
 A change is appended to the journal before it counts. Now and then, at the start and at the end the
 changed documents are written whole (temporary file, fsync, rename) and the journal is emptied. A
 kill between the two leaves entries that their documents already hold: an entry counts only where
-its revision is the next one. A torn last line was never acknowledged. Anything else that can't be
-read is refused with a sentence, never thrown away.
+its revision is the next one. A torn last line was never acknowledged. What is damaged costs itself
+alone and is said (`notices`, `damaged`); the damaged file is kept aside.
+
+Everything goes through descriptors (`directory`), so that a folder that is renamed meanwhile keeps
+its work. When .vtmr or the journal is deleted meanwhile, what is still known is written anew.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
+import contextlib
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from vtmr.app.document import Document, follow, from_json, to_json, transition
+from vtmr.app.directory import Directory
+from vtmr.app.document import Document, transition
+from vtmr.app.documents import (
+    DOCUMENTS,
+    UNREADABLE,
+    Head,
+    as_bytes,
+    path_of,
+    read_document,
+    read_head,
+)
+from vtmr.app.journal import JOURNAL, Entries, Journal, read_journal
+from vtmr.app.labels import Labels, read_labels
+from vtmr.app.lines import sealed
+from vtmr.app.memory import Memory
+from vtmr.app.place import Place
 from vtmr.app.project import HIDDEN_FOLDER, image_id
-from vtmr.atomic import make_folder, write_atomically
+from vtmr.app.replay import Trouble, read_heads, reason, replay
 from vtmr.errors import InputError
 
 _FOLD_BYTES = 4 << 20
-_KEPT_DOCUMENTS = 64
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    RecursionError,
-    InputError,
-)
+_CLOSING_S = 1.0
 
 
 class NotSavedError(Exception):
     """The disk refused a change; nothing is different from before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the list of images says of a document."""
-
-    state: str
-    objects: int
-    revision: int
-
-
 class Store:
-    """The documents of a folder. Thread-safe. read_only: None, or a sentence that says why nothing
-    can be changed."""
+    """The documents of a folder. Thread-safe.
+
+    read_only: None, or a sentence that says why nothing can be changed.
+    """
 
     def __init__(self, folder: Path, *, write: bool = True) -> None:
-        """Raises InputError when another process has the folder open for writing, or when its files
-        are damaged."""
-        self._folder = folder / HIDDEN_FOLDER
+        """Raises InputError when another process has the folder open for writing, or when a link
+        or the like is in the place of one of its files."""
         self._mutex = threading.RLock()
-        self._documents: dict[str, Document] = {}
-        self._changed: set[str] = set()
+        self._memory, self._trouble = Memory(), Trouble()
+        self._fold_at = _FOLD_BYTES
+        self._journal: Journal | None = None
         self.read_only: str | None = (
             None if write else "The annotations were opened for reading only."
         )
-        self._lock = self._journal = -1
+        self._place = Place(folder)
         if write:
             self._open_for_writing()
-        # The journal first: a writer that folds in between leaves documents that are newer, which
-        # is harmless.
-        entries = list(self._entries())
-        self.labels = self._read_labels()
-        self.heads = dict(self._read_heads())
-        self._replay(entries)
-        if self.read_only is None and entries:
-            self.fold()
+        self._labels = Labels()
+        if self._place.folder is not None:
+            self._read(self._place.folder)
+        self._told_at_start = len(self.told())
 
-    def close(self) -> None:
-        """Writes what the journal still holds and lets go of the folder."""
-        with self._mutex:
-            if self.read_only is None and self._changed:
-                self.fold()
-            for descriptor in (self._journal, self._lock):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._lock = self._journal = -1
+    @property
+    def labels(self) -> list[str]:
+        return self._labels.names
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """What is known of every image that was ever annotated, by its name."""
+        return self._memory.heads
+
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Image ids whose annotations can't be read, with a sentence about each."""
+        return self._trouble.damaged
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences about everything that isn't quite as it was written."""
+        return self._trouble.notices
+
+    def told(self) -> list[str]:
+        """The notices, with what the user should know of the folder and its disk."""
+        moved = self._place.moved_to()
+        now = [f"The folder was renamed while it was open: it is {moved} now."] if moved else []
+        return [*self._place.notices, *self.notices, *now]
+
+    def close(self) -> str:
+        """Writes what the journal still holds and lets go of the folder; what to tell the user.
+
+        Never waits long: what was acknowledged is safe in the journal.
+        """
+        if not self._mutex.acquire(timeout=_CLOSING_S):
+            return "The disk doesn't answer. Everything that was acknowledged is in the journal."
+        try:
+            farewell = self._finish()
+            if self._journal is not None:
+                self._journal.close()
+            self._place.close()
+            self._journal = None
             self.read_only = self.read_only or "The annotations are closed."
+            return farewell
+        finally:
+            self._mutex.release()
 
     def document(self, name: str) -> Document | None:
         """The image's document, or None when nothing was ever done there.
@@ -99,32 +125,44 @@ class Store:
         Raises InputError when it is damaged.
         """
         with self._mutex:
-            if name not in self._documents:
-                found = self._read_document(name)
-                if found is None:
-                    return None
-                self._keep(found)
-            return self._documents[name]
+            if name in self._memory.documents:
+                return self._memory.documents[name]
+        # Beside the mutex, so that an export of many large ones doesn't hold up a change.
+        found = self._read_document(name)
+        if found is None:
+            return None
+        with self._mutex:
+            if name in self._memory.documents:
+                return self._memory.documents[name]
+            known = self.heads.get(name)
+            if known is not None and found.revision < known.revision:
+                # It was changed, written and forgotten again while it was read.
+                found = self._read_document(name) or found
+            return self._memory.keep(found)
+
+    def blame(self, name: str, error: BaseException | str) -> InputError:
+        """The error to raise for an image whose annotations can't be used; it is among the damaged
+        from now on."""
+        return self._trouble.blame(image_id(name), error)
 
     def commit(self, before: Document, after: Document) -> None:
         """Makes `after` the image's document, on disk first. Raises NotSavedError; then everything
         is as it was."""
-        line = (json.dumps(transition(before, after), separators=(",", ":")) + "\n").encode()
+        line = sealed(transition(before, after))
         with self._mutex:
             if self.read_only is not None:
                 raise NotSavedError(self.read_only)
-            size = os.fstat(self._journal).st_size
+            journal = self._append(line)
+            known = self._memory.snapshot(after.name)
+            self._memory.keep(after, changed=True)
             try:
-                _write_all(self._journal, line)
-                os.fsync(self._journal)
-            except OSError as error:
-                os.ftruncate(self._journal, size)
-                raise NotSavedError(
-                    f"The disk refused the change: {error.strerror or error}."
-                ) from error
-            self._changed.add(after.name)
-            self._keep(after)
-            if size + len(line) > _FOLD_BYTES:
+                self._secure()
+            except (OSError, InputError) as error:
+                self._memory.put_back(after.name, known)
+                journal.take_back(line)
+                raise NotSavedError(f"{reason(error)}.") from error
+            self.add_labels([item.label for item in after.content.items])
+            if journal.size > self._fold_at:
                 self._try_to_fold()
 
     def fold(self) -> None:
@@ -133,174 +171,214 @@ class Store:
         Raises InputError when the disk refuses.
         """
         with self._mutex:
-            folder = self._folder / "documents"
-            make_folder(folder)
-            for name in sorted(self._changed):
-                head, body = to_json(self._documents[name])
-                text = json.dumps(head) + "\n" + json.dumps(body, separators=(",", ":")) + "\n"
-                write_atomically(folder / f"{image_id(name)}.jsonl", text.encode())
-            _flush_folder(folder)
-            _flush_folder(self._folder)
-            os.ftruncate(self._journal, 0)
-            os.fsync(self._journal)
-            self._changed.clear()
+            try:
+                self._secure()
+                self._write_changed()
+                if self._journal is not None:
+                    self._journal.empty()
+            except OSError as error:
+                raise InputError(
+                    f"{self._place.path} can't be written: {reason(error)}."
+                ) from error
+            self._memory.changed.clear()
+            self._fold_at = _FOLD_BYTES
 
     def add_labels(self, labels: Sequence[str]) -> None:
-        """Appends those that are new, on disk too where the folder can be written.
-
-        Raises NotSavedError.
-        """
+        """Appends those that are new; on the disk now, or when it has room again."""
         with self._mutex:
-            merged = list(dict.fromkeys([*self.labels, *labels]))
-            if merged == self.labels:
-                return
-            if self.read_only is None:
-                try:
-                    write_atomically(
-                        self._folder / "project.json", json.dumps({"labels": merged}).encode()
-                    )
-                except InputError as error:
-                    raise NotSavedError(str(error)) from error
-            self.labels = merged
+            self._labels.add(labels)
+            if self._journal is not None and self._place.folder is not None:
+                self._labels.save(self._place.folder)
+
+    # --- opening
 
     def _open_for_writing(self) -> None:
         """Takes the lock; a folder that can't be written becomes read-only."""
-        for path in (self._folder, self._folder / "documents"):
-            if path.is_symlink():
-                raise InputError(
-                    f"{path} is a link: nothing is written outside the folder, remove it."
-                )
         try:
-            self._folder.mkdir(exist_ok=True)
-            self._lock = os.open(self._folder / "lock", _OPEN, 0o644)
-            self._journal = os.open(self._folder / "journal.jsonl", _OPEN | os.O_APPEND, 0o644)
+            self._place.take()
+            with self._place.explained():
+                self._folder().folder(DOCUMENTS, make=True).close()
+                self._journal = Journal(self._folder())
         except OSError as error:
-            if self._lock >= 0:
-                os.close(self._lock)
-            self._lock = -1
             self.read_only = (
-                f"The folder can't be written ({error.strerror or error}): it is open for viewing "
-                "only."
+                f"The folder can't be written ({reason(error)}): it is open for viewing only."
             )
-            return
+
+    def _folder(self) -> Directory:
+        """Raises FileNotFoundError where there is none."""
+        if self._place.folder is None:
+            raise FileNotFoundError(2, f"there is no {HIDDEN_FOLDER}")
+        return self._place.folder
+
+    def _read(self, folder: Directory) -> None:
+        """Everything that the folder holds, and folds it."""
+        # The journal first: a writer that folds in between leaves documents that are newer, which
+        # is harmless.
+        entries = self._entries(folder)
+        names, sentence = read_labels(folder)
+        self._labels = Labels(names)
+        if sentence is not None:
+            self._trouble.note(sentence)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            read_heads(folder, self._memory, self._trouble)
         except OSError as error:
-            owner = os.read(self._lock, 20).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._lock)
-            os.close(self._journal)
-            raise InputError(
-                f"{self._folder.parent} is already being annotated by process {owner}: use that "
-                "one or end it first."
-            ) from error
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
-        _flush_folder(self._folder)
+            self._trouble.note(f"{HIDDEN_FOLDER}/{DOCUMENTS} can't be listed: {reason(error)}.")
+        sound = replay(entries, self.document, self._memory, self._labels, self._trouble)
+        if self._journal is not None and (self._memory.changed or not sound):
+            self._begin_anew(self._journal, sound=sound)
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
-        """The journal's complete lines. Raises InputError for one that isn't a record."""
+    def _entries(self, folder: Directory) -> Entries:
         try:
-            data = (self._folder / "journal.jsonl").read_bytes()
+            with self._place.explained():
+                entries = read_journal(folder)
+        except OSError as error:
+            return Entries((), (f"{JOURNAL} can't be read ({reason(error)})",))
+        # Who only reads may meet a line that is just being written.
+        return entries if self._journal is not None else replace(entries, torn=0)
+
+    def _begin_anew(self, journal: Journal, *, sound: bool) -> None:
+        """Folds at the start. A full disk is no reason not to open: the journal stays as it is."""
+        try:
+            if not sound:
+                name = journal.keep_aside()
+                self._trouble.note(f"The journal as it was is kept as {HIDDEN_FOLDER}/{name}.")
+            self._set_aside()
+            self.fold()
+        except (OSError, InputError) as error:
+            self._trouble.note(
+                f"The disk refuses to be written now ({reason(error)}): everything can be looked "
+                "at, and changes are refused until there is room."
+            )
+
+    def _set_aside(self) -> None:
+        """Keeps damaged documents that are about to be written anew. Raises OSError."""
+        folder = self._folder()
+        for found_id in self._trouble.repaired:
+            inside = folder.folder(DOCUMENTS)
+            try:
+                inside.write(f"{found_id}.damaged", folder.read(path_of(found_id)))
+            finally:
+                inside.close()
+        self._trouble.repaired.clear()
+
+    def _read_document(self, name: str) -> Document | None:
+        if self._place.folder is None:
+            return None
+        found_id = image_id(name)
+        try:
+            document, sentence = read_document(self._place.folder, found_id)
         except FileNotFoundError:
+            return None
+        except (OSError, *UNREADABLE) as error:
+            raise self._trouble.blame(found_id, error) from error
+        return self._trouble.accept(document, found_id, sentence)
+
+    # --- writing
+
+    def _append(self, line: bytes) -> Journal:
+        """The line at the journal's end, on the disk. Raises NotSavedError."""
+        try:
+            journal = self._journal or Journal(self._folder())
+            if not journal.is_whole():
+                self._mend(journal)
+            journal.append(line)
+        except (OSError, InputError) as error:
+            raise NotSavedError(f"The disk refused the change: {reason(error)}.") from error
+        return journal
+
+    def _mend(self, journal: Journal) -> None:
+        """Makes a journal that isn't as we left it fit to be written again.
+
+        Raises OSError, and InputError when another program writes to it.
+        """
+        if journal.is_torn:
+            with contextlib.suppress(OSError):
+                journal.cut()
+                return
+        elif journal.is_longer():
+            raise InputError(
+                f"{JOURNAL} was written to by another program: end that, then start vtmr annotate "
+                "again"
+            )
+        self._renew(journal)
+
+    def _renew(self, journal: Journal) -> None:
+        """Puts an empty journal in the place of one that can't be used. Raises OSError."""
+        self._write_changed()
+        journal.renew()
+        self._memory.changed.clear()
+
+    def _secure(self) -> None:
+        """Sees to it that what we write to is what lies in the folder, whoever deleted it.
+
+        Raises InputError with what happened where nothing can be saved any more, and OSError.
+        """
+        journal = self._journal
+        if journal is None or (self._place.is_here() and journal.is_here()):
             return
-        complete, _, torn = data.rpartition(b"\n")
-        if torn and self._journal >= 0:
-            os.ftruncate(self._journal, len(data) - len(torn))
-        for number, line in enumerate(complete.splitlines(), start=1):
-            try:
-                entry = json.loads(line)
-                yield {**entry, "image": str(entry["image"]), "revision": int(entry["revision"])}
-            except _UNREADABLE as error:
-                raise self._damaged(f"line {number} of journal.jsonl", error) from error
-
-    def _replay(self, entries: Sequence[dict[str, Any]]) -> None:
-        """Follows the entries that their documents don't hold yet."""
-        for entry in entries:
-            name = entry["image"]
-            try:
-                height, width = (int(side) for side in entry["size"])
-                before = self.document(name) or Document(name, height, width)
-                if entry["revision"] <= before.revision:
-                    continue
-                if entry["revision"] != before.revision + 1:
-                    raise InputError(f"revision {entry['revision']} comes after {before.revision}")
-                after = follow(before, entry)
-            except _UNREADABLE as error:
-                raise self._damaged(
-                    f"the journal's change {entry['revision']} of {name}", error
-                ) from error
-            self._changed.add(name)
-            self._keep(after)
-
-    def _keep(self, document: Document) -> None:
-        """Remembers it as current; of the unchanged ones the oldest are forgotten."""
-        self._documents.pop(document.name, None)
-        self._documents[document.name] = document
-        self.heads[document.name] = Head(
-            document.state, len(document.content.items), document.revision
+        if self._place.is_here():
+            journal.keep_aside()
+            self._renew(journal)
+            self._trouble.note(f"{JOURNAL} was taken away while it was open: it is made anew.")
+            return
+        self._place.take_again()
+        self._journal = Journal(self._folder())
+        known = sorted(self._memory.documents)
+        self._write([name for name in known if not self._is_newer_on_disk(name)])
+        self._labels.is_saved = False
+        self._labels.save(self._folder())
+        lost = len(self.heads) - len(known)
+        self._memory.heads = {name: self.heads[name] for name in known}
+        self._trouble.note(
+            f"{HIDDEN_FOLDER} was deleted while it was open: the annotations of {len(known)} "
+            f"images that were still known are written anew, those of {lost} others went with it."
         )
-        if len(self._documents) > _KEPT_DOCUMENTS + len(self._changed):
-            del self._documents[next(name for name in self._documents if name not in self._changed)]
+
+    def _is_newer_on_disk(self, name: str) -> bool:
+        """Whether somebody put a later document there."""
+        with contextlib.suppress(OSError):
+            found = read_head(self._folder(), image_id(name))
+            return found is not None and found[1].revision > self._memory.documents[name].revision
+        return False
+
+    def _write_changed(self) -> None:
+        """The changed documents, whole and for good. Raises OSError."""
+        self._write(sorted(self._memory.changed))
+
+    def _write(self, names: Sequence[str]) -> None:
+        folder = self._folder()
+        inside = folder.folder(DOCUMENTS, make=True)
+        try:
+            for name in names:
+                data = as_bytes(self._memory.documents[name])
+                inside.write(path_of(image_id(name)).rpartition("/")[2], data)
+            inside.flush()
+        finally:
+            inside.close()
+        folder.flush()
+
+    def _finish(self) -> str:
+        """The last fold; what to tell the user."""
+        if self._journal is None:
+            return "Nothing was changed."
+        try:
+            if self._memory.documents:
+                self._secure()
+            if self._memory.changed:
+                self.fold()
+        except (OSError, InputError) as error:
+            if not self._place.is_here():
+                return f"{reason(error)}. What was annotated there can't be saved."
+            return (
+                "Everything is saved, in the journal: the documents couldn't be written "
+                f"({reason(error)})."
+            )
+        return " ".join(["Everything is saved.", *self.told()[self._told_at_start :]])
 
     def _try_to_fold(self) -> None:
         """The change is safe in the journal: a disk that refuses more now is no reason to refuse
         the change."""
         try:
             self.fold()
-        except (InputError, OSError):
-            return
-
-    def _read_document(self, name: str) -> Document | None:
-        path = self._folder / "documents" / f"{image_id(name)}.jsonl"
-        try:
-            head, body = path.read_text("utf-8").splitlines()
-            return from_json(json.loads(head), json.loads(body))
-        except FileNotFoundError:
-            return None
-        except (OSError, *_UNREADABLE) as error:
-            raise self._damaged(str(path.relative_to(self._folder)), error) from error
-
-    def _read_heads(self) -> Iterator[tuple[str, Head]]:
-        """Every document's first line; one that can't be read is found out when its image is
-        opened."""
-        for path in sorted(self._folder.glob("documents/*.jsonl")):
-            try:
-                with path.open("rb") as file:
-                    head = json.loads(file.readline())
-                yield (
-                    str(head["image"]),
-                    Head(str(head["state"]), int(head["objects"]), int(head["revision"])),
-                )
-            except (OSError, *_UNREADABLE):
-                continue
-
-    def _read_labels(self) -> list[str]:
-        try:
-            return [
-                str(label)
-                for label in json.loads((self._folder / "project.json").read_bytes())["labels"]
-            ]
-        except FileNotFoundError:
-            return []
-        except (OSError, *_UNREADABLE) as error:
-            raise self._damaged("project.json", error) from error
-
-    def _damaged(self, what: str, error: BaseException) -> InputError:
-        return InputError(
-            f"{self._folder}: {what} can't be read ({error}). Restore it from a copy or move it "
-            "away."
-        )
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes renames and new files in it last."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        except InputError:
+            self._fold_at *= 2  # not at every change from now on

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from vtmr.app.annotator import Annotator
 from vtmr.app.operations import MAX_LABEL
-from vtmr.app.running import run
+from vtmr.app.running import Reach, run
 from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.predictors import Loaded
 from vtmr.errors import InputError
 from vtmr.provenance import processor, versions
+from vtmr.serving.baseurl import BaseUrl
 
 
 def parse_labels(text: str) -> list[str]:
@@ -36,18 +37,24 @@ def made_with(loaded: Loaded) -> dict[str, str]:
     return model | versions() | machine
 
 
-def annotate_folder(
-    folder: Path, model: str, *, labels: str, host: str, port: int, browser: bool
-) -> None:
+def reach_of(
+    folder: Path, *, host: str, port: int, base_url: str, keep_token: bool, open_browser: bool
+) -> Reach:
+    """How the annotator of that folder is reached. Raises InputError for what can't be."""
+    if not 0 <= port <= 65535:
+        raise InputError(f"--port {port} is no port: expected 0 (any that is free) to 65535.")
+    base = BaseUrl.parse(base_url) if base_url else None
+    return Reach(host, port, base, folder if keep_token else None, open_browser)
+
+
+def annotate_folder(folder: Path, model: str, reach: Reach, *, labels: str) -> None:
     """Serves the annotator on `folder` until Ctrl-C.
 
     Raises InputError and CheckpointError before it starts.
     """
-    if not 0 <= port <= 65535:
-        raise InputError(f"--port {port} is no port: expected 0 (any that is free) to 65535.")
     names = parse_labels(labels)
     if not is_folder(folder):
         raise InputError(f"{folder} is not a folder: expected one with images.")
     loaded = predictors.load(model)
     annotator = Annotator(folder, loaded.predictor, labels=names, made_with=made_with(loaded))
-    run(annotator, host, port, open_browser=browser)
+    run(annotator, reach)

@@ -63,14 +63,16 @@ def open_annotations(folder: Path) -> Store:
 
 def export_folder(
     folder: Path, form: str, out: Path, *, only_done: bool
-) -> tuple[list[Path], list[str]]:
-    """Writes the annotations in that format below `out`; the files and the warnings.
+) -> tuple[list[Path], list[str], list[str]]:
+    """Writes the annotations in that format below `out`; the files, the warnings, and sentences
+    about what isn't in them.
 
     Raises InputError.
     """
     store = open_annotations(folder)
-    files = write(form, annotated_images(store, only_done=only_done), store.labels)
-    return export_to_folder(files, out), files.warnings
+    images, missing = annotated_images(store, only_done=only_done)
+    files = write(form, images, store.labels)
+    return export_to_folder(files, out), [*store.notices, *files.warnings], missing
 
 
 def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:
@@ -84,7 +86,11 @@ def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:
     pictures = Pictures(loaded.predictor, sessions.forget)
     entries = {entry.name: entry for entry in list_images(folder)}
     for name in sorted(store.heads):
-        document = store.document(name)
+        try:
+            document = store.document(name)
+        except InputError as error:
+            yield Replayed(name, "", False, None, False, str(error))
+            continue
         for item in document.content.items if document else ():
             try:
                 if document is None or name not in entries:

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 import vtmr
-
-DEFAULT_MODEL = "lite0"
+from vtmr.cli.annotation_commands import ANNOTATING
+from vtmr.cli.flags import DEFAULT_MODEL, AsJson, Model, Threads, Zoom, count
 
 app = typer.Typer(
     name="vtmr",
@@ -28,36 +28,6 @@ data_app = typer.Typer(help="Look after data sets.")
 app.add_typer(data_app, name="data")
 evaluate_app = typer.Typer()
 app.add_typer(evaluate_app, name="evaluate")
-
-
-def _count(text: str) -> int:
-    """A flag's whole number from 1."""
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise typer.BadParameter(f"{text!r} was given, expected a whole number from 1")
-    return int(text)
-
-
-Model = Annotated[
-    str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        parser=_count,
-        help="Threads of the network; default: by the machine.",
-    ),
-]
-Zoom = Annotated[
-    str | None,
-    typer.Option(
-        "--zoom",
-        metavar="SCHEDULE",
-        help="paper, eager, eager=WEIGHT or off; default: the model's own.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -182,73 +152,8 @@ def demo(
         print(f"  {shown.overlay_path.resolve()}\n  {shown.strip_path.resolve()}")
 
 
-@app.command()
-def annotate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
-    labels: Annotated[
-        str, typer.Option("--labels", metavar="A,B,C", help="Labels, the number keys' order.")
-    ] = "",
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", help="Port to serve on; 0 for any free one.")
-    ] = 0,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", help="Address to serve on; others than the default open it to the network."
-        ),
-    ] = "127.0.0.1",
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only print the address.")
-    ] = False,
-    model: Model = DEFAULT_MODEL,
-) -> None:
-    """Annotate a folder of images in the browser."""
-    from vtmr.cli.annotate import annotate_folder
-
-    annotate_folder(folder, model, labels=labels, host=host, port=port, browser=not no_browser)
-
-
-@app.command("export-annotations")
-def export_annotations(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")
-    ],
-    form: Annotated[str, typer.Option("--format", help="coco, png, indexed-png, yolo or labelme.")],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="OUT", help="Folder for the files, made when it is missing."),
-    ],
-    only_done: Annotated[
-        bool, typer.Option("--only-done", help="Only images that were accepted.")
-    ] = False,
-) -> None:
-    """Write a folder's annotations in another program's format."""
-    from vtmr.cli.annotations import export_folder
-
-    written, warnings = export_folder(folder, form, out, only_done=only_done)
-    for warning in warnings:
-        print(f"vtmr: {warning}", file=sys.stderr)
-    print(f"{out}: {len(written)} file{'s' * (len(written) != 1)}")
-
-
-@app.command()
-def replay(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")
-    ],
-    as_json: AsJson = False,
-    model: Model = DEFAULT_MODEL,
-) -> None:
-    """Make every mask of a folder again from its clicks and edits, and compare."""
-    from vtmr.cli.annotations import replay_folder
-
-    results = list(replay_folder(folder, model))
-    if as_json:
-        print(json.dumps([result.as_record() for result in results]))
-        return
-    for result in results:
-        print(result.in_words())
-    print(f"{sum(result.identical for result in results)} of {len(results)} masks are identical.")
+for name, command in ANNOTATING.items():
+    app.command(name)(command)
 
 
 @evaluate_app.callback(invoke_without_command=True)
@@ -271,7 +176,7 @@ def evaluate(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", metavar="N", parser=_count, help="Only the first N objects of a set."
+            "--limit", metavar="N", parser=count, help="Only the first N objects of a set."
         ),
     ] = None,
     protocol: Annotated[
@@ -293,14 +198,14 @@ def evaluate(
         typer.Option(
             "--input-size",
             metavar="N",
-            parser=_count,
+            parser=count,
             help="Side of the network's grids, a multiple of 32.",
         ),
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", metavar="N", parser=_count, help="Processes that play at the same time."
+            "--jobs", metavar="N", parser=count, help="Processes that play at the same time."
         ),
     ] = None,
     shard: Annotated[
@@ -412,13 +317,13 @@ def experiment(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", metavar="N", parser=_count, help="Only the first N objects of a set."
+            "--limit", metavar="N", parser=count, help="Only the first N objects of a set."
         ),
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", metavar="N", parser=_count, help="Processes that play at the same time."
+            "--jobs", metavar="N", parser=count, help="Processes that play at the same time."
         ),
     ] = None,
     threads: Threads = None,

@@ -15,11 +15,23 @@ from vtmr.serving.answers import Refusal
 
 _REQUIRED: Any = object()
 _AT_ONCE = 1 << 20  # bytes
+_BODY_S = 30.0  # that may pass without a byte
+_DEPTH = 100
 
 
 async def read_json(request: Request, limit: int) -> Any:
-    """The body as decoded JSON. Raises Refusal: 415 for another type, 413 beyond `limit` bytes, 400
-    for nonsense."""
+    """The body as decoded JSON. Raises Refusal as `read_body`, and 400 for nonsense."""
+    body = await read_body(request, limit)
+    try:
+        # A large body is decoded beside the event loop, so that others don't wait for it.
+        return _decoded(body) if len(body) < _AT_ONCE else await asyncio.to_thread(_decoded, body)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"The body isn't JSON that can be used: {error}.") from error
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request that says it is JSON. Raises Refusal: 415 for another type, 413 beyond
+    `limit` bytes, 408 when nothing more comes, 400 where it ends early."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refusal(
@@ -28,27 +40,57 @@ async def read_json(request: Request, limit: int) -> Any:
             f"The body is {kind or 'of no type'}: expected Content-Type: application/json.",
         )
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdigit() and int(declared[:20]) > limit:
         raise _too_large(limit)
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
+    stream = request.stream()
     try:
-        async for chunk in request.stream():
+        while True:
+            async with asyncio.timeout(_BODY_S):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return b"".join(chunks)
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
             chunks.append(chunk)
     except ClientDisconnect as gone:
         raise bad_request("The body ended early.") from gone
-    try:
-        body = b"".join(chunks)
-        # A large body is decoded beside the event loop, so that others don't wait for it.
-        return _decoded(body) if size < _AT_ONCE else await asyncio.to_thread(_decoded, body)
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"The body isn't JSON: {error}.") from error
+    except TimeoutError as silence:
+        raise Refusal(
+            408,
+            "too_slow",
+            f"Nothing more of the body came for {_BODY_S:g} s: send it again.",
+            None,
+            {"connection": "close"},
+        ) from silence
 
 
 def _decoded(body: bytes) -> Any:
-    return json.loads(body, parse_constant=_refuse_constant)
+    content = json.loads(body, parse_constant=_refuse_constant)
+    _require_plain(content)
+    return content
+
+
+def _require_plain(content: Any) -> None:
+    """Raises ValueError for a number beyond all bounds, and for values nested so deeply that who
+    walks them would run out of stack."""
+    level, depth = [content], 0
+    while level:
+        depth += 1
+        if depth > _DEPTH:
+            raise ValueError(f"it is nested more than {_DEPTH} deep")
+        inner: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is dict:
+                inner += value.values()
+            elif kind is list:
+                inner += value
+            elif kind is float and math.isinf(value):
+                raise ValueError("a number in it is too large")
+        level = inner
 
 
 def bad_request(message: str) -> Refusal:

@@ -48,6 +48,23 @@ class MaskRuns:
             )
         return mask
 
+    def within(self, height: int, width: int) -> MaskRuns:
+        """What of it lies in an image height x width: itself, if all does."""
+        inner = self.box and self.box.intersection(Box.whole(height, width))
+        if self.box is None or inner == self.box:
+            return self
+        if inner is None:
+            return EMPTY
+        signs = np.arange(self.runs.size) % 2 == 1
+        whole = np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
+        rows = slice(inner.y0 - self.box.y0, inner.y1 - self.box.y0)
+        columns = slice(inner.x0 - self.box.x0, inner.x1 - self.box.x0)
+        cut = MaskRuns.encode(whole[rows, columns])
+        if cut.box is None:
+            return EMPTY
+        x0, y0, x1, y1 = cut.box.as_tuple()
+        return MaskRuns(Box(x0 + inner.x0, y0 + inner.y0, x1 + inner.x0, y1 + inner.y0), cut.runs)
+
     @property
     def area(self) -> int:
         """Pixels that are on."""

@@ -22,7 +22,7 @@ from offline import stay_offline
 
 import vtmr
 from vtmr.app.annotator import Annotator
-from vtmr.app.running import run
+from vtmr.app.running import Reach, run
 from vtmr.segmenter import segmenter_for
 
 
@@ -32,7 +32,7 @@ def main(folder: str, port: str, labels: str, model: str) -> None:
     annotator = Annotator(
         Path(folder), predictor, labels=labels.split(","), made_with={"model": model}
     )
-    run(annotator, "127.0.0.1", int(port), open_browser=False)
+    run(annotator, Reach(port=int(port)))
 
 
 if __name__ == "__main__":

@@ -138,8 +138,7 @@ class TestPng:
         data = files.content["sub/photo.mask.png"]
         assert Image.open(io.BytesIO(data)).mode == "P"
         assert files.warnings == []
-        back, notes = read_masks(saved(tmp_path, data), (HEIGHT, WIDTH), ["other"])
-        assert notes == ()
+        back = read_masks(saved(tmp_path, data), (HEIGHT, WIDTH), ["other"])
         assert [one.label for one in back] == ["cup", "Löffel"]
         np.testing.assert_array_equal(back[0].runs.decode(), ring())
         np.testing.assert_array_equal(back[1].runs.decode(), two_parts())
@@ -156,7 +155,7 @@ class TestPng:
         assert files.warnings == [
             f"sub/photo.jpg: objects overlap in {common} pixels, which only the upper one keeps."
         ]
-        (low, high), _ = read_masks(
+        low, high = read_masks(
             saved(tmp_path, files.content["sub/photo.mask.png"]), (HEIGHT, WIDTH), []
         )
         np.testing.assert_array_equal(high.runs.decode(), blob())
@@ -171,11 +170,11 @@ class TestPng:
         path, values = tmp_path / "g.png", np.zeros((HEIGHT, WIDTH), np.uint8)
         values[5:10, 5:10], values[10, 5:10], values[11, 5:10] = 255, 128, 127
         Image.fromarray(values).save(path)
-        (one,), _ = read_masks(path, (HEIGHT, WIDTH), ["cup"])
+        (one,) = read_masks(path, (HEIGHT, WIDTH), ["cup"])
         assert one.label == "cup"
         np.testing.assert_array_equal(one.runs.decode(), values > 127)
         Image.fromarray((values > 0) * np.uint8(2) + (values > 127) * np.uint8(1)).save(path)
-        (two, three), _ = read_masks(path, (HEIGHT, WIDTH), ["cup", "dish"])
+        two, three = read_masks(path, (HEIGHT, WIDTH), ["cup", "dish"])
         assert (two.label, three.label) == ("dish", "object")
         np.testing.assert_array_equal(three.runs.decode(), values > 127)
 

@@ -1,6 +1,8 @@
 // The server's HTTP API (docs/api.md): one function per route, typed errors.
 
-const ROOT = "/api/v1";
+// Relative to this file, so that the page also works below a path (a proxy's, Jupyter's).
+const HOME = new URL("../../", import.meta.url).pathname;
+const ROOT = `${HOME}api/v1`;
 
 export class ApiError extends Error {
   /** status 0: no answer came. */
@@ -41,6 +43,8 @@ export const api = {
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
   importCoco: (text) => post("/import", text),
   exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
+  /** The address of a file that an answer names by its path on the server. */
+  fileUrl: (path) => HOME + path.replace(/^\//, ""),
   thumbnailUrl: (image) => `${ROOT}/images/${image}/thumbnail.jpg`,
   tileUrl: (image, { level, col, row }, version) =>
     `${ROOT}/images/${image}/tiles/${level}/${col}/${row}.jpg?v=${encodeURIComponent(version)}`,

@@ -108,7 +108,7 @@ async function save({ editor, api }, format, onlyDone) {
   try {
     await editor.idle();
     const { url, name, warnings } = await api.exportAs(format, onlyDone);
-    const link = el("a", { href: url, download: name });
+    const link = el("a", { href: api.fileUrl(url), download: name });
     link.click();
     if (warnings.length) tell("Exported, with losses", warnings);
     else editor.say(`Exported ${name}.`);

@@ -1,0 +1,39 @@
+"""Flags that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_MODEL = "lite0"
+
+
+def count(text: str) -> int:
+    """A flag's whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise typer.BadParameter(f"{text!r} was given, expected a whole number from 1")
+    return int(text)
+
+
+Model = Annotated[
+    str, typer.Option("--model", help="Bundled model (see `vtmr models`) or .onnx file.")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        parser=count,
+        help="Threads of the network; default: by the machine.",
+    ),
+]
+Zoom = Annotated[
+    str | None,
+    typer.Option(
+        "--zoom",
+        metavar="SCHEDULE",
+        help="paper, eager, eager=WEIGHT or off; default: the model's own.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
