@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo annotate test fast proof clean
+.PHONY: help demo annotate test fast proof docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1                /p' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ proof: .venv/.installed-all  ## soak tests, by hand: they take long
 	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and proof" -s
 	$(BIN)/python -m pytest -m "proof and not browser" -s
 
+docs: .venv/.installed-docs  ## the documentation site in build/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:  ## removes what the other targets made
 	rm -rf .venv build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 
@@ -48,5 +51,10 @@ $(BIN)/python:
 
 .venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
-	$(INSTALL) -e '.[train,bench,cluster,dev]'
-	touch $@ .venv/.installed-base
+	$(INSTALL) -e '.[train,bench,cluster,dev,docs]'
+	touch $@ .venv/.installed-base .venv/.installed-docs
+
+.venv/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing vtmr and what its documentation is made with into .venv: once, half a minute."
+	$(INSTALL) -e '.[docs]'
+	touch $@
