@@ -33,15 +33,15 @@ class ColourNetwork:
     def coarse(
         self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
-        size = self.spec.input_size
-        assert image.shape == (size, size, 3)
-        assert image.dtype == np.uint8
-        assert prev_mask.shape == (size, size)
+        size, free = self.spec.input_size, self.spec.eval_mode == "cvpr"
+        assert free or image.shape == (size, size, 3)
+        assert image.dtype == (np.uint8 if self.spec.pipeline == "vtmr" else np.float32)
+        assert prev_mask.shape == image.shape[:2]
         assert prev_mask.dtype == np.float32
         colours = [
             (self._colour_at(image, click), click.positive)
             for click in clicks
-            if self._inside(click)
+            if self._inside(image, click)
         ]
         return self._logits(image, colours, clicks) + prev_mask, colours
 
@@ -59,18 +59,18 @@ class ColourNetwork:
         assert 0 <= box[1] < box[3] <= size
         return self._logits(patch, features, clicks)
 
-    def _inside(self, click: Click) -> bool:
-        return 0 <= click.x < self.spec.input_size and 0 <= click.y < self.spec.input_size
+    def _inside(self, image: Image, click: Click) -> bool:
+        return 0 <= click.x < image.shape[1] and 0 <= click.y < image.shape[0]
 
     def _colour_at(self, image: Image, click: Click) -> NDArray[np.float32]:
         return image[click.pixel].astype(np.float32)
 
     def _logits(self, image: Image, colours: Any, clicks: Sequence[Click]) -> FloatMap:
-        size = self.spec.input_size
+        size = image.shape[:2]
         pixels = image.astype(np.float32)
         nearest = {
-            True: np.full((size, size), REACH * 2, np.float32),
-            False: np.full((size, size), REACH, np.float32),
+            True: np.full(size, REACH * 2, np.float32),
+            False: np.full(size, REACH, np.float32),
         }
         for colour, positive in colours:
             distance = np.abs(pixels - colour).sum(2) / 3
@@ -78,7 +78,7 @@ class ColourNetwork:
         logits = (nearest[False] - nearest[True]) * np.float32(SHARPNESS)
         points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
         signs = np.array([click.positive for click in clicks], np.bool_)
-        positive_discs, negative_discs = disc_maps(points, signs, self.spec.disc_radius, size, size)
+        positive_discs, negative_discs = disc_maps(points, signs, self.spec.disc_radius, *size)
         logits += 20 * positive_discs
         logits -= 20 * negative_discs
         return logits

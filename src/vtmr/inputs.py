@@ -13,8 +13,11 @@ from vtmr.types import Click, FloatMap, Image
 DISTANCE_UNIT_PX = 260.0
 
 
-def normalise(image: Image, normalisation: Normalisation) -> FloatMap:
-    """(image - mean) / std as float32 1 x 3 x H x W, contiguous; image: uint8 H x W x 3, RGB."""
+def normalise(image: Image | FloatMap, normalisation: Normalisation) -> FloatMap:
+    """(image - mean) / std as float32 1 x 3 x H x W, contiguous.
+
+    image: H x W x 3, RGB, of 0 to 255, uint8 or float32.
+    """
     scale = (1 / np.asarray(normalisation.std, np.float32))[:, None, None]
     offset = np.asarray(normalisation.mean, np.float32)[:, None, None] * scale
     planes = np.empty((1, 3, *image.shape[:2]), np.float32)
@@ -23,12 +26,16 @@ def normalise(image: Image, normalisation: Normalisation) -> FloatMap:
     return planes
 
 
-def click_maps(clicks: Sequence[Click], radius: float, size: int) -> FloatMap:
-    """Discs of the positive and of the negative clicks, float32 1 x 2 x size x size; clicks: in
-    that grid."""
+def click_maps(
+    clicks: Sequence[Click], radius: float, height: int, width: int | None = None
+) -> FloatMap:
+    """Discs of the positive and of the negative clicks, float32 1 x 2 x height x width.
+
+    clicks: in that grid, which is square unless `width` is given.
+    """
     points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
     signs = np.array([click.positive for click in clicks], np.bool_)
-    return disc_maps(points, signs, radius, size, size)[None]
+    return disc_maps(points, signs, radius, height, height if width is None else width)[None]
 
 
 def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
@@ -50,7 +57,9 @@ def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
 
 
 def coarse_maps(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
-    """[prev_mask, positive discs, negative discs] as float32 1 x 3 x S x S; prev_mask: probability
-    S x S."""
-    discs = click_maps(clicks, spec.disc_radius, spec.input_size)
+    """[prev_mask, positive discs, negative discs] as float32 1 x 3 x H x W.
+
+    prev_mask: probability H x W, the network's grid.
+    """
+    discs = click_maps(clicks, spec.disc_radius, *prev_mask.shape)
     return np.concatenate([np.asarray(prev_mask, np.float32)[None, None], discs], axis=1)

@@ -64,6 +64,20 @@ def component_in_box(mask: Mask, row: int, col: int) -> tuple[Box, Mask]:
     return box, flooded[box.slices]
 
 
+def largest_component(mask: Mask) -> Mask:
+    """The 8-connected component of most pixels, of equal ones the first in reading order.
+
+    mask: bool H x W; an empty one stays empty.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(mask).view(np.uint8), connectivity=8
+    )
+    if count < 2:  # the background is one of them
+        return np.zeros_like(mask)
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return np.asarray(labels == largest)
+
+
 def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
     """The component of the pixel, which is on, as a mask of the same size, and its box."""
     # A flood into a byte map with a border of one: labels of all components would take four times

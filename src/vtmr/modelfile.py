@@ -26,8 +26,10 @@ REFINE_INPUTS = ("patch", "discs", "coarse_logits", "features", "boxes")
 REFINE_OUTPUTS = ("logits",)
 
 # Names of the graphs' free sides, which a session is told: of inputs and logits, and of the
-# features.
+# features. Where grids needn't be square, height and width have names of their own.
 SIDE, FEATURES_SIDE = "side", "features_side"
+SIDES = ("height", "width")
+FEATURES_SIDES = ("features_height", "features_width")
 
 SPEC_KEY = "vtmr.spec"
 REFINE_KEY = "vtmr.refine"

@@ -17,6 +17,9 @@ MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
 Pipeline = Literal["vtmr", "focalclick", "ritm"]
 Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
+FocusRule = Literal["click", "largest"]
+EvalMode = Literal["fixed", "cvpr"]
+_ANY_SIZE = ("ritm",)  # pipelines whose networks take grids of any size
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,13 @@ class Run:
 class ModelSpec:
     """A network's contract with the pipeline around it, stored as JSON inside every model file.
 
+    focus_rule: which part of what changed a focus crop is put around: the component at the click,
+    as FocalClick's code has it, or the largest one, as the papers say [docs/method.md §I.29].
+    eval_mode: of RITM's pipeline, named as its evaluator names them. "fixed" resizes every crop to
+    a square of `input_size`; "cvpr" shows the first click the whole image at full resolution, and
+    later ones a crop in its own proportions whose longer side is `input_size` [docs/method.md
+    §D.8].
+
     Raises ConfigError for values no pipeline could use.
     """
 
@@ -154,11 +164,13 @@ class ModelSpec:
     threshold: float = 0.5
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
+    focus_rule: FocusRule = "click"
     freeze_from_click: int = 11
     second_look: float = (
         0.0  # first answers whose target crop is a smaller share of the region are made anew in it
     )
     pipeline: Pipeline = "vtmr"
+    eval_mode: EvalMode = "fixed"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
     licence: str = CODE_LICENCE  # of the weights
     terms: str = ""
@@ -170,11 +182,6 @@ class ModelSpec:
         if self.format != FORMAT:
             raise CheckpointError(
                 f"The model file has format {self.format}; this version reads format {FORMAT}."
-            )
-        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % 32:
-            raise ConfigError(
-                f"input_size is {self.input_size}: expected a multiple of 32, from 32 to "
-                f"{MAX_INPUT_SIZE}."
             )
         if not 0 < self.threshold < 1:
             raise ConfigError(
@@ -201,9 +208,28 @@ class ModelSpec:
             raise ConfigError(
                 f"freeze_from_click is {self.freeze_from_click}: expected at least 1."
             )
-        if self.pipeline not in get_args(Pipeline):
+        for name, known in (
+            ("pipeline", get_args(Pipeline)),
+            ("focus_rule", get_args(FocusRule)),
+            ("eval_mode", get_args(EvalMode)),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"{name} is {value!r}: expected one of {', '.join(known)}.")
+        if self.eval_mode != "fixed" and self.pipeline != "ritm":
             raise ConfigError(
-                f"pipeline is {self.pipeline!r}: expected one of {', '.join(get_args(Pipeline))}."
+                f"eval_mode is {self.eval_mode!r}, but the pipeline is {self.pipeline!r}: only "
+                "ritm has modes of evaluation."
+            )
+        self._require_input_size()
+
+    def _require_input_size(self) -> None:
+        """Raises ConfigError for a side that the network can't take or that would take minutes."""
+        step = 1 if self.pipeline in _ANY_SIZE else 32
+        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % step:
+            number = "a whole number" if step == 1 else f"a multiple of {step}"
+            raise ConfigError(
+                f"input_size is {self.input_size}: expected {number}, from 32 to {MAX_INPUT_SIZE}."
             )
 
     @property
@@ -227,3 +253,8 @@ class ModelSpec:
             ) from error
         except ConfigError as error:
             raise CheckpointError(f"The model's spec is not usable: {error}") from error
+
+
+def as_it_is(spec: ModelSpec) -> ModelSpec:
+    """The spec that a file has: a change that changes nothing."""
+    return spec

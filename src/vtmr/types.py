@@ -125,24 +125,24 @@ class Predictor(Protocol):
 
 class Network(Protocol):
     """The two forward passes, on numpy arrays. S is `spec.input_size`; grids are S x S, x right, y
-    down."""
+    down; H x W where the spec's `eval_mode` is "cvpr"."""
 
     @property
     def spec(self) -> ModelSpec: ...
 
     def coarse(
-        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+        self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
         """Logits S x S and features (opaque) of the target crop.
 
-        image: uint8 S x S x 3; prev_mask: probability S x S; clicks: in grid coordinates of the
-        same crop.
+        image: S x S x 3 of 0 to 255, uint8 or float32; prev_mask: probability S x S; clicks: in
+        grid coordinates of the same crop.
         """
         ...
 
     def refine(
         self,
-        patch: Image,
+        patch: Image | FloatMap,
         clicks: Sequence[Click],
         coarse_logits: FloatMap,
         features: Any,
@@ -150,8 +150,8 @@ class Network(Protocol):
     ) -> FloatMap:
         """Logits S x S of the focus crop.
 
-        patch: uint8 S x S x 3 cut from the image; clicks: in the patch's grid; coarse_logits and
-        features: as `coarse` returned them; box: the focus crop (x0, y0, x1, y1) in the coarse
-        grid.
+        patch: S x S x 3 of 0 to 255, uint8 or float32, cut from the image; clicks: in the patch's
+        grid; coarse_logits and features: as `coarse` returned them; box: the focus crop (x0, y0,
+        x1, y1) in the coarse grid.
         """
         ...

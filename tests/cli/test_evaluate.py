@@ -142,6 +142,31 @@ def test_evaluate_measures_at_another_input_size(
     command("evaluate", *peer).assert_refused("The input size is 96", "has none")
 
 
+@pytest.mark.slow
+def test_ritms_mode_of_evaluation_is_named_and_chosen(
+    command: Command, tmp_path: Path, pairs: Path
+) -> None:
+    from vtmr.models import build
+    from vtmr.models.export import model_bytes
+
+    network = build("ritm-hrnet18s")
+    model = tmp_path / "ritm.onnx"
+    model.write_bytes(model_bytes(network, network.spec))
+    flags = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1)
+    for given, mode in (((), "cvpr400"), (("--eval-mode", "fixed96"), "fixed96")):
+        result = command("evaluate", *flags, "--out", tmp_path / mode, *given)
+        assert result.code == 0, result.err
+        assert f"mode {mode}" in result.out
+        run = json.loads((tmp_path / mode / "run.json").read_text())
+        assert run["settings"]["model"]["eval_mode"] == mode
+    others = ("--out", tmp_path / "out", "--eval-mode")
+    command("evaluate", *flags, *others, "iccv").assert_refused("'iccv'", "cvpr600 or fixed400")
+    command("evaluate", *flags, *others, "cvpr20").assert_refused("input_size is 20")
+    command("evaluate", *flags, *others, "cvpr", "--input-size", 96).assert_refused("cvpr600")
+    house = ("--data", f"pairs={pairs}", "--model", "lite0", *others, "cvpr")
+    command("evaluate", *house).assert_refused("eval_mode is 'cvpr'", "'vtmr'")
+
+
 @pytest.mark.usefixtures("colour_network")
 def test_ctrl_c_in_evaluate_says_that_it_can_go_on(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,21 @@ def test_a_click_that_changed_nothing() -> None:
     )
 
 
+def test_a_click_that_changed_nothing_gets_all_that_did_not_change() -> None:
+    """Not only the part around it: a ring of change shuts the click in, and the box still is that
+    of everything unchanged, on both sides of the ring."""
+    prev, new = columns(0, 0), columns(0, 0)
+    prev[5, 5] = True
+    new[100:200, 120:260] = True
+    new[130:170, 160:220] = False
+    assert sides(focalclick_focus_box(new, prev, Click(190.5, 150.5), WHOLE, 1.4)) == (
+        0,
+        300,
+        0,
+        400,
+    )
+
+
 def test_target() -> None:
     clicks = [Click(300.5, 50.5), Click(390.5, 290.5, positive=False)]
     y0, y1, x0, x1 = sides(focalclick_target_box(NEW, clicks, 1.4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def test_the_trained_zoom_is_the_one_of_inference(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(RECIPE)
     spec = ModelSpec("m", Normalisation((0, 0, 0), (1, 1, 1)), zoom=ZoomSchedule(12))
     kernel = "augment.zoom_kernel={grid=48, fwhm=10.0, floor=0.1}"
-    assert with_zoom(spec, load_recipe(tmp_path / "tiny.toml", [kernel])) == spec
+    untrained = with_zoom(spec, load_recipe(tmp_path / "tiny.toml", [kernel]))
+    assert untrained == replace(spec, zoom=ZoomSchedule(12, schedule="off"))
     zoomed = with_zoom(
         spec, load_recipe(tmp_path / "tiny.toml", [kernel, "augment.zoom_share=0.5"])
     )
@@ -60,3 +62,13 @@ def test_training_with_zoom_turns_on_a_schedule_that_was_off_for_want_of_it(tmp_
         ).zoom.schedule
         == "paper"
     )
+
+
+def test_a_network_that_saw_no_zoom_is_never_zoomed(tmp_path: Path) -> None:
+    """Table 4's rows without zooming: at no click, whatever the schedule of the weights before."""
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    for schedule in (ZoomSchedule(), ZoomSchedule(schedule="eager", eager_weight=0.5)):
+        spec = ModelSpec("m", Normalisation((0, 0, 0), (1, 1, 1)), zoom=schedule)
+        zoom = with_zoom(spec, load_recipe(tmp_path / "tiny.toml")).zoom
+        assert zoom == ZoomSchedule(schedule="off")
+        assert [zoom.weight(click) for click in range(1, 21)] == [0.0] * 20

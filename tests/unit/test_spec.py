@@ -39,6 +39,7 @@ def test_defaults_are_the_papers() -> None:
     assert (spec.target_ratio, spec.focus_ratio, spec.freeze_from_click) == (1.4, 1.4, 11)
     assert (spec.refine_normalisation, spec.zoom.rounds, spec.pipeline) == (RAW, 20, "vtmr")
     assert spec.second_look == 0  # docs/decisions/0011: ours alone
+    assert (spec.focus_rule, spec.eval_mode) == ("click", "fixed")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,13 @@ def test_defaults_are_the_papers() -> None:
         ({"pipeline": "sam"}, "pipeline is 'sam': expected one of vtmr, focalclick, ritm"),
         ({"refine_disc_radius": 0.0}, "refine_disc_radius"),
         ({"second_look": 1.5}, r"second_look is 1\.5"),
+        ({"focus_rule": "all"}, "focus_rule is 'all': expected one of click, largest"),
+        ({"eval_mode": "cvpr"}, "eval_mode is 'cvpr', but the pipeline is 'vtmr'"),
+        (
+            {"eval_mode": "iccv", "pipeline": "ritm"},
+            "eval_mode is 'iccv': expected one of fixed, cvpr",
+        ),
+        ({"input_size": 20, "pipeline": "ritm"}, "input_size is 20: expected a whole number"),
     ],
 )
 def test_values_that_no_pipeline_could_use(values: dict[str, Any], says: str) -> None:
@@ -61,6 +69,13 @@ def test_values_that_no_pipeline_could_use(values: dict[str, Any], says: str) ->
         ModelSpec("m", NORMALISATION, **values)
     with pytest.raises(CheckpointError, match=says):
         ModelSpec.from_json(changed(**values))
+
+
+def test_ritms_sizes_are_those_of_its_evaluator() -> None:
+    """400, and 600 for DAVIS, are no multiples of 32 [docs/method.md §D.8]."""
+    for mode, size in (("cvpr", 400), ("cvpr", 600), ("fixed", 401)):
+        spec = ModelSpec("m", NORMALISATION, pipeline="ritm", eval_mode=mode, input_size=size)
+        assert ModelSpec.from_json(spec.to_json()) == spec
 
 
 @pytest.mark.parametrize(

@@ -197,8 +197,8 @@ class ModelInfo:
 
     sha256: of the model file, "" for a method without one. threshold: the probability that its
     masks are cut at. threads: of the network's runtime. zoom: when the zoomed pass counted. device:
-    of torch, "" for ONNX Runtime. input_size: where it wasn't the model file's own. None where the
-    method has no such thing.
+    of torch, "" for ONNX Runtime. input_size: where it wasn't the model file's own. eval_mode: of
+    RITM's evaluator, with its size, such as cvpr400. None or "" where the method has no such thing.
     """
 
     name: str
@@ -208,6 +208,7 @@ class ModelInfo:
     zoom: ZoomSchedule | None = None
     device: str = ""
     input_size: int | None = None
+    eval_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

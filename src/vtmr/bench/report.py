@@ -182,6 +182,7 @@ def describe(model: ModelInfo) -> str:
     """One line that names the model and what belongs to it."""
     details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
     details += [f"input {model.input_size}"] if model.input_size is not None else []
+    details += [f"mode {model.eval_mode}"] if model.eval_mode else []
     details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
     details += (
         [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []

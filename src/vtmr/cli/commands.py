@@ -14,7 +14,7 @@ import typer
 
 import vtmr
 from vtmr.cli.annotation_commands import ANNOTATING
-from vtmr.cli.flags import DEFAULT_MODEL, AsJson, Model, Threads, Zoom, count
+from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Zoom, count
 
 app = typer.Typer(
     name="vtmr",
@@ -202,6 +202,7 @@ def evaluate(
             help="Side of the network's grids, a multiple of 32.",
         ),
     ] = None,
+    eval_mode: EvalMode = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -236,7 +237,7 @@ def evaluate(
         out or Path(),
         limit=limit,
         protocol=protocol,
-        options=ModelOptions(threads, device, zoom, input_size=input_size),
+        options=ModelOptions(threads, device, zoom, input_size=input_size, eval_mode=eval_mode),
         jobs=jobs or 1,
         shard=shard,
         ray=ray,
@@ -371,6 +372,13 @@ def export(
         Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")
     ],
     zoom: Zoom = None,
+    eval_mode: EvalMode = None,
+    focus_rule: Annotated[
+        str | None,
+        typer.Option(
+            "--focus-rule", help="What a focus crop is put around: click (its part) or largest."
+        ),
+    ] = None,
     second_look: Annotated[
         float | None,
         typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1."),
@@ -398,8 +406,15 @@ def export(
     with needs_extra("train"):
         from vtmr.models.export import export_checkpoint
 
-        how = {"second_look": second_look, "target_ratio": target_ratio, "focus_ratio": focus_ratio}
-        spec = export_checkpoint(checkpoint, output, used_as(zoom, **how))
+        changed = used_as(
+            zoom,
+            eval_mode,
+            focus_rule=focus_rule,
+            second_look=second_look,
+            target_ratio=target_ratio,
+            focus_ratio=focus_ratio,
+        )
+        spec = export_checkpoint(checkpoint, output, changed)
     print(f"{output}: {spec.model}")
 
 

@@ -20,8 +20,8 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predict
     """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
 
     threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an
-    unknown peer and for device, zoom, threshold or input_size with a peer, ConfigError when the
-    peer needs a package that isn't installed.
+    unknown peer and for an option of networks with a peer, ConfigError when the peer needs a
+    package that isn't installed.
     """
     if not model.startswith(PEER):
         loaded = predictors.load(model, options)
@@ -34,12 +34,14 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predict
             predictor.zoom,
             device=loaded.device,
             input_size=loaded.input_size,
+            eval_mode=loaded.eval_mode,
         )
     for what, value in (
         ("device", options.device),
         ("zoom", options.zoom),
         ("threshold", options.threshold),
         ("input size", options.input_size),
+        ("evaluation mode", options.eval_mode),
     ):
         if value is not None:
             raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")

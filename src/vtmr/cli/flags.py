@@ -1,4 +1,4 @@
-"""Flags that several commands have."""
+"""Flags that several commands have, and how their values are read."""
 
 from __future__ import annotations
 
@@ -35,5 +35,9 @@ Zoom = Annotated[
         metavar="SCHEDULE",
         help="paper, eager, eager=WEIGHT or off; default: the model's own.",
     ),
+]
+EvalMode = Annotated[
+    str | None,
+    typer.Option("--eval-mode", metavar="MODE", help="For RITM's networks: cvpr, cvprN or fixedN."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

@@ -12,7 +12,13 @@ from vtmr.atomic import is_file
 from vtmr.cli.failures import needs_extra
 from vtmr.errors import CheckpointError, InputError
 from vtmr.runtime import BundledModel, bundled_models, load_network
-from vtmr.segmenter import ModelOptions, Segmenter, segmenter_for, zoom_schedule
+from vtmr.segmenter import (
+    ModelOptions,
+    Segmenter,
+    evaluation_mode,
+    segmenter_for,
+    zoom_schedule,
+)
 from vtmr.spec import ModelSpec
 from vtmr.types import Network
 
@@ -24,8 +30,8 @@ class Loaded:
     """A predictor and where it comes from.
 
     threshold: the probability that its masks are cut at. threads: of ONNX Runtime or torch. device:
-    of torch, "" for ONNX Runtime. input_size: where it isn't the model file's own. name: what
-    people call it.
+    of torch, "" for ONNX Runtime. input_size: where it isn't the model file's own. eval_mode: of
+    RITM's evaluator, with its size, "" in other pipelines. name: what people call it.
     """
 
     name: str
@@ -35,6 +41,7 @@ class Loaded:
     threads: int | None
     device: str = ""
     input_size: int | None = None
+    eval_mode: str = ""
 
     @property
     def sha256(self) -> str:
@@ -45,12 +52,14 @@ class Loaded:
 def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> Loaded:
     """A bundled model by name, an .onnx file, or, with a device, a checkpoint on torch.
 
-    Raises CheckpointError for what isn't a sound model, ConfigError for impossible threads or input
-    size or a missing torch, InputError for another zoom and for an input size on torch.
+    Raises CheckpointError for what isn't a sound model, ConfigError for impossible threads, input
+    size or evaluation mode or a missing torch, InputError for another zoom, for an input size on
+    torch and for an evaluation mode of a model that RITM's pipeline doesn't play.
     """
+    wanted = _mode_and_size(options)
     if options.device is not None:
         return _on_torch(model, options.device, options)
-    network = load_network(model, threads=options.threads, input_size=options.input_size)
+    network = load_network(model, threads=options.threads, **wanted)
     segmenter = _in_pipeline(network, options)
     bundled = _bundled(model)
     size = network.spec.input_size
@@ -61,19 +70,25 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> Loaded:
         segmenter.spec.threshold,
         network.threads,
         input_size=None if size == network.own_input_size else size,
+        eval_mode=mode_in_words(network.spec),
     )
 
 
-def used_as(zoom: str | None, **values: float | None) -> Callable[[ModelSpec], ModelSpec]:
+def used_as(
+    zoom: str | None, eval_mode: str | None = None, **values: float | str | None
+) -> Callable[[ModelSpec], ModelSpec]:
     """What makes a spec say that its network is used so; None leaves what it says.
 
-    zoom: see `zoom_schedule`. values: the spec's numbers of the same names, such as `second_look`.
-    The function raises InputError for a zoom that can't be read, ConfigError for a number that the
-    spec doesn't allow.
+    zoom: see `zoom_schedule`. eval_mode: see `evaluation_mode`. values: the spec's of the same
+    names, such as `second_look`. The function raises InputError for a zoom or a mode that can't be
+    read or that the network has none of, ConfigError for a value that the spec doesn't allow.
     """
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    if eval_mode is not None:
+        given["eval_mode"], given["input_size"] = evaluation_mode(eval_mode)
 
     def changed(spec: ModelSpec) -> ModelSpec:
+        _require_ritm(spec, eval_mode)
         return replace(spec, zoom=zoom_schedule(zoom, spec.zoom), **given)
 
     return changed
@@ -81,6 +96,7 @@ def used_as(zoom: str | None, **values: float | None) -> Callable[[ModelSpec], M
 
 def _in_pipeline(network: Network, options: ModelOptions) -> Segmenter:
     """The network in its pipeline, used as the options say."""
+    _require_ritm(network.spec, options.eval_mode)
     zoom = zoom_schedule(options.zoom, network.spec.zoom)
     return segmenter_for(network, zoom=zoom, threshold=options.threshold)
 
@@ -91,6 +107,7 @@ def _on_torch(model: str, device: str, options: ModelOptions) -> Loaded:
         raise InputError(
             "--input-size and --device are given: on torch a checkpoint has its own size."
         )
+    changed = used_as(None, options.eval_mode)
     path = file_of(model)
     if not is_file(path):
         raise CheckpointError(
@@ -99,11 +116,44 @@ def _on_torch(model: str, device: str, options: ModelOptions) -> Loaded:
     with needs_extra("train"):
         from vtmr.models.torch_network import load_torch_network
 
-        network = load_torch_network(path, device, threads=options.threads)
+        network = load_torch_network(path, device, threads=options.threads, changed=changed)
     segmenter = _in_pipeline(network, options)
     return Loaded(
-        segmenter.name, segmenter, path, segmenter.spec.threshold, network.threads, device
+        segmenter.name,
+        segmenter,
+        path,
+        segmenter.spec.threshold,
+        network.threads,
+        device,
+        eval_mode=mode_in_words(network.spec),
     )
+
+
+def _mode_and_size(options: ModelOptions) -> dict[str, Any]:
+    """What the options say of the input size and of the mode of RITM's evaluator, as `load_network`
+    takes them."""
+    if options.eval_mode is None:
+        return {"input_size": options.input_size}
+    if options.input_size is not None:
+        raise InputError(
+            f"--eval-mode {options.eval_mode} and --input-size {options.input_size} are given: the "
+            "mode has the size in it, for example cvpr600."
+        )
+    mode, size = evaluation_mode(options.eval_mode)
+    return {"input_size": size, "eval_mode": mode}
+
+
+def _require_ritm(spec: ModelSpec, eval_mode: str | None) -> None:
+    if eval_mode is not None and spec.pipeline != "ritm":
+        raise InputError(
+            f"The evaluation mode is {eval_mode}, but {spec.model} isn't played by RITM's "
+            "pipeline: leave it out."
+        )
+
+
+def mode_in_words(spec: ModelSpec) -> str:
+    """As --eval-mode takes it, with the size; "" where RITM's pipeline doesn't play the model."""
+    return f"{spec.eval_mode}{spec.input_size}" if spec.pipeline == "ritm" else ""
 
 
 def _bundled(model: str) -> BundledModel | None:

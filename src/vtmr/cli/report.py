@@ -59,7 +59,8 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
                 threads=info.threads,
                 device=info.device or None,
                 threshold=entry.run.protocol.threshold,
-                input_size=info.input_size,
+                input_size=None if info.eval_mode else info.input_size,
+                eval_mode=info.eval_mode or None,
             )
             # By its file: where the run names no input size it was the file's own, and `model` may
             # be a name that stands for another.

@@ -68,9 +68,10 @@ def focalclick_hrnet32() -> HRNetOcr:
 
 
 def ritm_spec(model: str) -> ModelSpec:
-    """RITM's networks see crops of about 400 px: the grid is the nearest multiple of 32 that they
-    were trained near."""
-    return ModelSpec(model, IMAGENET, pipeline="ritm", input_size=384, threshold=0.49)
+    """As RITM's tables were made: crops whose longer side is 400 px (600 for DAVIS there)."""
+    return ModelSpec(
+        model, IMAGENET, pipeline="ritm", eval_mode="cvpr", input_size=400, threshold=0.49
+    )
 
 
 def ritm_hrnet18s() -> HRNetOcr:

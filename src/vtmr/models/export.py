@@ -21,14 +21,9 @@ from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError, InputError
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
-from vtmr.spec import ModelSpec
+from vtmr.spec import ModelSpec, as_it_is
 
 OPSET = 17
-
-
-def as_it_is(spec: ModelSpec) -> ModelSpec:
-    """The spec that the checkpoint has."""
-    return spec
 
 
 def export_checkpoint(
@@ -79,15 +74,14 @@ def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
     The network itself is left as it is. Raises CheckpointError when a weight would get lost on the
     way.
     """
-    size = spec.input_size
+    size, square = spec.input_size, spec.pipeline != "ritm"
     frozen = copy.deepcopy(network).cpu().float().eval()
     with torch.no_grad():
         image, maps = torch.zeros(1, 3, size, size), torch.zeros(1, 3, size, size)
         logits, features = frozen.coarse(image, maps)
         box = torch.tensor([[0.0, 0.0, size, size]])
-        coarse = graph_of(
-            frozen, "coarse", (image, maps), modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS
-        )
+        names, outputs = modelfile.COARSE_INPUTS, modelfile.COARSE_OUTPUTS
+        coarse = graph_of(frozen, "coarse", (image, maps), names, outputs, square=square)
         graphs, embedded = [coarse], b""
         if spec.refines:
             inputs = (image, maps[:, :2], logits, features, box)
@@ -112,12 +106,15 @@ def graph_of(
     inputs: tuple[Tensor, ...],
     names: tuple[str, ...],
     output_names: tuple[str, ...],
+    *,
+    square: bool = True,
 ) -> onnx.ModelProto:
     """The ONNX model of one method of the network, un-folded; outputs beyond `output_names` are
     left out.
 
     The network serves for further graphs alone afterwards: copy it before. Sides are free, the
-    number of samples isn't.
+    number of samples isn't. square: whether height and width are always equal, which lets ONNX
+    Runtime reuse more memory.
 
     torch's tracing exporter, since it needs no package but onnx and names initialisers as
     parameters are named. It merges initialisers of equal value in a network whose `training` is off
@@ -128,9 +125,11 @@ def graph_of(
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
     maps = [name for name in (*names, *output_names) if name != "boxes"]
-    sides = {
-        name: modelfile.FEATURES_SIDE if name == "features" else modelfile.SIDE for name in maps
-    }
+    own = (modelfile.SIDE, modelfile.SIDE) if square else modelfile.SIDES
+    shrunk = (modelfile.FEATURES_SIDE, modelfile.FEATURES_SIDE)
+    if not square:
+        shrunk = modelfile.FEATURES_SIDES
+    sides = {name: shrunk if name == "features" else own for name in maps}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
         path = Path(folder, "graph.onnx")
@@ -144,7 +143,7 @@ def graph_of(
             opset_version=OPSET,
             input_names=names,
             output_names=output_names,
-            dynamic_axes={name: {2: side, 3: side} for name, side in sides.items()},
+            dynamic_axes={name: {2: rows, 3: cols} for name, (rows, cols) in sides.items()},
         )
         model = onnx.load_model(path)
     onnx.checker.check_model(model, full_check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from vtmr.errors import ConfigError
 from vtmr.inputs import click_maps, coarse_maps, normalise
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
-from vtmr.spec import ModelSpec
+from vtmr.spec import ModelSpec, as_it_is
 from vtmr.types import Click, FloatMap, Image
 
 
@@ -56,7 +56,7 @@ class TorchNetwork:
 
     @torch.no_grad()
     def coarse(
-        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+        self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
         """See `Network.coarse`; the features are a tensor on the device."""
         logits, features = self._module.coarse(
@@ -68,7 +68,7 @@ class TorchNetwork:
     @torch.no_grad()
     def refine(
         self,
-        patch: Image,
+        patch: Image | FloatMap,
         clicks: Sequence[Click],
         coarse_logits: FloatMap,
         features: Any,
@@ -89,14 +89,18 @@ class TorchNetwork:
 
 
 def load_torch_network(
-    path: str | Path, device: str = "cpu", *, threads: int | None = None
+    path: str | Path,
+    device: str = "cpu",
+    *,
+    threads: int | None = None,
+    changed: Callable[[ModelSpec], ModelSpec] = as_it_is,
 ) -> TorchNetwork:
     """The network in a .safetensors checkpoint or an exported .onnx.
 
-    Raises CheckpointError, ConfigError.
+    changed: how it is to be used, from what the file says. Raises CheckpointError, ConfigError.
     """
     module, spec = restore(path)
-    return TorchNetwork(module, spec, device, threads=threads)
+    return TorchNetwork(module, changed(spec), device, threads=threads)
 
 
 def _numpy(logits: Tensor) -> FloatMap:

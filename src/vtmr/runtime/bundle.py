@@ -14,6 +14,7 @@ from vtmr import modelfile
 from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
 from vtmr.runtime.onnx_network import OnnxNetwork
+from vtmr.spec import EvalMode
 
 MODELS = Path(__file__).parents[1] / "assets" / "models"
 
@@ -63,18 +64,21 @@ def load_network(
     *,
     threads: int | None = None,
     input_size: int | None = None,
+    eval_mode: EvalMode | None = None,
     folder: Path = MODELS,
 ) -> OnnxNetwork:
     """The network of that bundled name, or in that .onnx file written by `vtmr export`.
 
     threads: ONNX Runtime's threads, see `default_threads`. input_size: the side of the grids that
-    it works on, in place of the name's or the file's own. Raises CheckpointError for anything but a
-    sound model, ConfigError for an `input_size` that is no multiple of 32.
+    it works on, in place of the name's or the file's own. eval_mode: see `ModelSpec`. Raises
+    CheckpointError for anything but a sound model, ConfigError for an `input_size` or an
+    `eval_mode` that the network can't be played with.
     """
     bundled = {model.name: model for model in bundled_models(folder)}
     if name_or_path in bundled:
         model = bundled[str(name_or_path)]
-        return _load_bundled(model, threads, model.input_size if input_size is None else input_size)
+        size = model.input_size if input_size is None else input_size
+        return _load_bundled(model, threads, size, eval_mode)
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
         raise CheckpointError(
@@ -84,10 +88,12 @@ def load_network(
         )
     if not is_file(path):
         raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
-    return _network(_read(path), str(path), threads, input_size)
+    return _network(_read(path), str(path), threads, input_size, eval_mode)
 
 
-def _load_bundled(model: BundledModel, threads: int | None, input_size: int | None) -> OnnxNetwork:
+def _load_bundled(
+    model: BundledModel, threads: int | None, input_size: int | None, eval_mode: EvalMode | None
+) -> OnnxNetwork:
     data = _read(model.path)
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:
@@ -96,11 +102,18 @@ def _load_bundled(model: BundledModel, threads: int | None, input_size: int | No
             f"SHA-256 {found[:12]}…, "
             f"expected {model.bytes} bytes with {model.sha256[:12]}…. Install vtmr again."
         )
-    return _network(data, f"The bundled model {model.name}", threads, input_size)
+    return _network(data, f"The bundled model {model.name}", threads, input_size, eval_mode)
 
 
-def _network(data: bytes, name: str, threads: int | None, input_size: int | None) -> OnnxNetwork:
-    return OnnxNetwork(modelfile.parse(data, name), name, threads=threads, input_size=input_size)
+def _network(
+    data: bytes,
+    name: str,
+    threads: int | None,
+    input_size: int | None,
+    eval_mode: EvalMode | None,
+) -> OnnxNetwork:
+    model = modelfile.parse(data, name)
+    return OnnxNetwork(model, name, threads=threads, input_size=input_size, eval_mode=eval_mode)
 
 
 def _read(path: Path) -> bytes:

@@ -16,12 +16,14 @@ from vtmr.modelfile import (
     COARSE_INPUTS,
     COARSE_OUTPUTS,
     FEATURES_SIDE,
+    FEATURES_SIDES,
     REFINE_INPUTS,
     REFINE_OUTPUTS,
     SIDE,
+    SIDES,
     ModelFile,
 )
-from vtmr.spec import ModelSpec
+from vtmr.spec import EvalMode, ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
 MOST_THREADS = 4  # a guess: no more than two cores could be measured
@@ -54,7 +56,7 @@ class OnnxNetwork:
     CheckpointError when the graphs contradict the spec, ConfigError when `threads` is below 1.
 
     input_size: in place of the file's own, `own_input_size`; it takes a graph with free sides, as
-    `vtmr export` writes them.
+    `vtmr export` writes them. eval_mode: likewise, of a network that RITM's pipeline plays.
     """
 
     def __init__(
@@ -64,15 +66,21 @@ class OnnxNetwork:
         *,
         threads: int | None = None,
         input_size: int | None = None,
+        eval_mode: EvalMode | None = None,
     ) -> None:
         self.threads = default_threads() if threads is None else threads
         if not 1 <= self.threads <= MAX_THREADS:
             raise ConfigError(
                 f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores."
             )
-        spec = model.spec if input_size is None else replace(model.spec, input_size=input_size)
+        given = {"input_size": input_size, "eval_mode": eval_mode}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        spec = replace(model.spec, **changes)
         self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
+        # What stays free is told by every image: a crop in its own proportions.
         sides = {SIDE: spec.input_size}
+        if spec.eval_mode == "fixed":
+            sides |= dict.fromkeys(SIDES, spec.input_size)
         self._coarse = open_session(model.coarse, self.threads, name, sides)
         self._refine = None
         if spec.refines:
@@ -85,7 +93,7 @@ class OnnxNetwork:
         return self._spec
 
     def coarse(
-        self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
+        self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
         """See `Network.coarse`; the features are float32 1 x E x S/4 x S/4."""
         feeds = (
@@ -99,7 +107,7 @@ class OnnxNetwork:
 
     def refine(
         self,
-        patch: Image,
+        patch: Image | FloatMap,
         clicks: Sequence[Click],
         coarse_logits: FloatMap,
         features: Any,
@@ -161,22 +169,22 @@ def _check_graphs(
 ) -> None:
     """Raises CheckpointError when inputs or outputs aren't those that the spec implies."""
     size = spec.input_size
-    full, sides = (
-        [size, size],
-        (size // 4, size // 8),
-    )  # an eighth where the network halves its input
     features = next(
         (list(output.shape) for output in coarse.get_outputs() if output.name == "features"), []
     )
-    width, side = (features[1], features[2]) if len(features) == 4 else ("?", sides[0])
-    side = side if side in sides else sides[0]
+    width, side = (features[1], features[2]) if len(features) == 4 else ("?", None)
+    full: list[Any] = [size, size]
+    quarter, eighth = -(-size // 4), size // 8  # an eighth where the network halves its input
+    shrunk: list[Any] = [eighth, eighth] if side == eighth else [quarter, quarter]
+    if spec.eval_mode == "cvpr":
+        full, shrunk = list(SIDES), list(FEATURES_SIDES)
     shapes: dict[str, list[Any]] = {
         "image": [1, 3, *full],
         "maps": [1, 3, *full],
         "patch": [1, 3, *full],
         "discs": [1, 2, *full],
         "coarse_logits": [1, 1, *full],
-        "features": [1, width, side, side],
+        "features": [1, width, *shrunk],
         "boxes": [1, 4],
         "logits": [1, 1, *full],
     }
@@ -193,12 +201,26 @@ def _check_graphs(
     for graph, nodes, names in checks:
         found: _Tensors = {node.name: (list(node.shape), node.type) for node in nodes}
         expected: _Tensors = {key: (shapes[key], "tensor(float)") for key in names}
+        if spec.eval_mode == "cvpr" and names == COARSE_OUTPUTS:
+            found = {key: _told(tensor, expected.get(key)) for key, tensor in found.items()}
         if found != expected:
             raise CheckpointError(
                 f"{name} contradicts its spec: the {graph} graph has {_described(found)}, but "
                 f"input_size {size} "
                 f"needs {_described(expected)}. Export the model again."
             )
+
+
+def _told(
+    found: tuple[list[Any], str], expected: tuple[list[Any], str] | None
+) -> tuple[list[Any], str]:
+    """The shape and type with expected numbers in place of sides that ONNX Runtime can't tell
+    before it has seen an image."""
+    shape, kind = found
+    if expected is None or len(shape) != len(expected[0]):
+        return found
+    pairs = zip(shape, expected[0], strict=True)
+    return [wanted if isinstance(side, str) else side for side, wanted in pairs], kind
 
 
 def _described(tensors: _Tensors) -> str:

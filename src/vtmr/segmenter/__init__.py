@@ -6,7 +6,13 @@
 from __future__ import annotations
 
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer
-from vtmr.segmenter.loading import ModelOptions, load, segmenter_for, zoom_schedule
+from vtmr.segmenter.loading import (
+    ModelOptions,
+    evaluation_mode,
+    load,
+    segmenter_for,
+    zoom_schedule,
+)
 from vtmr.segmenter.pipeline import Segmenter
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "LogitLayer",
     "ModelOptions",
     "Segmenter",
+    "evaluation_mode",
     "load",
     "segmenter_for",
     "zoom_schedule",

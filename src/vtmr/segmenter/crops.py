@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vtmr.geometry import Box, Frame
-from vtmr.masks import Mask, bounding_box, component_at
+from vtmr.masks import Mask, bounding_box, component_at, largest_component
+from vtmr.spec import FocusRule
 from vtmr.types import Click
 
 MIN_SIDE_PX = 10
@@ -63,20 +64,35 @@ def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) 
     return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
 
 
-def focus_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame, ratio: float) -> Box:
+def focus_box(
+    new_mask: Mask,
+    prev_mask: Mask,
+    click: Click,
+    frame: Frame,
+    ratio: float,
+    rule: FocusRule = "click",
+) -> Box:
     """The box around what the click changed, `ratio` times as large, in image pixels and inside
     `frame.box`.
 
     new_mask, prev_mask: bool, on the frame's grid; click: in image coordinates. Nothing there
-    before: around the new mask. Otherwise around the 8-connected component of the difference at the
-    click; where the click changed nothing or the component is less than a third as high or as wide
-    as the object, a square around the click. An empty new mask gives the whole frame.
+    before: around the new mask. Otherwise by the rule "click" around the 8-connected component of
+    the difference at the click; where the click changed nothing or the component is less than a
+    third as high or as wide as the object, a square around the click. By the rule "largest" around
+    the largest component, wherever the click is; the square where nothing changed. An empty new
+    mask gives the whole frame.
     """
     new_box = bounding_box(new_mask)
     if new_box is None:
         return frame.box
-    changed = _changed_box(new_mask, prev_mask, click, frame) if prev_mask.any() else new_box
-    if changed is None or changed.height < new_box.height / 3 or changed.width < new_box.width / 3:
+    changed: Box | None = new_box
+    if prev_mask.any() and rule == "largest":
+        changed = bounding_box(largest_component(new_mask ^ prev_mask))
+    elif prev_mask.any():
+        changed = _changed_box(new_mask, prev_mask, click, frame)
+        if changed is not None and _too_small(changed, new_box):
+            changed = None
+    if changed is None:
         box = _square(
             click,
             SQUARE_RATIO * max(new_box.width / frame.scale[0], new_box.height / frame.scale[1]),
@@ -91,6 +107,11 @@ def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) ->
     cell didn't change."""
     cell = _cell(click, frame)
     return None if cell is None else bounding_box(component_at(new_mask ^ prev_mask, *cell))
+
+
+def _too_small(changed: Box, whole: Box) -> bool:
+    """Whether what changed says too little of the object to be looked at alone."""
+    return changed.height < whole.height / 3 or changed.width < whole.width / 3
 
 
 def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
@@ -145,41 +166,50 @@ def ritm_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, earlier: 
     one well.
 
     mask: bool H x W, the previous probability > .5; clicks: in image coordinates. An empty mask
-    gives the whole image. The overlap is the product of both axes' intersection over union
-    [docs/method.md §B.1, §D.8].
+    asks for the whole image. The official code takes a crop's last row and column for outside when
+    it looks whether a click is inside. The overlap is the product of both axes' intersection over
+    union [docs/method.md §B.1, §D.8; docs/zoo.md §Z.3.3].
     """
-    whole = Box.whole(*mask.shape)
-    if not mask.any():
-        return whole
     fresh = focalclick_target_box(mask, clicks, ratio, RITM_MIN_SIDE_PX)
-    if earlier is None or not all(
-        earlier.contains(click.x, click.y) for click in clicks if click.positive
-    ):
+    if earlier is None:
         return fresh
+    for row, col in (click.pixel for click in clicks if click.positive):
+        inside = earlier.y0 <= row < earlier.y1 - 1 and earlier.x0 <= col < earlier.x1 - 1
+        if not inside:
+            return fresh
     common, around = fresh.intersection(earlier), fresh.union(earlier)
     overlap = common.area / around.area if common else 0.0
     return earlier if overlap >= RITM_LEAST_OVERLAP else fresh
 
 
 def focalclick_focus_box(
-    new_mask: Mask, prev_mask: Mask, click: Click, target: Box, ratio: float
+    new_mask: Mask,
+    prev_mask: Mask,
+    click: Click,
+    target: Box,
+    ratio: float,
+    rule: FocusRule = "click",
 ) -> Box:
     """FocalClick's focus crop; its bounds (79, 219, ...) are used as slices, so they are the Box's
     own.
 
     new_mask, prev_mask: bool H x W of the image; click: in image coordinates; target: the target
-    crop. A click that changed nothing gets the component of what stayed the same, usually nearly
-    the whole image. Where the official code fails on an empty box (a click far outside the target
+    crop. A click whose pixel stayed the same gets everything that stayed the same, nearly the whole
+    image: the official code numbers the components of what changed, and looks for the click's
+    number, which is then the background's. rule: "largest" takes the largest component in place of
+    the click's. Where the official code fails on an empty box (a click far outside the target
     crop), this gives the nearest pixel of the target crop.
     """
     row, col = click.pixel
     object_bounds = _official_bounds(new_mask)
     bounds: tuple[float, float, float, float] = object_bounds
     if prev_mask.any():
-        difference = new_mask ^ prev_mask
-        bounds = _official_bounds(
-            component_at(difference if difference[row, col] else ~difference, row, col)
-        )
+        changed = new_mask ^ prev_mask
+        if rule == "largest":
+            region = largest_component(changed)
+        else:
+            region = component_at(changed, row, col) if changed[row, col] else ~changed
+        bounds = _official_bounds(region)
         height, width = object_bounds[1] - object_bounds[0], object_bounds[3] - object_bounds[2]
         if bounds[1] - bounds[0] < height / 3 or bounds[3] - bounds[2] < width / 3:
             half = SQUARE_RATIO * max(height, width)

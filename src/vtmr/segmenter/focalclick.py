@@ -22,6 +22,7 @@ from vtmr.segmenter.official import (
     OfficialPrediction,
     ProbabilityLayer,
     cut,
+    drawn,
     edited,
     index_points,
     previous_map,
@@ -55,22 +56,22 @@ class FocalClickSegmenter(Segmenter):
         if len(clicks) > 1:
             target = focalclick_target_box(seen, clicks, spec.target_ratio)
 
+        frame = Frame(target, size, size)
         prev_grid = resized_by_corners(prev_prob[target.slices], size, size)
-        image = cut(scene, target, size)
-        coarse_logits, features = network.coarse(
-            image, prev_grid, index_points(clicks, target, size)
-        )
+        points = drawn(index_points(clicks, frame))
+        coarse_logits, features = network.coarse(cut(scene, frame), prev_grid, points)
         coarse = ProbabilityLayer(target, sigmoid(coarse_logits), False)
 
         new_mask = np.zeros((scene.height, scene.width), np.bool_)
         new_mask[target.slices] = coarse.spread() > 1 / (1 + math.exp(-_THRESHOLD))
+        prev_mask, newest = prev_prob > _THRESHOLD, clicks[-1]
         focus = focalclick_focus_box(
-            new_mask, prev_prob > _THRESHOLD, clicks[-1], target, spec.focus_ratio
+            new_mask, prev_mask, newest, target, spec.focus_ratio, spec.focus_rule
         )
-        box = Frame(target, size, size).box_to_grid(focus)
-        patch = cut(scene, focus, size)
-        patch_clicks = index_points(clicks, focus, size)
-        logits = network.refine(patch, patch_clicks, coarse_logits, features, box)
+        near = Frame(focus, size, size)
+        patch, patch_points = cut(scene, near), drawn(index_points(clicks, near))
+        box = frame.box_to_grid(focus)
+        logits = network.refine(patch, patch_points, coarse_logits, features, box)
         refined = ProbabilityLayer(focus, logits, True)
 
         base: tuple[ProbabilityLayer, ...] = (coarse,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
@@ -12,8 +13,10 @@ from vtmr.segmenter.focalclick import FocalClickSegmenter
 from vtmr.segmenter.pipeline import Segmenter
 from vtmr.segmenter.ritm import RitmSegmenter
 from vtmr.segmenter.vtmr import VtmrSegmenter
-from vtmr.spec import Schedule, ZoomSchedule
+from vtmr.spec import EvalMode, Schedule, ZoomSchedule
 from vtmr.types import Network
+
+CVPR_SIDE = 400  # of RITM's evaluator, where nothing else is asked for; DAVIS has 600
 
 PIPELINES: dict[str, type[Segmenter]] = {
     "vtmr": VtmrSegmenter,
@@ -28,7 +31,8 @@ class ModelOptions:
 
     threads: of ONNX Runtime or torch. device: of torch, for checkpoints; None is ONNX Runtime.
     zoom: see `zoom_schedule`. threshold: the probability that masks are cut at. input_size: the
-    side of the grids that the network works on; smaller is faster and coarser.
+    side of the grids that the network works on; smaller is faster and coarser. eval_mode: see
+    `evaluation_mode`.
     """
 
     threads: int | None = None
@@ -36,6 +40,7 @@ class ModelOptions:
     zoom: str | None = None
     threshold: float | None = None
     input_size: int | None = None
+    eval_mode: str | None = None
 
 
 def load(
@@ -80,3 +85,18 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
             f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
             "weight above 0 and up to 1, for example eager=0.5."
         ) from error
+
+
+def evaluation_mode(text: str) -> tuple[EvalMode, int]:
+    """The mode of RITM's evaluator that `cvpr`, `cvprN` or `fixedN` means, and its size.
+
+    The size is that of the target crop's longer side or of the square. Raises InputError for
+    anything else.
+    """
+    found = re.fullmatch(r"(cvpr|fixed)([0-9]{0,5})", text)
+    if found is None or text == "fixed":
+        raise InputError(
+            f"The evaluation mode {text!r} can't be read: expected cvpr (crops of {CVPR_SIDE} "
+            "pixels), cvprN or fixedN, for example cvpr600 or fixed400."
+        )
+    return cast(EvalMode, found[1]), int(found[2] or CVPR_SIDE)

@@ -22,8 +22,11 @@ from vtmr.types import Click, Event, FloatMap, MaskEdit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityLayer:
-    """A grid S x S over a box of the image: the coarse pass's probabilities or the refining pass's
-    logits."""
+    """A grid over a box of the image: the coarse pass's probabilities or the refining pass's
+    logits.
+
+    values: float32, S x S, or in RITM's mode cvpr as high and wide as the network's input was.
+    """
 
     box: Box
     values: FloatMap
@@ -39,7 +42,8 @@ class ProbabilityLayer:
 class OfficialPrediction:
     """Layers laid in order onto probability 0; the first is the target crop's.
 
-    nbytes: of the layers added to the previous answer's; clicks: how many this answers.
+    nbytes: of the layers added to the previous answer's; clicks: how many this answers. kept: the
+    target crop that RITM goes on with while it serves; None before there is one.
     """
 
     height: int
@@ -48,6 +52,7 @@ class OfficialPrediction:
     threshold: float
     nbytes: int
     clicks: int
+    kept: Box | None = None
 
     def probability(self) -> FloatMap:
         """float32 H x W."""
@@ -81,6 +86,8 @@ def edited(events: Sequence[Event]) -> bool:
 def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:
     """Bilinear, the first and last pixel centres kept on the first and last: float32 height x width
     (x channels)."""
+    if array.shape[:2] == (height, width):
+        return np.asarray(array, np.float32)
     rows, cols = (
         np.linspace(0, n - 1, m) if m > 1 else np.zeros(1)
         for n, m in zip(array.shape[:2], (height, width), strict=True)
@@ -88,18 +95,25 @@ def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap
     return sample_bilinear(array, rows, cols)
 
 
-def cut(scene: Pyramid, box: Box, size: int) -> NDArray[np.uint8]:
-    """The image's box at full resolution as uint8 size x size x 3, corners aligned."""
-    return (resized_by_corners(scene.image[box.slices], size, size) + np.float32(0.5)).astype(
-        np.uint8
-    )
+def cut(scene: Pyramid, frame: Frame) -> FloatMap:
+    """The image in the frame's box, from full resolution, corners aligned.
+
+    float32 height x width x 3 of 0 to 255, not rounded: the official code makes floats of the
+    pixels before it resizes them.
+    """
+    return resized_by_corners(scene.image[frame.box.slices], frame.height, frame.width)
 
 
-def index_points(clicks: Sequence[Click], box: Box, size: int) -> list[Click]:
+def index_points(clicks: Sequence[Click], frame: Frame) -> list[Click]:
     """Index coordinates times the size ratio, in the house's terms: the half pixel isn't scaled."""
     indices = np.array([(click.x - 0.5, click.y - 0.5) for click in clicks])
-    points = Frame(box, size, size).to_grid(indices) + 0.5
     return [
-        Click(float(x), float(y), click.positive)
-        for (x, y), click in zip(points, clicks, strict=True)
+        Click(float(x) + 0.5, float(y) + 0.5, click.positive)
+        for (x, y), click in zip(frame.to_grid(indices), clicks, strict=True)
     ]
+
+
+def drawn(points: Sequence[Click]) -> list[Click]:
+    """Without those above and left of the grid: two negative indices mean no click to the official
+    networks, while beyond one side alone a click's disc reaches in [docs/method.md §A.1]."""
+    return [point for point in points if max(point.x, point.y) >= 0.5]

@@ -61,9 +61,10 @@ class VtmrSegmenter(Segmenter):
 
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
         new_mask, prev_mask = coarse_logits > threshold_logit, prev_prob > spec.threshold
-        focus = focus_box(new_mask, prev_mask, fresh[0], frame, spec.focus_ratio)
+        ratio, rule = spec.focus_ratio, spec.focus_rule
+        focus = focus_box(new_mask, prev_mask, fresh[0], frame, ratio, rule)
         for click in fresh[1:]:
-            focus = focus.union(focus_box(new_mask, prev_mask, click, frame, spec.focus_ratio))
+            focus = focus.union(focus_box(new_mask, prev_mask, click, frame, ratio, rule))
 
         refined = LogitLayer.of(
             focus, self._refine(scene, focus, frame, clicks, coarse_logits, features)

@@ -160,10 +160,10 @@ def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
 
 
 def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
-    """With the zoom that the recipe trains, so that inference uses the same; unchanged where it
-    trains none."""
+    """With the zoom that the recipe trains, so that inference uses the same; "off" where it trains
+    none: a network that never saw a zoomed crop isn't shown any."""
     if not recipe.augment.zoom_share:
-        return spec
+        return replace(spec, zoom=replace(spec.zoom, schedule="off", eager_weight=None))
     schedule = "paper" if spec.zoom.schedule == "off" else spec.zoom.schedule
     return replace(
         spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule)

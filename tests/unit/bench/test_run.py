@@ -378,6 +378,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
         "zoom": zoom | {"kernel": kernel},
         "device": "",
         "input_size": None,
+        "eval_mode": "",
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__

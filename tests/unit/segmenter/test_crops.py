@@ -4,10 +4,18 @@ tests/golden/test_boxes.py."""
 from __future__ import annotations
 
 import numpy as np
+from fakes import ColourNetwork
 
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
-from vtmr.segmenter.crops import closer_box, focalclick_target_box, focus_box, target_box
+from vtmr.segmenter import segmenter_for
+from vtmr.segmenter.crops import (
+    closer_box,
+    focalclick_focus_box,
+    focalclick_target_box,
+    focus_box,
+    target_box,
+)
 from vtmr.types import Click
 
 WHOLE = Box(0, 0, 400, 300)
@@ -103,3 +111,52 @@ def test_nothing_there_before_means_the_new_object_on_the_grid() -> None:
 
 def test_the_official_target_ignores_an_empty_mask() -> None:
     assert focalclick_target_box(rectangle(0, 0, 0, 0), [Click(5, 5)], 1.4) == WHOLE
+
+
+def test_focus_on_the_largest_change_wherever_the_click_is() -> None:
+    """The paper's words in place of the code's rule [docs/method.md §I.29]. As above, but the
+    95 x 90 pixels that disappear count; where nothing changed, the square at the click."""
+    prev = rectangle(100, 100, 200, 200) | rectangle(0, 210, 95, 300)
+    new = rectangle(100, 100, 200, 200) | rectangle(200, 100, 250, 160)
+    click = Click(220.5, 120.5)
+    assert focus_box(new, prev, click, FRAME, 1.0, "largest") == Box(0, 210, 95, 300)
+    assert focalclick_focus_box(new, prev, click, WHOLE, 1.0, "largest").x1 <= 95
+    # The object is 100 x 100, the half-side .2 x 100 = 20 about (150, 150).
+    square = focus_box(rectangle(100, 100, 200, 200), prev & new, Click(150, 150), FRAME, 1.0)
+    assert square == Box(130, 130, 170, 170)
+    same = prev & new
+    assert focus_box(same, same, Click(150, 150), FRAME, 1.0, "largest") == square
+
+
+def test_a_large_change_that_is_thin_is_still_the_largest() -> None:
+    """The code's rule takes a square there; the paper knows no such exception."""
+    prev, new = rectangle(100, 100, 200, 200), rectangle(100, 100, 203, 200)
+    click = Click(201.5, 150.5)
+    assert focus_box(new, prev, click, FRAME, 1.0, "largest") == Box(197, 100, 207, 200)
+    assert focus_box(new, prev, click, FRAME, 1.0).height < 100
+
+
+def test_the_segmenter_focuses_by_the_specs_rule() -> None:
+    """Two parts of the image change at once: the click is on the smaller one."""
+
+    class Parts(ColourNetwork):
+        def coarse(self, image, prev_mask, clicks):
+            logits = np.full(prev_mask.shape, -4, np.float32)
+            logits[64:192, 20:120] = 4
+            if len(clicks) > 1:
+                logits[64:192, 120:160] = 4  # at the click
+                logits[200:250, 0:250] = 4
+            return logits, []
+
+        def refine(self, patch, clicks, coarse_logits, features, box):
+            cols = np.linspace(box[0], box[2], 256, endpoint=False).astype(int)
+            rows = np.linspace(box[1], box[3], 256, endpoint=False).astype(int)
+            return coarse_logits[rows][:, cols]
+
+    for rule, holds in (("click", True), ("largest", False)):
+        segmenter = segmenter_for(Parts(focus_rule=rule, second_look=0.0, target_ratio=9.0))
+        scene = segmenter.prepare(np.zeros((256, 256, 3), np.uint8))
+        clicks = [Click(60.5, 100.5), Click(140.5, 100.5)]
+        first = segmenter.predict(scene, clicks[:1])
+        focus = segmenter.predict(scene, clicks, first, first.render()).layers[-1].box
+        assert focus.contains(140.5, 100.5) is holds

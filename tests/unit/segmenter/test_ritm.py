@@ -5,6 +5,8 @@ Expected values by hand from docs/method.md §B.1, §D.8.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
@@ -26,18 +28,23 @@ def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 class OneSided(ColourNetwork):
     """Logits 4 in the left half of whatever it sees, -4 in the right; remembers what it saw.
 
-    It can't refine.
+    It can't refine. answer: rows and columns to find in place of the left half, on both sides
+    alike.
     """
 
-    def __init__(self) -> None:
-        super().__init__(pipeline="ritm", input_size=64)
+    def __init__(self, input_size: int = 64, **spec: Any) -> None:
+        super().__init__(pipeline="ritm", input_size=input_size, **spec)
         self.seen: list[tuple] = []
+        self.answer: tuple[slice, slice] | None = None
 
     def coarse(self, image, prev_mask, clicks):
         self.seen.append((image.copy(), prev_mask.copy(), list(clicks)))
-        logits: FloatMap = np.full((64, 64), -4, np.float32)
-        logits[:, :32] = 4
-        return logits, None
+        logits: FloatMap = np.full(image.shape[:2], -4, np.float32)
+        if self.answer is None:
+            logits[:, : image.shape[1] // 2] = 4
+            return logits, None
+        logits[self.answer] = 4
+        return (logits if len(self.seen) % 2 else logits[:, ::-1]), None
 
     def refine(self, *arguments):
         raise AssertionError("RITM has no refiner")
@@ -92,11 +99,63 @@ def test_an_empty_mask_gives_the_whole_image() -> None:
     assert ritm_target_box(rectangle(0, 0, 0, 0), [Click(5, 5)], 1.4, Box(0, 0, 300, 300)) == WHOLE
 
 
-def test_the_first_click_sees_everything_and_its_crop_is_not_kept() -> None:
-    segmenter = segmenter_for(ColourNetwork(pipeline="ritm"))
+@pytest.mark.parametrize("mode", ["fixed", "cvpr"])
+def test_the_first_click_sees_everything(mode: str) -> None:
+    segmenter = segmenter_for(ColourNetwork(pipeline="ritm", eval_mode=mode))
     scene = segmenter.prepare(shapes_image(600, 800))
     clicks = [Click(280, 270), Click(300, 280)]
     first = segmenter.predict(scene, clicks[:1])
     assert first.layers[0].box == Box(0, 0, 800, 600)
     second = segmenter.predict(scene, clicks, first, first.render())
     assert second.layers[0].box.area < 0.5 * 600 * 800
+
+
+def test_a_click_on_the_crops_last_row_or_column_is_outside() -> None:
+    """The official code compares with bounds that are inclusive elsewhere [docs/zoo.md §Z.3.3]."""
+    mask, kept = rectangle(300, 300, 600, 600), Box(250, 250, 670, 670)
+    for inside in (Click(668.5, 450.5), Click(450.5, 668.5), Click(250.5, 250.5)):
+        assert ritm_target_box(mask, [inside], 1.4, kept) == kept
+    for outside in (Click(669.5, 450.5), Click(450.5, 669.5), Click(249.5, 450.5)):
+        assert ritm_target_box(mask, [outside], 1.4, kept) != kept
+
+
+def test_cvpr_shows_the_image_itself_and_then_a_crop_in_its_proportions() -> None:
+    """An image of 800 x 600 as it is; then a crop of 1.4 times the object whose longer side is
+    400."""
+    network = OneSided(eval_mode="cvpr", input_size=400)
+    segmenter = segmenter_for(network)
+    image = shapes_image(600, 800)
+    scene = segmenter.prepare(image)
+    clicks = [Click(210.5, 300.5)]
+    first = segmenter.predict(scene, clicks)
+    assert np.array_equal(network.seen[0][0], image)
+    assert first.kept is None
+    network.answer = np.s_[200:260, 100:400]  # rows, columns: 60 high, 300 wide
+    answered = segmenter.predict(scene, clicks)
+    second = segmenter.predict(scene, [*clicks, Click(220.5, 230.5)], answered, answered.render())
+    # Positive clicks widen the object to rows 200..300; 1.4 x 101 is less than 200.
+    box = second.kept
+    assert box == Box(40, 150, 461, 351)  # centre 249.5, half of 1.4 x 300; centre 250, half of 200
+    assert network.seen[-1][0].shape == (round(400 * 201 / 421), 400, 3)
+
+
+def test_cvpr_shrinks_what_no_network_could_see() -> None:
+    network = OneSided(eval_mode="cvpr", input_size=400)
+    segmenter = segmenter_for(network)
+    scene = segmenter.prepare(np.zeros((30, 4096, 3), np.uint8))
+    first = segmenter.predict(scene, [Click(2000.5, 15.5)])
+    assert network.seen[0][0].shape == (15, 2048, 3)
+    assert first.render().shape == (30, 4096)
+
+
+def test_logits_are_averaged_not_probabilities() -> None:
+    """4 and -1 make 1.5, whose probability isn't the mean of theirs."""
+
+    class Moody(OneSided):
+        def coarse(self, image, prev_mask, clicks):
+            self.seen.append((image, prev_mask, clicks))
+            return np.full((64, 64), 4 if len(self.seen) == 1 else -1, np.float32), None
+
+    segmenter = segmenter_for(Moody())
+    first = segmenter.predict(segmenter.prepare(shapes_image()), [Click(40.5, 30.5)])
+    assert first.probability() == pytest.approx(1 / (1 + np.exp(-1.5)), abs=1e-6)
