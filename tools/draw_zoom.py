@@ -13,7 +13,8 @@ import numpy as np
 
 from vtmr.drawing import Image, Panel, draw_clicks, draw_grid, strip
 from vtmr.geometry import Box
-from vtmr.images import read_image, read_mask
+from vtmr.images import read_image
+from vtmr.maskfiles import read_mask
 from vtmr.masks import Mask, bounding_box, disc_maps
 from vtmr.pyramid import crop_resized
 from vtmr.spec import ZoomKernel

@@ -46,6 +46,7 @@ def test_a_sound_set_as_json(command: Command, grabcut: Path) -> None:
         "object_px": [8, 8],
         "displaced": {},
         "findings": [],
+        "notes": [],
     }
 
 

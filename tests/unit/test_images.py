@@ -15,7 +15,8 @@ import pytest
 from PIL import Image as pillow
 
 from vtmr.errors import InputError
-from vtmr.images import read_header, read_image, read_mask, read_thumbnail, read_values, write_png
+from vtmr.images import read_header, read_image, read_thumbnail, read_values, write_png
+from vtmr.maskfiles import read_mask
 
 HEIGHT, WIDTH = 30, 40
 GREY = np.linspace(0, 255, HEIGHT * WIDTH).astype(np.uint8).reshape(HEIGHT, WIDTH)
@@ -293,62 +294,6 @@ def test_32_bit_integers_are_refused(tmp_path: Path) -> None:
     assert "32-bit" in refusal(saved(tmp_path / "a.tif", GREY.astype(np.int32) * 70000))
 
 
-# --- masks
-# -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", [1, 7, 255])
-def test_any_value_but_zero_is_object(tmp_path: Path, value: int) -> None:
-    path = saved(tmp_path / "m.png", MASK * np.uint8(value))
-    mask = read_mask(path, MASK.shape)
-    assert mask.dtype == np.bool_
-    np.testing.assert_array_equal(mask, MASK)
-
-
-def test_palette_masks_count_by_index_not_by_colour(tmp_path: Path) -> None:
-    palette = pillow.fromarray(MASK.astype(np.uint8), "L").convert("P")
-    palette.putpalette([255, 255, 255, 0, 0, 0])  # index 1, the object, is black
-    palette.save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", MASK.shape), MASK)
-
-
-def test_one_bit_16_bit_and_float_masks(tmp_path: Path) -> None:
-    for name, array in [
-        ("a.png", MASK),
-        ("b.png", MASK * np.uint16(1)),
-        ("c.tif", MASK * np.float32(0.25)),
-    ]:
-        np.testing.assert_array_equal(read_mask(saved(tmp_path / name, array), MASK.shape), MASK)
-
-
-def test_colour_and_alpha_masks(tmp_path: Path) -> None:
-    blue = np.dstack([MASK * np.uint8(0), MASK * np.uint8(0), MASK * np.uint8(9)])
-    np.testing.assert_array_equal(read_mask(saved(tmp_path / "a.png", blue), MASK.shape), MASK)
-    alpha = np.dstack([np.full((HEIGHT, WIDTH, 3), 255, np.uint8), MASK * np.uint8(255)])
-    np.testing.assert_array_equal(read_mask(saved(tmp_path / "b.png", alpha), MASK.shape), MASK)
-
-
-@pytest.mark.parametrize("shape", [(WIDTH, HEIGHT), (HEIGHT, WIDTH + 1)])
-def test_a_mask_of_another_size_is_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
-    path = saved(tmp_path / "m.png", MASK)
-    with pytest.raises(
-        InputError, match=rf"m\.png is 40x30: expected the image's size {shape[1]}x{shape[0]}"
-    ):
-        read_mask(path, shape)
-
-
-def test_a_jpeg_mask_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"m\.jpg is a JPEG"):
-        read_mask(saved(tmp_path / "m.jpg", MASK * np.uint8(255)), MASK.shape)
-
-
-def test_a_truncated_mask_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path / "m.png", GREY)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(InputError, match="damaged"):
-        read_mask(path, MASK.shape)
-
-
 # --- writing
 # -----------------------------------------------------------------------------------------------
 
@@ -412,7 +357,7 @@ class TestLookingWithoutDecoding:
         noise = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
         pillow.fromarray(noise).save(path, exif=exif)
         header = read_header(path)
-        assert (header.height, header.width, header.mode) == (400, 200, "RGB")
+        assert (header.height, header.width) == (400, 200)
         path.write_bytes(path.read_bytes()[:-2000])
         assert read_header(path) == header
 

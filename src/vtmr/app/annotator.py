@@ -186,7 +186,7 @@ class Annotator:
             opened = await self.open(image_id)
             _require_same_size(opened)
             _require_current(opened, revision)
-            after, touched, predict_ms = await self._after(opened, op, fields)
+            after, touched, predict_ms, notes = await self._after(opened, op, fields)
             if after is not opened.document:
                 await self._commit(opened.document, after)
         changed = replace(opened, document=after)
@@ -194,6 +194,7 @@ class Annotator:
             "document": document_json(changed),
             "masks": masks_json(changed, opened.document.content),
             "object": touched,
+            "notes": list(notes),
             "ms": {
                 "predict": round(predict_ms, 2),
                 "total": round((time.perf_counter() - start) * 1000, 2),
@@ -267,17 +268,17 @@ class Annotator:
 
     async def _after(
         self, opened: Opened, op: str, fields: Fields
-    ) -> tuple[Document, str | None, float]:
-        """The document after the change, the object that it was about, and the milliseconds of the
-        prediction."""
+    ) -> tuple[Document, str | None, float, tuple[str, ...]]:
+        """The document after the change, the object that it was about, the milliseconds of the
+        prediction, and what the user should know of a file that was read."""
         before = opened.document
         if op == "done":
             done = fields.boolean("done")
             fields.done()
-            return before.accepted(done), None, 0.0
+            return before.accepted(done), None, 0.0, ()
         if op in ("undo", "redo"):
             fields.done()
-            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0
+            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0, ()
         label = self.store.labels[0] if self.store.labels else DEFAULT_LABEL
         beside = await self._beside(opened) if op == "import_mask" else None
         target = Target(before.content, label, beside)
@@ -290,16 +291,18 @@ class Annotator:
             before if same else before.changed(op, outcome.content),
             outcome.object_id,
             bench.predict_ms,
+            outcome.notes,
         )
 
-    async def _beside(self, opened: Opened) -> list[Annotation] | None:
-        """The masks in the file beside the image, None where there is none. Raises Refusal."""
+    async def _beside(self, opened: Opened) -> tuple[list[Annotation], tuple[str, ...]] | None:
+        """The masks in the file beside the image and what it was taken for, None where there is
+        none. Raises Refusal."""
         found = opened.beside
         if found is None:
             return None
         shape = opened.picture.height, opened.picture.width
 
-        def read() -> list[Annotation]:
+        def read() -> tuple[list[Annotation], tuple[str, ...]]:
             with found.opened() as path:
                 return read_masks(path, shape, self.store.labels)
 

@@ -34,10 +34,12 @@ _FAR = 1e6  # pixels: no coordinate lies beyond
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a change makes of a content, and the object that it was about."""
+    """What a change makes of a content, the object that it was about, and what a file was taken
+    for where it could mean something else."""
 
     content: Content
     object_id: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 Plan = Callable[[Workbench], Outcome]
@@ -45,12 +47,12 @@ Plan = Callable[[Workbench], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The content that a change is for, what new objects are called, and the masks in the file
-    beside the image, None where there is none."""
+    """The content that a change is for, what new objects are called, and what the mask file beside
+    the image holds, with what it was taken for; None where there is none."""
 
     content: Content
     default_label: str = DEFAULT_LABEL
-    beside: Sequence[Annotation] | None = None
+    beside: tuple[Sequence[Annotation], tuple[str, ...]] | None = None
 
 
 def read_change(op: str, fields: Fields, target: Target) -> Plan:
@@ -181,13 +183,13 @@ def _mask(fields: Fields, target: Target) -> Plan:
 
 
 def _import_mask(fields: Fields, target: Target) -> Plan:
-    found = target.beside
-    if found is None:
+    if target.beside is None:
         raise Refusal(404, "not_found", "There is no NAME.mask.png beside this image.")
+    found, notes = target.beside
 
     def plan(bench: Workbench) -> Outcome:
         content = with_annotations(target.content, found, bench.made_with)
-        return Outcome(content, content.items[-1].id if found else None)
+        return Outcome(content, content.items[-1].id if found else None, notes)
 
     return plan
 

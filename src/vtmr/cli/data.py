@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -11,7 +13,7 @@ from rich.text import Text
 from vtmr.cli.evaluate import parse_data
 from vtmr.data.doctor import Diagnosis, Size, examine
 
-MOST_SHOWN = 20  # findings: --json has them all
+MOST_SHOWN = 20  # findings, and notes: --json has them all
 
 
 def diagnose(data: str, *, quiet: bool) -> Diagnosis:
@@ -56,10 +58,19 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         "Sound." if diagnosis.sound else f"Not sound: {count} finding{'s' * (count != 1)}.",
         highlight=False,
     )
-    for finding in diagnosis.findings[:MOST_SHOWN]:
-        console.print(f"- {finding}", markup=False, highlight=False, soft_wrap=True)
-    if count > MOST_SHOWN:
-        console.print(f"and {count - MOST_SHOWN} more: --json lists them all.", highlight=False)
+    _print_sentences(console, diagnosis.findings)
+    if diagnosis.notes:
+        console.print("Right, but to be known:")
+        _print_sentences(console, diagnosis.notes)
+
+
+def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
+    """The first ones, and how many more there are."""
+    for sentence in sentences[:MOST_SHOWN]:
+        console.print(f"- {sentence}", markup=False, highlight=False, soft_wrap=True)
+    more = len(sentences) - MOST_SHOWN
+    if more > 0:
+        console.print(f"and {more} more: --json lists them all.", highlight=False)
 
 
 def _expected(numbers: tuple[int, ...]) -> str:

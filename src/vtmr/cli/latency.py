@@ -24,7 +24,8 @@ from vtmr.bench.robot import next_click
 from vtmr.cli import predictors
 from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box
-from vtmr.images import MAX_PIXELS, read_image, read_mask
+from vtmr.images import MAX_PIXELS, read_image
+from vtmr.maskfiles import read_mask
 from vtmr.masks import Mask
 from vtmr.segmenter import ModelOptions
 from vtmr.session import Session

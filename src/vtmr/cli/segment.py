@@ -3,6 +3,7 @@ they make."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import numpy as np
 from vtmr.atomic import exists, is_folder, true_path
 from vtmr.drawing import overlay
 from vtmr.errors import InputError
-from vtmr.images import read_image, read_mask, write_png
+from vtmr.images import read_image, write_png
+from vtmr.maskfiles import read_mask_file
 from vtmr.masks import Mask, RunLengths
 from vtmr.session import Session
 from vtmr.types import Click, Image, Predictor
@@ -146,14 +148,20 @@ def final_mask(
 
 
 def read_inputs(image_path: Path, initial_mask_path: Path | None) -> tuple[Image, Mask | None]:
-    """The image and the mask to start from.
+    """The image and the mask to start from, all objects of its file as one.
 
-    Raises InputError when either can't be read or the sizes differ.
+    What the file was taken for is said on stderr where it could mean something else. Raises
+    InputError when either can't be read or the sizes differ.
     """
     image = read_image(image_path)
-    return image, None if initial_mask_path is None else read_mask(
-        initial_mask_path, image.shape[:2]
-    )
+    if initial_mask_path is None:
+        return image, None
+    file = read_mask_file(initial_mask_path, (image.shape[0], image.shape[1]))
+    for note in file.notes:
+        print(f"vtmr: {initial_mask_path}: {note}", file=sys.stderr)
+    if len(file.objects) > 1:
+        print(f"vtmr: {initial_mask_path}: All objects count as one here.", file=sys.stderr)
+    return image, file.everything
 
 
 def write_outputs(

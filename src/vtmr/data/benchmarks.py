@@ -34,9 +34,12 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
 
 
 def pairs(root: Path) -> Entries:
-    """Any folder with `images` and `masks` (0 and 255)."""
+    """Any folder with `images` and `masks`."""
     source = PairSource.open("pairs", root)
-    return (Listed(of_source("pairs", source, stem, "0")) for stem in source.stems)
+    return (
+        Listed(of_source("pairs", source, stem, "0"), notes=partial(source.notes, stem))
+        for stem in source.stems
+    )
 
 
 def report(root: Path) -> Entries:
@@ -89,27 +92,33 @@ class Layout:
 
     entries: lists its objects; raises DataError where nothing can be listed at all. images,
     objects: the numbers that the published set may have, none where any number is right. values:
-    those a mask file may hold, empty for any.
+    those a mask file may hold, empty for any; cut: whether others are known to occur and are cut in
+    the middle. folders: which are read, those of images and those of masks; * for any of a name.
     """
 
     entries: Callable[[Path], Entries]
     images: tuple[int, ...] = ()
     objects: tuple[int, ...] = ()
     values: frozenset[int] = frozenset()
+    cut: bool = False
+    folders: tuple[str, str] | None = None
 
 
 _BINARY, _TRIMAP = frozenset({0, 255}), frozenset({0, 128, 255})
 
 BENCHMARKS: dict[str, Layout] = {
-    "grabcut": Layout(published.grabcut, (50,), (50,), _TRIMAP),
-    "berkeley": Layout(published.berkeley, (96, 100), (100,), _TRIMAP),
-    "davis": Layout(published.davis, (345,), (345,)),
+    "grabcut": Layout(published.grabcut, (50,), (50,), _TRIMAP, folders=("data_GT", "boundary_GT")),
+    # as published, some masks hold values such as 105, 197 and 243
+    "berkeley": Layout(
+        published.berkeley, (96, 100), (100,), _TRIMAP, cut=True, folders=("images", "masks")
+    ),
+    "davis": Layout(published.davis, (345,), (345,), folders=("img", "gt")),
     "sbd": Layout(published.sbd, (2857,), (6671,)),
-    "coco-mval": Layout(published.coco_mval, (800,), (800,), _BINARY),
+    "coco-mval": Layout(published.coco_mval, (800,), (800,), _BINARY, folders=("img", "gt")),
     "davis585": Layout(published.davis585("davis585", "sp"), (), (585,), _BINARY),
     "davis585-stm": Layout(published.davis585("davis585-stm", "stm"), (), (585,), _BINARY),
     "davis585-zero": Layout(published.davis585("davis585-zero", None), (), (585,), _BINARY),
-    "pairs": Layout(pairs),
+    "pairs": Layout(pairs, folders=("images", "masks")),
     "validation": Layout(validation),
     "report": Layout(report, (1000,), (1000,)),
 }

@@ -14,6 +14,7 @@ import numpy as np
 from vtmr.data.benchmarks import Layout, layout_of
 from vtmr.data.displacement import EdgeProfiles
 from vtmr.data.samples import EvalSample, Listed
+from vtmr.data.sources import IMAGE_SUFFIXES, MASK_SUFFIXES, left_out
 from vtmr.errors import DataError
 
 Size = tuple[int, int]  # width, height
@@ -28,7 +29,8 @@ class Diagnosis:
     published set may have, empty where any is right. image_sizes: the smallest and the largest
     image, object_px: the smallest and the largest object in pixels, None when nothing can be
     played. displaced: pixels by which the masks lie right of the photos' edges and below them, by
-    source, where that can be told. findings: a sentence each.
+    source, where that can be told. findings: a sentence each; notes: what is right but could have
+    been meant otherwise.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Diagnosis:
     object_px: tuple[int, int] | None
     findings: tuple[str, ...]
     displaced: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -60,6 +63,7 @@ class Diagnosis:
             "object_px": self.object_px,
             "displaced": dict(self.displaced),
             "findings": self.findings,
+            "notes": self.notes,
         }
 
 
@@ -83,12 +87,15 @@ def examine(
     """
     layout = layout_of(name, path)
     listed, findings = _listed(layout, path)
+    findings += _left_out(layout, path)
+    notes: list[str] = []
     playable: list[_Playable] = []
     edges: defaultdict[str, EdgeProfiles] = defaultdict(EdgeProfiles)
     for done, entry in enumerate(listed, start=1):
-        found, wrong = _examined(entry, layout.values, edges[entry.sample.source])
+        found, wrong, told = _examined(entry, layout, edges[entry.sample.source])
         playable += found
         findings += wrong
+        notes += told
         progress(done, len(listed))
     doubled = Counter(_name(entry.sample) for entry in listed)
     findings += [
@@ -118,6 +125,7 @@ def examine(
         (by_area[0], by_area[-1]) if by_area else None,
         tuple(findings),
         measured,
+        tuple(notes),
     )
 
 
@@ -136,10 +144,18 @@ def _listed(layout: Layout, path: Path) -> tuple[list[Listed], list[str]]:
     return listed, findings
 
 
+def _left_out(layout: Layout, path: Path) -> list[str]:
+    """What lies in the layout's folders and isn't read."""
+    if layout.folders is None:
+        return []
+    images, masks = layout.folders
+    return [*left_out(path / images, IMAGE_SUFFIXES), *left_out(path / masks, MASK_SUFFIXES)]
+
+
 def _examined(
-    entry: Listed, values: frozenset[int], edges: EdgeProfiles
-) -> tuple[list[_Playable], list[str]]:
-    """The object, if it can be played, and what is wrong with it.
+    entry: Listed, layout: Layout, edges: EdgeProfiles
+) -> tuple[list[_Playable], list[str], list[str]]:
+    """The object, if it can be played, what is wrong with it, and what is only to be told.
 
     Its rim is added to `edges`, if nothing hides it.
     """
@@ -148,25 +164,33 @@ def _examined(
         image, gt_mask, ignore_mask = sample.load()
         if sample.initial is not None:
             sample.initial()
-        odd = (
-            sorted(set(np.unique(entry.values()).tolist()) - values)
-            if entry.values and values
-            else []
-        )
+        odd = _odd_values(entry, layout.values)
+        name = _name(sample)
+        notes = [f"The mask of {name}: {note}" for note in entry.notes()] if entry.notes else []
     except DataError as error:
-        return [], [str(error)]
+        return [], [str(error)], []
     area = int(np.count_nonzero(gt_mask if ignore_mask is None else gt_mask & ~ignore_mask))
     wrong = []
-    if odd:
-        shown, expected = (", ".join(map(str, numbers)) for numbers in (odd, sorted(values)))
-        wrong.append(f"The mask of {_name(sample)} holds {shown}: expected {expected} alone.")
+    shown = ", ".join(map(str, odd))
+    if odd and layout.cut:
+        notes.append(f"The mask of {name} holds {shown}: object above 127, else background.")
+    elif odd:
+        expected = ", ".join(map(str, sorted(layout.values)))
+        wrong.append(f"The mask of {name} holds {shown}: expected {expected} alone.")
     if not area:
-        return [], [*wrong, f"The object {_name(sample)} has no pixel that counts."]
+        return [], [*wrong, f"The object {name} has no pixel that counts."], notes
     if ignore_mask is None:
         edges.add(image, gt_mask)
-    return [
-        _Playable((sample.source, sample.image_id), (image.shape[1], image.shape[0]), area)
-    ], wrong
+    size = image.shape[1], image.shape[0]
+    return [_Playable((sample.source, sample.image_id), size, area)], wrong, notes
+
+
+def _odd_values(entry: Listed, expected: frozenset[int]) -> list[int]:
+    """What an object's mask file holds beside the values that its data set has. Raises
+    DataError."""
+    if entry.values is None or not expected:
+        return []
+    return sorted(set(np.unique(entry.values()).tolist()) - expected)
 
 
 def _name(sample: EvalSample) -> str:

@@ -19,20 +19,19 @@ from vtmr.atomic import is_folder
 from vtmr.data.samples import EvalSample, Listed
 from vtmr.data.sources import (
     IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
     files_by_stem,
     read_data_image,
+    read_data_mask,
     read_data_values,
     read_stems,
     require_same_size,
 )
-from vtmr.errors import ConfigError, DataError, InputError
-from vtmr.images import read_mask
+from vtmr.errors import ConfigError, DataError
 from vtmr.masks import Mask
 from vtmr.types import Image
 
 Entries = Iterator[Listed | DataError]
-
-MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # a JPEG's noise would become object
 
 
 def grabcut(root: Path) -> Entries:
@@ -175,10 +174,8 @@ def _united(dataset: str, root: Path) -> Entries:
     def listed(image_id: str, object_id: str, image_path: Path, mask_path: Path) -> Listed:
         def load() -> tuple[Image, Mask, Mask | None]:
             image = read_data_image(image_path)
-            try:
-                return image, read_mask(mask_path, (image.shape[0], image.shape[1])), None
-            except InputError as error:
-                raise DataError(str(error)) from error
+            shape = image.shape[0], image.shape[1]
+            return image, read_data_mask(mask_path, "any", shape).everything, None
 
         sample = EvalSample(dataset, image_id, object_id, dataset, load)
         return Listed(sample, lambda: read_data_values(mask_path, indices=True))

@@ -32,14 +32,18 @@ class EvalSample:
 @dataclass(frozen=True)
 class Listed:
     """A sample as its layout lists it, and how to read its mask file's raw values, where these are
-    agreed on."""
+    agreed on.
+
+    notes: reads what the mask's file was taken for, where nobody agreed on it.
+    """
 
     sample: EvalSample
     values: Callable[[], NDArray[np.uint8]] | None = None
+    notes: Callable[[], tuple[str, ...]] | None = None
 
 
 def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSample:
     """The sample for one object of a source."""
     return EvalSample(
-        dataset, stem, object_id, source.name, lambda: (*read_object(source, stem, object_id), None)
+        dataset, stem, object_id, source.name, lambda: read_object(source, stem, object_id)
     )

@@ -17,6 +17,7 @@ from vtmr.atomic import is_file, is_folder
 from vtmr.errors import DataError, InputError
 from vtmr.formats.coco import coco_runs
 from vtmr.images import read_image, read_values
+from vtmr.maskfiles import MaskFile, Reading, read_mask_file
 from vtmr.masks import Mask
 from vtmr.types import Image
 
@@ -48,14 +49,19 @@ class Source(Protocol):
         ...
 
 
-def read_object(source: Source, stem: str, object_id: str) -> tuple[Image, Mask]:
-    """An image and one object's mask.
+def read_object(source: Source, stem: str, object_id: str) -> tuple[Image, Mask, Mask | None]:
+    """An image, one object's mask, and the pixels that count neither as object nor as background,
+    where the mask's file marks any.
 
     Raises DataError when one is missing or unreadable or their sizes differ.
     """
-    image, mask = source.image(stem), source.mask(stem, object_id)
+    image = source.image(stem)
+    if isinstance(source, PairSource | LabelSource):
+        mask, ignored = source.marked(stem, object_id)
+    else:
+        mask, ignored = source.mask(stem, object_id), None
     require_same_size(image, mask, f"{source.name}/{stem}")
-    return image, mask
+    return image, mask, ignored
 
 
 def require_same_size(image: Image, mask: NDArray[Any], name: str) -> None:
@@ -109,6 +115,35 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
     return found
 
 
+def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
+    """A sentence for what `files_by_stem` doesn't see of a folder that it reads: images in
+    subfolders, links that lead nowhere, and images of other formats."""
+    if not is_folder(folder):
+        return []
+    wanted, found = {suffix.lower() for suffix in suffixes}, []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "__")):
+            continue
+        suffix = path.suffix.lower()
+        if path.is_symlink() and not path.exists():
+            found.append(f"{path} is a link that leads nowhere: mend or remove it.")
+        elif path.is_dir():
+            count = sum(
+                one.suffix.lower() in _ANY_IMAGE and not one.name.startswith(".")
+                for one in path.rglob("*")
+            )
+            link = "a link to a folder" if path.is_symlink() else "a subfolder"
+            if count or path.is_symlink():
+                found.append(
+                    f"{path} is {link} and left out, with the image files in it ({count}): move "
+                    f"them into {folder}."
+                )
+        elif suffix in _ANY_IMAGE - wanted:
+            kinds = ", ".join(sorted(wanted))
+            found.append(f"{path} is left out: expected {kinds}. Save it in one of these.")
+    return found
+
+
 def listed_stems(path: Path) -> frozenset[str]:
     """The stems of a list file such as val.txt, one a line; empty when there is no such file."""
     return frozenset(read_stems(path)) if is_file(path) else frozenset()
@@ -130,6 +165,10 @@ def read_stems(path: Path) -> list[str]:
 
 
 IMAGE_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # a JPEG's noise would become object
+_ANY_IMAGE = frozenset(
+    (*IMAGE_SUFFIXES, ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".jpe")
+)
 
 
 def read_data_image(path: Path) -> Image:
@@ -148,10 +187,22 @@ def read_data_values(path: Path, *, indices: bool = False) -> NDArray[np.uint8]:
         raise DataError(str(error)) from error
 
 
+def read_data_mask(
+    path: Path, reading: Reading = "auto", shape: tuple[int, int] | None = None
+) -> MaskFile:
+    """`read_mask_file`, with failures as DataError."""
+    try:
+        return read_mask_file(path, shape, reading=reading)
+    except InputError as error:
+        raise DataError(str(error)) from error
+
+
 @dataclass(frozen=True)
 class PairSource:
-    """`images/STEM.*` with `masks/STEM.png` (0/255): one object (or group) per image, its id is
-    "0"."""
+    """`images/STEM.*` with `masks/STEM.png`: one object per image, its id is "0".
+
+    Where a mask's file holds several objects they are one group.
+    """
 
     name: str
     images: dict[str, Path]
@@ -161,7 +212,7 @@ class PairSource:
     def open(name: str, root: Path) -> PairSource:
         """Raises DataError when an image has no mask."""
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
-        masks = files_by_stem(root / "masks", (".png", ".bmp"))
+        masks = files_by_stem(root / "masks", MASK_SUFFIXES)
         lonely = sorted(images.keys() - masks.keys())
         if lonely:
             raise DataError(
@@ -181,7 +232,23 @@ class PairSource:
         return ("0",)
 
     def mask(self, stem: str, object_id: str) -> Mask:
-        return read_data_values(entry(self.masks, stem, self.name)) > 127
+        return self.file(stem).everything
+
+    def marked(self, stem: str, object_id: str) -> tuple[Mask, Mask | None]:
+        """The mask, and the pixels to ignore where there are any. Raises DataError."""
+        file = self.file(stem)
+        return file.everything, file.ignored
+
+    def file(self, stem: str) -> MaskFile:
+        """The mask's file. Raises DataError when it is missing or unreadable."""
+        return read_data_mask(entry(self.masks, stem, self.name))
+
+    def notes(self, stem: str) -> tuple[str, ...]:
+        """What the mask's file was taken for, where it could mean something else. Raises
+        DataError."""
+        file = self.file(stem)
+        count = len(file.objects)
+        return (*file.notes, f"Its {count} objects count as one.") if count > 1 else file.notes
 
 
 @dataclass(frozen=True)
@@ -205,7 +272,7 @@ class LabelSource:
         Raises DataError when one has no image.
         """
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
-        labels = files_by_stem(root / "labels", (".png",))
+        labels = files_by_stem(root / "labels", MASK_SUFFIXES)
         matched = {stem: images.get(stem) or images.get(stem.rpartition("_")[0]) for stem in labels}
         lonely = sorted(stem for stem, path in matched.items() if path is None)
         if lonely:
@@ -222,19 +289,31 @@ class LabelSource:
     def image(self, stem: str) -> Image:
         return read_data_image(entry(self.images, stem, self.name))
 
-    def values(self, stem: str) -> NDArray[np.uint8]:
-        """The label map, uint8 H x W.
+    def values(self, stem: str) -> NDArray[Any]:
+        """The label map, H x W of whole numbers; pixels to ignore are 0.
 
         What moving it back leaves open at the right and the bottom, its rim fills.
         """
-        values = read_data_values(entry(self.labels, stem, self.name), indices=True)
-        return np.pad(values, (0, self.displaced), mode="edge")[self.displaced :, self.displaced :]
+        return self._moved_back(self.file(stem).values)
+
+    def file(self, stem: str) -> MaskFile:
+        """The label map's file. Raises DataError when it is missing or unreadable."""
+        return read_data_mask(entry(self.labels, stem, self.name), "labels")
+
+    def marked(self, stem: str, object_id: str) -> tuple[Mask, Mask | None]:
+        """A label's mask, and the pixels to ignore where there are any. Raises DataError."""
+        file = self.file(stem)
+        mask = self._moved_back(file.values) == int(object_id)
+        return mask, None if file.ignored is None else self._moved_back(file.ignored)
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
         return tuple(str(label) for label in np.unique(self.values(stem)) if label)
 
     def mask(self, stem: str, object_id: str) -> Mask:
         return np.asarray(self.values(stem) == int(object_id))
+
+    def _moved_back(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.pad(values, (0, self.displaced), mode="edge")[self.displaced :, self.displaced :]
 
 
 @dataclass(frozen=True)

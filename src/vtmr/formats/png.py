@@ -16,11 +16,10 @@ from PIL import PngImagePlugin
 
 from vtmr.errors import InputError
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, safe_part, stems
-from vtmr.images import Header, read_header, read_values
+from vtmr.images.metadata import LABELS
+from vtmr.maskfiles import MaskFile, read_mask_file
 from vtmr.masks import Mask, RunLengths
 
-_LABELS_KEY = "vtmr:labels"  # of the PNG's text: the label of each index, so that they come back
-_MAX_TEXT = 1 << 20
 _GOLDEN_RATIO = 0.618034
 
 
@@ -63,30 +62,18 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
     return files
 
 
-def read_masks(path: str | Path, shape: tuple[int, int], labels: Sequence[str]) -> list[Annotation]:
-    """The objects in a mask file of the image's `shape` (height, width), lowest index first.
+def read_masks(
+    path: str | Path, shape: tuple[int, int], labels: Sequence[str]
+) -> tuple[list[Annotation], tuple[str, ...]]:
+    """The objects in a mask file of the image's `shape` (height, width), lowest value first, and
+    what was taken how where another reading was possible.
 
-    A palette's indices but 0 are objects; a grey image whose largest value is 255 is one object, of
-    the values over 127; any other grey image is a label map. Value n takes the label stored in the
-    file, else `labels[n - 1]`, else "object". Raises InputError for a file of another size, a JPEG,
-    or anything that read_values refuses.
+    Value n takes the label stored in the file, else `labels[n - 1]`, else "object". Raises
+    InputError as `read_mask_file`.
     """
-    header = read_header(path)
-    if (header.height, header.width) != shape:
-        size = f"{header.width}x{header.height}"
-        raise InputError(
-            f"The mask {path} is {size}: expected the image's size {shape[1]}x{shape[0]}."
-        )
-    values = read_values(path, indices=True)
-    present = [
-        int(value)
-        for value in np.flatnonzero(np.bincount(values.reshape(-1), minlength=256))
-        if value
-    ]
-    names = _stored_labels(header) or list(labels)
-    if header.mode != "P" and present and present[-1] == 255:
-        return [_annotation(values > 127, 1, names)]
-    return [_annotation(values == value, value, names) for value in present]
+    file = read_mask_file(path, shape)
+    names = _stored_labels(file) or list(labels)
+    return [_annotation(file.mask(value), value, names) for value in file.objects], file.notes
 
 
 def png_bytes(mask: Mask) -> bytes:
@@ -102,11 +89,10 @@ def _annotation(mask: Mask, value: int, names: Sequence[str]) -> Annotation:
     )
 
 
-def _stored_labels(header: Header) -> list[str]:
+def _stored_labels(file: MaskFile) -> list[str]:
     """The labels that `write_indexed_pngs` put into the file; none in anybody else's."""
-    text = header.info.get(_LABELS_KEY, "[]")
     try:
-        found = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_TEXT else []
+        found = json.loads(file.names or "[]")
     except (ValueError, RecursionError):
         return []
     return [str(name) for name in found] if isinstance(found, list) else []
@@ -116,7 +102,7 @@ def _indexed_bytes(indices: NDArray[np.uint8], labels: Sequence[str]) -> bytes:
     image = pillow.fromarray(indices)
     image.putpalette(_palette())  # makes it a palette image
     text = PngImagePlugin.PngInfo()
-    text.add_itxt(_LABELS_KEY, json.dumps(list(labels)))
+    text.add_itxt(LABELS, json.dumps(list(labels)))
     stream = io.BytesIO()
     image.save(stream, "PNG", pnginfo=text, compress_level=3)
     return stream.getvalue()

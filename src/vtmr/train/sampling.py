@@ -70,7 +70,7 @@ class Labelled:
     """An image with one target; `others` are pixels known to belong to other objects.
 
     second: where the target is made of two objects, the second one. rim: where the target's mask
-    can't be relied on.
+    can't be relied on, and what its file marks as to be ignored.
     """
 
     image: Image
@@ -182,7 +182,7 @@ class Sampler:
         if not ids:
             return None
         chosen = str(ids[rng.integers(len(ids))])
-        image, target = read_object(entry.source, stem, chosen)
+        image, target, ignored = read_object(entry.source, stem, chosen)
         others, second = np.zeros_like(target), None
         if isinstance(entry.source, LabelSource):
             others, target = vary_part(entry.source, stem, ids, target, rng)
@@ -202,6 +202,8 @@ class Sampler:
             for other in near:
                 others |= entry.source.mask(stem, str(other))
         rim = rim_of(target, entry.rim_px) if entry.rim_px else None
+        if ignored is not None:
+            rim = ignored if rim is None else rim | ignored
         return Labelled(image, target, others & ~target, second, rim)
 
     def compose(self, rng: Rng) -> Labelled | None:
@@ -214,7 +216,8 @@ class Sampler:
             stem = donor.stems[rng.integers(len(donor.stems))]
             ids = donor.source.object_ids(stem)
             if ids:
-                image, mask = read_object(donor.source, stem, str(ids[rng.integers(len(ids))]))
+                chosen = str(ids[rng.integers(len(ids))])
+                image, mask, _ = read_object(donor.source, stem, chosen)
                 box = bounding_box(mask)
                 if box is not None and mask.sum() >= CUT_OUT_MIN_AREA:
                     cut_outs.append(CutOut(image[box.slices], mask[box.slices]))

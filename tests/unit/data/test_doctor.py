@@ -22,6 +22,7 @@ from tinysets import (
 
 from vtmr.data import BENCHMARKS
 from vtmr.data.doctor import Diagnosis, examine
+from vtmr.data.sources import IMAGE_SUFFIXES, MASK_SUFFIXES, left_out
 from vtmr.errors import DataError
 
 
@@ -200,6 +201,7 @@ def test_the_record_has_what_the_diagnosis_has(tmp_path: Path) -> None:
             "There are 1 playable images: expected 345.",
             "There are 1 playable objects: expected 345.",
         ),
+        "notes": (),
     }
 
 
@@ -226,3 +228,67 @@ def test_masks_beside_the_photos_edges_are_found(tmp_path: Path, moved: int) -> 
         "mean"
     ] * moved
     assert [finding.partition(":")[0] for finding in diagnosis.findings] == expected
+
+
+# --- what is told without being wrong, and what would be left out in silence
+
+
+@pytest.mark.usefixtures("small")
+def test_berkeley_as_published_is_sound(tmp_path: Path) -> None:
+    """Some of its masks hold values such as 105, 197 and 243."""
+    write_berkeley(tmp_path, ["a.jpg", "b.jpg", "c.jpg"], ["a.png", "b.png", "c.png"])
+    save(tmp_path / "masks" / "b.png", mask(105, 197, 243, 255))
+    diagnosis = examine("berkeley", tmp_path)
+    assert findings(diagnosis) == []
+    assert diagnosis.notes == (
+        "The mask of berkeley/b/0 holds 105, 197, 243: object above 127, else background.",
+    )
+    assert diagnosis.object_px == (8, 24)
+
+
+def test_what_a_mask_was_taken_for_is_told(tmp_path: Path) -> None:
+    for stem, values in (("a", mask()), ("b", mask(1, 2)), ("c", mask(1, 0, 255))):
+        save(tmp_path / "images" / f"{stem}.png", photo())
+        save(tmp_path / "masks" / f"{stem}.tif", values)
+    diagnosis = examine("pairs", tmp_path)
+    assert diagnosis.sound
+    assert (
+        diagnosis.as_record()["notes"]
+        == diagnosis.notes
+        == (
+            "The mask of pairs/b/0: Its 2 values but 0 are taken as one object each.",
+            "The mask of pairs/b/0: Its 2 objects count as one.",
+            "The mask of pairs/c/0: Its value 255 is taken as pixels to ignore, the "
+            "others as objects.",
+        )
+    )
+
+
+@pytest.mark.parametrize("folder", ["images", "masks"])
+def test_what_is_left_out_is_a_finding(tmp_path: Path, folder: str) -> None:
+    save(tmp_path / "images" / "a.png", photo())
+    save(tmp_path / "masks" / "a.png", mask())
+    (tmp_path / folder / "empty").mkdir()
+    (tmp_path / folder / "notes.txt").write_text("nothing")
+    assert examine("pairs", tmp_path).findings == ()
+    save(tmp_path / folder / "s" / "deep" / "b.png", photo())
+    save(tmp_path / folder / "c.gif", photo())
+    (tmp_path / folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / folder / "there").symlink_to(tmp_path / folder / "s")
+    found = left_out(tmp_path / folder, IMAGE_SUFFIXES if folder == "images" else MASK_SUFFIXES)
+    assert [sentence.partition(folder + "/")[2].partition(":")[0] for sentence in found] == [
+        "c.gif is left out",
+        "gone.png is a link that leads nowhere",
+        "s is a subfolder and left out, with the image files in it (1)",
+        "there is a link to a folder and left out, with the image files in it (1)",
+    ]
+    assert set(found) <= set(examine("pairs", tmp_path).findings)
+
+
+def test_a_link_to_an_image_is_an_image(tmp_path: Path) -> None:
+    for folder, values in (("images", photo()), ("masks", mask())):
+        save(tmp_path / "elsewhere" / folder / "a.png", values)
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").symlink_to(tmp_path / "elsewhere" / folder / "a.png")
+    diagnosis = examine("pairs", tmp_path)
+    assert (diagnosis.objects, diagnosis.findings) == (1, ())

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vtmr.data import OPENERS, CocoSource, LabelSource, PairSource, listed_stems, read_object
+from vtmr.data import (
+    OPENERS,
+    CocoSource,
+    LabelSource,
+    PairSource,
+    listed_stems,
+    open_benchmark,
+    read_object,
+)
 from vtmr.errors import DataError
 
 HEIGHT, WIDTH = 6, 8
@@ -99,11 +107,41 @@ class TestPairs:
             capfd.readouterr().err == ""
         )  # the decoder must not chat: the command's one sentence is enough
 
-    def test_16_bits_are_no_mask(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("values", "suffix"),
+        [
+            (block() * np.uint16(65535), "png"),
+            (block() * np.uint8(1), "png"),
+            (block() * np.int32(26001), "tif"),
+            (block() * np.uint8(255), "tiff"),
+        ],
+    )
+    def test_whatever_the_object_is_stored_as(
+        self, tmp_path: Path, values: np.ndarray, suffix: str
+    ) -> None:
         save(tmp_path / "images" / "a.png", photo())
-        save(tmp_path / "masks" / "a.png", block() * np.uint16(65535))
-        with pytest.raises(DataError, match="expected an 8-bit mask"):
-            PairSource.open("pairs", tmp_path).mask("a", "0")
+        save(tmp_path / "masks" / f"a.{suffix}", values)
+        source = PairSource.open("pairs", tmp_path)
+        np.testing.assert_array_equal(source.mask("a", "0"), block())
+        assert source.notes("a") == ()
+
+    def test_several_objects_are_one_group_and_pixels_to_ignore_are_told(
+        self, tmp_path: Path
+    ) -> None:
+        values = block().astype(np.uint8)
+        values[0], values[5, :3] = 255, 2
+        save(tmp_path / "images" / "a.png", photo())
+        save(tmp_path / "masks" / "a.png", values)
+        source = PairSource.open("pairs", tmp_path)
+        _, mask, ignored = read_object(source, "a", "0")
+        np.testing.assert_array_equal(mask, (values == 1) | (values == 2))
+        np.testing.assert_array_equal(ignored, values == 255)
+        assert source.notes("a") == (
+            "Its value 255 is taken as pixels to ignore, the others as objects.",
+            "Its 2 objects count as one.",
+        )
+        (sample,) = open_benchmark("pairs", tmp_path)
+        np.testing.assert_array_equal(sample.load()[2], values == 255)
 
     def test_a_mask_of_another_size_than_its_image_is_refused(self, tmp_path: Path) -> None:
         save(tmp_path / "images" / "a.png", photo(1, HEIGHT, WIDTH + 1))
@@ -121,6 +159,25 @@ class TestPairs:
 
 
 class TestLabels:
+    def test_255_beside_labels_is_ignored(self, tmp_path: Path) -> None:
+        labels = block().astype(np.uint8) * 7
+        labels[0] = 255
+        save(tmp_path / "images" / "a.png", photo())
+        save(tmp_path / "labels" / "a.tif", labels)
+        for displaced in (0, 1):
+            source = LabelSource.open("own", tmp_path, displaced)
+            assert source.object_ids("a") == ("7",)
+            _, mask, ignored = read_object(source, "a", "7")
+            assert int(mask.sum()) == 12
+            np.testing.assert_array_equal(ignored[0], [not displaced] * WIDTH)
+
+    def test_ids_of_16_bits(self, tmp_path: Path) -> None:
+        save(tmp_path / "images" / "a.png", photo())
+        save(tmp_path / "labels" / "a.png", block() * np.uint16(26001))
+        source = LabelSource.open("own", tmp_path)
+        assert source.object_ids("a") == ("26001",)
+        np.testing.assert_array_equal(source.mask("a", "26001"), block())
+
     def labels(self) -> np.ndarray:
         labels = np.zeros((HEIGHT, WIDTH), np.uint8)
         labels[:2], labels[4:, 3:] = 7, 200
@@ -221,7 +278,7 @@ class TestCoco:
     def test_the_three_forms_of_a_mask(self, tmp_path: Path, segmentation: Any) -> None:
         source = CocoSource.open("coco", coco(tmp_path, segmentation))
         assert source.object_ids("a") == ("10",)
-        image, mask = read_object(source, "a", "10")
+        image, mask, _ = read_object(source, "a", "10")
         assert image.shape == (HEIGHT, WIDTH, 3)
         assert mask.dtype == bool
         np.testing.assert_array_equal(mask, block())

@@ -138,7 +138,8 @@ class TestPng:
         data = files.content["sub/photo.mask.png"]
         assert Image.open(io.BytesIO(data)).mode == "P"
         assert files.warnings == []
-        back = read_masks(saved(tmp_path, data), (HEIGHT, WIDTH), ["other"])
+        back, notes = read_masks(saved(tmp_path, data), (HEIGHT, WIDTH), ["other"])
+        assert notes == ()
         assert [one.label for one in back] == ["cup", "Löffel"]
         np.testing.assert_array_equal(back[0].runs.decode(), ring())
         np.testing.assert_array_equal(back[1].runs.decode(), two_parts())
@@ -155,7 +156,7 @@ class TestPng:
         assert files.warnings == [
             f"sub/photo.jpg: objects overlap in {common} pixels, which only the upper one keeps."
         ]
-        low, high = read_masks(
+        (low, high), _ = read_masks(
             saved(tmp_path, files.content["sub/photo.mask.png"]), (HEIGHT, WIDTH), []
         )
         np.testing.assert_array_equal(high.runs.decode(), blob())
@@ -170,11 +171,11 @@ class TestPng:
         path, values = tmp_path / "g.png", np.zeros((HEIGHT, WIDTH), np.uint8)
         values[5:10, 5:10], values[10, 5:10], values[11, 5:10] = 255, 128, 127
         Image.fromarray(values).save(path)
-        (one,) = read_masks(path, (HEIGHT, WIDTH), ["cup"])
+        (one,), _ = read_masks(path, (HEIGHT, WIDTH), ["cup"])
         assert one.label == "cup"
         np.testing.assert_array_equal(one.runs.decode(), values > 127)
         Image.fromarray((values > 0) * np.uint8(2) + (values > 127) * np.uint8(1)).save(path)
-        two, three = read_masks(path, (HEIGHT, WIDTH), ["cup", "dish"])
+        (two, three), _ = read_masks(path, (HEIGHT, WIDTH), ["cup", "dish"])
         assert (two.label, three.label) == ("dish", "object")
         np.testing.assert_array_equal(three.runs.decode(), values > 127)
 

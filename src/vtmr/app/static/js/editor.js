@@ -218,6 +218,11 @@ export function createEditor(store, api, clock = () => performance.now()) {
   }
 
   const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
+  /** A mask file may mean more than one thing: what it was taken for is said. */
+  const imported = (answer) => {
+    selectTop(answer);
+    if (answer.notes.length) say(answer.notes.join(" "));
+  };
   const follow = (answer) => answer.object && store.update({ selected: answer.object });
 
   return {
@@ -283,7 +288,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     },
     undo: () => change("undo", { op: "undo" }, { answered: follow }),
     redo: () => change("redo", { op: "redo" }, { answered: follow }),
-    importBeside: () => change("import", { op: "import_mask" }, { answered: selectTop }),
+    importBeside: () => change("import", { op: "import_mask" }, { answered: imported }),
     /** Accepts the image, then goes on to the next one that isn't done. */
     async accept() {
       if (!canEdit(store.state)) return;
