@@ -17,9 +17,10 @@ import torch
 from vtmr.masks import disc_maps
 
 KEYS = Path(__file__).parent / "golden" / "keys"
-SEGFORMER, HRNET = (
+SEGFORMER, HRNET, DEEPLAB = (
     "isegm.model.is_segformer_model.SegFormerModel",
     "isegm.model.is_hrnet_model.HRNetModel",
+    "isegm.model.is_deeplab_model.DeeplabModel",
 )
 # our builder's name -> file of keys, whether its refiner is in the file, class, parameters
 LAYOUTS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
@@ -56,6 +57,8 @@ LAYOUTS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
     "ritm-hrnet18s": ("focalclick-hrnet18s", False, HRNET, {"width": 18, "small": True}),
     "ritm-hrnet18": ("ritm-hrnet18", False, HRNET, {"width": 18}),
     "ritm-hrnet32": ("focalclick-hrnet32", False, HRNET, {"width": 32}),
+    "fcfi-resnet101": ("fcfi-resnet101", False, DEEPLAB, {"mid_ch": 32}),
+    "fcfi-hrnet18s": ("fcfi-hrnet18s", False, HRNET, {"width": 18, "mid_ch": 64}),
 }
 
 
@@ -101,12 +104,18 @@ def fill(key: str, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(u.astype(np.float32).reshape(shape))
 
 
-def content(model: str) -> dict[str, Any]:
-    """What the released file of that network holds."""
+def content(model: str, damped: str = "\0") -> dict[str, Any]:
+    """What the released file of that network holds.
+
+    Where a key holds `damped`, values are .3 of the rule's ("fill S" of docs/zoo.md §Z.1).
+    """
     _, _, class_path, parameters = LAYOUTS[model]
     common = {"use_disks": True, "norm_radius": 5, "with_prev_mask": True, "with_aux_output": True}
     return {
-        "state_dict": {key: fill(key, shape) for key, shape in key_shapes(model).items()},
+        "state_dict": {
+            key: fill(key, shape) * (0.3 if damped in key and len(shape) > 1 else 1)
+            for key, shape in key_shapes(model).items()
+        },
         "config": {
             "class": class_path,
             "params": {
@@ -117,9 +126,9 @@ def content(model: str) -> dict[str, Any]:
     }
 
 
-def write(model: str, path: Path) -> Path:
+def write(model: str, path: Path, damped: str = "\0") -> Path:
     """The file."""
-    torch.save(content(model), path)
+    torch.save(content(model, damped), path)
     return path
 
 
@@ -136,7 +145,7 @@ MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
 
-def _waves(channels: int, frequency: float) -> torch.Tensor:
+def waves(channels: int, frequency: float) -> torch.Tensor:
     b, ch, y, x = np.ogrid[:2, :channels, :256, :256]
     return torch.from_numpy(
         (0.5 + 0.5 * np.sin(frequency * (x + 1) * (ch + 1) + 0.03 * y * (b + 1))).astype(np.float32)
@@ -154,10 +163,10 @@ def discs(radius: float) -> torch.Tensor:
 
 def coarse_inputs(radius: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Normalised image and [prev_mask, discs], as `InteractiveNetwork.coarse` takes them."""
-    waves = _waves(4, 0.05)
-    return (waves[:, :3] - MEAN) / STD, torch.cat([waves[:, 3:], discs(radius)], dim=1)
+    image = waves(4, 0.05)
+    return (image[:, :3] - MEAN) / STD, torch.cat([image[:, 3:], discs(radius)], dim=1)
 
 
 def refine_inputs() -> tuple[torch.Tensor, torch.Tensor]:
     """Patch in [0, 1] and discs, as `InteractiveNetwork.refine` takes them."""
-    return _waves(3, 0.035), discs(5.0)
+    return waves(3, 0.035), discs(5.0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vtmr.encodings import ENCODINGS
 from vtmr.masks import disc_maps
 from vtmr.spec import ModelSpec, Normalisation
 from vtmr.types import Click, FloatMap, Image
@@ -57,9 +58,12 @@ def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
 
 
 def coarse_maps(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
-    """[prev_mask, positive discs, negative discs] as float32 1 x 3 x H x W.
+    """What the coarse network is told besides the image: [prev_mask, positive discs, negative
+    discs] as float32 1 x 3 x H x W, or what its pipeline has in their place (`encodings`).
 
     prev_mask: probability H x W, the network's grid.
     """
+    if encode := ENCODINGS.get(spec.pipeline):
+        return encode(np.asarray(prev_mask, np.float32), clicks, spec)
     discs = click_maps(clicks, spec.disc_radius, *prev_mask.shape)
     return np.concatenate([np.asarray(prev_mask, np.float32)[None, None], discs], axis=1)

@@ -14,10 +14,11 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vtmr.errors import CheckpointError
+from vtmr.protobuf import fields
 from vtmr.spec import ModelSpec
 
 COARSE_INPUTS = ("image", "maps")
@@ -70,51 +71,12 @@ class ModelFile:
     digest: str
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The base-128 number at `at`, and the position behind it."""
-    value = shift = 0
-    while shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise ValueError("a number is longer than 64 bits")
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of one protobuf message; numbers for varints, views for everything
-    else.
-
-    Raises ValueError or IndexError when it isn't one.
-    """
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == 2:
-            length, at = _varint(data, at)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"wire type {wire} doesn't occur in ONNX")
-        if number == 0 or at + length > len(data):
-            raise ValueError("a field runs past the end")
-        yield number, data[at : at + length]
-        at += length
-
-
 def _keeps_data_elsewhere(data: memoryview, message: str = "model", depth: int = 0) -> bool:
     """Whether any tensor in the message, at whatever depth, keeps its values in another file."""
     if depth > _REFUSED_DEPTH:
         raise ValueError("graphs are nested too deeply")
     children = _CHILDREN[message]
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if message == "tensor" and (
             number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
         ):
@@ -137,7 +99,7 @@ def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, 
     versioned = False
     metadata: dict[str, str] = {}
     try:
-        for number, value in _fields(memoryview(model)):
+        for number, value in fields(memoryview(model)):
             if number == _IR_VERSION:
                 versioned = True
             elif number == _GRAPH and isinstance(value, memoryview):
@@ -145,7 +107,7 @@ def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, 
             elif number == _METADATA and isinstance(value, memoryview):
                 entry = {
                     key: bytes(text).decode()
-                    for key, text in _fields(value)
+                    for key, text in fields(value)
                     if isinstance(text, memoryview)
                 }
                 metadata[entry.get(1, "")] = entry.get(2, "")

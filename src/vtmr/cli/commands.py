@@ -14,7 +14,7 @@ import typer
 
 import vtmr
 from vtmr.cli.annotation_commands import ANNOTATING
-from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Views, Zoom, count
+from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Zoom, count
 
 app = typer.Typer(
     name="vtmr",
@@ -193,7 +193,6 @@ def evaluate(
         typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda)."),
     ] = None,
     zoom: Zoom = None,
-    views: Views = None,
     input_size: Annotated[
         int | None,
         typer.Option(
@@ -238,9 +237,7 @@ def evaluate(
         out or Path(),
         limit=limit,
         protocol=protocol,
-        options=ModelOptions(
-            threads, device, zoom, input_size=input_size, eval_mode=eval_mode, views=views
-        ),
+        options=ModelOptions(threads, device, zoom, input_size=input_size, eval_mode=eval_mode),
         jobs=jobs or 1,
         shard=shard,
         ray=ray,
@@ -369,17 +366,12 @@ def check_data(
 @app.command()
 def export(
     checkpoint: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CHECKPOINT",
-            help="A .safetensors file of `vtmr train`, or a model file to be used otherwise.",
-        ),
+        Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")
     ],
     zoom: Zoom = None,
-    views: Views = None,
     eval_mode: EvalMode = None,
     focus_rule: Annotated[
         str | None,
@@ -417,7 +409,6 @@ def export(
         changed = used_as(
             zoom,
             eval_mode,
-            views,
             focus_rule=focus_rule,
             second_look=second_look,
             target_ratio=target_ratio,
@@ -431,20 +422,21 @@ def export(
 def import_official(
     official: Annotated[
         Path,
-        typer.Argument(metavar="OFFICIAL.pth", help="A released FocalClick or RITM checkpoint."),
+        typer.Argument(metavar="OFFICIAL", help="A released checkpoint (see `models --known`)."),
     ],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="X.safetensors", help="The checkpoint to write."),
     ],
+    vgg: Annotated[Path | None, typer.Option(help="MatConvNet's VGG-19, for LD alone.")] = None,
 ) -> None:
-    """Turn a released FocalClick or RITM checkpoint into one of ours. Needs the extra [train]."""
+    """Turn another system's released checkpoint into one of ours. Needs the extra [train]."""
     from vtmr.cli.failures import needs_extra
 
     with needs_extra("train"):
         from vtmr.models.foreign import import_checkpoint
 
-        spec = import_checkpoint(official, output)
+        spec = import_checkpoint(official, output, vgg)
     print(f"{output}: {spec.model}, licence: {spec.licence}")
 
 

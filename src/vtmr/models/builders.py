@@ -6,21 +6,30 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from vtmr.errors import ConfigError
+from vtmr.models.brs_densenet import BrsDenseNet
+from vtmr.models.fca import Fca
+from vtmr.models.fca_encoders import Res2Net101, ResNet101
+from vtmr.models.fcfi import FcfiHRNet, FcfiResNet
 from vtmr.models.hrnet import HRNetSize
 from vtmr.models.hrnet_ocr import HRNetOcr
+from vtmr.models.latent import LatentDiversity
 from vtmr.models.lite0 import Lite0
 from vtmr.models.mit import MitSize
 from vtmr.models.network import InteractiveNetwork
+from vtmr.models.resnet import RESNET_101
 from vtmr.models.segformer import SegFormer
-from vtmr.spec import ModelSpec, Normalisation
+from vtmr.spec import RAW, ModelSpec, Normalisation
 
 IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+CAFFE = Normalisation((123.68, 116.779, 103.939), (1 / 0.017, 1 / 0.017, 1 / 0.017))
+BYTES = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # 0..255
 
 MIT_B0 = MitSize(widths=(32, 64, 160, 256), depths=(2, 2, 2, 2))
 MIT_B3 = MitSize(widths=(64, 128, 320, 512), depths=(3, 4, 18, 3))
 HRNET_18S = HRNetSize(width=18, blocks=2, exchanges=(1, 3, 2))
 HRNET_18 = HRNetSize(width=18, blocks=4, exchanges=(1, 4, 3))
 HRNET_32 = HRNetSize(width=32, blocks=4, exchanges=(1, 4, 3))
+HRNET_18_SIGNED = HRNetSize(width=18, blocks=4, exchanges=(1, 4, 3), rectified=False)
 
 
 def vtmr_b0() -> SegFormer:
@@ -89,6 +98,45 @@ def ritm_hrnet32() -> HRNetOcr:
     return HRNetOcr(ritm_spec("ritm-hrnet32"), HRNET_32, ocr_width=128)
 
 
+def fcfi_spec(model: str) -> ModelSpec:
+    """FCFI's networks: the widening is the one for GrabCut's pictures (segmenter/fcfi.py)."""
+    return ModelSpec(
+        model, IMAGENET, pipeline="fcfi", input_size=384, threshold=0.49, target_ratio=3.0
+    )
+
+
+def fcfi_hrnet18s() -> FcfiHRNet:
+    """FCFI with what its authors call HRNet18s: the whole HRNet-18, with 48 context channels."""
+    return FcfiHRNet(fcfi_spec("fcfi-hrnet18s"), HRNET_18_SIGNED, ocr_width=48, feedback_width=64)
+
+
+def fcfi_resnet101() -> FcfiResNet:
+    """FCFI with ResNet-101."""
+    spec = fcfi_spec("fcfi-resnet101")
+    return FcfiResNet(spec, RESNET_101, width=256, dropout=0.2, feedback_width=32)
+
+
+def fca_resnet101() -> Fca:
+    """FCA with ResNet-101."""
+    return Fca(ModelSpec("fca-resnet101", RAW, pipeline="fca", input_size=512), ResNet101())
+
+
+def fca_res2net101() -> Fca:
+    """FCA with Res2Net-101."""
+    return Fca(ModelSpec("fca-res2net101", RAW, pipeline="fca", input_size=512), Res2Net101())
+
+
+def brs_densenet() -> BrsDenseNet:
+    """BRS."""
+    return BrsDenseNet(ModelSpec("brs-densenet", CAFFE, pipeline="brs", input_size=480))
+
+
+def ld_vgg19() -> LatentDiversity:
+    """LD; the sigmoid of its logits is half of the authors' tanh plus one half."""
+    spec = ModelSpec("ld-vgg19", BYTES, pipeline="ld", input_size=320, threshold=0.75)
+    return LatentDiversity(spec)
+
+
 BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
     "lite0": Lite0,
     "vtmr-b0": vtmr_b0,
@@ -101,6 +149,12 @@ BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
     "ritm-hrnet18s": ritm_hrnet18s,
     "ritm-hrnet18": ritm_hrnet18,
     "ritm-hrnet32": ritm_hrnet32,
+    "fcfi-hrnet18s": fcfi_hrnet18s,
+    "fcfi-resnet101": fcfi_resnet101,
+    "fca-resnet101": fca_resnet101,
+    "fca-res2net101": fca_res2net101,
+    "brs-densenet": brs_densenet,
+    "ld-vgg19": ld_vgg19,
 }
 
 

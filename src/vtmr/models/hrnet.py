@@ -18,19 +18,24 @@ BOTTLENECK = 64
 
 class HRNetSize(NamedTuple):
     """Width of the finest branch (each further one has twice as many), blocks per branch, exchanges
-    per stage."""
+    per stage.
+
+    rectified: whether a branch's sum of all passes a ReLU; in FCFI's it doesn't.
+    """
 
     width: int
     blocks: int
     exchanges: tuple[int, int, int]
+    rectified: bool = True
 
 
 class Exchange(nn.Module):
     """Blocks on every branch, then every branch gets the sum of all, each brought to its resolution
     and width."""
 
-    def __init__(self, widths: tuple[int, ...], blocks: int) -> None:
+    def __init__(self, widths: tuple[int, ...], blocks: int, rectified: bool = True) -> None:
         super().__init__()
+        self.rectified = rectified
         self.branches = nn.ModuleList(
             nn.Sequential(*(basic_block(w, w) for _ in range(blocks))) for w in widths
         )
@@ -58,7 +63,8 @@ class Exchange(nn.Module):
         for target, fusions in enumerate(self.fusions):
             parts = [fusion(x) for fusion, x in zip(cast(nn.ModuleList, fusions), own, strict=True)]
             finer, coarser = parts[: target + 1], parts[target + 1 :]
-            fused.append(F.relu(sum(finer) + sum(upsampled(part, own[target]) for part in coarser)))
+            total = sum(finer) + sum(upsampled(part, own[target]) for part in coarser)
+            fused.append(F.relu(total) if self.rectified else cast(Tensor, total))
         return fused
 
 
@@ -66,7 +72,7 @@ class Stage(nn.Module):
     """A transition that opens one more branch, then exchanges."""
 
     def __init__(
-        self, before: tuple[int, ...], widths: tuple[int, ...], blocks: int, exchanges: int
+        self, before: tuple[int, ...], widths: tuple[int, ...], size: HRNetSize, exchanges: int
     ) -> None:
         super().__init__()
         opened = conv_norm(before[-1], widths[-1], 3, 2)
@@ -75,7 +81,9 @@ class Stage(nn.Module):
             for old, new in zip(before, widths, strict=False)
         )
         self.transition = nn.ModuleList([*kept, opened])
-        self.exchanges = nn.Sequential(*(Exchange(widths, blocks) for _ in range(exchanges)))
+        self.exchanges = nn.Sequential(
+            *(Exchange(widths, size.blocks, size.rectified) for _ in range(exchanges))
+        )
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """One map per branch, finest first, to one more; the new branch grows from the coarsest."""
@@ -100,9 +108,9 @@ class HRNet(nn.Module):
             bottleneck(STEM, BOTTLENECK),
             *(bottleneck(outputs, BOTTLENECK) for _ in range(size.blocks - 1)),
         )
-        self.stage2 = Stage((outputs,), widths[:2], size.blocks, size.exchanges[0])
-        self.stage3 = Stage(widths[:2], widths[:3], size.blocks, size.exchanges[1])
-        self.stage4 = Stage(widths[:3], widths, size.blocks, size.exchanges[2])
+        self.stage2 = Stage((outputs,), widths[:2], size, size.exchanges[0])
+        self.stage3 = Stage(widths[:2], widths[:3], size, size.exchanges[1])
+        self.stage4 = Stage(widths[:3], widths, size, size.exchanges[2])
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
         """Those that `early` uses."""

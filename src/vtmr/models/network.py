@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import final
+from typing import ClassVar, NamedTuple, final
 
 from torch import Tensor, nn
 
@@ -15,12 +15,39 @@ from vtmr.models.refiner import Refiner
 from vtmr.spec import ModelSpec
 
 
+class FeedbackMaps(NamedTuple):
+    """What FCFI's network is also trained by, with that weight: at the features' resolution the
+    corrected feedback, the updated one (probabilities) and the box that was corrected.
+
+    auxiliary: the object-context head's logits B x 1 x S x S, where it has any.
+    """
+
+    auxiliary: Tensor | None
+    corrected: Tensor
+    updated: Tensor
+    box: Tensor
+    weight: float
+
+
+class Hypotheses(NamedTuple):
+    """What LD's network is trained by: its six masks, -1..1 each, B x 6 x S x S, and the maps that
+    it was fed."""
+
+    masks: Tensor
+    maps: Tensor
+
+
+Auxiliary = Tensor | FeedbackMaps | Hypotheses | None
+
+
 class InteractiveNetwork(nn.Module, ABC):
     """A coarse network in two parts, and its refiner where it has one; S is the input size.
 
     Images are normalised as `spec` says. Where a subclass holds `encoder`, that is the pretrained
     part, for which optimisers have a learning rate of its own.
     """
+
+    runs_on_onnx: ClassVar[bool] = True  # False: it is played and trained on torch alone
 
     spec: ModelSpec
     encoder: nn.Module
@@ -49,9 +76,9 @@ class InteractiveNetwork(nn.Module, ABC):
         """What depends on the image alone; image: normalised B x 3 x S x S."""
 
     @abstractmethod
-    def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Like `late`, and third the logits B x 1 x S x S for an auxiliary loss, None where the
-        network has none."""
+    def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Auxiliary]:
+        """Like `late`, and third what an auxiliary loss is taken of: logits B x 1 x S x S, or a
+        record of the network's own; None where there is none."""
 
     @final
     def late(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:

@@ -49,6 +49,7 @@ class TorchNetwork:
                 f"torch has no device {device!r} here: {first_line}. Try cpu."
             ) from error
         self._spec = spec
+        self._seen: tuple[Image | FloatMap, Tensor] | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -59,11 +60,37 @@ class TorchNetwork:
         self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
         """See `Network.coarse`; the features are a tensor on the device."""
-        logits, features = self._module.coarse(
-            self._tensor(normalise(image, self._spec.coarse_normalisation)),
-            self._tensor(coarse_maps(prev_mask, clicks, self._spec)),
-        )
+        maps = self._tensor(coarse_maps(prev_mask, clicks, self._spec))
+        if self._module.runs_on_onnx:
+            planes = self._tensor(normalise(image, self._spec.coarse_normalisation))
+            logits, features = self._module.coarse(planes, maps)
+        else:
+            logits, features = self._module.late(self._early(image), maps)
         return _numpy(logits), features
+
+    def _early(self, image: Image | FloatMap) -> Tensor:
+        """What the network finds in the image alone, kept for further clicks on the same array."""
+        if self._seen is None or self._seen[0] is not image:
+            planes = self._tensor(normalise(image, self._spec.coarse_normalisation))
+            self._seen = (image, self._module.early(planes))
+        return self._seen[1]
+
+    @torch.no_grad()
+    def respond(self, planes: FloatMap, maps: FloatMap) -> FloatMap:
+        """See `segmenter.brs.CorrectableNetwork.respond`."""
+        logits, _ = self._module.late(self._module.early(self._tensor(planes)), self._tensor(maps))
+        return _numpy(logits)
+
+    def slopes(
+        self, planes: FloatMap, maps: FloatMap, targets: FloatMap, weights: FloatMap
+    ) -> tuple[FloatMap, FloatMap]:
+        """See `segmenter.brs.CorrectableNetwork.slopes`."""
+        fed = self._tensor(maps).requires_grad_()
+        logits, _ = self._module.late(self._module.early(self._tensor(planes)), fed)
+        prob = torch.sigmoid(logits[0, 0])
+        errors = (prob - self._tensor(targets)) ** 2 * self._tensor(weights)
+        (slope,) = torch.autograd.grad(errors.sum(), fed)
+        return prob.detach().cpu().numpy(), slope.cpu().numpy()
 
     @torch.no_grad()
     def refine(

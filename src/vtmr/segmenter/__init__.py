@@ -11,7 +11,6 @@ from vtmr.segmenter.loading import (
     evaluation_mode,
     load,
     segmenter_for,
-    view_policy,
     zoom_schedule,
 )
 from vtmr.segmenter.pipeline import Segmenter
@@ -24,6 +23,5 @@ __all__ = [
     "evaluation_mode",
     "load",
     "segmenter_for",
-    "view_policy",
     "zoom_schedule",
 ]

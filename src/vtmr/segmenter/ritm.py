@@ -26,15 +26,14 @@ from vtmr.segmenter.official import (
     drawn,
     edited,
     index_points,
-    nothing_found,
     previous_map,
     resized_by_corners,
 )
-from vtmr.segmenter.pipeline import Segmenter, answers_nothing, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.spec import MAX_INPUT_SIZE
 from vtmr.types import Click, Event, FloatMap, Network
 
-_CROP_THRESHOLD = 0.5  # the target crop's own: that of the answers is .49 and may be another
+CROP_THRESHOLD = 0.5  # the target crop's own: that of the answers is .49 and may be another
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +63,15 @@ class RitmSegmenter(Segmenter):
     ) -> OfficialPrediction:
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
-        if answers_nothing(clicks, mask):
-            return nothing_found(scene, clicks, self.spec.threshold)
         prev_prob = previous_map(scene, previous, mask)
         # A mask that the user brought decides the target crop; else it is the probability's.
-        seen = mask if mask is not None and edited(events) else prev_prob > _CROP_THRESHOLD
+        seen = mask if mask is not None and edited(events) else prev_prob > CROP_THRESHOLD
         view = self._view(seen, clicks, previous.kept if previous is not None else None)
 
         frame = view.frame
         image = cut(scene, frame)
         prev_grid = resized_by_corners(prev_prob[frame.box.slices], frame.height, frame.width)
-        logits = _twice(self.network, image, prev_grid, index_points(clicks, frame))
+        logits = twice(self.network, image, prev_grid, index_points(clicks, frame))
         layer = ProbabilityLayer(view.answer, sigmoid(logits), False)
         height, width, nbytes = scene.height, scene.width, layer.values.nbytes
         return OfficialPrediction(
@@ -88,7 +85,7 @@ class RitmSegmenter(Segmenter):
         """
         spec, whole = self.spec, Box.whole(*seen.shape)
         if spec.eval_mode == "cvpr" and (len(clicks) == 1 or not seen.any()):
-            return View(_at_full_size(whole), earlier or whole, earlier)
+            return View(at_full_size(whole), earlier or whole, earlier)
         target = ritm_target_box(seen, clicks, spec.target_ratio, earlier)
         frame = Frame(target, spec.input_size, spec.input_size)
         if spec.eval_mode == "cvpr":
@@ -102,14 +99,14 @@ def in_proportion(box: Box, longer: int) -> Frame:
     return Frame(box, max(round(box.width * scale), 1), max(round(box.height * scale), 1))
 
 
-def _at_full_size(whole: Box) -> Frame:
+def at_full_size(whole: Box) -> Frame:
     """A cell a pixel; an image larger than any network is shown is made as small as allowed."""
     if max(whole.width, whole.height) > MAX_INPUT_SIZE:
         return in_proportion(whole, MAX_INPUT_SIZE)
     return Frame(whole, whole.width, whole.height)
 
 
-def _twice(
+def twice(
     network: Network, image: FloatMap, prev_grid: FloatMap, points: Sequence[Click]
 ) -> FloatMap:
     """The mean of the logits for the crop and for its mirror image, mirrored back.

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from vtmr.encodings import ENCODINGS
+from vtmr.inputs import coarse_maps
 from vtmr.masks import Mask
 from vtmr.spec import ModelSpec
 from vtmr.train.batches import click_maps
@@ -61,8 +64,11 @@ class Chain:
         return replace(self, prev_mask=prev_mask, clicks=tuple(clicks))
 
     def maps(self, spec: ModelSpec) -> Tensor:
-        """What the network is fed: [prev_mask, positive discs, negative discs], B x 3 x S x S,
-        channels last."""
+        """What the network is fed (see `inputs.coarse_maps`), B x C x S x S, channels last."""
+        if spec.pipeline in ENCODINGS:
+            told = zip(self.prev_mask[:, 0].cpu().numpy(), self.clicks, strict=True)
+            maps = np.concatenate([coarse_maps(prob, clicks, spec) for prob, clicks in told])
+            return torch.from_numpy(maps).to(self.prev_mask.device)
         discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1]).to(
             self.prev_mask.device
         )

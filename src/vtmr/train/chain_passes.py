@@ -44,6 +44,13 @@ def chain_passes(network: InteractiveNetwork, recipe: Recipe, device: torch.devi
     Raises ConfigError where that can't run on the device.
     """
     engine, able = recipe.chain_engine, device.type == "cpu"
+    if not network.runs_on_onnx:
+        if engine == "onnxruntime":
+            raise ConfigError(
+                f"chain_engine is 'onnxruntime', which {network.spec.model} can't be computed by: "
+                "expected 'torch' or 'auto'."
+            )
+        return TorchPasses(network, recipe.no_grad_precision)
     if engine == "onnxruntime" and not able:
         raise ConfigError(
             "chain_engine is 'onnxruntime', which computes on CPUs, and the run is on "

@@ -18,14 +18,13 @@ from vtmr.train.chain import Chain
 from vtmr.train.chain_passes import ChainPasses, chain_passes
 from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.clock import Clock
+from vtmr.train.coarse_losses import coarse_loss
 from vtmr.train.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.types import Click
 
 FIGURES = ("iou", "gate")  # parts that aren't losses
-# Of the cross-entropy on an HRNet's auxiliary logits [docs/method.md §C.7, §G.8].
-AUXILIARY_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,6 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def auxiliary_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over all pixels, ignored ones counting as right; labels: 1, 0 or -1 as in
-    losses.py."""
-    valid = (labels != -1).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), weight=valid)
-
-
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
     """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen
     parts."""
@@ -121,12 +113,10 @@ class TrainingStep:
         with self.clock.part("coarse"):
             c1 = c1 if self.early_frozen else self.network.early(image)
             logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
-            logits, gt, share = logits.float(), batch.gt.float(), len(logits) / batch.whole
-            coarse = normalised_focal_loss(logits, gt).sum() / batch.whole
+            logits, gt = logits.float(), batch.gt.float()
+            coarse = coarse_loss(logits, auxiliary, gt, batch.whole)
             masks = (logits[:, 0] > 0).cpu().numpy()
             overlap = logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
-            if auxiliary is not None:
-                coarse = coarse + share * AUXILIARY_WEIGHT * auxiliary_loss(auxiliary.float(), gt)
         with self.clock.part("refiner"):
             refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
         if recipe.maskmatch is None:

@@ -167,7 +167,7 @@ def test_a_truncated_file(b0: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_other_content(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no released FocalClick or RITM checkpoint"):
+    with pytest.raises(CheckpointError, match="no released checkpoint that is known here"):
         import_checkpoint(save([1, 2], tmp_path), tmp_path / "ours.safetensors")
     with pytest.raises(CheckpointError, match="There is no weights file"):
         import_checkpoint(tmp_path / "nothing.pth", tmp_path / "ours.safetensors")

@@ -1,0 +1,88 @@
+"""How other authors' networks are told of clicks, where it isn't by discs: one function for each
+pipeline.
+
+Each takes the probability that the network is told of (float32 H x W), the clicks in the same
+grid and the network's spec, and gives float32 1 x C x H x W. Pixels are whole numbers there: a
+click is where its pixel is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vtmr.masks import disc_maps
+from vtmr.spec import ModelSpec
+from vtmr.types import Click, FloatMap
+
+FARTHEST = 255.0  # pixels, beyond which distances count the same
+FULL_WIDTHS = (10.0, 10.0, 30.0)  # of FCA's Gaussians, at half of their height
+
+Encoding = Callable[[FloatMap, Sequence[Click], ModelSpec], FloatMap]
+
+
+def distances(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
+    """float32 height x width: from each pixel to the nearest click's, at most FARTHEST."""
+    found = np.full((height, width), FARTHEST, np.float32)
+    rows, cols = (np.arange(n, dtype=np.float32) for n in (height, width))
+    for click in clicks:
+        row, col = click.pixel
+        apart = np.sqrt((rows[:, None] - row) ** 2 + (cols[None] - col) ** 2)
+        np.minimum(found, apart, out=found)
+    return found
+
+
+def by_sign(clicks: Sequence[Click]) -> tuple[list[Click], list[Click]]:
+    """The positive clicks, and the negative ones."""
+    return [c for c in clicks if c.positive], [c for c in clicks if not c.positive]
+
+
+def gaussians(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """FCA's: around positive, negative and the first click, of whatever sign [docs/zoo.md §Z.5]."""
+    planes = []
+    for picked, width in zip((*by_sign(clicks), clicks[:1]), FULL_WIDTHS, strict=True):
+        apart = distances(picked, *prev_mask.shape)
+        planes.append(np.exp(np.float32(-4 * np.log(2) / width**2) * apart**2))
+    return np.stack(planes)[None]
+
+
+def nearness(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """BRS's: 1 at positive and at negative clicks, 0 from FARTHEST on [docs/zoo.md §Z.7]."""
+    near = [1 - distances(picked, *prev_mask.shape) / FARTHEST for picked in by_sign(clicks)]
+    return np.stack(near)[None].astype(np.float32)
+
+
+def bytes_apart(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """LD's: distances to positive and to negative clicks without their fractions, then 0 at those
+    clicks and 255 elsewhere [docs/zoo.md §Z.8]."""
+    apart = [np.floor(distances(picked, *prev_mask.shape)) for picked in by_sign(clicks)]
+    clicked = [np.where(plane == 0, 0, FARTHEST) for plane in apart]
+    return np.stack([*apart, *clicked])[None].astype(np.float32)
+
+
+def with_newest(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """FCFI's: [prev_mask, positive discs, negative discs, newest click] [docs/zoo.md §Z.6].
+
+    The last plane is 0 but for the newest click's pixel, which says how many clicks there are:
+    above 0 where it is positive, below where it is negative.
+    """
+    height, width = prev_mask.shape
+    points = np.array([(c.x, c.y) for c in clicks], np.float64).reshape(-1, 2)
+    signs = np.array([c.positive for c in clicks], np.bool_)
+    newest = np.zeros((1, height, width), np.float32)
+    if clicks:
+        # The authors cut the fractions of index coordinates, whose 0 is a pixel's centre, off.
+        row = min(max(int(clicks[-1].y - 0.5), 0), height - 1)
+        col = min(max(int(clicks[-1].x - 0.5), 0), width - 1)
+        newest[0, row, col] = len(clicks) if clicks[-1].positive else -len(clicks)
+    discs = disc_maps(points, signs, spec.disc_radius, height, width)
+    return np.concatenate([prev_mask.astype(np.float32)[None], discs, newest])[None]
+
+
+ENCODINGS: dict[str, Encoding] = {
+    "fca": gaussians,
+    "brs": nearness,
+    "ld": bytes_apart,
+    "fcfi": with_newest,
+}
