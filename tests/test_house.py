@@ -299,14 +299,14 @@ def test_the_version_is_said_once_more_and_rightly() -> None:
     assert f"\n## {vtmr.__version__} " in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_readme_card_and_manifest_give_the_same_figures() -> None:
-    """All three are written by tools/release.py; a table mended by hand in one of them would show
+def test_results_card_and_manifest_give_the_same_figures() -> None:
+    """All are written by tools/release.py; a table mended by hand in one of them would show
     here."""
     card = (SOURCE / "assets" / "models" / "lite0.md").read_text()
-    readme = (ROOT / "README.md").read_text()
+    results = (ROOT / "docs" / "results.md").read_text()
     rows = re.findall(r"^\| (?:validation|grabcut).*\|$", card, flags=re.M)
     assert len(rows) >= 7
-    assert all(row in readme for row in rows)
+    assert all(row in results for row in rows)
     manifest = json.loads((SOURCE / "assets" / "models" / "manifest.json").read_text())
     assert list(manifest) == ["lite0", "lite0-fast"]
     starts = {"lite0": "| validation | 536 |", "lite0-fast": "| validation | lite0-fast | 536 |"}

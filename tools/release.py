@@ -1,5 +1,5 @@
-r"""Bundles an exported model as `lite0`: model file, manifest, model card, README tables, from
-measured figures alone.
+r"""Bundles an exported model as `lite0`: model file, manifest, model card, the tables of README and
+docs/results.md, from measured figures alone.
 
     vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
     vtmr evaluate --data validation=../shared/data --data report=../shared/data \
@@ -11,8 +11,8 @@ measured figures alone.
     python tools/release.py lite0.onnx FROZEN GRABCUT FAST
 
 What was measured at another input size becomes `lite0-fast`, the same file under another name. The
-classical methods of the README's second table come from docs/peers.json, the summaries of their
-runs. The release is added to docs/releases.json, whose figures docs/pictures/progress.png shows.
+figures of classical methods come from docs/peers.json, the summaries of their runs. The release is
+added to docs/releases.json, whose figures docs/pictures/progress.png shows.
 Refuses figures that were measured with another model file than the one it bundles.
 """
 
@@ -26,6 +26,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import draw_progress
+from release_tables import (
+    FIGURES,
+    all_results,
+    beside_published,
+    comparison,
+    replace_between,
+    table,
+)
 
 from vtmr.models.export import release
 from vtmr.runtime import load_network
@@ -33,11 +41,10 @@ from vtmr.spec import ModelSpec, Run
 
 NAME, FAST = "lite0", "lite0-fast"
 ROOT = Path(__file__).resolve().parents[1]
-MODELS, README = ROOT / "src/vtmr/assets/models", ROOT / "README.md"
-BEGIN, END = "<!-- figures: tools/release.py writes them -->\n", "<!-- end of the figures -->\n"
+MODELS = ROOT / "src/vtmr/assets/models"
+README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
-PEERS, BESIDE = ROOT / "docs/peers.json", ("validation", "report")
-CARD_FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5", "BIoU@5")
+PEERS, CLASSICAL = ROOT / "docs/peers.json", "grabcut-opencv"
 
 
 def main(model: Path, *results: Path) -> None:
@@ -57,25 +64,24 @@ def main(model: Path, *results: Path) -> None:
             f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one "
             "beside the own."
         )
+    if "grabcut" not in (summary or {}):
+        sys.exit("The figures lack GrabCut's at the model's own size: the README shows them.")
     spec = load_network(model).spec
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        sys.exit(f"{README} lacks the marks that its table of figures stands between.")
     at_size, methods = {}, {NAME: summary}
     for size, other in by_size.items():
         at_size[FAST], methods[FAST] = (size, chosen(other)), other
     release(model, NAME, chosen(summary), MODELS, at_size)
     (MODELS / f"{NAME}.md").write_text(card(spec, summary, by_size, found))
     peers = json.loads(PEERS.read_text())
-    beside = comparison(methods | peers)
-    others = f"Beside the same network on smaller grids, and classical methods:\n\n{beside}"
-    README.write_text(f"{before}{BEGIN}\n{table(summary)}\n\n{others}\n\n{END}{after}")
+    hours = sum(run.cpu_seconds for run in spec.lineage) / 3600
+    beside = beside_published(summary["grabcut"], hours, peers[CLASSICAL]["grabcut"])
+    replace_between(README, beside)
+    replace_between(RESULTS, all_results(summary, methods | peers))
     enter(found, spec, summary)
     draw_progress.main()
     print(
-        f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the README's tables and the plot of "
-        "releases are written."
+        f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the tables of README and docs/results.md "
+        "and the plot of releases are written."
     )
 
 
@@ -93,8 +99,7 @@ def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
         "cpu_seconds": round(sum(run.cpu_seconds for run in spec.lineage)),
         "samples": sum(run.samples for run in spec.lineage),
         "figures": {
-            name: {key: row[key] for key in ("n", *CARD_FIGURES, "ci")}
-            for name, row in summary.items()
+            name: {key: row[key] for key in ("n", *FIGURES, "ci")} for name, row in summary.items()
         },
     }
     others = [
@@ -185,35 +190,6 @@ def lineage_row(run: Run) -> str:
         f"{run.samples:,} "
         f"| {run.cpu_seconds / 3600:.2f} | {run.commit[:12]} |"
     )
-
-
-def table(summary: dict[str, dict]) -> str:
-    """All figures in Markdown."""
-    head = f"| objects | n | {' | '.join(CARD_FIGURES)} |\n|---|---|{'---|' * len(CARD_FIGURES)}"
-    return "\n".join([head, *(figure_row(name, row) for name, row in summary.items())])
-
-
-def comparison(methods: dict[str, dict[str, dict]]) -> str:
-    """The figures of several methods on the objects that all were played on, in Markdown."""
-    head = (
-        f"| objects | method | n | {' | '.join(CARD_FIGURES)} "
-        f"|\n|---|---|---|{'---|' * len(CARD_FIGURES)}"
-    )
-    rows = [
-        figure_row(f"{objects} | {method}", summary[objects])
-        for objects in BESIDE
-        for method, summary in methods.items()
-    ]
-    return "\n".join([head, *rows])
-
-
-def figure_row(name: str, row: dict) -> str:
-    cells = []
-    for key in CARD_FIGURES:
-        low, high = row["ci"][key]
-        digits = 2 if key.startswith("NoC") else 3
-        cells.append(f"{row[key]:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})")
-    return f"| {name.replace('/', ': ')} | {row['n']} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -139,18 +139,27 @@ class RunLengths:
     def encode(mask: Mask) -> RunLengths:
         """Of a bool mask H x W; at a cost that goes by its bounding box."""
         height, width = mask.shape
-        turns = _turns_by_column(mask)
-        runs = np.diff(turns, prepend=0, append=height * width)
-        if turns.size and not runs[-1]:
-            runs = runs[:-1]  # the last pixel is on
-        loose = {"size": [height, width], "counts": runs.tolist()}
-        return RunLengths(height, width, coco_mask.frPyObjects(loose, height, width)["counts"])
+        return _of_turns(_turns_by_column(mask), height, width)
+
+    @staticmethod
+    def of_runs(runs: NDArray[np.int64], height: int, width: int) -> RunLengths:
+        """Of the numbers of pixels that are off, on, off …, column by column.
+
+        Raises InputError when they don't fill the mask.
+        """
+        _require_filled(runs, height, width)
+        # A run of no pixel between two others would give one mask several texts.
+        places, times = np.unique(np.cumsum(runs)[:-1], return_counts=True)
+        return _of_turns(places[times % 2 == 1], height, width)
+
+    def any(self) -> bool:
+        """Whether a pixel is on."""
+        return bool(runs_in(self.counts)[1::2].any())
 
     def decode(self) -> Mask:
         """The bool mask H x W. Raises InputError when the counts don't fill it."""
-        height, runs = self.height, _runs_in(self.counts)
-        if runs.sum() != height * self.width:
-            raise InputError(f"The run lengths don't fill a {self.width}x{height} mask.")
+        height, runs = self.height, runs_in(self.counts)
+        _require_filled(runs, height, self.width)
         mask = np.zeros((height, self.width), np.bool_)
         filled = np.flatnonzero(runs[1::2]) * 2 + 1
         if filled.size:
@@ -197,7 +206,24 @@ def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
     return np.delete(turns, np.concatenate([met, met + 1]))
 
 
-def _runs_in(counts: bytes) -> NDArray[np.int64]:
+def _of_turns(turns: NDArray[np.int64], height: int, width: int) -> RunLengths:
+    """Of the pixel numbers, increasing, at which a mask read column by column turns on, off, on
+    …"""
+    runs = np.diff(turns, prepend=0, append=height * width)
+    if turns.size and not runs[-1]:
+        runs = runs[:-1]  # the last pixel is on
+    loose = {"size": [height, width], "counts": runs.tolist()}
+    return RunLengths(height, width, coco_mask.frPyObjects(loose, height, width)["counts"])
+
+
+def _require_filled(runs: NDArray[np.int64], height: int, width: int) -> None:
+    pixels = height * width
+    # Each by itself first: the sum of huge ones comes round to anything.
+    if not runs.size or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
+        raise InputError(f"The run lengths don't fill a {width}x{height} mask.")
+
+
+def runs_in(counts: bytes) -> NDArray[np.int64]:
     """Compressed run lengths as numbers of pixels, off and on in turn; none for what can't be read.
 
     The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says

@@ -14,6 +14,7 @@ from vtmr.values import from_values
 FORMAT = 1
 CODE_LICENCE = "Apache-2.0"
 MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
+MOST_WIDER = 8  # passes: nobody waits for more
 Pipeline = Literal["vtmr", "focalclick", "ritm", "fcfi", "fca", "brs", "ld"]
 REFINED: frozenset[Pipeline] = frozenset({"vtmr", "focalclick"})  # by a second pass
 Schedule = Literal["paper", "eager", "off"]
@@ -79,13 +80,15 @@ class ZoomSchedule:
 
     schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager"
     from click 2 on with `eager_weight`, or growing as min(t, rounds)/rounds where that is None;
-    "off" never. guidance: the fresh mask and the clicks' discs, or one of them. Raises ConfigError
-    for anything else.
+    "off" never. min_shrink: it counts only where the crop's longer side is more than so many times
+    the grid's, since zoom keeps what shrinking loses; 0 is everywhere. guidance: the fresh mask and
+    the clicks' discs, or one of them. Raises ConfigError for anything else.
     """
 
     rounds: int = 20
     schedule: Schedule = "paper"
     eager_weight: float | None = None
+    min_shrink: float = 0.0
     guidance: Guidance = "both"
     kernel: ZoomKernel = field(default_factory=ZoomKernel)
 
@@ -104,16 +107,23 @@ class ZoomSchedule:
             raise ConfigError(
                 f"zoom.eager_weight is {self.eager_weight}: expected more than 0, at most 1."
             )
+        if not 0 <= self.min_shrink < math.inf:
+            raise ConfigError(f"zoom.min_shrink is {self.min_shrink}: expected 0 or more.")
 
     def __str__(self) -> str:
-        """As `vtmr evaluate --zoom` takes it: the schedule, with an eager one's fixed weight."""
-        return (
-            self.schedule if self.eager_weight is None else f"{self.schedule}={self.eager_weight:g}"
-        )
+        """As `vtmr evaluate --zoom` takes it: schedule, fixed weight of an eager one, shrink."""
+        weight = "" if self.eager_weight is None else f"={self.eager_weight:g}"
+        shrink = f"@{self.min_shrink:g}" if self.min_shrink and self.schedule != "off" else ""
+        return f"{self.schedule}{weight}{shrink}"
 
-    def weight(self, clicks: int) -> float:
+    def weight(self, clicks: int, shrink: float = math.inf) -> float:
         """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such
-        pass."""
+        pass.
+
+        shrink: the crop's longer side to the grid's.
+        """
+        if shrink <= self.min_shrink:
+            return 0.0
         growing = min(clicks, self.rounds) / self.rounds
         match self.schedule:
             case "paper":
@@ -122,6 +132,51 @@ class ZoomSchedule:
                 return (self.eager_weight or growing) if clicks >= 2 else 0.0
             case "off":
                 return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPolicy:
+    """Which views a click is answered in, beyond its own target crop [docs/decisions/0016].
+
+    touch_share: of a side of the crop at which the image goes on, how much an answer may cover;
+    above, the pass is made anew in a wider crop, and a second look isn't kept. 1 is never.
+    widening: how many times as long the wider crop's sides are. most_wider: passes a click at most.
+    easing: the share of the focus crop's side over which the refined answer goes over into what
+    lies around it, so that no step stays there. 0 is at once. Raises ConfigError for anything else.
+    """
+
+    touch_share: float = 1.0
+    widening: float = 2.0
+    most_wider: int = 3
+    easing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.touch_share <= 1:
+            raise ConfigError(
+                f"views.touch_share is {self.touch_share}: expected a share of a crop's side, 0 to "
+                "1 (never wider)."
+            )
+        if not 1 < self.widening < math.inf:
+            raise ConfigError(f"views.widening is {self.widening}: expected more than 1.")
+        if not 1 <= self.most_wider <= MOST_WIDER:
+            raise ConfigError(
+                f"views.most_wider is {self.most_wider}: expected 1 to {MOST_WIDER} passes."
+            )
+        if not 0 <= self.easing <= 0.5:
+            raise ConfigError(
+                f"views.easing is {self.easing}: expected a share of the focus crop's side, 0 "
+                "(none) to 0.5."
+            )
+
+    def __str__(self) -> str:
+        """The name of a policy that has one, else its values."""
+        names = [name for name, policy in VIEWS.items() if policy == self]
+        return names[0] if names else f"touch {self.touch_share:g}, easing {self.easing:g}"
+
+
+NARROW = ViewPolicy()  # as the papers do it, and as files from before the policy read
+WIDE = ViewPolicy(touch_share=0.02, easing=1 / 16)
+VIEWS = {"narrow": NARROW, "wide": WIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +228,7 @@ class ModelSpec:
     pipeline: Pipeline = "vtmr"
     eval_mode: EvalMode = "fixed"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
+    views: ViewPolicy = NARROW
     licence: str = CODE_LICENCE  # of the weights
     terms: str = ""
     training_data: tuple[str, ...] = ()

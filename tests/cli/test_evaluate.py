@@ -32,6 +32,8 @@ from vtmr.runtime import default_threads
         (["--data", "grabcut=.", "--zoom", "paper=0.5"], ("'paper=0.5'", "eager=WEIGHT")),
         (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
         (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
+        (["--data", "grabcut=.", "--zoom", "eager@-1"], ("'eager@-1'", "eager=0.3@1.2")),
+        (["--data", "grabcut=.", "--views", "far"], ("'far'", "narrow or wide")),
         ([], ("--data", "needed")),
         (
             ["--data", "grabcut=.", "--protocol", "defalt"],

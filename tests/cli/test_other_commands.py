@@ -19,6 +19,7 @@ from vtmr.cli.train import validation
 from vtmr.data import EvalSample
 from vtmr.runtime import BundledModel, bundled_models, load_network
 from vtmr.segmenter import segmenter_for
+from vtmr.spec import WIDE
 
 
 @pytest.fixture
@@ -174,7 +175,9 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     bundled = load_network("lite0")
     flags = (
         "--zoom",
-        "eager=0.5",
+        "eager=0.5@1.2",
+        "--views",
+        "wide",
         "--second-look",
         "0.25",
         "--target-ratio",
@@ -185,12 +188,13 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     result = command("export", bundled_models()[0].path, "-o", tmp_path / "other.onnx", *flags)
     assert result.code == 0, result.err
     other = load_network(tmp_path / "other.onnx")
-    zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5)
-    assert other.spec == replace(
-        bundled.spec, zoom=zoom, second_look=0.25, target_ratio=1.2, focus_ratio=3.0
-    )
+    zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5, min_shrink=1.2)
+    how = {"zoom": zoom, "views": WIDE, "second_look": 0.25, "target_ratio": 1.2}
+    assert other.spec == replace(bundled.spec, **how, focus_ratio=3.0)
     for flag, value in (
         ("--zoom", "late"),
+        ("--zoom", "eager=0.5@much"),
+        ("--views", "everywhere"),
         ("--second-look", "2"),
         ("--target-ratio", "0.9"),
         ("--focus-ratio", "nan"),
@@ -199,6 +203,25 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
             "export", tmp_path / "other.onnx", "-o", tmp_path / "x.onnx", flag, value
         ).assert_refused(value)
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_model_file_that_is_used_otherwise_keeps_its_graphs(
+    command: Command, tmp_path: Path
+) -> None:
+    """Bit for bit: only the metadata's spec, and with it the digest, are others."""
+    onnx = pytest.importorskip("onnx")
+    bundled, other = bundled_models()[0].path, tmp_path / "other.onnx"
+    assert command("export", bundled, "-o", other, "--second-look", "0.125").code == 0
+    before, after = onnx.load(bundled), onnx.load(other)
+    assert after.graph.SerializeToString() == before.graph.SerializeToString()
+    (was, is_now) = (
+        {entry.key: entry.value for entry in model.metadata_props} for model in (before, after)
+    )
+    changed = {key for key in was if was[key] != is_now[key]}
+    assert changed == {"vtmr.spec", "vtmr.sha256"}
+    command("export", tmp_path / "none.onnx", "-o", other).assert_refused("none.onnx")
+    (tmp_path / "bad.onnx").write_bytes(bundled.read_bytes()[:-100])
+    command("export", tmp_path / "bad.onnx", "-o", other).assert_refused("bad.onnx")
 
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "lite0-cpu.toml"

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from vtmr.errors import CheckpointError, ConfigError
-from vtmr.spec import RAW, ModelSpec, Normalisation, Run, ZoomKernel, ZoomSchedule
+from vtmr.spec import (
+    NARROW,
+    RAW,
+    VIEWS,
+    WIDE,
+    ModelSpec,
+    Normalisation,
+    Run,
+    ViewPolicy,
+    ZoomKernel,
+    ZoomSchedule,
+)
 from vtmr.values import require_keys
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -86,6 +97,7 @@ def test_ritms_sizes_are_those_of_its_evaluator() -> None:
         ({"guidance": "edges"}, r"zoom\.guidance is 'edges': expected one of both, mask, clicks"),
         ({"eager_weight": 0.0}, r"zoom\.eager_weight is 0\.0"),
         ({"eager_weight": 1.5}, r"zoom\.eager_weight is 1\.5"),
+        ({"min_shrink": -0.5}, r"zoom\.min_shrink is -0\.5"),
     ],
 )
 def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
@@ -93,6 +105,44 @@ def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
         ZoomSchedule(**values)
     with pytest.raises(CheckpointError, match=says):
         ModelSpec.from_json(changed(zoom=values))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"touch_share": 1.5}, r"views\.touch_share is 1\.5: expected a share"),
+        ({"touch_share": -0.1}, r"views\.touch_share is -0\.1"),
+        ({"widening": 1.0}, r"views\.widening is 1\.0: expected more than 1"),
+        ({"most_wider": 0}, r"views\.most_wider is 0: expected 1 to 8"),
+        ({"most_wider": 9}, r"views\.most_wider is 9"),
+        ({"easing": 0.6}, r"views\.easing is 0\.6"),
+    ],
+)
+def test_views_that_no_click_could_be_answered_in(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        ViewPolicy(**values)
+    with pytest.raises(CheckpointError, match=says):
+        ModelSpec.from_json(changed(views=values))
+
+
+def test_files_from_before_the_view_policy_never_look_further() -> None:
+    """docs/decisions/0016: as they did when they were written."""
+    values = json.loads(SPEC.to_json())
+    del values["views"], values["zoom"]["min_shrink"]
+    spec = ModelSpec.from_json(json.dumps(values))
+    assert spec.views == NARROW == ViewPolicy(touch_share=1.0, easing=0.0)
+    assert spec.zoom.min_shrink == 0
+    wide = ModelSpec("lite0", NORMALISATION, views=WIDE)
+    assert ModelSpec.from_json(wide.to_json()) == wide
+    assert [str(policy) for policy in VIEWS.values()] == list(VIEWS)
+    assert str(ViewPolicy(touch_share=0.25)) == "touch 0.25, easing 0"
+
+
+def test_the_zoomed_pass_counts_where_the_crop_is_shrunk() -> None:
+    zoom = ZoomSchedule(schedule="eager", eager_weight=0.3, min_shrink=1.2)
+    assert [zoom.weight(2, shrink) for shrink in (1.0, 1.2, 1.3)] == [0.0, 0.0, 0.3]
+    assert ZoomSchedule(schedule="off", min_shrink=1.2).weight(20, 5.0) == 0
+    assert str(zoom) == "eager=0.3@1.2"
 
 
 def test_the_papers_weights() -> None:

@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 
 from vtmr.app.document import Content, Document, Item
 from vtmr.app.documents import Head
+from vtmr.app.importing import Arrival, Arrivals, arrivals, asks, known_already
 from vtmr.app.operations import (
-    DEFAULT_LABEL,
     OPERATIONS,
     Outcome,
     Target,
     find,
     read_change,
     read_clicks,
-    with_annotations,
 )
 from vtmr.app.pictures import Picture, Pictures
 from vtmr.app.project import Entry, find_images
@@ -34,7 +33,7 @@ from vtmr.errors import InputError
 from vtmr.formats import Annotation
 from vtmr.formats.coco import CocoFile
 from vtmr.formats.png import read_masks
-from vtmr.images import read_header
+from vtmr.formats.records import DEFAULT_LABEL
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.worker import Pool, Worker
@@ -62,7 +61,8 @@ class Annotator:
 
         Raises InputError as Store and list_images.
         """
-        self.name = folder.resolve().name
+        self._folder = folder.resolve()
+        self.name = self._folder.name
         found = find_images(folder)
         self.entries = {entry.id: entry for entry in found.images}
         self._links = found.links
@@ -225,46 +225,47 @@ class Annotator:
         seen = await self._work(run)
         return {"mask": seen.mask.to_json(), "ms": round(bench.predict_ms, 2)}
 
-    async def import_coco(self, body: Any) -> Json:
-        """Adds a COCO file's annotations to the images of the same name. Raises Refusal."""
+    async def import_coco(self, content: bytes, repeated: str = "ask") -> Json:
+        """Adds a COCO file's annotations to the images that it names.
+
+        repeated: what to do with objects that are there already. Raises Refusal; 409 when they are
+        and it is "ask".
+        """
         self._require_writable()
-        coco = await unreadable(asyncio.to_thread(CocoFile.parse, body))
-        by_name = {entry.name: entry for entry in self.entries.values()}
-        by_last = {entry.path.name: entry for entry in self.entries.values()}
+        coco = await self.in_pool(lambda: CocoFile.parse(content))
+        found = await self.in_pool(lambda: arrivals(coco, self.entries.values(), self._folder))
+        if repeated == "ask":
+            await self.files.run(lambda: self._require_new(found))
         imported: dict[str, int] = {}
-        skipped: list[str] = []
-        for number, (file_name, height, width) in coco.images.items():
-            entry = by_name.get(file_name) or by_last.get(
-                file_name.replace("\\", "/").rpartition("/")[2]
-            )
-            if entry is None:
-                skipped.append(f"{file_name}: there is no image of that name.")
-            elif coco.annotations[number]:
-                try:
-                    imported[entry.id] = await self._import_into(entry, coco, number, height, width)
-                except (InputError, Refusal) as error:
-                    skipped.append(f"{entry.name}: {error}")
+        skipped = list(found.said)
+        for arrival in found.images:
+            try:
+                count = await self._import(arrival, repeated)
+                if count:
+                    imported[arrival.entry.id] = count
+            except (InputError, Refusal) as error:
+                skipped.append(f"{arrival.entry.name}: {error}")
         return {"imported": imported, "skipped": skipped}
 
-    async def _import_into(
-        self, entry: Entry, coco: CocoFile, number: int | str, height: int, width: int
-    ) -> int:
+    def _require_new(self, found: Arrivals) -> None:
+        """Raises Refusal (409) when objects of the file are on their images already."""
+        known = known_already(self.store, found)
+        if any(known):
+            more = {"repeated": sum(known), "new": len(known) - sum(known)}
+            raise Refusal(409, "already_imported", asks(**more), more)
+
+    async def _import(self, arrival: Arrival, repeated: str) -> int:
         """One image's annotations as one change; how many."""
-        async with self._turns[entry.id]:
-            size = await self.in_pool(lambda: _size(entry))
-            if size != (height, width):
-                raise InputError(
-                    f"it has {size[1]}x{size[0]} pixels, the COCO file says {width}x{height}."
-                )
-            before = await asyncio.to_thread(self.store.document, entry.name) or Document(
-                entry.name, *size
+        name = arrival.entry.name
+        async with self._turns[arrival.entry.id]:
+            found = await self.files.run(lambda: self.store.document(name))
+            before = found or Document(name, arrival.height, arrival.width)
+            after, count = await self.files.run(
+                lambda: arrival.after(before, self._made_with, repeated=repeated)
             )
-
-            def content() -> Content:
-                return with_annotations(before.content, coco.annotated(number), self._made_with)
-
-            await self._commit(before, before.changed("import", await asyncio.to_thread(content)))
-        return len(coco.annotations[number])
+            if after is not before:
+                await self._commit(before, after)
+        return count
 
     async def _after(
         self, opened: Opened, op: str, fields: Fields
@@ -367,10 +368,3 @@ def _require_same_size(opened: Opened) -> None:
     """Raises Refusal (403) for a document that was made for an image of another size."""
     if opened.read_only is not None:
         raise Refusal(403, "read_only", opened.read_only)
-
-
-def _size(entry: Entry) -> tuple[int, int]:
-    """The image's height and width. Raises InputError."""
-    with entry.opened() as path:
-        header = read_header(path)
-    return header.height, header.width

@@ -29,6 +29,7 @@ class Item:
     """One object: its events as a Session's steps, and the mask that they made.
 
     region: what was visible at its first click. made_with: the model and versions behind the mask.
+    crowd: COCO's iscrowd, as it was imported.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Item:
     steps: Steps = ()
     mask: MaskRuns = EMPTY
     made_with: Mapping[str, str] | None = None
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,6 +238,8 @@ def _item_json(old: Item | None, item: Item) -> Json:
         record["steps"] = {"kept": kept, "added": added}
     if item.mask is not was.mask:
         record["mask"] = item.mask.to_json()
+    if item.crowd != was.crowd:
+        record["crowd"] = item.crowd
     if item.made_with != was.made_with:
         record["made_with"] = dict(item.made_with or {})
     return record
@@ -260,4 +264,5 @@ def _item_from_json(was: Item, record: Json) -> Item:
         {str(k): str(v) for k, v in record["made_with"].items()}
         if "made_with" in record
         else was.made_with,
+        bool(record.get("crowd", was.crowd)),
     )

@@ -17,7 +17,7 @@ from vtmr.app.store import Store
 from vtmr.atomic import make_folder, write_atomically
 from vtmr.errors import InputError
 from vtmr.formats import AnnotatedImage, Annotation, Files, write
-from vtmr.formats.records import safe_part
+from vtmr.formats.records import in_utf8, safe_part
 from vtmr.masks import RunLengths
 
 _KEPT = 4
@@ -43,7 +43,7 @@ def _annotated(store: Store, name: str) -> AnnotatedImage:
     height, width = document.height, document.width
     try:
         objects = [
-            Annotation(item.label, RunLengths.encode(item.mask.decode(height, width)))
+            Annotation(item.label, RunLengths.encode(item.mask.decode(height, width)), item.crowd)
             for item in document.content.items
             if item.mask.box is not None
         ]
@@ -52,23 +52,54 @@ def _annotated(store: Store, name: str) -> AnnotatedImage:
     return AnnotatedImage(name, height, width, tuple(objects))
 
 
-def export_to_folder(files: Files, out: Path) -> list[Path]:
-    """Writes the files below `out`, which is made; the paths.
+def export_to_folder(files: Files, out: Path, photos: Path) -> list[Path]:
+    """Writes the files below `out`, which is made, and links to those in `photos`; the files'
+    paths.
 
-    Raises InputError when one can't be written.
+    What can't be written is added to the files' `missing`. Raises InputError when nothing can be,
+    and for a path that leads out.
     """
     root = out.resolve()
-    written = []
+    written: list[Path] = []
+    refused: list[InputError] = []
     for name, content in files.content.items():
         path = root / name
-        if not path.resolve().is_relative_to(root):
-            raise InputError(
-                f"{path} leads out of {out}: remove the link in it or choose an empty folder."
-            )
-        make_folder(path.parent)
-        write_atomically(path, content)
-        written.append(path)
+        _require_inside(path.resolve(), root, out)
+        try:
+            make_folder(path.parent)
+            write_atomically(path, content)
+            written.append(path)
+        except InputError as error:
+            refused.append(error)
+    if refused and not written:
+        raise refused[0]
+    files.missing += map(str, refused)
+    for name, photo in files.links.items():
+        link = root / name
+        _require_inside(link.parent.resolve(), root, out)
+        if not _linked(link, photos.resolve() / photo):
+            files.warnings.append(f"{photo} couldn't be linked into {out}: copy it to {name}.")
     return written
+
+
+def _require_inside(path: Path, root: Path, out: Path) -> None:
+    if not path.is_relative_to(root):
+        raise InputError(
+            f"{path} leads out of {out}: remove the link in it or choose an empty folder."
+        )
+
+
+def _linked(link: Path, photo: Path) -> bool:
+    """Whether `link` leads to the photo, which it is made to where it can be."""
+    if link.exists() and not link.is_symlink():
+        return True  # somebody put the photo itself there
+    try:
+        make_folder(link.parent)
+        link.unlink(missing_ok=True)
+        link.symlink_to(photo)
+    except (OSError, InputError):
+        return False
+    return photo.is_file()
 
 
 def member_name(name: str) -> str:
@@ -77,8 +108,7 @@ def member_name(name: str) -> str:
     Whoever unpacks it may run Windows, where \\ divides folders and C: is a disk. A name that isn't
     UTF-8 keeps its bytes as %XX.
     """
-    plain = "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
-    parts = re.sub(r"[\\:\0-\x1f\ud800-\udfff]", "_", plain).split("/")
+    parts = re.sub(r"[\\:\0-\x1f\ud800-\udfff]", "_", in_utf8(name)).split("/")
     inner = [part if part.strip(". ") else "_" * len(part) for part in parts]
     return "/".join(part for part in inner if part)
 
@@ -102,14 +132,14 @@ class Exports:
     def make(
         self, store: Store, project: str, form: str, labels: Sequence[str], *, only_done: bool
     ) -> Export:
-        """Raises InputError for an unknown format or what can't be stored in it."""
+        """Raises InputError for an unknown format."""
         images, missing = annotated_images(store, only_done=only_done)
         files = write(form, images, labels)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
             for name, content in files.content.items():
                 archive.writestr(member_name(name), content)
-        warnings = (*missing, *store.notices, *files.warnings)
+        warnings = (*missing, *files.missing, *store.notices, *files.warnings)
         plain = (
             safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"
         )  # goes into a header

@@ -20,6 +20,7 @@ from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
 from vtmr.app.workbench import Place, Workbench, require_click, with_click
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
+from vtmr.formats.records import DEFAULT_LABEL, MAX_LABEL, plain_label
 from vtmr.geometry import Box
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request, require_number
@@ -27,8 +28,6 @@ from vtmr.serving.maskruns import MaskRuns
 from vtmr.types import Click, MaskEdit
 
 MAX_OBJECTS = 5000
-MAX_LABEL = 100
-DEFAULT_LABEL = "object"
 _FAR = 1e6  # pixels: no coordinate lies beyond
 
 
@@ -100,10 +99,9 @@ def with_annotations(
     for annotation in annotations:
         item_id, content = content.new_id()
         mask = MaskRuns.encode(annotation.runs.decode())
-        label = annotation.label.strip()
-        label = label if label.isprintable() and 1 <= len(label) <= MAX_LABEL else DEFAULT_LABEL
-        steps = ((MaskEdit(annotation.runs),),)
-        content = content.put(Item(item_id, label, steps=steps, mask=mask, made_with=made_with))
+        label, steps = plain_label(annotation.label), ((MaskEdit(annotation.runs),),)
+        item = Item(item_id, label, steps=steps, mask=mask, made_with=made_with)
+        content = content.put(replace(item, crowd=annotation.crowd))
     return content
 
 

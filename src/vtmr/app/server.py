@@ -19,12 +19,13 @@ from starlette.types import Scope
 import vtmr
 from vtmr.app.annotator import Annotator
 from vtmr.app.exports import Exports
+from vtmr.app.importing import REPEATED
 from vtmr.app.reading import unreadable
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS
 from vtmr.serving.access import Access, Guard
 from vtmr.serving.answers import Refusal, error_answer, json_answer
-from vtmr.serving.bodies import Fields, bad_request, read_json
+from vtmr.serving.bodies import Fields, bad_request, read_body, read_json, shown
 from vtmr.serving.worker import Pool
 
 MAX_BODY = 1 << 20
@@ -100,7 +101,11 @@ def api_routes(annotator: Annotator) -> list[Route]:
         )
 
     async def import_coco(request: Request) -> Response:
-        return json_answer(await annotator.import_coco(await read_json(request, MAX_IMPORT)))
+        repeated = request.query_params.get("repeated", "ask")
+        if repeated not in REPEATED:
+            raise bad_request(f"'repeated' is {shown(repeated)}: expected {', '.join(REPEATED)}.")
+        content = await read_body(request, MAX_IMPORT)
+        return json_answer(await annotator.import_coco(content, repeated))
 
     async def export(request: Request) -> Response:
         fields = Fields(await read_json(request, MAX_BODY))

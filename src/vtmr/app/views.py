@@ -74,6 +74,7 @@ def _item_json(item: Item, picture: Picture) -> Json:
         "label": item.label,
         "visible": item.visible,
         "locked": item.locked,
+        "crowd": item.crowd,
         "edited": was_edited(item.steps),
         "area": mask.area,
         "box": list(mask.box.as_tuple()) if mask.box else None,

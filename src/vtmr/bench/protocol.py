@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vtmr.errors import ConfigError
-from vtmr.spec import ZoomSchedule
+from vtmr.spec import ViewPolicy, ZoomSchedule
 from vtmr.values import from_values
 
 Robot = Literal["deterministic", "random", "perturbed"]
@@ -198,7 +198,8 @@ class ModelInfo:
     sha256: of the model file, "" for a method without one. threshold: the probability that its
     masks are cut at. threads: of the network's runtime. zoom: when the zoomed pass counted. device:
     of torch, "" for ONNX Runtime. input_size: where it wasn't the model file's own. eval_mode: of
-    RITM's evaluator, with its size, such as cvpr400. None or "" where the method has no such thing.
+    RITM's evaluator, with its size, such as cvpr400. views: in which it answered beyond the target
+    crop. None or "" where the method has no such thing.
     """
 
     name: str
@@ -209,6 +210,7 @@ class ModelInfo:
     device: str = ""
     input_size: int | None = None
     eval_mode: str = ""
+    views: ViewPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ def describe(model: ModelInfo) -> str:
     )
     details += [f"on {model.device}"] if model.device else []
     details += [f"zoom {model.zoom}"] if model.zoom is not None else []
+    details += [f"views {model.views}"] if model.views is not None else []
     return f"{model.name} ({', '.join(details)})" if details else model.name
 
 

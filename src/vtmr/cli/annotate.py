@@ -6,12 +6,12 @@ import platform
 from pathlib import Path
 
 from vtmr.app.annotator import Annotator
-from vtmr.app.operations import MAX_LABEL
 from vtmr.app.running import Reach, run
 from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.predictors import Loaded
 from vtmr.errors import InputError
+from vtmr.formats.records import MAX_LABEL
 from vtmr.provenance import processor, versions
 from vtmr.serving.baseurl import BaseUrl
 

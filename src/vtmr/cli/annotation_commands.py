@@ -77,15 +77,39 @@ def export_annotations(
     only_done: Annotated[
         bool, typer.Option("--only-done", help="Only images that were accepted.")
     ] = False,
+    polygons: Annotated[
+        bool, typer.Option("--polygons", help="With coco: polygons in place of run lengths.")
+    ] = False,
 ) -> int:
     """Write a folder's annotations in another program's format."""
     from vtmr.cli.annotations import export_folder
 
-    written, warnings, missing = export_folder(folder, form, out, only_done=only_done)
+    written, warnings, missing = export_folder(
+        folder, form, out, only_done=only_done, polygons=polygons
+    )
     for sentence in (*missing, *warnings):
         print(f"vtmr: {sentence}", file=sys.stderr)
     print(f"{out}: {len(written)} file{'s' * (len(written) != 1)}")
     return 2 if missing else 0
+
+
+def import_annotations(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A COCO instance file.")],
+    repeated: Annotated[
+        str,
+        typer.Option(
+            "--repeated", help="Objects that are there already: ask (refuse), skip or add."
+        ),
+    ] = "ask",
+) -> None:
+    """Add a COCO file's objects to the annotations of a folder's images."""
+    from vtmr.cli.annotations import import_file
+
+    objects, images, said = import_file(folder, file, repeated=repeated)
+    for sentence in said:
+        print(f"vtmr: {sentence}", file=sys.stderr)
+    print(f"{objects} object{'s' * (objects != 1)} on {images} image{'s' * (images != 1)}")
 
 
 def replay(
@@ -108,5 +132,10 @@ def replay(
 
 
 ANNOTATING: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"annotate": annotate, "export-annotations": export_annotations, "replay": replay}
+    {
+        "annotate": annotate,
+        "export-annotations": export_annotations,
+        "import-annotations": import_annotations,
+        "replay": replay,
+    }
 )

@@ -1,5 +1,5 @@
-"""`vtmr export-annotations` and `vtmr replay`: what lies in DIR/.vtmr, written out or played
-again."""
+"""`vtmr export-annotations`, `vtmr import-annotations` and `vtmr replay`: what lies in DIR/.vtmr,
+written out, added to or played again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 
 from vtmr.app.document import Document, Item
 from vtmr.app.exports import annotated_images, export_to_folder
+from vtmr.app.importing import REPEATED, Arrivals, arrivals, asks, known_already
 from vtmr.app.pictures import Pictures
 from vtmr.app.project import list_images
 from vtmr.app.sessions import Sessions
-from vtmr.app.store import Store
+from vtmr.app.store import NotSavedError, Store
 from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.annotate import made_with
 from vtmr.errors import InputError
 from vtmr.formats import write
+from vtmr.formats.coco import CocoFile
+from vtmr.formats.records import labels_of
+from vtmr.formats.yolo import locate
 from vtmr.masks import iou
+from vtmr.provenance import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +67,82 @@ def open_annotations(folder: Path) -> Store:
 
 
 def export_folder(
-    folder: Path, form: str, out: Path, *, only_done: bool
+    folder: Path, form: str, out: Path, *, only_done: bool, polygons: bool
 ) -> tuple[list[Path], list[str], list[str]]:
     """Writes the annotations in that format below `out`; the files, the warnings, and sentences
     about what isn't in them.
 
     Raises InputError.
     """
+    if polygons and form != "coco":
+        raise InputError(f"--polygons is for --format coco alone, not {form}: leave it out.")
     store = open_annotations(folder)
     images, missing = annotated_images(store, only_done=only_done)
-    files = write(form, images, store.labels)
-    return export_to_folder(files, out), [*store.notices, *files.warnings], missing
+    files = write("coco-polygons" if polygons else form, images, store.labels)
+    if form == "yolo":
+        locate(files, labels_of(images, store.labels), out.resolve())
+    written = export_to_folder(files, out, folder)
+    return written, [*store.notices, *files.warnings], [*missing, *files.missing]
+
+
+def import_file(folder: Path, path: Path, *, repeated: str) -> tuple[int, int, tuple[str, ...]]:
+    """Adds a COCO file's annotations to the images that it names, one change an image.
+
+    How many objects came onto how many images, and a sentence for everything that didn't come.
+    repeated: what to do with objects that are there already. Raises InputError, also when they are
+    and it is "ask".
+    """
+    if repeated not in REPEATED:
+        raise InputError(f"--repeated {repeated} is unknown: expected {', '.join(REPEATED)}.")
+    entries = list_images(folder)
+    coco = _read_coco(path)
+    store = Store(folder.resolve())
+    try:
+        if store.read_only is not None:
+            raise InputError(store.read_only)
+        found = arrivals(coco, entries, folder)
+        known = known_already(store, found) if repeated == "ask" else []
+        if any(known):
+            raise InputError(
+                f"{asks(sum(known), len(known) - sum(known))} --repeated skip adds the others "
+                "alone, --repeated add all of them again."
+            )
+        counts, refused = _put_into(store, found, repeated)
+    finally:
+        store.close()
+    return sum(counts), len(counts), (*found.said, *refused)
+
+
+def _read_coco(path: Path) -> CocoFile:
+    try:
+        return CocoFile.parse(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _put_into(store: Store, found: Arrivals, repeated: str) -> tuple[list[int], list[str]]:
+    """Commits every image's objects; how many came onto each, and why others didn't."""
+    counts: list[int] = []
+    refused: list[str] = []
+    made = versions()
+    for arrival in found.images:
+        name = arrival.entry.name
+        try:
+            before = store.document(name) or Document(name, arrival.height, arrival.width)
+            after, count = arrival.after(before, made, repeated=repeated)
+            if count:
+                store.commit(before, after)
+                counts.append(count)
+        except InputError as error:
+            refused.append(f"{name}: {error}")
+        except NotSavedError as error:
+            raise InputError(
+                f"{error} {sum(counts)} objects came onto {len(counts)} images before. Import the "
+                "file again with --repeated skip."
+            ) from error
+    return counts, refused
 
 
 def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:

@@ -14,7 +14,7 @@ import typer
 
 import vtmr
 from vtmr.cli.annotation_commands import ANNOTATING
-from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Zoom, count
+from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Views, Zoom, count
 
 app = typer.Typer(
     name="vtmr",
@@ -193,6 +193,7 @@ def evaluate(
         typer.Option("--device", help="Run the checkpoint on torch, on this device (cpu, cuda)."),
     ] = None,
     zoom: Zoom = None,
+    views: Views = None,
     input_size: Annotated[
         int | None,
         typer.Option(
@@ -237,7 +238,9 @@ def evaluate(
         out or Path(),
         limit=limit,
         protocol=protocol,
-        options=ModelOptions(threads, device, zoom, input_size=input_size, eval_mode=eval_mode),
+        options=ModelOptions(
+            threads, device, zoom, input_size=input_size, eval_mode=eval_mode, views=views
+        ),
         jobs=jobs or 1,
         shard=shard,
         ray=ray,
@@ -366,12 +369,17 @@ def check_data(
 @app.command()
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file of `vtmr train`.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A .safetensors file of `vtmr train`, or a model file to be used otherwise.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The model file to write.")
     ],
     zoom: Zoom = None,
+    views: Views = None,
     eval_mode: EvalMode = None,
     focus_rule: Annotated[
         str | None,
@@ -409,6 +417,7 @@ def export(
         changed = used_as(
             zoom,
             eval_mode,
+            views,
             focus_rule=focus_rule,
             second_look=second_look,
             target_ratio=target_ratio,

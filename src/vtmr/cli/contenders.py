@@ -35,6 +35,7 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predict
             device=loaded.device,
             input_size=loaded.input_size,
             eval_mode=loaded.eval_mode,
+            views=predictor.spec.views,
         )
     for what, value in (
         ("device", options.device),
@@ -42,6 +43,7 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predict
         ("threshold", options.threshold),
         ("input size", options.input_size),
         ("evaluation mode", options.eval_mode),
+        ("views", options.views),
     ):
         if value is not None:
             raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")

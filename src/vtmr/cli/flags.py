@@ -33,8 +33,12 @@ Zoom = Annotated[
     typer.Option(
         "--zoom",
         metavar="SCHEDULE",
-        help="paper, eager, eager=WEIGHT or off; default: the model's own.",
+        help="paper, eager, eager=WEIGHT or off, perhaps with @SHRINK; default: the model's own.",
     ),
+]
+Views = Annotated[
+    str | None,
+    typer.Option("--views", metavar="NAME", help="wide or narrow; default: the model's own."),
 ]
 EvalMode = Annotated[
     str | None,

@@ -17,6 +17,7 @@ from vtmr.segmenter import (
     Segmenter,
     evaluation_mode,
     segmenter_for,
+    view_policy,
     zoom_schedule,
 )
 from vtmr.spec import ModelSpec
@@ -75,13 +76,17 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> Loaded:
 
 
 def used_as(
-    zoom: str | None, eval_mode: str | None = None, **values: float | str | None
+    zoom: str | None,
+    eval_mode: str | None = None,
+    views: str | None = None,
+    **values: float | str | None,
 ) -> Callable[[ModelSpec], ModelSpec]:
     """What makes a spec say that its network is used so; None leaves what it says.
 
-    zoom: see `zoom_schedule`. eval_mode: see `evaluation_mode`. values: the spec's of the same
-    names, such as `second_look`. The function raises InputError for a zoom or a mode that can't be
-    read or that the network has none of, ConfigError for a value that the spec doesn't allow.
+    zoom, views: see `zoom_schedule` and `view_policy`. eval_mode: see `evaluation_mode`. values:
+    the spec's of the same names, such as `second_look`. The function raises InputError for a zoom,
+    a mode or views that can't be read or that the network has none of, ConfigError for a value that
+    the spec doesn't allow.
     """
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     if eval_mode is not None:
@@ -89,7 +94,11 @@ def used_as(
 
     def changed(spec: ModelSpec) -> ModelSpec:
         _require_ritm(spec, eval_mode)
-        return replace(spec, zoom=zoom_schedule(zoom, spec.zoom), **given)
+        how: dict[str, Any] = {
+            "zoom": zoom_schedule(zoom, spec.zoom),
+            "views": view_policy(views, spec.views),
+        }
+        return replace(spec, **how, **given)
 
     return changed
 
@@ -98,7 +107,8 @@ def _in_pipeline(network: Network, options: ModelOptions) -> Segmenter:
     """The network in its pipeline, used as the options say."""
     _require_ritm(network.spec, options.eval_mode)
     zoom = zoom_schedule(options.zoom, network.spec.zoom)
-    return segmenter_for(network, zoom=zoom, threshold=options.threshold)
+    views = view_policy(options.views, network.spec.views)
+    return segmenter_for(network, zoom=zoom, threshold=options.threshold, views=views)
 
 
 def _on_torch(model: str, device: str, options: ModelOptions) -> Loaded:

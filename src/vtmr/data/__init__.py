@@ -2,8 +2,9 @@
 
 from vtmr.data.benchmarks import BENCHMARKS, OPENERS, open_benchmark, validation_list
 from vtmr.data.cocolvis import CocoLvisSource, MergedObjects
+from vtmr.data.cocosource import CocoSource
 from vtmr.data.samples import EvalSample
-from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, listed_stems, read_object
+from vtmr.data.sources import LabelSource, PairSource, Source, listed_stems, read_object
 
 __all__ = [
     "BENCHMARKS",

@@ -15,9 +15,10 @@ from pathlib import Path
 from vtmr.atomic import is_folder
 from vtmr.data import published
 from vtmr.data.cocolvis import CocoLvisSource
+from vtmr.data.cocosource import CocoSource
 from vtmr.data.published import Entries
 from vtmr.data.samples import EvalSample, Listed, of_source
-from vtmr.data.sources import CocoSource, LabelSource, PairSource, Source, read_stems
+from vtmr.data.sources import LabelSource, PairSource, Source, read_stems
 from vtmr.errors import DataError
 
 OPENERS: dict[str, Callable[[str, Path], Source]] = {

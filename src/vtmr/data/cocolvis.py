@@ -24,7 +24,7 @@ from rich.progress import track
 from vtmr.data.maskindex import MaskIndex, open_index
 from vtmr.data.sources import IMAGE_SUFFIXES, entry, files_by_stem, read_data_image
 from vtmr.errors import DataError, InputError
-from vtmr.formats.coco import coco_runs
+from vtmr.formats.cocoshapes import coco_runs
 from vtmr.masks import Mask, RunLengths
 from vtmr.types import Image
 

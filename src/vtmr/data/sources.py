@@ -3,8 +3,6 @@ calls."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 
 from vtmr.atomic import is_file, is_folder
 from vtmr.errors import DataError, InputError
-from vtmr.formats.coco import coco_runs
 from vtmr.images import read_image, read_values
 from vtmr.maskfiles import MaskFile, Reading, read_mask_file
 from vtmr.masks import Mask
@@ -314,71 +311,3 @@ class LabelSource:
 
     def _moved_back(self, values: NDArray[Any]) -> NDArray[Any]:
         return np.pad(values, (0, self.displaced), mode="edge")[self.displaced :, self.displaced :]
-
-
-@dataclass(frozen=True)
-class CocoSource:
-    """`images/*` with a COCO `instances.json`; an object id is an annotation's id.
-
-    Crowds are left out.
-    """
-
-    name: str
-    images: dict[str, Path]
-    sizes: dict[str, tuple[int, int]]
-    annotations: dict[str, dict[str, dict[str, Any]]]
-
-    @staticmethod
-    def open(name: str, root: Path) -> CocoSource:
-        """Raises DataError when the JSON is missing or isn't COCO's, or names an image outside the
-        folder."""
-        path = root / "instances.json"
-        try:
-            content = json.loads(path.read_text())
-            records = {record["id"]: record for record in content["images"]}
-            annotations: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-            for annotation in content["annotations"]:
-                if not annotation.get("iscrowd", 0):
-                    stem = Path(records[annotation["image_id"]]["file_name"]).stem
-                    annotations[stem][str(annotation["id"])] = annotation
-            sizes = {
-                Path(r["file_name"]).stem: (int(r["height"]), int(r["width"]))
-                for r in records.values()
-            }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(
-                f"{path} is not a COCO instances file: {type(error).__name__}: {error}."
-            ) from error
-        images = files_by_stem(root / "images", IMAGE_SUFFIXES)
-        missing = sorted(annotations.keys() - images.keys())
-        if missing:
-            raise DataError(
-                f"{path} names {len(missing)} image(s) that {root / 'images'} lacks, first "
-                f"{missing[0]!r}."
-            )
-        return CocoSource(
-            name,
-            {stem: images[stem] for stem in images if stem in annotations},
-            sizes,
-            dict(annotations),
-        )
-
-    @property
-    def stems(self) -> tuple[str, ...]:
-        return tuple(self.images)
-
-    def image(self, stem: str) -> Image:
-        return read_data_image(entry(self.images, stem, self.name))
-
-    def object_ids(self, stem: str) -> tuple[str, ...]:
-        return tuple(entry(self.annotations, stem, self.name))
-
-    def mask(self, stem: str, object_id: str) -> Mask:
-        annotation = entry(
-            entry(self.annotations, stem, self.name), object_id, f"{self.name}/{stem}"
-        )
-        try:
-            return coco_runs(annotation["segmentation"], *self.sizes[stem]).decode()
-        except (InputError, KeyError, TypeError, ValueError) as error:
-            name = f"{self.name}: annotation {object_id} of {stem!r}"
-            raise DataError(f"{name} has no readable mask: {str(error).rstrip('.')}.") from error

@@ -1,140 +1,272 @@
-"""COCO's instance JSON: polygons and both kinds of run lengths in, compressed run lengths out."""
+"""COCO's instance JSON as the world writes it: what it says of which image, entry by entry.
+
+The format has no owner, and every exporter has habits: ids as text, sizes left out, names of
+categories where their ids belong, boxes without outlines, ids that repeat. Whatever can be told
+without guessing is read; an entry that can't be costs itself alone and is named in a sentence.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pycocotools import mask as coco_mask
-
 from vtmr.errors import InputError
-from vtmr.formats.records import AnnotatedImage, Annotation, Files, labels_of
-from vtmr.masks import RunLengths
+from vtmr.formats.cocoshapes import coco_runs, short_polygons
+from vtmr.formats.records import DEFAULT_LABEL, Annotation, Summary, plain_label
+
+_MOST_DIGITS = 18  # of a number that is compared as one
 
 
-def write_coco(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
-    """annotations.json; categories are numbered from 1 in the order of `labels`."""
-    names = labels_of(images, labels)
-    annotations: list[dict[str, Any]] = []
-    for image_id, image in enumerate(images, start=1):
-        for annotation in image.objects:
-            runs = {"size": [image.height, image.width], "counts": annotation.runs.counts}
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": names.index(annotation.label) + 1,
-                    "segmentation": {
-                        "size": runs["size"],
-                        "counts": annotation.runs.counts.decode("ascii"),
-                    },
-                    "area": int(coco_mask.area(runs)),
-                    "bbox": [float(value) for value in coco_mask.toBbox(runs)],
-                    "iscrowd": 0,
-                }
-            )
-    document = {
-        "info": {"description": "Made with vtmr"},
-        "images": [
-            {"id": number, "file_name": image.name, "width": image.width, "height": image.height}
-            for number, image in enumerate(images, start=1)
-        ],
-        "annotations": annotations,
-        "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
-    }
-    return Files({"annotations.json": json.dumps(document, ensure_ascii=False).encode()})
+@dataclass(frozen=True, slots=True)
+class CocoImage:
+    """An image as the file names it. height, width: None where the file doesn't say them."""
+
+    name: str
+    height: int | None
+    width: int | None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width)"""
+        if self.height is None or self.width is None:
+            return None
+        return self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class CocoAnnotation:
+    """An object before it is decoded. id: its own among its image's; crowd: COCO's iscrowd."""
+
+    id: str
+    label: str
+    segmentation: Any
+    crowd: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """What a COCO JSON says, checked as far as it can be without decoding: images by id, and their
-    annotations."""
+    """What a COCO JSON says: images by id, their annotations, and what couldn't be read of it."""
 
-    images: dict[int | str, tuple[str, int, int]]  # file name, height, width
-    annotations: dict[int | str, list[tuple[str, Any]]]  # label, segmentation
+    images: dict[str, CocoImage]
+    annotations: dict[str, tuple[CocoAnnotation, ...]]
+    said: tuple[str, ...] = ()
 
     @staticmethod
-    def parse(document: Any) -> CocoFile:
-        """From decoded JSON. Raises InputError for anything that isn't COCO's instance format."""
-        try:
-            names = {
-                category["id"]: str(category["name"]) for category in document.get("categories", [])
-            }
-            images = {
-                image["id"]: (str(image["file_name"]), int(image["height"]), int(image["width"]))
-                for image in document["images"]
-            }
-            annotations: dict[int | str, list[tuple[str, Any]]] = {number: [] for number in images}
-            for annotation in document["annotations"]:
-                if annotation["image_id"] not in images:
-                    raise InputError(
-                        f"The COCO file has an annotation of image {annotation['image_id']!r}, "
-                        "which it doesn't list."
-                    )
-                label = names.get(annotation.get("category_id"), "object")
-                annotations[annotation["image_id"]].append((label, annotation["segmentation"]))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise InputError(
-                f"This isn't a COCO instance file ({reason}): expected images and annotations."
-            ) from error
-        return CocoFile(images, annotations)
+    def parse(content: Any) -> CocoFile:
+        """From the file's bytes, or from decoded JSON.
 
-    def annotated(self, image_id: int | str) -> list[Annotation]:
-        """The image's objects, decoded.
-
-        Raises InputError for a segmentation that isn't one of that image's size.
+        Raises InputError for anything that isn't COCO's instance format.
         """
-        _, height, width = self.images[image_id]
-        return [
-            Annotation(label, coco_runs(shape, height, width))
-            for label, shape in self.annotations[image_id]
-        ]
+        document = _decoded(content) if isinstance(content, bytes | str) else content
+        return _Reading(*_lists_of(document)).result()
+
+    def annotated(
+        self, image_id: str, size: tuple[int, int] | None = None
+    ) -> tuple[list[Annotation], list[str]]:
+        """The image's objects, decoded, and a sentence for each that can't be.
+
+        size: the image's (height, width), where the file doesn't say it. Raises InputError when
+        nobody does.
+        """
+        image = self.images[image_id]
+        size = size or image.size
+        if size is None:
+            raise InputError(f"{image.name}: the COCO file doesn't say the image's size.")
+        objects: list[Annotation] = []
+        said = Summary()
+        for annotation in self.annotations[image_id]:
+            where = f"{image.name}: annotation {annotation.id}"
+            try:
+                runs = coco_runs(annotation.segmentation, *size)
+            except InputError as error:
+                said.add("annotations", f"{where} was left out. {error}")
+                continue
+            if not runs.any():
+                said.add("annotations", f"{where} was left out: it covers no pixel of the image.")
+                continue
+            short = short_polygons(annotation.segmentation)
+            if short:
+                said.add("annotations", f"{where} lost {short} polygon(s) of under three points.")
+            objects.append(Annotation(annotation.label, runs, annotation.crowd))
+        return objects, said.sentences()
 
 
-def coco_runs(segmentation: Any, height: int, width: int) -> RunLengths:
-    """Any of COCO's three forms (polygons, run lengths as numbers or as text) as run lengths of a
-    height x width mask.
-
-    Raises InputError for anything else and for run lengths of another size.
-    """
+def _decoded(content: bytes | str) -> Any:
     try:
-        if isinstance(segmentation, list):
-            polygons = [[float(value) for value in polygon] for polygon in segmentation]
-            if not polygons or any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
-                raise InputError(
-                    "A COCO polygon has fewer than three points or half a point: expected x1, y1, "
-                    "x2, y2, …"
-                )
-            if not all(-1e6 < value < 1e6 for polygon in polygons for value in polygon):
-                raise InputError(
-                    "A COCO polygon has a coordinate beyond a million pixels or one that is no "
-                    "number."
-                )
-            found = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-            return RunLengths(height, width, found["counts"])
-        if [int(side) for side in segmentation["size"]] != [height, width]:
-            raise InputError(
-                f"COCO run lengths of size {segmentation['size']} on an image of "
-                f"{[height, width]}: expected one size."
-            )
-        counts = segmentation["counts"]
-        if isinstance(counts, list):
-            numbers = [int(count) for count in counts]
-            if min(numbers, default=-1) < 0 or sum(numbers) != height * width:
-                raise InputError(f"COCO run lengths don't fill a {width}x{height} mask.")
-            counts = coco_mask.frPyObjects(
-                {"size": [height, width], "counts": numbers}, height, width
-            )["counts"]
-        runs = RunLengths(
-            height, width, counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
-        )
-        runs.decode()
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
+        return json.loads(content)
+    except UnicodeDecodeError as error:
+        raise InputError(f"The COCO file isn't UTF-8 ({error}): save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"The COCO file isn't JSON: {error}.") from error
+
+
+def _lists_of(document: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """The file's images, annotations and categories. Raises InputError."""
+    if isinstance(document, list):
         raise InputError(
-            f"A COCO segmentation can't be read ({reason}): expected polygons or run lengths."
-        ) from error
-    return runs
+            "This is a list, as COCO's results are: expected an instance file, with images, "
+            "annotations and categories."
+        )
+    if not isinstance(document, dict):
+        raise InputError("This isn't a COCO instance file: expected images and annotations.")
+    images, annotations = document.get("images"), document.get("annotations")
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        raise InputError(
+            "This isn't a COCO instance file: expected a list of images and one of annotations."
+        )
+    categories = document.get("categories")
+    return images, annotations, categories if isinstance(categories, list) else []
+
+
+class _Reading:
+    """One file's entries on their way into a CocoFile."""
+
+    def __init__(self, images: list[Any], annotations: list[Any], categories: list[Any]) -> None:
+        self._said = Summary()
+        self._categories = _categories(categories, self._said)
+        self._images, self._ambiguous = _images(images, self._said)
+        self._entries = annotations
+        if not self._images and (images or annotations):
+            raise InputError(
+                "This isn't a COCO instance file: expected images with an id and a file_name"
+                + (f", and it has {_first_of(annotations)}." if annotations else ".")
+            )
+        self._others = _other_spellings(self._images)
+
+    def result(self) -> CocoFile:
+        found: dict[str, list[CocoAnnotation]] = {key: [] for key in self._images}
+        seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for number, entry in enumerate(self._entries, start=1):
+            if not isinstance(entry, dict):
+                self._said.add("annotations", f"The annotation number {number} is no object.")
+                continue
+            own_id = _key(entry.get("id")) or f"number {number}"
+            image = self._image_of(entry, own_id)
+            if image is not None:
+                seen[image][own_id] += 1
+                times = seen[image][own_id]
+                unique = own_id if times == 1 else f"{own_id}#{times}"
+                crowd = entry.get("iscrowd") in (1, True, "1")
+                label = self._label_of(entry.get("category_id"), unique)
+                found[image].append(CocoAnnotation(unique, label, entry.get("segmentation"), crowd))
+        annotations = {key: tuple(entries) for key, entries in found.items()}
+        return CocoFile(self._images, annotations, tuple(self._said.sentences()))
+
+    def _image_of(self, entry: Mapping[str, Any], own_id: str) -> str | None:
+        """The key of the annotation's image; None, and said, where there is none."""
+        given = entry.get("image_id")
+        key = _key(given)
+        reason = "which the file doesn't list"
+        if key in self._ambiguous:
+            reason = "which several images share"
+        elif key is not None:
+            if key not in self._images:
+                key = self._others.get(_as_number(key) or key, key)
+            if key in self._images:
+                return key
+        shown = repr(given)[:60]
+        self._said.add("annotations", f"Annotation {own_id} is of image {shown}, {reason}.")
+        return None
+
+    def _label_of(self, given: Any, own_id: str) -> str:
+        key = _key(given)
+        if key is None:
+            return DEFAULT_LABEL
+        if key in self._categories:
+            name = self._categories[key]
+        elif isinstance(given, str) and not key.isdigit():
+            name = key  # the category's name in the place of its id
+        else:
+            self._said.add(
+                "annotations", f"Annotation {own_id} has category {key}, which isn't listed."
+            )
+            return DEFAULT_LABEL
+        label = plain_label(name)
+        if label != name:
+            self._said.add("labels", f"The label {name[:60]!r} became {label!r}.")
+        return label
+
+
+def _categories(entries: list[Any], said: Summary) -> dict[str, str]:
+    """Names by id."""
+    names: dict[str, str] = {}
+    for entry in entries:
+        key = _key(entry.get("id")) if isinstance(entry, dict) else None
+        if key is None or not isinstance(entry.get("name"), str | int | float):
+            said.add("categories", f"The category {repr(entry)[:80]} has no id or no name.")
+        elif key in names and names[key] != str(entry["name"]):
+            said.add("categories", f"The category {key} has two names: {names[key]!r} is taken.")
+        else:
+            names[key] = str(entry["name"])
+    return names
+
+
+def _images(entries: list[Any], said: Summary) -> tuple[dict[str, CocoImage], set[str]]:
+    """Images by id, and the ids that several have."""
+    images: dict[str, CocoImage] = {}
+    ambiguous: set[str] = set()
+    for entry in entries:
+        key = _key(entry.get("id")) if isinstance(entry, dict) else None
+        name = _file_name(entry) if isinstance(entry, dict) else None
+        if key is None or name is None:
+            said.add("images", f"The image {repr(entry)[:80]} has no id or no file_name.")
+        elif key in images and images[key].name != name:
+            both = f"{images[key].name} and {name}"
+            said.add("images", f"{both} share the id {key}: neither is read.")
+            ambiguous.add(key)
+        else:
+            images[key] = CocoImage(name, _side(entry.get("height")), _side(entry.get("width")))
+    return {key: image for key, image in images.items() if key not in ambiguous}, ambiguous
+
+
+def _file_name(entry: Mapping[str, Any]) -> str | None:
+    """`file_name`; LVIS has `coco_url` alone."""
+    for field in ("file_name", "coco_url"):
+        value = entry.get(field)
+        if isinstance(value, str) and value.strip():
+            return value
+    return None
+
+
+def _other_spellings(images: Mapping[str, CocoImage]) -> dict[str, str]:
+    """Keys by the whole number that they are, and by the file's name, where that is one image's
+    alone."""
+    spelt: defaultdict[str, list[str]] = defaultdict(list)
+    for key, image in images.items():
+        spelt[_as_number(key) or key].append(key)
+        spelt[image.name].append(key)
+    return {spelling: keys[0] for spelling, keys in spelt.items() if len(set(keys)) == 1}
+
+
+def _key(value: Any) -> str | None:
+    """An id as text: 1, 1.0 and "1" are one."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**_MOST_DIGITS:
+        return str(int(value))
+    return str(value)
+
+
+def _as_number(key: str) -> str | None:
+    """ "000017" as "17"; None for what is no whole number."""
+    if not (key.isascii() and key.isdigit() and len(key) <= _MOST_DIGITS):
+        return None
+    return str(int(key))
+
+
+def _side(value: Any) -> int | None:
+    """A side in pixels; None for what says none, as a 0 does."""
+    key = _key(value)
+    number = _as_number(key) if key is not None else None
+    return int(number) or None if number is not None else None
+
+
+def _first_of(annotations: list[Any]) -> str:
+    first = annotations[0]
+    given = repr(first.get("image_id"))[:60] if isinstance(first, dict) else "no image"
+    return f"an annotation of image {given}, which it doesn't list"

@@ -19,7 +19,7 @@ _VERSION = "5.5.0"  # the first with these fields
 def write_labelme(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
     """NAME.json for every image, to lie beside it."""
     files = Files()
-    for image, stem in zip(images, stems(images, files), strict=True):
+    for image, stem in zip(images, stems(images, files, ".json"), strict=True):
         document: dict[str, Any] = {
             "version": _VERSION,
             "flags": {},
@@ -29,7 +29,9 @@ def write_labelme(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Fi
             "imageHeight": image.height,
             "imageWidth": image.width,
         }
-        files.content[f"{stem}.json"] = json.dumps(document, ensure_ascii=False, indent=1).encode()
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        # A name that isn't UTF-8 holds lone surrogates, which become JSON's escapes.
+        files.content[f"{stem}.json"] = text.encode("utf-8", "backslashreplace")
     return files
 
 

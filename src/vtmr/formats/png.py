@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 from PIL import PngImagePlugin
 
-from vtmr.errors import InputError
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, safe_part, stems
 from vtmr.images.metadata import LABELS
 from vtmr.maskfiles import MaskFile, read_mask_file
 from vtmr.masks import Mask, RunLengths
 
+MASK_ENDING = ".mask.png"
 _GOLDEN_RATIO = 0.618034
 
 
@@ -37,15 +37,16 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
     """NAME.mask.png with a palette for every image: index n is object n, the upper object hides the
     lower.
 
-    Raises InputError for more than 255 objects on one image.
+    An image of more than 255 objects is missing.
     """
     files = Files()
-    for image, stem in zip(images, stems(images, files), strict=True):
+    for image, stem in zip(images, stems(images, files, MASK_ENDING), strict=True):
         if len(image.objects) > 255:
-            raise InputError(
-                f"{image.name} has {len(image.objects)} objects: an indexed PNG holds 255, take "
-                "png or coco."
+            files.missing.append(
+                f"{image.name} isn't in the export: it has {len(image.objects)} objects, an "
+                "indexed PNG holds 255. Take png or coco."
             )
+            continue
         indices = np.zeros((image.height, image.width), np.uint8)
         hidden = 0
         for number, annotation in enumerate(image.objects, start=1):
@@ -56,7 +57,7 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
             files.warnings.append(
                 f"{image.name}: objects overlap in {hidden} pixels, which only the upper one keeps."
             )
-        files.content[f"{stem}.mask.png"] = _indexed_bytes(
+        files.content[stem + MASK_ENDING] = _indexed_bytes(
             indices, [annotation.label for annotation in image.objects]
         )
     return files

@@ -1,21 +1,31 @@
-"""What every format is written from and read into."""
+"""What every format is written from and read into, and what is said of what got lost."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from vtmr.masks import RunLengths
 
+DEFAULT_LABEL = "object"
+MAX_LABEL = 100  # characters
+_MAX_NAME = 255  # bytes, on every file system in use
+_SAID_IN_FULL = 20  # sentences of a kind
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One object: what it is called and where it is."""
+    """One object: what it is called and where it is. crowd: COCO's mark for a region that holds
+    many."""
 
     label: str
     runs: RunLengths
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +46,39 @@ class AnnotatedImage:
 
 @dataclass(slots=True)
 class Files:
-    """What an export wrote, by relative path, and a sentence for everything that the format
-    couldn't keep."""
+    """What an export wrote, by relative path.
+
+    warnings: a sentence for everything that the format couldn't keep. missing: one for every image
+    that isn't in it. links: paths at which an image belongs, by its name.
+    """
 
     content: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+class Summary:
+    """Sentences about what was left out: of each kind the first few in full, then how many more."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[str]] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, kind: str, sentence: str) -> None:
+        """kind: a plural, such as "images"."""
+        kept = self._kept.setdefault(kind, [])
+        self._counts[kind] += 1
+        if len(kept) < _SAID_IN_FULL:
+            kept.append(sentence)
+
+    def sentences(self) -> list[str]:
+        """All of them, kind by kind."""
+        said: list[str] = []
+        for kind, kept in self._kept.items():
+            more = self._counts[kind] - len(kept)
+            said += [*kept, f"The same holds for {more:,} more {kind}."] if more else kept
+        return said
 
 
 def labels_of(images: Sequence[AnnotatedImage], first: Sequence[str]) -> list[str]:
@@ -52,22 +90,62 @@ def labels_of(images: Sequence[AnnotatedImage], first: Sequence[str]) -> list[st
     )
 
 
-def stems(images: Sequence[AnnotatedImage], files: Files) -> list[str]:
+def plain_label(name: str) -> str:
+    """The name as a label: printable, in one line, at most 100 characters; "object" for none."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(plain.split())[:MAX_LABEL].strip() or DEFAULT_LABEL
+
+
+def stems(images: Sequence[AnnotatedImage], files: Files, ending: str = "") -> list[str]:
     """A stem per image, each once: where two images differ in their suffix alone, both keep it
-    (with a warning)."""
+    (with a warning).
+
+    ending: what will be added; a name that is too long with it is cut (with a warning).
+    """
     plain = [image.stem for image in images]
-    repeated = (
-        {stem for stem in plain if plain.count(stem) > 1} if len(set(plain)) < len(plain) else set()
-    )
+    counts = Counter(plain)
+    repeated = {stem for stem, count in counts.items() if count > 1}
     for stem in sorted(repeated):
         files.warnings.append(
             f"Several images are called {stem}: their files keep the suffix in the name."
         )
-    return [
-        image.name if stem in repeated else stem for image, stem in zip(images, plain, strict=True)
-    ]
+    found = []
+    for image, stem in zip(images, plain, strict=True):
+        whole = image.name if stem in repeated else stem
+        short = _short(whole, ending)
+        if short != whole:
+            files.warnings.append(
+                f"{image.name}: its name is too long for its files, which are called {short}."
+            )
+        found.append(short)
+    return found
+
+
+def _short(stem: str, ending: str) -> str:
+    """The stem, its last part cut and marked so that it fits into a file system's names."""
+    folder, slash, last = stem.rpartition("/")
+    if len(os.fsencode(last + ending)) <= _MAX_NAME:
+        return stem
+    mark = "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
+    while len(os.fsencode(last + mark + ending)) > _MAX_NAME:
+        last = last[:-1]
+    return folder + slash + last + mark
 
 
 def safe_part(label: str) -> str:
     """The label as a part of a file's name: letters, digits, - and _, at most 40."""
     return re.sub(r"[^\w-]+", "_", label).strip("_")[:40] or "object"
+
+
+def in_utf8(name: str) -> str:
+    """A file's name with the bytes that aren't UTF-8 as %XX."""
+    return "".join(
+        f"%{ord(letter) - 0xDC00:02X}" if "\udc80" <= letter <= "\udcff" else letter
+        for letter in name
+    )
+
+
+def leads_out(name: str) -> bool:
+    """Whether a path, as any system reads it, might lead out of the folder that it is laid in."""
+    parts = re.split(r"[/\\]", name)
+    return "" in parts or ".." in parts or "\0" in name or bool(re.match(r"[A-Za-z]:", name))

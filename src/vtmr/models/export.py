@@ -31,15 +31,40 @@ def export_checkpoint(
 ) -> ModelSpec:
     """Writes the .onnx of a .safetensors checkpoint of training; returns its spec.
 
-    changed: what the file is to say of how the network is used, from what the checkpoint says.
-    Raises CheckpointError when the checkpoint isn't one of ours or doesn't fit its network,
-    InputError when `out` can't be written or isn't named .onnx.
+    A model file as `checkpoint` keeps its graphs, weights and counters bit for bit. changed: what
+    the file is to say of how the network is used, from what the checkpoint says. Raises
+    CheckpointError when the checkpoint isn't one of ours or doesn't fit its network, InputError
+    when `out` can't be written or isn't named .onnx.
     """
     if Path(out).suffix != ".onnx":
         raise InputError(f"The output {out} must end in .onnx: that is what `vtmr export` writes.")
+    if Path(checkpoint).suffix == ".onnx":
+        return _used_otherwise(Path(checkpoint), out, changed)
     network, spec = restore(checkpoint)
     spec = changed(spec)
     write_atomically(out, model_bytes(network, spec))
+    return spec
+
+
+def _used_otherwise(
+    file: Path, out: str | Path, changed: Callable[[ModelSpec], ModelSpec]
+) -> ModelSpec:
+    """A model file with another spec; raises CheckpointError where `file` isn't one."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"The model file {file} can't be read: {error.strerror or error}."
+        ) from error
+    parts = modelfile.parse(data, str(file))
+    spec = changed(parts.spec)
+    model = onnx.load_model_from_string(data)
+    del model.metadata_props[:]
+    graph = model.SerializeToString(deterministic=True)
+    onnx.helper.set_model_props(
+        model, modelfile.metadata_of(spec, graph, parts.refine, parts.counters)
+    )
+    write_atomically(out, model.SerializeToString(deterministic=True))
     return spec
 
 

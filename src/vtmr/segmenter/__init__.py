@@ -11,6 +11,7 @@ from vtmr.segmenter.loading import (
     evaluation_mode,
     load,
     segmenter_for,
+    view_policy,
     zoom_schedule,
 )
 from vtmr.segmenter.pipeline import Segmenter
@@ -23,5 +24,6 @@ __all__ = [
     "evaluation_mode",
     "load",
     "segmenter_for",
+    "view_policy",
     "zoom_schedule",
 ]

@@ -102,6 +102,16 @@ def focus_box(
     return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
 
 
+def square_around(click: Click, mask: Mask, ratio: float, within: Box) -> Box:
+    """The square that `focus_box` takes around a click that changed nothing, in image pixels.
+
+    mask: bool H x W of the image, not empty, which says how large the object is.
+    """
+    around = bounding_box(mask) or within
+    half = SQUARE_RATIO * max(around.width, around.height)
+    return _square(click, half).expanded(ratio, within).grown(MIN_SIDE_PX, within)
+
+
 def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) -> Box | None:
     """The box of the difference's component at the click, in grid cells; None where the click's
     cell didn't change."""

@@ -185,6 +185,7 @@ class LayeredPrediction:
     """The segmenter's answer: layers laid in order onto an empty image.
 
     clicks: how many it answers; nbytes: of the layers that it added to the previous answer's.
+    passes: coarse passes made for it; zoomed: whether one of them was the zoomed one.
     """
 
     height: int
@@ -193,6 +194,8 @@ class LayeredPrediction:
     threshold_logit: float
     clicks: int
     nbytes: int
+    passes: int = 1
+    zoomed: bool = False
 
     def render(self) -> Mask:
         """A fresh bool mask H x W."""

@@ -17,7 +17,7 @@ from vtmr.segmenter.latent import LatentSegmenter
 from vtmr.segmenter.pipeline import Segmenter
 from vtmr.segmenter.ritm import RitmSegmenter
 from vtmr.segmenter.vtmr import VtmrSegmenter
-from vtmr.spec import EvalMode, Schedule, ZoomSchedule
+from vtmr.spec import VIEWS, EvalMode, Schedule, ViewPolicy, ZoomSchedule
 from vtmr.types import Network
 
 CVPR_SIDE = 400  # of RITM's evaluator, where nothing else is asked for; DAVIS has 600
@@ -40,7 +40,7 @@ class ModelOptions:
     threads: of ONNX Runtime or torch. device: of torch, for checkpoints; None is ONNX Runtime.
     zoom: see `zoom_schedule`. threshold: the probability that masks are cut at. input_size: the
     side of the grids that the network works on; smaller is faster and coarser. eval_mode: see
-    `evaluation_mode`.
+    `evaluation_mode`. views: see `view_policy`.
     """
 
     threads: int | None = None
@@ -49,6 +49,7 @@ class ModelOptions:
     threshold: float | None = None
     input_size: int | None = None
     eval_mode: str | None = None
+    views: str | None = None
 
 
 def load(
@@ -64,34 +65,43 @@ def load(
 
 
 def segmenter_for(
-    network: Network, *, zoom: ZoomSchedule | None = None, threshold: float | None = None
+    network: Network,
+    *,
+    zoom: ZoomSchedule | None = None,
+    threshold: float | None = None,
+    views: ViewPolicy | None = None,
 ) -> Segmenter:
     """The network in the pipeline that its spec names.
 
-    zoom, threshold: in place of those in the network's spec. Raises ConfigError for an impossible
-    threshold.
+    zoom, threshold, views: in place of those in the network's spec. Raises ConfigError for an
+    impossible threshold.
     """
-    return PIPELINES[network.spec.pipeline](network, zoom=zoom, threshold=threshold)
+    pipeline = PIPELINES[network.spec.pipeline]
+    return pipeline(network, zoom=zoom, threshold=threshold, views=views)
 
 
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
     """The schedule that `paper`, `eager`, `eager=WEIGHT` or `off` means, as people write it.
 
-    own: the model's, whose rounds, guidance and kernel are kept; None as `text` is that one itself.
+    A least shrink of the crop may follow, as in `eager=0.3@1.2`; without one there is none. own:
+    the model's, whose rounds, guidance and kernel are kept; None as `text` is that one itself.
     Raises InputError for anything else.
     """
     if text is None:
         return own
-    name, separator, number = text.partition("=")
+    schedule, at, least = text.partition("@")
+    name, separator, number = schedule.partition("=")
     try:
         if name not in get_args(Schedule) or (separator and name != "eager"):
             raise ValueError(name)
         weight = float(number) if separator else None
-        return replace(own, schedule=cast(Schedule, name), eager_weight=weight)
+        shrink = float(least) if at else 0.0
+        return replace(own, schedule=cast(Schedule, name), eager_weight=weight, min_shrink=shrink)
     except (ValueError, ConfigError) as error:
         raise InputError(
             f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
-            "weight above 0 and up to 1, for example eager=0.5."
+            "weight above 0 and up to 1, for example eager=0.5, and perhaps @SHRINK, from which on "
+            "it counts, as in eager=0.3@1.2."
         ) from error
 
 
@@ -108,3 +118,15 @@ def evaluation_mode(text: str) -> tuple[EvalMode, int]:
             "pixels), cvprN or fixedN, for example cvpr600 or fixed400."
         )
     return cast(EvalMode, found[1]), int(found[2] or CVPR_SIDE)
+
+
+def view_policy(text: str | None, own: ViewPolicy) -> ViewPolicy:
+    """The policy of that name, `wide` or `narrow`; None is the model's own.
+
+    Raises InputError for anything else.
+    """
+    if text is None:
+        return own
+    if text not in VIEWS:
+        raise InputError(f"The views {text!r} aren't known: expected {' or '.join(VIEWS)}.")
+    return VIEWS[text]

@@ -8,6 +8,9 @@ import numpy as np
 
 from vtmr.types import FloatMap
 
+# For both sides of a mixture of logits: where no layer is, the answer is minus infinity.
+LOGIT_LIMIT = np.float32(20)
+
 
 def sigmoid(logits: FloatMap) -> FloatMap:
     """1 / (1 + exp(-x)), without overflow at either end."""

@@ -11,7 +11,7 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid
-from vtmr.spec import ZoomSchedule
+from vtmr.spec import ViewPolicy, ZoomSchedule
 from vtmr.types import Click, Event, Image, Network, Prediction, active_clicks
 
 
@@ -27,8 +27,9 @@ class Segmenter(ABC):
         *,
         zoom: ZoomSchedule | None = None,
         threshold: float | None = None,
+        views: ViewPolicy | None = None,
     ) -> None:
-        """zoom, threshold: in place of those in the network's spec.
+        """zoom, threshold, views: in place of those in the network's spec.
 
         Raises ConfigError for an impossible threshold.
         """
@@ -36,6 +37,8 @@ class Segmenter(ABC):
         self.spec = network.spec
         if threshold is not None:
             self.spec = replace(network.spec, threshold=threshold)
+        if views is not None:
+            self.spec = replace(self.spec, views=views)
         self.zoom = zoom or network.spec.zoom
 
     @property
@@ -50,11 +53,8 @@ class Segmenter(ABC):
 
     def with_zoom(self, zoom: ZoomSchedule) -> Self:
         """The same with another schedule."""
-        return type(self)(self.network, zoom=zoom, threshold=self.spec.threshold)
-
-    def zoom_weight(self, clicks: int) -> float:
-        """The zoomed pass's share of the answer to that many clicks; 0 where there is none."""
-        return 0.0
+        threshold, views = self.spec.threshold, self.spec.views
+        return type(self)(self.network, zoom=zoom, threshold=threshold, views=views)
 
     def prepare(self, image: Image) -> Pyramid:
         """The image with its halvings, which are built as crops need them.
@@ -88,3 +88,11 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
     for click in clicks:
         click.require_inside(scene.height, scene.width)
     return clicks
+
+
+def answers_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
+    """Whether the clicks only take away, and there is nothing to take away from.
+
+    mask: what the user saw before the newest of them, bool H x W, None at the start.
+    """
+    return not any(click.positive for click in clicks) and (mask is None or not mask.any())

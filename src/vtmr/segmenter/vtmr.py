@@ -4,6 +4,7 @@ image's size."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import cv2
@@ -12,23 +13,34 @@ import numpy as np
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, crop_resized
-from vtmr.segmenter.crops import closer_box, focus_box, target_box
+from vtmr.segmenter.crops import focus_box, square_around, target_box
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.logits import logit_of, sigmoid
-from vtmr.segmenter.pipeline import Segmenter, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, answers_nothing, require_clicks
+from vtmr.segmenter.views import eased, reaches_out, second_look_box, wider_box
 from vtmr.segmenter.zoomed import blended, zoom_guidance
-from vtmr.spec import ModelSpec
 from vtmr.types import Click, Event, FloatMap
 from vtmr.zoom import Warp, warp_towards
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One coarse pass: where it looked, what it was told and what it answered.
+
+    prev_prob: probability of the last answer; logits: of the new one; float32 S x S on the frame's
+    grid. features: what the refining pass takes. number: of coarse passes up to this one.
+    """
+
+    frame: Frame
+    prev_prob: FloatMap
+    logits: FloatMap
+    features: Any
+    number: int
 
 
 @final
 class VtmrSegmenter(Segmenter):
     """Target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
-
-    def zoom_weight(self, clicks: int) -> float:
-        """The zoomed pass's share of the answer to that many clicks; 0 where there is none."""
-        return self.zoom.weight(clicks)
 
     def predict(
         self,
@@ -40,50 +52,170 @@ class VtmrSegmenter(Segmenter):
     ) -> LayeredPrediction:
         """See `Predictor.predict`.
 
-        The target crop of clicks without a mask is `region`, else the whole image. Raises
-        InputError without a click, and for a click outside the image.
+        The target crop of clicks without a mask is `region`, else the whole image. Negative clicks
+        alone, where there is nothing to take away from, answer nothing; on pixels that are off they
+        change their surroundings at most. Raises InputError without a click, and for a click
+        outside the image.
         """
         clicks = require_clicks(events, scene)
-        spec, whole = self.spec, Box.whole(scene.height, scene.width)
-        outlook = (region.intersection(whole) if region else None) or whole
-        target = (
-            target_box(mask, clicks, spec.target_ratio, outlook) if mask is not None else outlook
-        )
-        frame = Frame(target, spec.input_size, spec.input_size)
-        threshold_logit = logit_of(spec.threshold)
-
-        prev_prob = previous_probability(previous, mask, frame)
-        coarse_logits, features = self.coarse(scene, frame, prev_prob, clicks)
-        again = second_look(spec, coarse_logits, clicks, frame) if mask is None else None
-        if again is not None:
-            frame, first_prob = again
-            coarse_logits, features = self.coarse(scene, frame, first_prob, clicks)
-
+        spec = self.spec
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
-        new_mask, prev_mask = coarse_logits > threshold_logit, prev_prob > spec.threshold
-        ratio, rule = spec.focus_ratio, spec.focus_rule
+        if previous is not None and mask is not None and all_off(fresh, mask):
+            return self._beside(scene, clicks, fresh, previous, mask, region)
+        if answers_nothing(clicks, mask):
+            return self._answer(scene, clicks, (), 0, passes=0)
+        look = self.look(scene, clicks, previous, mask, region)
+        before = look.prev_prob
+        if is_first(previous, mask):  # a second look is told of the first, which nobody saw
+            before = np.zeros_like(before)
+        focus = self._focus(look, before, fresh)
+        base = (LogitLayer.of(look.frame.box, look.logits),)
+        if previous is not None and len(clicks) >= spec.freeze_from_click:
+            return self._refined(scene, clicks, look, focus, previous.layers, new_layers=1)
+        return self._refined(scene, clicks, look, focus, base, new_layers=2)
+
+    def look(
+        self,
+        scene: Pyramid,
+        clicks: Sequence[Click],
+        previous: LayeredPrediction | None,
+        mask: Mask | None,
+        region: Box | None,
+    ) -> Look:
+        """The coarse pass that answers the newest clicks, after those that the policy made before.
+
+        The arguments as for `predict`. A wider pass is told what the last answer was, not what the
+        narrower pass found: told that, it ends at the same side.
+        """
+        spec, whole = self.spec, Box.whole(scene.height, scene.width)
+        threshold_logit = logit_of(spec.threshold)
+        frame = self.first_view(scene, clicks, mask, region)
+        look = self._look(scene, clicks, frame, previous_probability(previous, mask, frame), 1)
+        while box := wider_box(
+            look.logits > threshold_logit, look.frame.box, whole, spec.views, look.number - 1
+        ):
+            frame = Frame(box, spec.input_size, spec.input_size)
+            prev_prob = previous_probability(previous, mask, frame)
+            look = self._look(scene, clicks, frame, prev_prob, look.number + 1)
+        if is_first(previous, mask):
+            return self._second_look(scene, clicks, look)
+        return look
+
+    def first_view(
+        self, scene: Pyramid, clicks: Sequence[Click], mask: Mask | None, region: Box | None
+    ) -> Frame:
+        """The target crop that a click's first pass is shown."""
+        spec, whole = self.spec, Box.whole(scene.height, scene.width)
+        target = (region.intersection(whole) if region else None) or whole
+        if mask is not None:
+            target = target_box(mask, clicks, spec.target_ratio, target)
+        return Frame(target, spec.input_size, spec.input_size)
+
+    def _second_look(self, scene: Pyramid, clicks: Sequence[Click], first: Look) -> Look:
+        """A first answer made anew in its own crop, where that is much closer and holds it."""
+        spec, threshold_logit = self.spec, logit_of(self.spec.threshold)
+        box = second_look_box(spec, first.logits > threshold_logit, clicks, first.frame)
+        if box is None:
+            return first
+        frame = Frame(box, spec.input_size, spec.input_size)
+        layer = LogitLayer.of(first.frame.box, first.logits)
+        prev_prob = sigmoid(logits_on((layer,), frame))
+        second = self._look(scene, clicks, frame, prev_prob, first.number + 1)
+        share, limits = spec.views.touch_share, first.frame.box
+        if reaches_out(second.logits > threshold_logit, box, limits, share):
+            return replace(first, number=second.number)
+        return second
+
+    def _look(
+        self,
+        scene: Pyramid,
+        clicks: Sequence[Click],
+        frame: Frame,
+        prev_prob: FloatMap,
+        number: int,
+    ) -> Look:
+        logits, features = self.coarse(scene, frame, prev_prob, clicks)
+        return Look(frame, prev_prob, logits, features, number)
+
+    def _focus(self, look: Look, before: FloatMap, fresh: Sequence[Click]) -> Box:
+        """The focus crop around what the newest clicks changed.
+
+        before: probability of what was seen until then, on the look's grid.
+        """
+        new_mask = look.logits > logit_of(self.spec.threshold)
+        prev_mask = before > self.spec.threshold
+        frame, ratio, rule = look.frame, self.spec.focus_ratio, self.spec.focus_rule
         focus = focus_box(new_mask, prev_mask, fresh[0], frame, ratio, rule)
         for click in fresh[1:]:
             focus = focus.union(focus_box(new_mask, prev_mask, click, frame, ratio, rule))
+        return focus
 
-        refined = LogitLayer.of(
-            focus, self._refine(scene, focus, frame, clicks, coarse_logits, features)
-        )
-        frozen = previous is not None and len(clicks) >= spec.freeze_from_click
-        base = (
-            previous.layers
-            if previous is not None and frozen
-            else (LogitLayer.of(frame.box, coarse_logits),)
-        )
-        weight = self.zoom_weight(len(clicks))
+    def _beside(
+        self,
+        scene: Pyramid,
+        clicks: Sequence[Click],
+        fresh: Sequence[Click],
+        previous: LayeredPrediction,
+        mask: Mask,
+        region: Box | None,
+    ) -> LayeredPrediction:
+        """The answer to negative clicks on pixels that are off already.
+
+        The last answer stays, but for the refined surroundings of those clicks that the target crop
+        holds: the network isn't shown the others.
+        """
+        box = self.first_view(scene, clicks, mask, region).box
+        near = [click for click in fresh if box.contains(click.x, click.y)]
+        if not near or not mask.any():
+            return self._answer(scene, clicks, previous.layers, 0, passes=0)
+        look = self.look(scene, clicks, previous, mask, region)
+        focus = square_around(near[0], mask, self.spec.focus_ratio, look.frame.box)
+        for click in near[1:]:
+            square = square_around(click, mask, self.spec.focus_ratio, look.frame.box)
+            focus = focus.union(square)
+        return self._refined(scene, clicks, look, focus, previous.layers, new_layers=1)
+
+    def _refined(
+        self,
+        scene: Pyramid,
+        clicks: Sequence[Click],
+        look: Look,
+        focus: Box,
+        base: tuple[LogitLayer, ...],
+        *,
+        new_layers: int,
+    ) -> LayeredPrediction:
+        """The answer: the refined focus crop, eased into the base, with the zoomed pass's share.
+
+        new_layers: how many the history gains by it where nothing is zoomed.
+        """
+        frame, easing = look.frame, self.spec.views.easing
+        refined = LogitLayer.of(focus, self._refine(scene, focus, look, clicks))
+        if easing:
+            whole = Box.whole(scene.height, scene.width)
+            refined = eased(refined, base, whole, easing)
+        shrink = max(frame.box.width, frame.box.height) / self.spec.input_size
+        weight = self.zoom.weight(len(clicks), shrink)
         if weight:
-            base, refined = self._with_zoomed(
-                scene, base, refined, frame, clicks, threshold_logit, weight
-            )
-        added = refined.logits.nbytes * (1 if frozen and not weight else 2)
+            base, refined = self._with_zoomed(scene, base, refined, frame, clicks, weight)
+            new_layers = 2
         layers = overlaid(base, refined)
+        added, passes = new_layers * refined.logits.nbytes, look.number + (weight > 0)
+        return self._answer(scene, clicks, layers, added, passes=passes, zoomed=weight > 0)
+
+    def _answer(
+        self,
+        scene: Pyramid,
+        clicks: Sequence[Click],
+        layers: tuple[LogitLayer, ...],
+        nbytes: int,
+        *,
+        passes: int,
+        zoomed: bool = False,
+    ) -> LayeredPrediction:
+        height, width, threshold_logit = scene.height, scene.width, logit_of(self.spec.threshold)
         return LayeredPrediction(
-            scene.height, scene.width, layers, threshold_logit, len(clicks), added
+            height, width, layers, threshold_logit, len(clicks), nbytes, passes, zoomed
         )
 
     def coarse(
@@ -100,7 +232,6 @@ class VtmrSegmenter(Segmenter):
         refined: LogitLayer,
         frame: Frame,
         clicks: Sequence[Click],
-        threshold_logit: float,
         weight: float,
     ) -> tuple[tuple[LogitLayer, ...], LogitLayer]:
         """Base and refined layer with the zoomed pass blended into both, inside the target crop
@@ -109,6 +240,7 @@ class VtmrSegmenter(Segmenter):
         fresh = below.copy()
         refined.sample_into(fresh, frame)
         zoom, radius = self.zoom, self.spec.disc_radius
+        threshold_logit = logit_of(self.spec.threshold)
         guidance = zoom_guidance(
             fresh > threshold_logit, clicks_on(frame, clicks), radius, zoom.guidance
         )
@@ -119,39 +251,27 @@ class VtmrSegmenter(Segmenter):
         base = overlaid(base, blended(below, zoomed, warp, frame, weight))
         return base, blended(refined.logits, zoomed, warp, focus, weight)
 
-    def _refine(
-        self,
-        scene: Pyramid,
-        focus: Box,
-        frame: Frame,
-        clicks: Sequence[Click],
-        coarse_logits: FloatMap,
-        features: Any,
-    ) -> FloatMap:
+    def _refine(self, scene: Pyramid, focus: Box, look: Look, clicks: Sequence[Click]) -> FloatMap:
         """Refined logits S x S of the focus crop, whose patch is cut from the image at full
         resolution."""
         size = self.spec.input_size
         patch = crop_resized(scene, focus, size)
         patch_clicks = clicks_on(Frame(focus, size, size), clicks)
         return self.network.refine(
-            patch, patch_clicks, coarse_logits, features, frame.box_to_grid(focus)
+            patch, patch_clicks, look.logits, look.features, look.frame.box_to_grid(focus)
         )
 
 
-def second_look(
-    spec: ModelSpec, logits: FloatMap, clicks: Sequence[Click], frame: Frame
-) -> tuple[Frame, FloatMap] | None:
-    """Where a first answer is made anew, and what is told of it there: its own target crop and its
-    probability.
+def is_first(previous: LayeredPrediction | None, mask: Mask | None) -> bool:
+    """Whether nothing has been answered or given yet; negative clicks may have been made."""
+    if mask is None:
+        return True
+    return previous is not None and not previous.layers and not mask.any()
 
-    logits: that answer's, on the frame's grid. None where that crop isn't much closer
-    (docs/decisions/0011).
-    """
-    closer = closer_box(logits > logit_of(spec.threshold), clicks, frame, spec.target_ratio)
-    if closer is None or closer.area >= spec.second_look * frame.box.area:
-        return None
-    near = Frame(closer, frame.width, frame.height)
-    return near, sigmoid(logits_on((LogitLayer.of(frame.box, logits),), near))
+
+def all_off(clicks: Sequence[Click], mask: Mask) -> bool:
+    """Whether the clicks are negative, all on pixels that the mask leaves off already."""
+    return not any(click.positive or mask[click.pixel] for click in clicks)
 
 
 def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:

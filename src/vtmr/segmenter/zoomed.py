@@ -13,13 +13,10 @@ import numpy as np
 from vtmr.geometry import Frame
 from vtmr.masks import Mask, disc_maps
 from vtmr.segmenter.layers import LogitLayer
+from vtmr.segmenter.logits import LOGIT_LIMIT
 from vtmr.spec import Guidance
 from vtmr.types import Click, FloatMap
 from vtmr.zoom import Warp
-
-LOGIT_LIMIT = np.float32(
-    20
-)  # for both sides of the blend: where no layer is, the answer is minus infinity
 
 
 def zoom_guidance(

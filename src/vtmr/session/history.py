@@ -219,6 +219,12 @@ class Session:
         return active_clicks(self.events)
 
     @property
+    def prediction(self) -> Prediction | None:
+        """The predictor's answer to the newest step, before any merge; None where it was an
+        edit."""
+        return self._steps[-1].prediction if self._steps else None
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a step to undo; the initial mask is none."""
         return len(self._steps) > len(self._subject.initial)

@@ -1,8 +1,8 @@
 """Objects played as inference plays them, so that the network learns from what it will be shown.
 
 A click chain stays in one crop that holds the whole object. At inference the target crop follows
-the answer, cuts the object where the answer is too small, and a first answer to a small object is
-made anew in its own crop.
+the answer, cuts the object where the answer is too small, a first answer to a small object is made
+anew in its own crop, and an answer that reaches a side of its crop in a wider one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import numpy as np
 from vtmr.errors import ConfigError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
-from vtmr.segmenter.crops import target_box
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.segmenter.loading import load
-from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, previous_probability, second_look
+from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, previous_probability
 from vtmr.spec import ZoomSchedule
 from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
 from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click, FloatMap, Image
 
-SECOND_LOOK_SHARE = 0.5  # of the first clicks at which inference looks again
+LAST_LOOK_SHARE = 0.5  # of the samples that show a click's last pass instead of its first
 
 
 @dataclass(frozen=True)
@@ -75,18 +74,9 @@ class Player:
             if click is None:
                 break
             clicks.append(click)
-        size = segmenter.spec.input_size
-        box = (
-            region
-            if mask is None
-            else target_box(mask, clicks, segmenter.spec.target_ratio, region)
-        )
-        frame = Frame(box, size, size)
+        frame = segmenter.first_view(scene, clicks, mask, region)
         prev_mask = previous_probability(answer, mask, frame)
-        if mask is None and rng.random() < SECOND_LOOK_SHARE:
-            logits, _ = segmenter.coarse(scene, frame, prev_mask, clicks)
-            frame, prev_mask = second_look(segmenter.spec, logits, clicks, frame) or (
-                frame,
-                prev_mask,
-            )
+        if rng.random() < LAST_LOOK_SHARE:
+            look = segmenter.look(scene, clicks, answer, mask, region)
+            frame, prev_mask = look.frame, look.prev_prob
         return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))

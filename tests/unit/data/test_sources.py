@@ -299,13 +299,10 @@ class TestCoco:
     @pytest.mark.parametrize(
         "segmentation",
         [
-            [],
             [[]],
             [[1, 2, 3]],
             [["a"] * 6],
             [1, 2, 3, 4, 5, 6],
-            None,
-            {},
             {
                 "size": [HEIGHT, WIDTH],
                 "counts": [13, 3],

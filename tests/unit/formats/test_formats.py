@@ -15,9 +15,10 @@ from pycocotools import mask as coco_mask
 from vtmr.app.edits import without_holes
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS, AnnotatedImage, Annotation, write
-from vtmr.formats.coco import CocoFile, coco_runs
+from vtmr.formats.coco import CocoFile
+from vtmr.formats.cocoshapes import coco_runs
+from vtmr.formats.outlines import parts_of
 from vtmr.formats.png import read_masks
-from vtmr.formats.yolo import outlines
 from vtmr.masks import Mask, RunLengths
 
 HEIGHT, WIDTH = 50, 70
@@ -162,9 +163,15 @@ class TestPng:
         np.testing.assert_array_equal(high.runs.decode(), blob())
         np.testing.assert_array_equal(low.runs.decode(), ring() & ~blob())
 
-    def test_more_objects_than_indices_are_refused(self) -> None:
-        with pytest.raises(InputError, match="256 objects: an indexed PNG holds 255"):
-            write("indexed-png", [image(*[("x", ring())] * 256)], [])
+    def test_an_image_of_more_objects_than_indices_costs_itself_alone(self) -> None:
+        files = write(
+            "indexed-png",
+            [image(*[("x", ring())] * 256, name="a.png"), image(("x", ring()), name="b.png")],
+            [],
+        )
+        assert list(files.content) == ["b.mask.png"]
+        (said,) = files.missing
+        assert said.startswith("a.png isn't in the export: it has 256 objects, an indexed PNG")
 
     def test_grey_masks(self, tmp_path: Path) -> None:
         """0 and 255 with soft edges are one object, small values a label map."""
@@ -204,21 +211,19 @@ class TestYolo:
         "mask", [two_parts(), blob(), ~blank(), np.eye(HEIGHT, WIDTH, dtype=bool)]
     )
     def test_polygons_hold_exactly_the_masks_pixels(self, mask: Mask) -> None:
-        polygons, _ = outlines(mask)
-        filled = np.logical_or.reduce([self.inside(polygon) for polygon in polygons])
+        filled = np.logical_or.reduce([self.inside(part.outline) for part in parts_of(mask)])
         np.testing.assert_array_equal(filled, without_holes(mask))
 
-    def test_lines_are_normalised_and_losses_are_said(self) -> None:
+    def test_an_object_is_a_line_and_an_images_losses_a_warning(self) -> None:
         files = write("yolo", [image(("cup", ring()), ("dish", two_parts()))], ["dish"])
         lines = files.content["labels/sub/photo.txt"].decode().splitlines()
-        assert [line.split()[0] for line in lines] == ["1", "0", "0"]
+        assert [line.split()[0] for line in lines] == ["1", "0"]
         numbers = np.array(lines[0].split()[1:], float).reshape(-1, 2) * (WIDTH, HEIGHT)
         np.testing.assert_allclose(
             [numbers.min(0), numbers.max(0)], [(8.25, 5.25), (29.75, 24.75)], atol=1e-3
         )
         assert files.warnings == [
-            "sub/photo.jpg: an object 'cup' has 1 hole, which YOLO fills.",
-            "sub/photo.jpg: an object 'dish' has 2 parts, which YOLO takes for as many objects.",
+            "sub/photo.jpg: 1 hole filled; 1 object of several parts joined by thin lines."
         ]
         assert 'names:\n  0: "dish"\n  1: "cup"\n' in files.content["data.yaml"].decode()
 
@@ -245,7 +250,7 @@ class TestLabelme:
         assert shape["shape_type"] == "mask"
 
 
-@pytest.mark.parametrize("form", sorted(set(FORMATS) - {"coco"}))
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - {"coco", "coco-polygons"}))
 def test_images_that_differ_in_their_suffix_alone_stay_apart(form: str) -> None:
     files = write(
         form, [image(("a", ring()), name="x.jpg"), image(("a", blob()), name="x.png")], []
@@ -258,5 +263,5 @@ def test_images_that_differ_in_their_suffix_alone_stay_apart(form: str) -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'voc' is unknown: expected one of coco, png"):
+    with pytest.raises(InputError, match="'voc' is unknown: expected one of coco, coco-polygons"):
         write("voc", [], [])

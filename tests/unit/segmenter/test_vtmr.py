@@ -227,7 +227,10 @@ def test_from_the_freezing_click_on_only_the_focus_area_changes(freeze_from_clic
     mask = previous.render()
     changed_outside: list[bool] = []
     for _ in range(13):
-        clicks.append(Click(rng.uniform(0, 800), rng.uniform(0, 600), bool(rng.integers(2))))
+        x, y = rng.uniform(0, 800), rng.uniform(0, 600)
+        # A negative click beside the answer would be answered in its surroundings alone.
+        positive = bool(rng.integers(2)) or not mask[int(y), int(x)]
+        clicks.append(Click(x, y, positive))
         prediction = segmenter.predict(scene, clicks, previous, mask)
         changes = prediction.render() ^ mask
         changes[prediction.layers[-1].box.slices] = False

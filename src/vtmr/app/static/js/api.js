@@ -31,7 +31,7 @@ async function request(path, options = {}) {
 }
 
 function post(path, value, options = {}) {
-  const body = typeof value === "string" ? value : JSON.stringify(value);
+  const body = value instanceof Blob ? value : JSON.stringify(value);
   return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, ...options });
 }
 
@@ -41,7 +41,7 @@ export const api = {
   open: (image) => request(`/images/${image}`),
   change: (image, change) => post(`/images/${image}/changes`, change),
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
-  importCoco: (text) => post("/import", text),
+  importCoco: (file, repeated = "ask") => post(`/import?repeated=${repeated}`, file),
   exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
   /** The address of a file that an answer names by its path on the server. */
   fileUrl: (path) => HOME + path.replace(/^\//, ""),

@@ -4,9 +4,10 @@ import { byId, el, icon } from "../dom.js";
 
 const FORMATS = {
   coco: ["COCO JSON", "Masks as run lengths, exact"],
+  "coco-polygons": ["COCO JSON, polygons", "For programs that read no run lengths"],
   png: ["PNG per object", "Black and white, exact"],
   "indexed-png": ["Indexed PNG", "One picture, a number per object"],
-  yolo: ["YOLO polygons", "Outlines only: holes are lost"],
+  yolo: ["YOLO polygons", "A line per object: holes are lost"],
   labelme: ["LabelMe JSON", "With masks, exact"],
 };
 
@@ -119,10 +120,12 @@ async function save({ editor, api }, format, onlyDone) {
 
 async function importFile({ store, editor, api }, input) {
   const [file] = input.files;
+  input.value = "";
   if (!file) return;
   try {
-    const { imported, skipped } = await api.importCoco(await file.text());
-    input.value = "";
+    const answer = await importOnce(api, file);
+    if (!answer) return;
+    const { imported, skipped } = answer;
     const { imageId } = store.state;
     editor.refresh();
     if (imageId) await editor.open(imageId);
@@ -130,9 +133,42 @@ async function importFile({ store, editor, api }, input) {
     if (skipped.length) tell(`Imported ${total}, skipped some`, skipped);
     else editor.say(`Imported ${total} objects into ${Object.keys(imported).length} images.`);
   } catch (error) {
-    input.value = "";
     editor.refused(error);
   }
+}
+
+/** The server's answer; null when objects are there already and the user lets it be. */
+async function importOnce(api, file) {
+  try {
+    return await api.importCoco(file);
+  } catch (error) {
+    if (error.code !== "already_imported") throw error;
+    const repeated = await askAboutRepeats(error);
+    return repeated ? api.importCoco(file, repeated) : null;
+  }
+}
+
+function askAboutRepeats({ message, body }) {
+  return new Promise((resolve) => {
+    const box = dialog("Imported before?", "slim", el("p", { text: message }));
+    const answer = (value) => () => {
+      resolve(value);
+      box.close();
+    };
+    const fresh = body.new ? [el("button", { text: `Add the ${body.new} others`, onclick: answer("skip") })] : [];
+    box.lastChild.append(
+      el(
+        "div",
+        { class: "between" },
+        ...fresh,
+        el("button", { text: "Add all again", onclick: answer("add") }),
+        el("button", { text: "Leave it", onclick: answer(null) }),
+      ),
+    );
+    box.addEventListener("close", () => resolve(null));
+    document.body.append(box);
+    box.showModal();
+  });
 }
 
 function tell(title, sentences) {

@@ -1,0 +1,161 @@
+"""A COCO file's objects on their way onto a folder's images: for the page and for the command.
+
+First everything is read and decided, then images change one by one: whoever imports a file for the
+second time is asked before anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vtmr.app.document import Document, Item
+from vtmr.app.operations import with_annotations
+from vtmr.app.project import Entry
+from vtmr.app.store import Store
+from vtmr.errors import InputError
+from vtmr.formats.coco import CocoFile
+from vtmr.formats.placing import place
+from vtmr.formats.records import Annotation, Summary
+from vtmr.images import read_header
+from vtmr.masks import RunLengths
+from vtmr.serving.maskruns import MaskRuns
+from vtmr.types import MaskEdit
+
+REPEATED = ("ask", "skip", "add")  # what to do with objects that are on their images already
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The objects that are to come onto one image. height, width: the image's."""
+
+    entry: Entry
+    height: int
+    width: int
+    annotations: tuple[Annotation, ...]
+
+    def after(
+        self, before: Document, made_with: Mapping[str, str], *, repeated: str
+    ) -> tuple[Document, int]:
+        """The document with the objects, as one change, and how many came.
+
+        repeated: "skip" leaves out what is there already. Raises InputError for a document of an
+        image of another size, and for too many objects.
+        """
+        if (before.height, before.width) != (self.height, self.width):
+            raise InputError(
+                f"it has {self.width}x{self.height} pixels, but its annotations are of an image of "
+                f"{before.width}x{before.height}."
+            )
+        new = list(self.annotations)
+        if repeated == "skip":
+            known = repeats(before, self.annotations)
+            new = [one for one, there in zip(new, known, strict=True) if not there]
+        if not new:
+            return before, 0
+        content = with_annotations(before.content, new, made_with)
+        return before.changed("import", content), len(new)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What a file brings to a folder, and a sentence for everything that it doesn't."""
+
+    images: tuple[Arrival, ...]
+    said: tuple[str, ...]
+
+
+def arrivals(coco: CocoFile, entries: Collection[Entry], folder: Path) -> Arrivals:
+    """The file's objects by image, decoded. Reads the headers of the images that it names."""
+    said = Summary()
+    for sentence in coco.said:
+        said.add("entries", sentence)
+    by_name = {entry.name: entry for entry in entries}
+    placed = place((image.name for image in coco.images.values()), list(by_name), folder)
+    for reason in placed.reasons.values():
+        said.add("images", reason)
+    sizes: dict[str, tuple[int, int]] = {}
+    objects: dict[str, list[Annotation]] = {}
+    for key, image in coco.images.items():
+        name = placed.files.get(image.name)
+        if name is None or not coco.annotations[key]:
+            continue
+        try:
+            size = sizes.get(name) or _size_of(by_name[name])
+            _require_size(image.size, size)
+            found, reasons = coco.annotated(key, size)
+        except InputError as error:
+            said.add("images", f"{name}: {error}")
+            continue
+        for reason in reasons:
+            said.add("annotations", reason)
+        sizes[name] = size
+        objects.setdefault(name, []).extend(found)
+    images = tuple(
+        Arrival(by_name[name], *sizes[name], tuple(found)) for name, found in objects.items()
+    )
+    return Arrivals(tuple(image for image in images if image.annotations), tuple(said.sentences()))
+
+
+def repeats(document: Document | None, annotations: Sequence[Annotation]) -> list[bool]:
+    """Of each annotation, whether an object of the image has its mask, or began with it."""
+    items = document.content.items if document is not None else ()
+    begun = {runs for runs in map(_imported, items) if runs is not None}
+    masks = {_comparable(item.mask) for item in items}
+    return [
+        annotation.runs in begun
+        or (bool(masks) and _comparable(MaskRuns.encode(annotation.runs.decode())) in masks)
+        for annotation in annotations
+    ]
+
+
+def known_already(store: Store, found: Arrivals) -> list[bool]:
+    """Of each object that a file brings, whether it is on its image already."""
+    known: list[bool] = []
+    for arrival in found.images:
+        with suppress(InputError):  # a damaged document is told when its image's turn comes
+            known += repeats(store.document(arrival.entry.name), arrival.annotations)
+    return known
+
+
+def asks(repeated: int, new: int) -> str:
+    """The question whether what is there shall come again."""
+    return (
+        f"{repeated:,} of the file's {repeated + new:,} objects are on their images already: was "
+        "it imported before? Nothing has changed."
+    )
+
+
+def _imported(item: Item) -> RunLengths | None:
+    """The mask that an object came with."""
+    if not item.steps or not item.steps[0] or not isinstance(item.steps[0][0], MaskEdit):
+        return None
+    return item.steps[0][0].runs
+
+
+def _comparable(mask: MaskRuns) -> tuple[Any, bytes]:
+    return mask.box.as_tuple() if mask.box else None, mask.runs.tobytes()
+
+
+def _size_of(entry: Entry) -> tuple[int, int]:
+    with entry.opened() as path:
+        header = read_header(path)
+    return header.height, header.width
+
+
+def _require_size(said: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    """Raises InputError when the file says another size than the image has."""
+    if said is None or said == size:
+        return
+    turned = (
+        " That is the size before the photo is turned upright, as its orientation says: the "
+        "file's outlines lie on a picture that nobody sees."
+        if said == size[::-1] and said[0] != said[1]
+        else ""
+    )
+    raise InputError(
+        f"it has {size[1]}x{size[0]} pixels, the COCO file says {said[1]}x{said[0]}.{turned}"
+    )
