@@ -19,6 +19,7 @@ import numpy as np
 import vtmr
 from vtmr.cli.demo import Photo, bundled_photos
 from vtmr.cli.segment import draw, each_click
+from vtmr.session import Session
 from vtmr.types import Image, Predictor
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -46,7 +47,7 @@ def row(predictor: Predictor, photo: Photo, clicks: int, panel: tuple[int, int])
     """The photo and its mask after each of the first clicks, side by side."""
     image = vtmr.read_image(photo.path)
     shown = photo.clicks[:clicks]
-    masks = [answer.mask for answer in each_click(predictor, image, shown)]
+    masks = [answer.mask for answer in each_click(Session(predictor, image), shown)]
     pictures = [image] + [draw(image, mask, shown[: k + 1]) for k, mask in enumerate(masks)]
     return np.hstack([fitted(picture, panel) for picture in pictures])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,16 @@ from vtmr.spec import ModelSpec
 
 Image = NDArray[np.uint8]  # H x W x 3, RGB
 FloatMap = NDArray[np.float32]
+Correction = Literal["here", "refit"]
+
+
+def require_correction(correction: str) -> None:
+    """Raises InputError for anything but the name of a way to correct a mask."""
+    if correction not in get_args(Correction):
+        raise InputError(
+            f"The correction {correction!r} is unknown: expected 'here' (only the region that the "
+            "click lies in changes) or 'refit' (the answer counts wherever it was asked for)."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +34,17 @@ class Click:
     """A point that belongs to the object (positive) or not, in continuous image coordinates (x
     right, y down).
 
-    Raises InputError when a coordinate isn't a finite number.
+    correction: what the click may change of a mask that the user brought. "here" changes only the
+    connected region of the difference that it lies in, every other pixel stays bit-identical;
+    "refit" takes the answer wherever it was asked for. None is the session's own choice; without
+    such a mask it makes no difference. Raises InputError when a coordinate isn't a finite number,
+    and for another correction.
     """
 
     x: float
     y: float
     positive: bool = True
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -43,6 +58,8 @@ class Click:
                 f"A click at ({self.x}, {self.y}) is nowhere: expected two finite numbers of "
                 "pixels."
             )
+        if self.correction is not None:
+            require_correction(self.correction)
 
     @property
     def pixel(self) -> tuple[int, int]:

@@ -205,6 +205,26 @@ def test_a_truncated_image(command: Command, tmp_path: Path, suffix: str) -> Non
     refuse(command, tmp_path, path, "--click", RED, says=(path.name,))
 
 
+def test_an_initial_mask_may_be_refitted(command: Command, photo: Path, tmp_path: Path) -> None:
+    """The speck far away, which "here" leaves alone, isn't part of the answer and goes."""
+    speck = np.zeros((120, 160), bool)
+    speck[110:115, 150:155] = True
+    initial, out = tmp_path / "initial.png", tmp_path / "m.png"
+    Image.fromarray(rectangle() | speck).save(initial)
+    done = command(
+        "segment", photo, "--click", RED, "--initial-mask", initial, "--correction", "refit",
+        "-o", out,
+    )  # fmt: skip
+    assert done.code == 0
+    assert not (np.asarray(Image.open(out)) > 0)[speck].any()
+
+
+def test_an_unknown_correction(command: Command, photo: Path) -> None:
+    command("segment", photo, "--click", RED, "--correction", "all").assert_refused(
+        "'all'", "'here'", "'refit'"
+    )
+
+
 def test_an_initial_mask_of_another_size(command: Command, photo: Path, tmp_path: Path) -> None:
     Image.new("1", (WIDTH, HEIGHT + 1)).save(tmp_path / "m.png")
     refuse(

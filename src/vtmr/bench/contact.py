@@ -77,7 +77,7 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
     caption = f"{name}\nIoU {last.iou:.3f} after {last.k} click{'s' * (last.k > 1)}"
     if predictor is None:
         return Cell(image, gt_mask, None, clicks, caption)
-    session = Session(predictor, image, initial_mask=initial, merge=protocol.merge)
+    session = Session(predictor, image, initial_mask=initial, correction=protocol.correction)
     for click in clicks:
         session = session.add(click)
     replayed = iou(session.mask, gt_mask, ignore_mask)

@@ -30,7 +30,7 @@ def play(
     """
     finished = time.perf_counter()
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)
-    session = Session(predictor, image, initial_mask=initial, merge=protocol.merge)
+    session = Session(predictor, image, initial_mask=initial, correction=protocol.correction)
     mask = np.zeros_like(gt_mask) if initial is None else initial
     clicks: list[Click] = []
     rows: list[tuple[float, float, float]] = []  # IoU, BIoU, seconds after each click

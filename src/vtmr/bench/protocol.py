@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from vtmr.errors import ConfigError
 from vtmr.spec import ViewPolicy, ZoomSchedule
+from vtmr.types import Correction
 from vtmr.values import from_values
 
 Robot = Literal["deterministic", "random", "perturbed"]
@@ -105,6 +106,11 @@ class Protocol:
                 "1, or more with a "
                 "random or perturbed robot or initial mask, whose runs differ."
             )
+
+    @property
+    def correction(self) -> Correction:
+        """How clicks correct an initial mask, in a session's words."""
+        return "here" if self.merge else "refit"
 
     @property
     def shortest(self) -> int:

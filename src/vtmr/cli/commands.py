@@ -65,6 +65,14 @@ def segment(
             "--initial-mask", metavar="M.png", help="A mask to correct, of the photo's size."
         ),
     ] = None,
+    correction: Annotated[
+        str,
+        typer.Option(
+            "--correction",
+            metavar="here|refit",
+            help="On --initial-mask: change only the region clicked, or take the whole answer.",
+        ),
+    ] = "here",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +99,8 @@ def segment(
     outputs = run.choose_outputs(image, output, overlay, quiet=as_json)
     pixels, start_mask = run.read_inputs(image, initial_mask)
     loaded = predictors.load(model)
-    mask, seconds = run.final_mask(loaded.predictor, pixels, clicks, start_mask)
+    start = run.session_on(loaded.predictor, pixels, start_mask, correction)
+    mask, seconds = run.final_mask(start, clicks)
     written = run.write_outputs(outputs, pixels, mask, clicks)
     if as_json:
         print(json.dumps(run.as_record(loaded.name, clicks, mask, seconds)))

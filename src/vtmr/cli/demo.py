@@ -15,6 +15,7 @@ from vtmr.cli.segment import draw, each_click
 from vtmr.drawing import Panel, strip
 from vtmr.errors import InputError
 from vtmr.images import read_image, write_png
+from vtmr.session import Session
 from vtmr.types import Click, Predictor
 
 PHOTOS = Path(__file__).parents[1] / "assets" / "photos"
@@ -73,7 +74,7 @@ def _show_one(predictor: Predictor, photo: Photo, out: Path) -> Shown:
     image = read_image(photo.path)
     panels = [Panel(image, photo.title)]
     click_ms = []
-    for number, answer in enumerate(each_click(predictor, image, photo.clicks), start=1):
+    for number, answer in enumerate(each_click(Session(predictor, image), photo.clicks), start=1):
         click_ms.append(answer.seconds * 1000)
         sign = "object" if photo.clicks[number - 1].positive else "background"
         covered = np.count_nonzero(answer.mask) / answer.mask.size

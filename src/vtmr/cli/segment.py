@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from vtmr.images import read_image, write_png
 from vtmr.maskfiles import read_mask_file
 from vtmr.masks import Mask, RunLengths
 from vtmr.session import Session
-from vtmr.types import Click, Image, Predictor
+from vtmr.types import Click, Correction, Image, Predictor, require_correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +121,25 @@ def choose_outputs(
     return Outputs(mask_path, overlay_path)
 
 
-def each_click(
-    predictor: Predictor, image: Image, clicks: Sequence[Click], initial_mask: Mask | None = None
-) -> Iterator[Answer]:
+def session_on(
+    predictor: Predictor, image: Image, initial_mask: Mask | None, correction: str
+) -> Session:
+    """A session on the image, or on the mask to correct.
+
+    correction: "here" or "refit", see `Session`. Raises InputError for another one and for an
+    initial mask of another size.
+    """
+    require_correction(correction)
+    return Session(
+        predictor, image, initial_mask=initial_mask, correction=cast(Correction, correction)
+    )
+
+
+def each_click(session: Session, clicks: Sequence[Click]) -> Iterator[Answer]:
     """Adds the clicks one by one and yields each answer.
 
-    Raises InputError for a click outside the image or an initial mask of another size.
+    Raises InputError for a click outside the image.
     """
-    session = Session(predictor, image, initial_mask=initial_mask)
     for click in clicks:
         start = time.perf_counter()
         session = session.add(click)
@@ -136,12 +147,10 @@ def each_click(
         yield Answer(mask, time.perf_counter() - start)
 
 
-def final_mask(
-    predictor: Predictor, image: Image, clicks: Sequence[Click], initial_mask: Mask | None = None
-) -> tuple[Mask, list[float]]:
+def final_mask(session: Session, clicks: Sequence[Click]) -> tuple[Mask, list[float]]:
     """The mask after the last click and the seconds of every click; raises as `each_click`."""
     seconds = []
-    for answer in each_click(predictor, image, clicks, initial_mask):
+    for answer in each_click(session, clicks):
         mask = answer.mask
         seconds.append(answer.seconds)
     return mask, seconds

@@ -5,8 +5,10 @@
      "steps": [[event, ...], ...]}
 
 An event is {"click": [x, y, positive]} or {"mask": run lengths}, run lengths are COCO's
-{"size": [H, W], "counts": text}. Events of one step were given together. "merge": false is there
-when clicks on an edit weren't merged.
+{"size": [H, W], "counts": text}. Events of one step were given together. "correction" beside
+"steps" is that of clicks without one of their own, a fourth value in a click's list is its own.
+Where both are missing, as in sessions from before there was a choice, clicks were merged ("here"),
+unless "merge" is false ("refit").
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import RunLengths
-from vtmr.types import Click, Event, MaskEdit
+from vtmr.types import Click, Correction, Event, MaskEdit, require_correction
 
 FORMAT = 1
 
@@ -27,7 +29,7 @@ FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class EventLog:
     """What a saved session says. `steps` doesn't hold the initial mask; `model` and `versions` are
-    for the reader."""
+    for the reader; `correction` is that of clicks that name none."""
 
     model: str
     versions: Mapping[str, str]
@@ -36,7 +38,10 @@ class EventLog:
     region: Box | None
     initial: MaskEdit | None
     steps: tuple[tuple[Event, ...], ...]
-    merge: bool = True
+    correction: Correction = "here"
+
+    def __post_init__(self) -> None:
+        require_correction(self.correction)
 
     def to_json(self) -> str:
         """As one JSON object."""
@@ -50,7 +55,7 @@ class EventLog:
                 "region": self.region.as_tuple() if self.region else None,
                 "initial_mask": _runs_to_json(self.initial.runs) if self.initial else None,
                 "steps": [[event_to_json(event) for event in step] for step in self.steps],
-                **({} if self.merge else {"merge": False}),
+                "correction": self.correction,
             }
         )
 
@@ -72,7 +77,7 @@ class EventLog:
                 Box(*(int(bound) for bound in saved["region"])) if saved["region"] else None,
                 MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
                 tuple(tuple(event_from_json(event) for event in step) for step in saved["steps"]),
-                bool(saved.get("merge", True)),
+                saved.get("correction", "here" if saved.get("merge", True) else "refit"),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
@@ -82,19 +87,21 @@ class EventLog:
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """{"click": [x, y, positive]} or {"mask": run lengths}"""
+    """{"click": [x, y, positive]}, with the click's correction where it has one of its own, or
+    {"mask": run lengths}."""
     if isinstance(event, Click):
-        return {"click": [float(event.x), float(event.y), bool(event.positive)]}
+        click = [float(event.x), float(event.y), bool(event.positive)]
+        return {"click": click if event.correction is None else [*click, event.correction]}
     return {"mask": _runs_to_json(event.runs)}
 
 
 def event_from_json(saved: Mapping[str, Any]) -> Event:
     """The inverse. Raises TypeError, ValueError, KeyError or InputError for anything else."""
     if "click" in saved:
-        x, y, positive = saved["click"]
+        x, y, positive, *correction = saved["click"]
         if not isinstance(positive, bool):
             raise TypeError(f"a click's sign is {positive!r}, not true or false")
-        return Click(float(x), float(y), positive)
+        return Click(float(x), float(y), positive, *correction)
     return MaskEdit(_runs_from_json(saved["mask"]))
 
 

@@ -24,24 +24,41 @@ from vtmr.masks import Mask
 from vtmr.provenance import processor, versions
 from vtmr.session.eventlog import EventLog
 from vtmr.session.merge import Patch, merge
-from vtmr.types import Click, Event, Image, MaskEdit, Prediction, Predictor, active_clicks
+from vtmr.types import (
+    Click,
+    Correction,
+    Event,
+    Image,
+    MaskEdit,
+    Prediction,
+    Predictor,
+    active_clicks,
+    require_correction,
+)
 
-_LARGEST_PATCH = (
-    1 << 18
-)  # bytes: with a prediction's layers a click stays under 1 MB, whatever the masks
+# Bytes: with a prediction's layers a click stays under 1 MB, whatever the masks.
+_LARGEST_PATCH = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
     """What one `add` brought. prediction: None when it ended with an edit.
 
-    patch: what the merge flipped; None without a merge, or where keeping it would cost more than
-    merging again.
+    merged: whether the prediction changed only what the clicks touch of the mask before; otherwise
+    its mask stands by itself. patch: what the merge flipped; None without a merge, or where keeping
+    it would cost more than merging again.
     """
 
     events: tuple[Event, ...]
-    prediction: Prediction | None
-    patch: Patch | None
+    prediction: Prediction | None = None
+    merged: bool = False
+    patch: Patch | None = None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the mask after it can be told without the steps before it."""
+        answered = self.prediction is not None and not self.merged
+        return answered or _last_edit(self.events) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,15 +71,17 @@ class _Subject:
     width: int
     region: Box | None
     initial: tuple[_Step, ...]
-    merge: bool
+    correction: Correction
 
 
 class Session:
     """An object's mask as it stands after some events; every change gives a new Session.
 
-    Until a MaskEdit the mask is the predictor's. On an edit (or `initial_mask`) clicks are merged
-    progressively: only the connected component of the difference that holds the click changes,
-    every other pixel stays as it is.
+    Until a MaskEdit the mask is the predictor's. On an edit (or `initial_mask`) a click corrects in
+    one of two ways, its own or else the session's. "here" merges progressively: only the connected
+    component of the difference that holds the click changes, every other pixel stays bit-identical.
+    "refit" takes the predictor's answer wherever it was asked for; `preview` tells what a click
+    would change, before it is kept.
     """
 
     def __init__(
@@ -72,30 +91,29 @@ class Session:
         *,
         initial_mask: Mask | None = None,
         region: Box | None = None,
-        merge: bool = True,
+        correction: Correction = "here",
         scene: Any = None,
     ) -> None:
         """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the
         caller looks at.
 
         scene: what `predictor.prepare` returned for this very image, where several objects share
-        it; None prepares the image. merge: False leaves the predictor's masks as they are on an
-        edit, too, for the benchmark to compare. Raises InputError for an image, a mask or a region
-        of another type or size.
+        it; None prepares the image. correction: that of clicks on an edit that name none. Raises
+        InputError for an image, a mask or a region of another type or size, and for another
+        correction.
         """
         height, width = _require_image(image)
+        require_correction(correction)
         if region is not None and not isinstance(region, Box):
             raise InputError(
                 f"The region is {region!r}: expected a vtmr.geometry.Box in pixels, or None."
             )
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
-            initial = (
-                _Step((MaskEdit.of(_require_mask(initial_mask, height, width)),), None, None),
-            )
+            initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),)),)
         if scene is None:
             scene = predictor.prepare(image)
-        self._subject = _Subject(predictor, scene, height, width, region, initial, merge)
+        self._subject = _Subject(predictor, scene, height, width, region, initial, correction)
         self._steps = initial
         self._undone: tuple[_Step, ...] = ()
         self._mask: Mask | None = None
@@ -129,21 +147,33 @@ class Session:
         before = _frozen(edit.runs.decode()) if edit else self.mask if self._steps else None
         clicks = active_clicks(events)
         if not clicks:
-            return self._at((*self._steps, _Step(events, None, None)), mask=before)
-        previous = None if edit or not self._steps else self._steps[-1].prediction
+            return self._at((*self._steps, _Step(events)), mask=before)
         history = (*self.events, *events)
+        here = before is not None and _corrects_here(history, clicks, subject.correction)
+        previous = None if edit else self._previous(here)
         prediction = subject.predictor.predict(
             subject.scene, history, previous, before, subject.region
         )
-        if (
-            before is None
-            or not subject.merge
-            or not any(isinstance(event, MaskEdit) for event in history)
-        ):
-            return self._at((*self._steps, _Step(events, prediction, None)))
+        if before is None or not here:
+            return self._at((*self._steps, _Step(events, prediction)))
         after, patch = merge(before, prediction.render(), clicks)
         kept = patch if patch.nbytes <= _LARGEST_PATCH else None
-        return self._at((*self._steps, _Step(events, prediction, kept)), mask=_frozen(after))
+        step = _Step(events, prediction, True, kept)
+        return self._at((*self._steps, step), mask=_frozen(after))
+
+    def _previous(self, here: bool) -> Prediction | None:
+        """The answer that the next prediction goes on from.
+
+        here: whether that one will be merged. An answer that was merged isn't what the user sees,
+        so that one which is to count everywhere goes on from the mask instead.
+        """
+        if not self._steps or (self._steps[-1].merged and not here):
+            return None
+        return self._steps[-1].prediction
+
+    def preview(self, *events: Event) -> Mask:
+        """The pixels that `add(*events)` would change: bool H x W. Raises as `add`."""
+        return self.mask ^ self.add(*events).mask
 
     def undo(self) -> Session:
         """Without the last step; at the start, the session itself."""
@@ -176,27 +206,22 @@ class Session:
         return self._mask
 
     def _render(self) -> Mask:
-        """The mask after the last step: the predictor's, or the last edit with every later step's
-        merge."""
-        start = max(
-            (i for i, step in enumerate(self._steps) if _last_edit(step.events)), default=None
-        )
-        last = self._steps[-1].prediction if self._steps else None
-        if last is not None and (start is None or not self._subject.merge):
-            return last.render()
-        if start is None:
-            return np.zeros((self._subject.height, self._subject.width), np.bool_)
-        edit = _last_edit(self._steps[start].events)
-        mask = (
-            edit.runs.decode()
-            if edit
-            else np.zeros((self._subject.height, self._subject.width), np.bool_)
-        )
-        for step in self._steps[start:]:
+        """The mask after the last step, from the last one that stands alone and the merges since.
+
+        Without any step the mask is empty.
+        """
+        mask = np.zeros((self._subject.height, self._subject.width), np.bool_)
+        alone = [number for number, step in enumerate(self._steps) if step.stands_alone]
+        for step in self._steps[alone[-1] :] if alone else ():
+            edit = _last_edit(step.events)
+            if edit is not None:
+                mask = edit.runs.decode()
             if step.patch is not None:
                 step.patch.flip(mask)
-            elif step.prediction is not None:
+            elif step.prediction is not None and step.merged:
                 mask, _ = merge(mask, step.prediction.render(), active_clicks(step.events))
+            elif step.prediction is not None:
+                mask = step.prediction.render()
         return mask
 
     def _flipped(self, step: _Step) -> Mask | None:
@@ -253,7 +278,7 @@ class Session:
         height, width = subject.height, subject.width
         model, region = subject.predictor.name, subject.region
         return EventLog(
-            model, made_with, height, width, region, initial, steps, subject.merge
+            model, made_with, height, width, region, initial, steps, subject.correction
         ).to_json()
 
 
@@ -276,7 +301,11 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
         _require_event(log.initial, height, width)
     initial_mask = log.initial.runs.decode() if log.initial else None
     session = Session(
-        predictor, image, initial_mask=initial_mask, region=log.region, merge=log.merge
+        predictor,
+        image,
+        initial_mask=initial_mask,
+        region=log.region,
+        correction=log.correction,
     )
     for events in log.steps:
         session = session.add(*events)
@@ -290,6 +319,17 @@ def _nbytes(step: _Step) -> int:
         + (step.prediction.nbytes if step.prediction else 0)
         + (step.patch.nbytes if step.patch else 0)
     )
+
+
+def _corrects_here(history: Sequence[Event], clicks: Sequence[Click], own: Correction) -> bool:
+    """Whether the newest clicks change only what they touch: of a mask that the user brought.
+
+    Clicks given together are answered together; the last one's correction counts. own: the
+    session's.
+    """
+    if not any(isinstance(event, MaskEdit) for event in history):
+        return False
+    return (clicks[-1].correction or own) == "here"
 
 
 def _last_edit(events: Sequence[Event]) -> MaskEdit | None:

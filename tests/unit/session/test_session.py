@@ -17,7 +17,7 @@ from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.segmenter import segmenter_for
 from vtmr.session import EventLog, Session, replay
-from vtmr.types import Click, Event, MaskEdit
+from vtmr.types import Click, Correction, Event, MaskEdit
 
 IMAGE = shapes_image()
 RED, BLUE, GREEN = Click(56, 54), Click(120, 60), Click(10, 10, positive=False)
@@ -212,7 +212,9 @@ def test_without_merging_the_predictors_mask_stands() -> None:
     """Also after undo, redo and a further edit, and when the session is replayed."""
     first, second = grid("#.", ".."), grid(".#", "##")
     masks = Painter(first, second, first)
-    bare = Session(masks, np.zeros((2, 2, 3), np.uint8), initial_mask=grid("..", "##"), merge=False)
+    bare = Session(
+        masks, np.zeros((2, 2, 3), np.uint8), initial_mask=grid("..", "##"), correction="refit"
+    )
     two = bare.add(Click(0.5, 0.5)).add(Click(1.5, 0.5))
     assert np.array_equal(masks.asked[0][2], bare.mask)  # type: ignore[arg-type]
     assert np.array_equal(two.undo().mask, first)
@@ -223,6 +225,89 @@ def test_without_merging_the_predictors_mask_stands() -> None:
     assert np.array_equal(edited.add(Click(0.5, 0.5)).mask, first)
     again = replay(Painter(first, second), np.zeros((2, 2, 3), np.uint8), two.to_json())
     assert np.array_equal(again.mask, second)
+
+
+class TestACorrectionOfItsOwn:
+    """A click's own way of correcting goes before the session's; masks by hand.
+
+    The mask brought is the lower row of three pixels; every answer is the upper row. The only
+    difference is one component of all six pixels: on a click in the upper row it comes, in the
+    lower row it goes.
+    """
+
+    initial = grid("...", "###")
+    upper = grid("###", "...")
+
+    def session(self, *answers: Mask, correction: Correction = "here") -> Session:
+        image = np.zeros((2, 3, 3), np.uint8)
+        return Session(Painter(*answers), image, initial_mask=self.initial, correction=correction)
+
+    def test_here_keeps_what_the_click_does_not_touch(self) -> None:
+        session = self.session(self.upper, correction="refit")
+        after = session.add(Click(0.5, 0.5, correction="here"))
+        assert np.array_equal(after.mask, grid("###", "###"))
+
+    def test_refit_takes_the_answer(self) -> None:
+        after = self.session(self.upper).add(Click(0.5, 0.5, correction="refit"))
+        assert np.array_equal(after.mask, self.upper)
+        assert np.array_equal(after.undo().mask, self.initial)
+        assert np.array_equal(after.undo().redo().mask, self.upper)
+
+    def test_both_after_each_other(self) -> None:
+        second, third = grid("###", "..#"), grid("#..", "#..")
+        session = self.session(self.upper, second, third)
+        session = session.add(Click(0.5, 0.5, correction="refit"))
+        session = session.add(Click(2.5, 1.5))
+        assert np.array_equal(session.mask, grid("###", "..#"))
+        session = session.add(Click(0.5, 1.5, correction="refit"))
+        assert np.array_equal(session.mask, third)
+        assert np.array_equal(session.undo().mask, grid("###", "..#"))
+
+    def test_a_merged_answer_is_not_what_a_refit_goes_on_from(self) -> None:
+        """The user sees the merge's mask: this and no logits is what the network is told."""
+        painter = Painter(self.upper, self.upper, self.upper)
+        session = Session(painter, np.zeros((2, 3, 3), np.uint8), initial_mask=self.initial)
+        session = session.add(Click(0.5, 0.5))
+        merged = session.mask
+        session = session.add(Click(1.5, 0.5, correction="refit"))
+        session.add(Click(2.5, 0.5, correction="refit"))
+        previous = [answer for _, answer, _, _ in painter.asked]
+        assert previous[:2] == [None, None]
+        assert previous[2] is not None
+        told = painter.asked[1][2]
+        assert told is not None and np.array_equal(told, merged)
+
+    def test_a_preview_is_what_would_change(self) -> None:
+        session = self.session(self.upper, self.upper)
+        assert session.preview(Click(0.5, 0.5)).tolist() == [[True] * 3, [False] * 3]
+        assert session.preview(Click(0.5, 0.5, correction="refit")).all()
+        assert np.array_equal(session.mask, self.initial)
+
+    def test_a_saved_session_knows_them(self) -> None:
+        answers = (self.upper, grid("##.", "#.."))
+        session = self.session(*answers).add(Click(0.5, 0.5, correction="refit"))
+        session = session.add(Click(0.5, 1.5))
+        again = replay(Painter(*answers), np.zeros((2, 3, 3), np.uint8), session.to_json())
+        assert again.events == session.events
+        assert np.array_equal(again.mask, session.mask)
+
+    def test_sessions_from_before_there_was_a_choice(self) -> None:
+        saved = json.loads(self.session(self.upper).add(Click(0.5, 0.5)).to_json())
+        del saved["correction"]
+        image = np.zeros((2, 3, 3), np.uint8)
+        merged = replay(Painter(self.upper), image, json.dumps(saved))
+        assert np.array_equal(merged.mask, grid("###", "###"))
+        bare = replay(Painter(self.upper), image, json.dumps(saved | {"merge": False}))
+        assert np.array_equal(bare.mask, self.upper)
+
+    def test_an_unknown_one_is_refused(self) -> None:
+        with pytest.raises(InputError, match="'all' is unknown: expected 'here'"):
+            Click(0.5, 0.5, correction="all")  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="'all' is unknown"):
+            self.session(self.upper, correction="all")  # type: ignore[arg-type]
+        saved = json.loads(self.session(self.upper).to_json()) | {"correction": ["here"]}
+        with pytest.raises(InputError, match="is unknown"):
+            replay(Painter(self.upper), np.zeros((2, 3, 3), np.uint8), json.dumps(saved))
 
 
 def test_an_initial_mask_is_the_first_event_and_stays() -> None:
