@@ -23,6 +23,7 @@ test: .venv/.installed-all  ## everything that must pass: style, types, layers, 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports --no-logo
 	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof"
 	$(BIN)/python -m pytest -m "not browser and not proof"

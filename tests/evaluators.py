@@ -121,7 +121,8 @@ class Evaluator:
 
     def coarse(self, view: Tensor, clicks: Sequence[RowCol]) -> tuple[Tensor, Tensor]:
         """view: 1 x 4 x h x w, pixels and previous probability."""
-        maps = torch.cat([view[:, 3:], discs(clicks, *view.shape[2:], 5.0)], dim=1)
+        height, width = view.shape[2:]
+        maps = torch.cat([view[:, 3:], discs(clicks, height, width, 5.0)], dim=1)
         logits, features = self.module.coarse(self.normalised(view[:, :3]), maps)
         return logits, features
 

@@ -24,6 +24,7 @@ from vtmr.pyramid import crop_resized
 from vtmr.train import load_recipe
 from vtmr.train.batches import click_rngs
 from vtmr.train.chain import Chain
+from vtmr.train.chain_passes import TorchPasses
 from vtmr.train.clicks import initial_clicks
 from vtmr.train.maskmatch import second_chain
 from vtmr.train.recipe import MaskMatchRecipe
@@ -94,6 +95,7 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
     network.eval()
     recipe = replace(load_recipe(ROOT / "recipes/lite0-cpu.toml"), no_grad_precision="float32")
     step, (rng,) = TrainingStep(network, recipe), click_rngs(SEED, 0, (0,))
+    passes = TorchPasses(network, recipe.no_grad_precision)
     c1 = network.early(
         normalised(torch.from_numpy(image).permute(2, 0, 1)[None], spec.coarse_normalisation)
     )
@@ -103,7 +105,7 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
         panels = []
         for i, name in enumerate(names):
             if i:
-                chain = step.advanced(c1, chain, 1)
+                chain = step.advanced(passes, c1, chain, 1)
             panels.append(labelled(chain.prev_mask, name, chain.clicks[0]))
         logits, _ = network.late(c1, chain.maps(spec))
         return chain, [*panels, labelled(torch.sigmoid(logits), "matched:", chain.clicks[0])]
@@ -113,7 +115,7 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
         return panel(image, mask, gt_mask, f"{name} IoU {iou(mask, gt_mask):.3f}", clicks)
 
     blank = Chain.blank([tuple(clicks)], [gt_mask], [rng])
-    first = step.advanced(c1, blank, 1)
+    first = step.advanced(passes, c1, blank, 1)
     names = [f"step {k}:" for k in range(1, STEPS + 1)]
     last, upper = led(first, ["first answer:", *names])
     second = second_chain(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0))

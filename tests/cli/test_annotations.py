@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def annotated(photo: Path, colour_network: ColourNetwork) -> Path:
         create_app(annotator, Access("x", 1, "secret")), "http://x:1", headers=headers
     ) as http:
         (image,) = http.get("/api/v1/images").json()["images"]
-        changes = (
+        changes: tuple[dict[str, Any], ...] = (
             {"op": "click", "object": None, "clicks": [{"x": 56, "y": 54}]},
             {
                 "op": "brush",

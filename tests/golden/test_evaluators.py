@@ -45,7 +45,9 @@ CLICKS: list[RowCol] = [
 def played(segmenter: Any, clicks: list[RowCol]) -> list[NDArray[np.float32]]:
     """The probabilities after each click."""
     scene = segmenter.prepare(IMAGE)
-    answers, events, previous = [], [], None
+    answers: list[Any] = []
+    previous: Any = None
+    events: list[Click] = []
     for row, col, positive in clicks:
         events.append(Click(col + 0.5, row + 0.5, positive))
         mask = None if previous is None else previous.render()

@@ -23,7 +23,8 @@ def test_run_lengths_are_cocos(mask: Mask) -> None:
     """Expected: what pycocotools itself writes and reads."""
     reference = coco_mask.encode(np.asfortranarray(mask, np.uint8))
     assert RunLengths.encode(mask).counts == reference["counts"]
-    np.testing.assert_array_equal(RunLengths(*mask.shape, reference["counts"]).decode(), mask)
+    height, width = mask.shape
+    np.testing.assert_array_equal(RunLengths(height, width, reference["counts"]).decode(), mask)
 
 
 @given(masks)

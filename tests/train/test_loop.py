@@ -403,7 +403,7 @@ class TestInterruptions:
     ) -> None:
         """Steps that were logged after it are logged anew, not twice; the clock goes on."""
         out = tmp_path / "parts"
-        save, saved = loop.save_checkpoint, []
+        save, saved = loop.save_checkpoint, list[object]()
 
         def once(*arguments: Any) -> None:
             if not saved:

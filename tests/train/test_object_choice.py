@@ -30,7 +30,8 @@ def encoded(mask: np.ndarray) -> dict[str, Any]:
 def write_coco(root: Path) -> Path:
     """Two images with three instances each."""
     (root / "images").mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in (1, 2):
         Image.fromarray(np.full((80, 100, 3), 40 * number, np.uint8)).save(
             root / "images" / f"{number}.png"

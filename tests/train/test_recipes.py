@@ -201,7 +201,7 @@ def test_the_refiners_losses_are_the_recipes(tmp_path: Path, small: int) -> None
     torch.manual_seed(0)
     network = build("lite0")
     refined, edge = torch.randn(2, 2, 1, small, small)
-    network.refine = lambda *_: (refined, edge)  # type: ignore[method-assign]
+    network.refine = lambda *_: (refined, edge)  # type: ignore[method-assign, misc]
     found = {}
     for overrides in ((), ("losses={refined='boundary', edge='cross_entropy'}",)):
         found[bool(overrides)] = TrainingStep(network, load_recipe(path, overrides))(batch, 0)

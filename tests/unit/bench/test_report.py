@@ -134,9 +134,10 @@ def test_the_table_fits_its_terminal(width: int, intervals: bool) -> None:
     records = run_of("a", [0.5] * 19 + [0.95], "grabcut", "validation") + run_of(
         "a", [1.0], "duts", "validation"
     )
-    console = Console(file=StringIO(), width=width)
+    output = StringIO()
+    console = Console(file=output, width=width)
     print_table(summarise(records, PROTOCOL), PROTOCOL, ModelInfo("lite0"), console)
-    printed = console.file.getvalue()
+    printed = output.getvalue()
     assert max(len(line) for line in printed.splitlines()) <= width
     for whole in (
         "NoC@85",
@@ -200,9 +201,10 @@ def test_a_narrow_terminal_gets_fewer_columns(protocol: Protocol, columns: list[
         for record in run_of("a", [0.5, 0.95], "s", "validation")
     ]
     summary = summarise(runs if protocol.repeats > 1 else runs[:2], protocol)
-    console = Console(file=StringIO(), width=80)
+    output = StringIO()
+    console = Console(file=output, width=80)
     print_table(summary, protocol, ModelInfo("lite0"), console)
-    header = next(line for line in console.file.getvalue().splitlines() if "NoC@85" in line)
+    header = next(line for line in output.getvalue().splitlines() if "NoC@85" in line)
     assert header.split() == columns
     assert "IoU@5" in markdown_table(summary, protocol, ModelInfo("lite0"))
 

@@ -437,7 +437,8 @@ def write_pairs(root: Path) -> None:
 
 def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     write_pairs(tmp_path / "data")
-    console = Console(file=StringIO(), width=160)
+    output = StringIO()
+    console = Console(file=output, width=160)
     data = [("pairs", tmp_path / "data")]
     summary = run_benchmark(data, oracle(), MODEL, tmp_path / "out", console=console)
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
@@ -448,7 +449,7 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(
         1000 * sum(walls) / 2
     )  # all the time over two clicks
-    printed = console.file.getvalue()
+    printed = output.getvalue()
     assert "NoC@90" in printed
     assert "at most 20 clicks" in printed
     assert (

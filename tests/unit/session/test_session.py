@@ -15,6 +15,7 @@ import vtmr
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
+from vtmr.runtime import OnnxNetwork
 from vtmr.segmenter import segmenter_for
 from vtmr.session import EventLog, Session, replay
 from vtmr.types import Click, Correction, Event, MaskEdit
@@ -371,6 +372,7 @@ def test_a_saved_session_replays_to_the_same_bits() -> None:
 def test_a_saved_session_says_which_weights_made_it() -> None:
     """A model's name stays when its weights are replaced by better ones."""
     network = vtmr.load().network
+    assert isinstance(network, OnnxNetwork)
     log = EventLog.from_json(Session(segmenter_for(network), IMAGE).add(RED).to_json())
     assert log.versions["weights"] == network.digest
     assert len(network.digest) == 64
