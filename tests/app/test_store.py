@@ -10,41 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from stores import NAME, described, item
 
-from vtmr.app.document import Content, Document, Item, from_json, to_json
+from vtmr.app.document import Content, Document, from_json, to_json
 from vtmr.app.project import image_id, list_images
 from vtmr.app.store import NotSavedError, Store
 from vtmr.errors import InputError
-from vtmr.geometry import Box
-from vtmr.serving.maskruns import MaskRuns
-from vtmr.types import Click, MaskEdit
-
-NAME = "a.jpg"
-
-
-def item(number: int) -> Item:
-    """An object whose fields all depend on the number."""
-    mask = np.zeros((20, 30), bool)
-    mask[2 : 4 + number, 3:9] = True
-    steps = ((Click(number + 0.25, 2.5),), (MaskEdit.of(mask), Click(1.5, 1.5, False)))
-    region = Box(0, 0, 10, 10 + number)
-    return Item(
-        f"o{number}",
-        f"label ü {number}",
-        number % 2 == 0,
-        False,
-        region,
-        steps,
-        MaskRuns.encode(mask),
-        {"v": "1"},
-    )
-
-
-def described(document: Document | None) -> object:
-    """Everything in it, as JSON says it."""
-    return None if document is None else to_json(document)
 
 
 def grown(changes: int) -> list[Document]:

@@ -173,7 +173,9 @@ def write_all(descriptor: int, data: bytes) -> None:
 def _explained(error: OSError) -> OSError:
     """With what those numbers mean where links aren't followed."""
     if error.errno in _ONE_PART_WRONG:
-        return OSError(error.errno, "it has become a link, or a folder in its path has")
+        return OSError(
+            error.errno, "it has become a link, or a folder in its path has", error.filename
+        )
     return error
 
 

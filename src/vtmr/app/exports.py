@@ -137,8 +137,13 @@ class Exports:
         files = write(form, images, labels)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+            taken: set[str] = set()
             for name, content in files.content.items():
-                archive.writestr(member_name(name), content)
+                member = member_name(name)
+                while member in taken:  # two names that differ in what can't stand there
+                    member = f"{member}_"
+                taken.add(member)
+                archive.writestr(member, content)
         warnings = (*missing, *files.missing, *store.notices, *files.warnings)
         plain = (
             safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"

@@ -110,10 +110,10 @@ class Place:
         except OSError as error:
             if error.errno not in _NOT_OURS:
                 raise
-            name = f"{HIDDEN_FOLDER}/{error.filename}" if error.filename else HIDDEN_FOLDER
+            name = error.filename if error.filename not in (None, HIDDEN_FOLDER) else ""
             raise InputError(
-                f"{self.path / HIDDEN_FOLDER} can't be used: {name} isn't ours, {error.strerror}. "
-                "Remove it: nothing is written outside the folder."
+                f"{self.path / HIDDEN_FOLDER / name} can't be used: {error.strerror}. Remove it: "
+                "nothing is written outside the folder."
             ) from error
 
     def _owner(self) -> str:

@@ -366,6 +366,7 @@ class Store:
                 self._secure()
             if self._memory.changed:
                 self.fold()
+            self._labels.save(self._folder())
         except (OSError, InputError) as error:
             if not self._place.is_here():
                 return f"{reason(error)}. What was annotated there can't be saved."

@@ -9,7 +9,6 @@ first bad record on.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 
 from rich.progress import track
 
-from vtmr.atomic import write_atomically
+from vtmr.atomic import take_lock, write_atomically
 from vtmr.errors import DataError, InputError
 
 VERSION = 1
@@ -93,7 +92,7 @@ def open_index(
 def locked(path: Path) -> Iterator[None]:
     """One process at a time; the others wait. The lock goes with its process, however that ends."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take_lock(file.fileno(), wait=True)
         yield
 
 

@@ -14,6 +14,13 @@ from typing import BinaryIO
 
 from vtmr.errors import InputError
 
+# Windows has a flag of its own and lacks the others.
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 HEADER_SECONDS = 3.0  # of this thread's CPU: a slow disk may take as long as it does
 
 _KINDS = (
@@ -33,7 +40,7 @@ def plain_file(path: str | Path) -> Iterator[BinaryIO]:
     waits for a writer for good.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     mode = os.fstat(descriptor).st_mode

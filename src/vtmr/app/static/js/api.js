@@ -26,6 +26,10 @@ async function request(path, options = {}) {
     return {};
   });
   if (response.ok) return body;
+  // A proxy's word for a server that is away.
+  if (!body.error && [502, 503, 504].includes(response.status)) {
+    throw new ApiError(0, "lost", "The server doesn't answer.");
+  }
   const { code = "unknown", message = `The server answered ${response.status}.` } = body.error ?? {};
   throw new ApiError(response.status, code, message, body, Number(response.headers.get("Retry-After")) || 1);
 }

@@ -76,6 +76,11 @@ export function createEditor(store, api, clock = () => performance.now()) {
     );
   }
 
+  /** Asks what has become of the folder: it may have been taken away. */
+  function noteFolder() {
+    api.project().then((project) => store.update({ project }), refused);
+  }
+
   /** Entries that are as before stay the same objects, so that their rows aren't drawn anew. */
   function merged(images) {
     const before = new Map(store.state.images.map((image) => [image.id, image]));
@@ -117,6 +122,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
       await pause(1000 * error.retryAfter);
       return "again";
     }
+    if (error.code === "not_saved") noteFolder();
     if (error.status === 0) return recovered(change);
     refused(error);
     return dropped();
@@ -135,15 +141,18 @@ export function createEditor(store, api, clock = () => performance.now()) {
       await pause(POLL_MS);
       try {
         const { document, masks } = await api.open(change.image);
-        const made = document.revision !== store.state.document.revision;
+        const later = document.revision - store.state.document.revision;
+        const object = document.objects.find(({ id }) => !objectOf(store.state, id))?.id ?? store.state.selected;
+        if (later === 1) change.answered?.({ document, masks, object, notes: [] }); // it was saved, its answer was lost
         adopt(document, masks, { connection: "ok" });
-        if (made) say("The server is back. What it had saved is shown.");
-        return made ? dropped() : "again";
+        noteFolder();
+        if (later) say("The server is back. What it had saved is shown.");
+        if (later > 1) return dropped();
+        return later ? "next" : "again";
       } catch (error) {
-        if (error.status !== 0) {
-          refused(error);
-          return dropped();
-        }
+        if (error.status === 0 || error.code === "busy") continue;
+        refused(error);
+        return dropped();
       }
     }
   }

@@ -54,6 +54,7 @@ export const INITIAL = {
   unsaved: 0, // changes that the server hasn't acknowledged
   ms: null, // of the last click, from the hand to the answer
   connection: "ok", // ok | lost | closed
+  noticed: "", // the folder's notices that the user has put away
   conflict: null, // {name}: the change that another tab's work kept from being made
   toast: null, // {text, kind}
 };
@@ -68,5 +69,6 @@ export function selectedObject(state) {
 }
 
 export function canEdit(state) {
-  return Boolean(state.document) && !state.project?.read_only && state.connection !== "closed";
+  const { document, project, connection } = state;
+  return Boolean(document) && !document.read_only && !project?.read_only && connection !== "closed";
 }

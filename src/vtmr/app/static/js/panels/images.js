@@ -7,7 +7,7 @@ const FILTERS = [
   ["todo", "To do"],
   ["done", "Done"],
 ];
-const STATES = { untouched: "untouched", in_work: "in work", done: "done" };
+const STATES = { untouched: "untouched", in_work: "in work", done: "done", damaged: "annotations damaged" };
 
 export function imagesPanel({ store, editor, api }) {
   const list = byId("image-list");
@@ -49,7 +49,9 @@ export function imagesPanel({ store, editor, api }) {
 
   function drawRow(image) {
     const about = image.error
-      ? "can't be read"
+      ? image.state === "damaged"
+        ? STATES.damaged
+        : "can't be read"
       : STATES[image.state] + (image.objects ? ` · ${counted(image.objects, "object")}` : "");
     const thumb = el("span", { class: "thumb" });
     if (image.error) thumb.append(icon("warn"));

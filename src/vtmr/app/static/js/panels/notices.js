@@ -6,8 +6,8 @@ const TOAST_MS = 6000;
 
 export function notices({ store, editor }) {
   const place = byId("notices");
-  const keys = ["project", "images", "document", "opening", "openError", "connection", "conflict", "imageId"];
-  store.watch(keys, (state) => place.replaceChildren(...[full(state), banner(state, editor)].filter(Boolean)));
+  const keys = ["project", "images", "document", "opening", "openError", "connection", "conflict", "imageId", "noticed"];
+  store.watch(keys, (state) => place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter(Boolean)));
 
   let timer = 0;
   store.watch(["toast"], ({ toast }) => {
@@ -23,7 +23,7 @@ function full({ project, images, document, opening, openError, connection, image
     return notice(
       "lock",
       "This address is no longer valid",
-      "The server was started anew. Open the address that it printed; all accepted work is saved.",
+      "The server was started with another token. Open the address that it printed; all accepted work is saved.",
     );
   }
   if (document) return null;
@@ -35,6 +35,7 @@ function full({ project, images, document, opening, openError, connection, image
       "images",
       "No images here yet",
       `Put images (JPEG, PNG, TIFF, WebP …) into the folder “${project.name}” and start vtmr annotate again.`,
+      ...project.notices,
     );
   }
   return opening || imageId ? notice(null, "", "Opening …") : null;
@@ -62,6 +63,7 @@ function banner({ project, document, connection, conflict }, editor) {
     );
   }
   if (project?.read_only) return strip("quiet", project.read_only);
+  if (document?.read_only) return strip("quiet", document.read_only);
   if (document?.mask_beside) {
     return strip(
       "",
@@ -70,6 +72,13 @@ function banner({ project, document, connection, conflict }, editor) {
     );
   }
   return null;
+}
+
+/** What was found damaged or happened to the folder, until it is put away; something new comes back. */
+function told({ project, images, noticed, connection }, store) {
+  const text = (project?.notices ?? []).join(" ");
+  if (!text || text === noticed || !images.length || connection !== "ok") return null;
+  return strip("quiet", text, el("button", { text: "OK", onclick: () => store.update({ noticed: text }) }));
 }
 
 function strip(kind, text, ...buttons) {
