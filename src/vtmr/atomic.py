@@ -33,7 +33,8 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     Raises InputError when the folder is missing, read-only or full; nothing half-written is left.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # Without the file's own name, which may be as long as a name can be.
+    partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with partial.open("xb") as file:
             file.write(data)

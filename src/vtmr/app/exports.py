@@ -74,11 +74,12 @@ def export_to_folder(files: Files, out: Path, photos: Path) -> list[Path]:
     if refused and not written:
         raise refused[0]
     files.missing += map(str, refused)
-    for name, photo in files.links.items():
-        link = root / name
-        _require_inside(link.parent.resolve(), root, out)
-        if not _linked(link, photos.resolve() / photo):
-            files.warnings.append(f"{photo} couldn't be linked into {out}: copy it to {name}.")
+    there = set(written)
+    for link in files.links:
+        path = root / link.path
+        _require_inside(path.parent.resolve(), root, out)
+        if root / link.of in there and not _linked(path, photos.resolve() / link.photo):
+            files.warnings.append(f"{link.photo} couldn't be linked: copy it to {path}.")
     return written
 
 

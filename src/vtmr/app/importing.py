@@ -71,8 +71,7 @@ class Arrivals:
 def arrivals(coco: CocoFile, entries: Collection[Entry], folder: Path) -> Arrivals:
     """The file's objects by image, decoded. Reads the headers of the images that it names."""
     said = Summary()
-    for sentence in coco.said:
-        said.add("entries", sentence)
+    said.add_all(coco.said)
     by_name = {entry.name: entry for entry in entries}
     placed = place((image.name for image in coco.images.values()), list(by_name), folder)
     for reason in placed.reasons.values():
@@ -90,8 +89,7 @@ def arrivals(coco: CocoFile, entries: Collection[Entry], folder: Path) -> Arriva
         except InputError as error:
             said.add("images", f"{name}: {error}")
             continue
-        for reason in reasons:
-            said.add("annotations", reason)
+        said.add_all(reasons)
         sizes[name] = size
         objects.setdefault(name, []).extend(found)
     images = tuple(

@@ -42,8 +42,7 @@ class CocoSource:
         path, folder = root / "instances.json", root / "images"
         coco = _read(path)
         said = Summary()
-        for sentence in coco.said:
-            said.add("entries", sentence)
+        said.add_all(coco.said)
         objects = {key: _objects_of(coco, key, said) for key in coco.images}
         names = [image.name for image in coco.images.values()]
         placed = place(names, list(_images_below(folder)), folder, any_suffix=True)

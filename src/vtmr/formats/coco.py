@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vtmr.errors import InputError
@@ -52,7 +52,7 @@ class CocoFile:
 
     images: dict[str, CocoImage]
     annotations: dict[str, tuple[CocoAnnotation, ...]]
-    said: tuple[str, ...] = ()
+    said: Summary = field(default_factory=Summary)
 
     @staticmethod
     def parse(content: Any) -> CocoFile:
@@ -65,8 +65,8 @@ class CocoFile:
 
     def annotated(
         self, image_id: str, size: tuple[int, int] | None = None
-    ) -> tuple[list[Annotation], list[str]]:
-        """The image's objects, decoded, and a sentence for each that can't be.
+    ) -> tuple[list[Annotation], Summary]:
+        """The image's objects, decoded, and what is to be said of those that can't be.
 
         size: the image's (height, width), where the file doesn't say it. Raises InputError when
         nobody does.
@@ -91,7 +91,7 @@ class CocoFile:
             if short:
                 said.add("annotations", f"{where} lost {short} polygon(s) of under three points.")
             objects.append(Annotation(annotation.label, runs, annotation.crowd))
-        return objects, said.sentences()
+        return objects, said
 
 
 def _decoded(content: bytes | str) -> Any:
@@ -153,7 +153,7 @@ class _Reading:
                 label = self._label_of(entry.get("category_id"), unique)
                 found[image].append(CocoAnnotation(unique, label, entry.get("segmentation"), crowd))
         annotations = {key: tuple(entries) for key, entries in found.items()}
-        return CocoFile(self._images, annotations, tuple(self._said.sentences()))
+        return CocoFile(self._images, annotations, self._said)
 
     def _image_of(self, entry: Mapping[str, Any], own_id: str) -> str | None:
         """The key of the annotation's image; None, and said, where there is none."""
@@ -224,8 +224,8 @@ def _images(entries: list[Any], said: Summary) -> tuple[dict[str, CocoImage], se
 
 def _file_name(entry: Mapping[str, Any]) -> str | None:
     """`file_name`; LVIS has `coco_url` alone."""
-    for field in ("file_name", "coco_url"):
-        value = entry.get(field)
+    for name in ("file_name", "coco_url"):
+        value = entry.get(name)
         if isinstance(value, str) and value.strip():
             return value
     return None

@@ -44,18 +44,27 @@ class AnnotatedImage:
         return str(PurePosixPath(self.name).with_suffix(""))
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A path at which a photo belongs: beside the file `of` it, and only with that."""
+
+    path: str
+    photo: str
+    of: str
+
+
 @dataclass(slots=True)
 class Files:
     """What an export wrote, by relative path.
 
     warnings: a sentence for everything that the format couldn't keep. missing: one for every image
-    that isn't in it. links: paths at which an image belongs, by its name.
+    that isn't in it. links: the photos that belong with the files.
     """
 
     content: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    links: dict[str, str] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
 
 
 class Summary:
@@ -71,6 +80,13 @@ class Summary:
         self._counts[kind] += 1
         if len(kept) < _SAID_IN_FULL:
             kept.append(sentence)
+
+    def add_all(self, other: Summary) -> None:
+        """What another one has."""
+        for kind, kept in other._kept.items():
+            mine = self._kept.setdefault(kind, [])
+            mine += kept[: _SAID_IN_FULL - len(mine)]
+            self._counts[kind] += other._counts[kind]
 
     def sentences(self) -> list[str]:
         """All of them, kind by kind."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from vtmr.formats.outlines import Part, Ring, joined, parts_of
-from vtmr.formats.records import AnnotatedImage, Annotation, Files, in_utf8, labels_of, stems
+from vtmr.formats.records import AnnotatedImage, Annotation, Files, Link, in_utf8, labels_of, stems
 
 _SMALLEST_PART = 4  # pixels
 _SMALLEST_SHARE = 0.001  # of the object
@@ -32,9 +32,10 @@ def write_yolo(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files
             ring = _ring(annotation, losses)
             if ring is not None:
                 lines.append(_line(numbers[annotation.label], ring, image))
-        files.content[_label_path(stem)] = "".join(lines).encode()
+        label_path = _label_path(stem)
+        files.content[label_path] = "".join(lines).encode()
         suffix = PurePosixPath(image.name).suffix
-        files.links[f"images/{stem}{suffix}"] = image.name
+        files.links.append(Link(f"images/{stem}{suffix}", image.name, label_path))
         if suffix.lower() not in _READ_BY_ULTRALYTICS:
             losses.said.append(f"Ultralytics doesn't read {suffix} files")
         if losses.said or losses.any:

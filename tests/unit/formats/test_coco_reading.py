@@ -43,7 +43,10 @@ def found(content: Any, key: str = "1") -> list[tuple[str, int]]:
 
 def said(content: Any) -> list[str]:
     coco = CocoFile.parse(content)
-    return [*coco.said, *(text for key in coco.images for text in coco.annotated(key)[1])]
+    whole = coco.said
+    for key in coco.images:
+        whole.add_all(coco.annotated(key)[1])
+    return whole.sentences()
 
 
 class TestIds:
@@ -57,7 +60,7 @@ class TestIds:
         )
         (key, _) = coco.images
         assert [one.id for one in coco.annotations[key]] == ["1"]
-        assert coco.said == ()
+        assert coco.said.sentences() == []
 
     def test_a_files_name_in_the_place_of_its_id(self) -> None:
         coco = CocoFile.parse(document(annotation(image_id="a.png")))
