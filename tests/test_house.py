@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -160,37 +159,6 @@ def test_the_base_install_has_no_torch() -> None:
     assert not names & set(NOT_AT_RUNTIME)
 
 
-@pytest.mark.slow
-def test_the_wheel_holds_every_module_and_asset(tmp_path: Path) -> None:
-    """Built from a copy, as from a fresh clone, so that no earlier build can lend it files."""
-    copy = tmp_path / "copy"
-    shutil.copytree(
-        ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(tmp_path),
-        str(copy),
-    ]
-    subprocess.run(build, check=True)
-    (wheel,) = tmp_path.glob("vtmr-*.whl")
-    inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = (
-        path
-        for path in (copy / "src").rglob("*")
-        if path.is_file() and ".egg-info" not in str(path)
-    )
-    assert inside == {str(path.relative_to(copy / "src")) for path in files}
-
-
 # --- documents
 # -----------------------------------------------------------------------------------------------
 
@@ -220,7 +188,10 @@ def commands() -> dict[str, set[str]]:
     }
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def code_of(document: Path) -> list[str]:

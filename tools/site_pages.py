@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from vtmr.cli import app
 
@@ -23,9 +24,11 @@ CARD = "src/vtmr/assets/models/lite0.md"
 # Files of the repository that become pages, by the page's address.
 PAGES = {
     "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     CARD: "models/lite0.md",
 }
+FOLDERS = {"docs/decisions": "decisions/index.md"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)([^)]*)\)")
 
 
@@ -39,6 +42,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Links from a document to files outside `docs` lead to their pages."""
+    address = page.file.src_uri
+    if address in PAGES.values():
+        return markdown  # was relinked when it was made
+    return relinked(markdown, f"docs/{address}", address)
+
+
 def relinked(text: str, source: str, page: str) -> str:
     """The text of a file of the repository with its links as they are on the site.
 
@@ -50,8 +61,8 @@ def relinked(text: str, source: str, page: str) -> str:
         if "://" in target:
             return link[0]
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        if target in PAGES:
-            address = PAGES[target]
+        if target in PAGES or target in FOLDERS:
+            address = (PAGES | FOLDERS)[target]
         elif target.startswith("docs/") and (ROOT / target).is_file():
             address = target.removeprefix("docs/")
         else:

@@ -31,14 +31,19 @@ def require_correction(correction: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A point that belongs to the object (positive) or not, in continuous image coordinates (x
-    right, y down).
+    """A point that belongs to the object, or doesn't.
 
-    correction: what the click may change of a mask that the user brought. "here" changes only the
-    connected region of the difference that it lies in, every other pixel stays bit-identical;
-    "refit" takes the answer wherever it was asked for. None is the session's own choice; without
-    such a mask it makes no difference. Raises InputError when a coordinate isn't a finite number,
-    and for another correction.
+    Args:
+        x: To the right, in pixels of the image; the left edge of the image is 0.
+        y: Down; the upper edge is 0. The first pixel's centre is (0.5, 0.5).
+        positive: Whether the point belongs to the object.
+        correction: What the click may change of a mask that the user brought. "here" changes only
+            the connected region of the difference that it lies in, every other pixel stays
+            bit-identical; "refit" takes the answer wherever it was asked for. None is the session's
+            own choice; without such a mask it makes no difference.
+
+    Raises:
+        InputError: When a coordinate isn't a finite number, and for another correction.
     """
 
     x: float
@@ -78,7 +83,11 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class MaskEdit:
-    """A mask set by the user (imported, brushed, filled): from here on it is the initial mask."""
+    """A mask set by the user (imported, brushed, filled): from here on it is the initial mask.
+
+    Args:
+        runs: The mask as run lengths; `MaskEdit.of(mask)` makes them of a bool H x W array.
+    """
 
     runs: RunLengths
 
@@ -132,10 +141,16 @@ class Predictor(Protocol):
     ) -> Prediction:
         """One prediction for all events so far.
 
-        scene: what `prepare` returned. previous: this predictor's answer before the newest clicks,
-        None at the start and after a MaskEdit. mask: what the user saw before the newest clicks
-        (after edits and progressive merge), bool H x W, None at the start. region: the part of the
-        image that the caller looks at, a hint for clicks without a mask; a predictor may ignore it.
+        Args:
+            scene: What `prepare` returned.
+            events: All clicks and mask edits, in order; `active_clicks` gives those since the last
+                edit.
+            previous: This predictor's answer before the newest clicks, None at the start and after
+                a MaskEdit.
+            mask: What the user saw before the newest clicks (after edits and progressive merge),
+                bool H x W, None at the start.
+            region: The part of the image that the caller looks at, a hint for clicks without a
+                mask; a predictor may ignore it.
         """
         ...
 

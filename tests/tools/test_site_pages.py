@@ -18,6 +18,8 @@ import site_pages
         ("![a](docs/pictures/demo.jpg)", "README.md", "index.md", "![a](pictures/demo.jpg)"),
         ("[a](docs/cli.md)", "README.md", "sub/a.md", "[a](../cli.md)"),
         ("[a](https://b.c)", "README.md", "index.md", "[a](https://b.c)"),
+        ("[a](docs/decisions)", "README.md", "index.md", "[a](decisions/index.md)"),
+        ("[a](../README.md)", "docs/cli.md", "cli.md", "[a](index.md)"),
         ("[a](recipes/none.toml)", "README.md", "index.md", "a"),
         ("[a](src/vtmr/assets/models/lite0.md)", "README.md", "index.md", "[a](models/lite0.md)"),
     ],

@@ -24,9 +24,16 @@ def play(
 ) -> list[Record]:
     """One object from the first click to the last, in memory: one record per click.
 
-    repeat: which of the object's runs, from 0; a random or perturbed robot clicks elsewhere in
-    each. Raises DataError for an unusable sample, InputError for a predictor whose mask has another
-    size.
+    Args:
+        sample: The object.
+        predictor: What answers the clicks.
+        protocol: The rules.
+        repeat: Which of the object's runs, from 0; a random or perturbed robot clicks elsewhere in
+            each.
+
+    Raises:
+        DataError: For an unusable sample.
+        InputError: For a predictor whose mask has another size.
     """
     finished = time.perf_counter()
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)

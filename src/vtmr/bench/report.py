@@ -38,7 +38,13 @@ def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
     times were recorded, and ci = {figure: [low, high]}, the 95 % bootstrap interval over objects.
     Where objects were played several times, their repeats are averaged first, and the row holds
     repeats, NoC@q_std over the repeats' means, and NoC@q_worst, the mean of each object's worst.
-    Raises DataError without any record.
+
+    Args:
+        records: One for each click, of one run.
+        protocol: The rules that it was played by.
+
+    Raises:
+        DataError: Without any record.
     """
     if not records:
         raise DataError("There are no records to summarise: expected at least one finished object.")

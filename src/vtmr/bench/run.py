@@ -116,11 +116,23 @@ def evaluate(
     `out`/records.jsonl.
 
     An object's records are appended when it ends; objects that a former, interrupted run finished
-    in this folder are not played again. shard: only this part of the objects. team: who plays, None
-    for this process with `predictor`; see `processes` and `on_ray`. data: where the data sets lie,
-    noted for reports. console: where progress is shown, None for none. Raises ConfigError when the
-    folder holds a run with other settings, DataError for an unusable sample, InputError when the
-    folder can't be written.
+    in this folder are not played again.
+
+    Args:
+        samples: The objects, as `vtmr.data.open_benchmark` lists them.
+        predictor: What answers the clicks.
+        protocol: The rules.
+        out: Folder of the run, made when it is missing.
+        model: What the run's settings say of the predictor.
+        console: Where progress is shown, None for none.
+        shard: Only this part of the objects.
+        team: Who plays, None for this process with `predictor`; see `processes` and `on_ray`.
+        data: Where the data sets lie, noted for reports.
+
+    Raises:
+        ConfigError: When the folder holds a run with other settings.
+        DataError: For an unusable sample.
+        InputError: When the folder can't be written.
     """
     model = model or ModelInfo(predictor.name)
     if protocol.threshold is not None and protocol.threshold != model.threshold:

@@ -140,7 +140,16 @@ def layout_of(name: str, path: Path) -> Layout:
 
 
 def open_benchmark(name: str, path: Path, limit: int | None = None) -> list[EvalSample]:
-    """The samples of a benchmark by name, the first `limit` of them. Raises DataError."""
+    """The samples of a benchmark.
+
+    Args:
+        name: One of `BENCHMARKS`; docs/datasets.md says what each is.
+        path: Its folder.
+        limit: Only the first so many objects.
+
+    Raises:
+        DataError: For a folder that isn't laid out so, and for an unknown name.
+    """
     entries = layout_of(name, path).entries
     if limit is not None and limit < 1:
         raise DataError(f"The limit is {limit}: expected at least 1 object.")

@@ -27,10 +27,18 @@ FORMATS: Mapping[str, Callable[[Sequence[AnnotatedImage], Sequence[str]], Files]
 
 
 def write(form: str, images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
-    """The images in that format. labels: the first ones, in order.
+    """The images in that format. An image whose name would lead out of the folder is missing.
 
-    An image whose name would lead out of the folder is missing. Raises InputError for an unknown
-    format.
+    Args:
+        form: A key of `FORMATS`.
+        images: With their objects.
+        labels: The first labels, in order; others that occur follow.
+
+    Returns:
+        Content by relative path, and a sentence for everything that the format couldn't keep.
+
+    Raises:
+        InputError: For an unknown format.
     """
     if form not in FORMATS:
         raise InputError(f"The format {form!r} is unknown: expected one of {', '.join(FORMATS)}.")

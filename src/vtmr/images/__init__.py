@@ -35,9 +35,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.
     Of 16-bit values the high byte is kept, of 10, 12 or 14 bits stored in 16 their highest 8;
     negative ones are shown from the lowest to the highest; grey, palette and CMYK files become RGB;
     transparent ones are laid on white, unless nothing at all would be seen; of an animation or of
-    pages the first is taken. The size is checked in the header, before anything is decoded. Raises
-    InputError for a file that isn't there, is no file, is damaged, isn't an image or has more than
-    `max_pixels` pixels.
+    pages the first is taken. The size is checked in the header, before anything is decoded.
+
+    Args:
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM, JPEG 2000 or AVIF.
+        max_pixels: The most pixels that are read.
+
+    Raises:
+        InputError: For a file that isn't there, is no file, is damaged, isn't an image or has more
+            pixels.
     """
     with opened(path) as picture:
         picture.require_size(max_pixels)

@@ -57,9 +57,14 @@ def load(
 ) -> Segmenter:
     """What answers clicks by the bundled model of that name, or by an .onnx file of `vtmr export`.
 
-    threads: of ONNX Runtime; input_size: the side of the grids that the network works on, smaller
-    is faster and coarser; see `vtmr.runtime.load_network` for both. Raises CheckpointError for
-    anything that isn't a sound model.
+    Args:
+        name_or_path: `vtmr models` lists the names.
+        threads: Of ONNX Runtime; None is one for each core that the process may use, at most 4.
+        input_size: Side of the grids that the network works on, a multiple of 32; smaller is faster
+            and coarser. None is the model's own.
+
+    Raises:
+        CheckpointError: For anything that isn't a sound model.
     """
     return segmenter_for(load_network(name_or_path, threads=threads, input_size=input_size))
 

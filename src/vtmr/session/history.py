@@ -94,13 +94,20 @@ class Session:
         correction: Correction = "here",
         scene: Any = None,
     ) -> None:
-        """image: uint8 H x W x 3, RGB. initial_mask: bool H x W, the first event. region: what the
-        caller looks at.
+        """A session before its first click.
 
-        scene: what `predictor.prepare` returned for this very image, where several objects share
-        it; None prepares the image. correction: that of clicks on an edit that name none. Raises
-        InputError for an image, a mask or a region of another type or size, and for another
-        correction.
+        Args:
+            predictor: What answers clicks; `vtmr.load()` makes one.
+            image: uint8 H x W x 3, RGB.
+            initial_mask: bool H x W, the first event: a mask to correct.
+            region: What the caller looks at, in pixels; the first click's answer stays in it.
+            correction: That of clicks on an edit that name none, "here" or "refit".
+            scene: What `predictor.prepare` returned for this very image, where several objects
+                share it; None prepares the image.
+
+        Raises:
+            InputError: For an image, a mask or a region of another type or size, and for another
+                correction.
         """
         height, width = _require_image(image)
         require_correction(correction)
@@ -132,11 +139,18 @@ class Session:
         return other
 
     def add(self, *events: Event) -> Session:
-        """With further events. Clicks added together are answered by one prediction; what was
-        undone is dropped.
+        """With further events; what was undone is dropped.
 
-        Raises InputError without events, for a click outside the image and for an edit of another
-        size.
+        Args:
+            events: Clicks, which are answered by one prediction when they are added together, and
+                mask edits.
+
+        Returns:
+            A new session; this one stays as it is.
+
+        Raises:
+            InputError: Without events, for a click outside the image and for an edit of another
+                size.
         """
         subject = self._subject
         if not events:
@@ -172,7 +186,14 @@ class Session:
         return self._steps[-1].prediction
 
     def preview(self, *events: Event) -> Mask:
-        """The pixels that `add(*events)` would change: bool H x W. Raises as `add`."""
+        """What `add(*events)` would change.
+
+        Returns:
+            bool H x W: the pixels that would be other than they are.
+
+        Raises:
+            InputError: As `add`.
+        """
         return self.mask ^ self.add(*events).mask
 
     def undo(self) -> Session:
@@ -200,7 +221,7 @@ class Session:
 
     @property
     def mask(self) -> Mask:
-        """bool H x W, read-only; empty before the first event."""
+        """The object's mask: bool H x W, read-only, empty before the first event."""
         if self._mask is None:
             self._mask = _frozen(self._render())
         return self._mask
@@ -286,8 +307,13 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
     """The session that `Session.to_json` wrote: the same mask bit for bit, given the same model,
     versions and machine.
 
-    `EventLog.from_json(saved)` tells which those were. Raises InputError for text that isn't a
-    saved session, or one of an image of another size.
+    Args:
+        predictor: What answers clicks.
+        image: uint8 H x W x 3, RGB, the one that the session was made on.
+        saved: What `to_json` wrote; `EventLog.from_json(saved)` tells what it was made with.
+
+    Raises:
+        InputError: For text that isn't a saved session, or one of an image of another size.
     """
     log = EventLog.from_json(saved)
     height, width = _require_image(image)

@@ -79,13 +79,23 @@ def run(
     """Trains by the recipe, into the folder `out`: weights.safetensors, state.safetensors,
     log.jsonl, loss.png.
 
-    init: weights to start from (.safetensors or an exported .onnx); without, the encoder starts
-    from ImageNet. resume: goes on from out/state.safetensors; the result equals that of an
-    uninterrupted run. validate: called with the folder every `validate_minutes`; its figures are
-    appended to validation.jsonl. Of several processes the first alone writes, returns an outcome
-    and raises what they all stop for. Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the
-    state is saved; ConfigError, DataError, CheckpointError, InputError for what is wrong with the
-    recipe, the data, the weights or the disk.
+    Of several processes the first alone writes, returns an outcome and raises what they all stop
+    for.
+
+    Args:
+        recipe_path: The recipe's TOML file.
+        out: Folder of the run, made when it is missing.
+        init: Weights to start from (.safetensors or an exported .onnx); without, the encoder starts
+            from ImageNet.
+        resume: Goes on from out/state.safetensors; the result equals that of an uninterrupted run.
+        overrides: Changes of the recipe, as "key=value".
+        validate: Called with the folder every `validate_minutes`; its figures are appended to
+            validation.jsonl.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, once the state is saved.
+        ConfigError, DataError, CheckpointError, InputError: For what is wrong with the recipe, the
+            data, the weights or the disk.
     """
     recipe = load_recipe(recipe_path, overrides)
     if resume and init is not None:

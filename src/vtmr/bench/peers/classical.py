@@ -33,11 +33,16 @@ class Scene:
 class ClassicalPeer:
     """A method that labels an image from seeds, as a Predictor.
 
-    name: as tables show it. side: the working image's longer side; smaller images stay as they are.
-    radius: of a click's disc in that image. Every click starts anew from all clicks; `previous`,
-    `mask` and `region` are not used. A mask to correct (the last MaskEdit) gives further seeds
-    (`place_seeds`). Without any seed of the object, as with negative clicks alone, the answer is
-    the empty mask.
+    Every click starts anew from all clicks; `previous`, `mask` and `region` are not used. A mask to
+    correct (the last MaskEdit) gives further seeds (`place_seeds`). Without any seed of the object,
+    as with negative clicks alone, the answer is the empty mask.
+
+    Args:
+        name: As tables show it.
+        method: From an image, uint8 h x w x 3, and seeds to the object's probability, float32
+            h x w.
+        side: The working image's longer side, in pixels; smaller images stay as they are.
+        radius: Of a click's disc in that image, in pixels.
     """
 
     name: str
