@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from vtmr.errors import InputError
 
@@ -119,6 +120,51 @@ def take_lock(descriptor: int, *, wait: bool = False) -> bool | None:
     except OSError as error:
         return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
     return True
+
+
+@contextmanager
+def one_writer(folder: Path) -> Iterator[None]:
+    """Keeps other processes from writing into the folder as well, for as long as the block runs.
+
+    The lock goes with its process, however that ends. Where the file system has no locks nothing is
+    kept from anybody. Raises InputError when another process has the folder, with its number, and
+    when the folder can't be written.
+    """
+    path = folder / ".lock"
+    try:
+        file = _locked(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be written: {error.strerror or error}. Choose another place."
+        ) from error
+    with file:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()  # while it is ours, so that nobody else's goes
+
+
+def _locked(path: Path) -> TextIO:
+    """The file, locked, with our number in it. Raises InputError when another process has it,
+    OSError."""
+    while True:
+        file = path.open("a+", encoding="ascii", errors="replace")
+        if take_lock(file.fileno()) is False:
+            file.seek(0)
+            owner = file.read(20).strip() or "unknown"
+            file.close()
+            raise InputError(
+                f"{path.parent} is being written by process {owner}: wait for it, or name another "
+                "folder."
+            )
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+                return file
+        file.close()  # its owner removed it between our opening and our locking
 
 
 def is_file(path: str | Path) -> bool:

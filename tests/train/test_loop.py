@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from shapes import RECIPE, write_recipe
 
+from vtmr.atomic import one_writer
 from vtmr.errors import CheckpointError, ConfigError, DataError, InputError
 from vtmr.masks import iou
 from vtmr.models import build, lite0, read_weights
@@ -301,6 +302,16 @@ class TestRefusals:
         self.refused(
             recipe, tmp_path / "out", DataError, r"images holds no .*check the data set's path"
         )
+
+    def test_a_folder_that_another_run_writes_into(self, recipe: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        out.mkdir()
+        with (
+            one_writer(out),
+            pytest.raises(InputError, match="out is being written by process"),
+        ):
+            run(recipe, out)
+        assert list(out.iterdir()) == []
 
     def test_nothing_to_resume(self, recipe: Path, tmp_path: Path) -> None:
         self.refused(

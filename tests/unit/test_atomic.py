@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from vtmr.atomic import append, write_atomically
+from vtmr.atomic import append, one_writer, write_atomically
 from vtmr.errors import InputError
 
 
@@ -57,3 +59,58 @@ def test_what_can_not_be_added_to_is_named(tmp_path: Path) -> None:
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="File name too long"):
         write_atomically(tmp_path / ("x" * 300), b"")
+
+
+class TestOneWriter:
+    def test_a_second_process_is_refused_with_the_firsts_number(self, tmp_path: Path) -> None:
+        with one_writer(tmp_path):
+            second = subprocess.run(
+                [sys.executable, "-c", SECOND, str(tmp_path)], capture_output=True, text=True
+            )
+            assert second.stdout.strip() == (
+                f"{tmp_path} is being written by process {os.getpid()}: wait for it, or name "
+                "another folder."
+            )
+        again = subprocess.run(
+            [sys.executable, "-c", SECOND, str(tmp_path)], capture_output=True, text=True
+        )
+        assert again.stdout.strip() == "mine"
+
+    def test_a_killed_process_leaves_no_lock(self, tmp_path: Path) -> None:
+        first = subprocess.Popen(
+            [sys.executable, "-c", SECOND + "import time; time.sleep(60)", str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert first.stdout is not None
+        assert first.stdout.readline() == "mine\n"
+        first.kill()
+        first.wait()
+        first.stdout.close()
+        with one_writer(tmp_path):
+            assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+
+    def test_where_there_are_no_locks_nobody_is_kept_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("vtmr.atomic.take_lock", lambda descriptor: None)
+        with one_writer(tmp_path), one_writer(tmp_path):
+            pass
+
+    def test_a_folder_that_cant_be_written(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="can't be written"), one_writer(tmp_path / "nowhere"):
+            pass
+
+
+SECOND = """
+import sys
+from pathlib import Path
+from vtmr.atomic import one_writer
+from vtmr.errors import InputError
+try:
+    held = one_writer(Path(sys.argv[1]))
+    held.__enter__()
+    print("mine", flush=True)
+except InputError as error:
+    print(error, flush=True)
+"""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtmr.atomic import exists, make_folder
+from vtmr.atomic import exists, make_folder, one_writer
 from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
 from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
@@ -49,8 +49,9 @@ def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
         for part in parts
         for sitting in part.run.sittings
     ]
-    write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
-    replace_records(out, [record for key in keys for record in found[key].runs[key]])
+    with one_writer(out):
+        write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
+        replace_records(out, [record for key in keys for record in found[key].runs[key]])
     return read_run(out)
 
 

@@ -4,7 +4,7 @@ records go."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vtmr.atomic import make_folder, one_writer
 from vtmr.bench.folder import open_folder, settings_of
 from vtmr.bench.playing import key_of, play
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
@@ -132,7 +133,7 @@ def evaluate(
     Raises:
         ConfigError: When the folder holds a run with other settings.
         DataError: For an unusable sample.
-        InputError: When the folder can't be written.
+        InputError: When the folder can't be written or another process writes into it.
     """
     model = model or ModelInfo(predictor.name)
     if protocol.threshold is not None and protocol.threshold != model.threshold:
@@ -148,21 +149,31 @@ def evaluate(
             f"The object {name_of(doubled)} occurs {counts[doubled]} times: expected each object "
             "once."
         )
-    done = {
-        record.key
-        for record in open_folder(out, settings_of(protocol, model, objects, shard), objects, data)
-    }
     tasks = [
         Task(place, (*key, repeat))
         for place, key in enumerate(objects)
         if shard is None or shard.holds(place)
         for repeat in range(protocol.repeats)
     ]
-    if foreign := next(iter(done - {task.key for task in tasks}), None):
-        raise DataError(
-            f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new folder."
-        )
-    left = [task for task in tasks if task.key not in done]
+    make_folder(out)
+    with one_writer(out):
+        settings = settings_of(protocol, model, objects, shard)
+        done = {record.key for record in open_folder(out, settings, objects, data)}
+        if foreign := next(iter(done - {task.key for task in tasks}), None):
+            raise DataError(
+                f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new "
+                "folder."
+            )
+        left = [task for task in tasks if task.key not in done]
+        with closing((team or _alone(samples, predictor))(left, protocol)) as played:
+            _write_played(out, played, len(tasks), len(left), console)
+        return _in_order(out, tasks)
+
+
+def _write_played(
+    out: Path, played: Iterable[list[Record]], total: int, left: int, console: Console | None
+) -> None:
+    """Appends what is played as it comes, with a bar on the console."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -171,12 +182,10 @@ def evaluate(
     )
     hidden = console is None or not console.is_terminal  # a file would get an empty line
     with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
-        bar = progress.add_task("", total=len(tasks), completed=len(tasks) - len(left))
-        with closing((team or _alone(samples, predictor))(left, protocol)) as played:
-            for records in played:
-                append_records(out, records)
-                progress.update(bar, advance=1, description=records[-1].dataset)
-    return _in_order(out, tasks)
+        bar = progress.add_task("", total=total, completed=total - left)
+        for records in played:
+            append_records(out, records)
+            progress.update(bar, advance=1, description=records[-1].dataset)
 
 
 def _alone(samples: Sequence[EvalSample], predictor: Predictor) -> Team:

@@ -78,9 +78,10 @@ class Shown:
         require_integers(path, decoded)
         self._palette = None
         if decoded.palette is not None:
-            self._palette = np.zeros((256, 4), np.uint8)
-            self._palette[:, 3] = 255
-            self._palette[: len(decoded.palette)] = decoded.palette
+            colours = np.zeros((256, 4), np.uint8)
+            colours[:, 3] = 255
+            colours[: len(decoded.palette)] = decoded.palette
+            self._palette = colours.view(np.uint32)[:, 0]  # a number each: looked up 4 times faster
         first = decoded.pixels.rows(0, 1)
         deep = first.ndim == 2 and first.dtype.itemsize > 1
         self._grey = _grey_table(path, decoded) if deep else None
@@ -89,7 +90,7 @@ class Shown:
     def __call__(self, band: Array) -> NDArray[np.uint8]:
         """uint8 h x w x 3."""
         if self._palette is not None:
-            band = self._palette[band]
+            band = self._palette[band].view(np.uint8).reshape(*band.shape, 4)
         if band.ndim == 2:
             grey = self._grey(band) if self._grey is not None else band
             return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)

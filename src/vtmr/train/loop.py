@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from torch import Tensor
 
-from vtmr.atomic import append, exists, make_folder, write_atomically
+from vtmr.atomic import (
+    append,
+    exists,
+    is_folder,
+    make_folder,
+    one_writer,
+    write_atomically,
+)
 from vtmr.errors import CheckpointError, ConfigError, DataError, VtmrError
 from vtmr.models import build
 from vtmr.models.export import model_bytes
@@ -111,10 +118,16 @@ def run(
     fabric = open_fabric(recipe)
     torch.set_num_threads(recipe.threads)
     training, wrong = None, None
+    held = ExitStack()
     try:
+        new, writes = not is_folder(out), fabric.is_global_zero
+        if writes and not new:
+            held.enter_context(one_writer(out))  # before what is in it is read
         root = recipe_path.parent / recipe.data.root
         training = Training(fabric, recipe, root, out, init, resume, validate, overrides)
         make_folder(out)
+        if writes and new:
+            held.enter_context(one_writer(out))
     except VtmrError as error:
         wrong = error
     try:
@@ -134,6 +147,8 @@ def run(
             f"killed. {out} holds the "
             "run as of its last checkpoint, if there was one: add --resume."
         ) from error
+    finally:
+        held.close()
 
 
 def initial_network(

@@ -409,9 +409,7 @@ def test_a_folder_that_cant_be_written_is_refused(tmp_path: Path) -> None:
     for out in (tmp_path / "file", tmp_path / "file" / "out", Path("/proc/vtmr")):
         with pytest.raises(InputError, match="can't be made"):
             evaluate(SAMPLES, oracle(), PROTOCOL, out)
-    with pytest.raises(
-        InputError, match=r"objects\.json can't be written: .* Choose another place"
-    ):
+    with pytest.raises(InputError, match=r"self/\.lock can't be written: .* Choose another place"):
         evaluate(
             SAMPLES, oracle(), PROTOCOL, Path("/proc/self")
         )  # it is there, and nobody may write into it
@@ -486,3 +484,19 @@ def test_the_harness_takes_150_clicks_a_second() -> None:
     finally:
         cv2.setNumThreads(threads)
     assert clicks == 200
+
+
+def test_a_folder_that_another_run_writes_into_is_refused(tmp_path: Path) -> None:
+    """While the first one plays: the second leaves its records as they are."""
+    told: list[str] = []
+
+    def nosy(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
+        with pytest.raises(InputError, match="is being written by process") as caught:
+            evaluate([sample()], oracle(), PROTOCOL, tmp_path)
+        told.append(str(caught.value))
+        yield play(sample(), oracle(), PROTOCOL)
+
+    records = evaluate([sample()], oracle(), PROTOCOL, tmp_path, team=nosy)
+    assert len(told) == 1
+    assert read_records(tmp_path) == records
+    assert len(evaluate([sample()], oracle(), PROTOCOL, tmp_path)) == len(records)
