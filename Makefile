@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo annotate test fast proof docs clean
+.PHONY: help demo annotate test fast locked proof docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1                /p' $(MAKEFILE_LIST)
@@ -35,11 +35,17 @@ proof: .venv/.installed-all  ## soak tests, by hand: they take long
 	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and proof" -s
 	$(BIN)/python -m pytest -m "proof and not browser" -s
 
+# In an environment of its own, so that nothing unchecked is in it.
+locked:  ## the runtime alone in .venv-locked, every file checked against its hash in requirements.txt
+	$(PYTHON) -m venv .venv-locked
+	.venv-locked/bin/python -m pip install --require-hashes -r requirements.txt
+	.venv-locked/bin/python -m pip install --no-deps --no-build-isolation .
+
 docs: .venv/.installed-docs  ## the documentation site in build/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:  ## removes what the other targets made
-	rm -rf .venv build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .venv-locked build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

@@ -98,6 +98,13 @@ def _from_onnx(path: Path) -> tuple[dict[str, Tensor], ModelSpec]:
     model = modelfile.parse(data, str(path))
     state = {name: torch.tensor(value) for name, value in model.counters.items()}
     for graph in (model.coarse, model.refine) if model.spec.refines else (model.coarse,):
-        for tensor in onnx.load_model_from_string(graph).graph.initializer:
-            state[tensor.name] = torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+        try:
+            for tensor in onnx.load_model_from_string(graph).graph.initializer:
+                state[tensor.name] = torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+        except Exception as error:  # protobuf's and numpy's, which share no base but this
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CheckpointError(
+                f"{path} holds a graph whose weights can't be read ({first_line}): copy or export "
+                "the model again."
+            ) from error
     return state, model.spec

@@ -20,10 +20,22 @@ from typing import Any
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
+from vtmr.images import MAX_PIXELS
 from vtmr.masks import RunLengths
 from vtmr.types import Click, Correction, Event, MaskEdit, require_correction
 
 FORMAT = 1
+LARGEST_NUMBER = 1 << 40
+# What reading a value of another kind than expected raises, infinite numbers and endless nesting
+# included.
+NONSENSE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +81,43 @@ class EventLog:
                     f"The saved session has format {saved['format']!r}: this version reads "
                     f"{FORMAT}."
                 )
-            return EventLog(
+            log = EventLog(
                 str(saved["model"]),
                 {str(name): str(version) for name, version in saved["versions"].items()},
-                int(saved["height"]),
-                int(saved["width"]),
-                Box(*(int(bound) for bound in saved["region"])) if saved["region"] else None,
+                whole_number(saved["height"]),
+                whole_number(saved["width"]),
+                Box(*map(whole_number, saved["region"])) if saved["region"] else None,
                 MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
                 tuple(tuple(event_from_json(event) for event in step) for step in saved["steps"]),
                 saved.get("correction", "here" if saved.get("merge", True) else "refit"),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except NONSENSE as error:
             reason = f"{type(error).__name__}: {error}"
             raise InputError(
                 f"The saved session can't be read ({reason}): expected what to_json wrote."
             ) from error
+        log.require_sizes()
+        return log
+
+    def require_sizes(self) -> None:
+        """Raises InputError for an image that can't be, and for a mask of another size than its.
+
+        Before anything is decoded: a few characters of run lengths may claim a terabyte.
+        """
+        if min(self.height, self.width) < 1 or self.height * self.width > MAX_PIXELS:
+            raise InputError(
+                f"The saved session is of an image of {self.width}x{self.height} pixels: expected "
+                f"1 to {MAX_PIXELS // 10**6} million."
+            )
+        events = [event for step in self.steps for event in step]
+        for event in (self.initial, *events):
+            if isinstance(event, MaskEdit):
+                height, width = event.runs.height, event.runs.width
+                if (height, width) != (self.height, self.width):
+                    raise InputError(
+                        f"The saved session of an image of {self.width}x{self.height} pixels "
+                        f"holds a mask of {width}x{height}: expected the image's size."
+                    )
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -96,7 +130,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
 
 
 def event_from_json(saved: Mapping[str, Any]) -> Event:
-    """The inverse. Raises TypeError, ValueError, KeyError or InputError for anything else."""
+    """The inverse. Raises one of NONSENSE or InputError for anything else."""
     if "click" in saved:
         x, y, positive, *correction = saved["click"]
         if not isinstance(positive, bool):
@@ -110,5 +144,15 @@ def _runs_to_json(runs: RunLengths) -> dict[str, Any]:
 
 
 def _runs_from_json(saved: Mapping[str, Any]) -> RunLengths:
-    height, width = saved["size"]
-    return RunLengths(int(height), int(width), saved["counts"].encode("ascii"))
+    height, width = map(whole_number, saved["size"])
+    return RunLengths(height, width, saved["counts"].encode("ascii"))
+
+
+def whole_number(value: Any) -> int:
+    """The value, if it is one that an image's side or a pixel's place can be.
+
+    Raises TypeError for anything else: a truth value, a fraction, infinity.
+    """
+    if type(value) is not int or abs(value) > LARGEST_NUMBER:
+        raise TypeError("a size or place is no whole number of pixels")
+    return value

@@ -1,0 +1,286 @@
+"""Damages files and reads them: a process of its own, since a reader may crash, hang or eat memory.
+
+    python -m fuzzing.child KIND SEEDS SEED FIRST END FOLDER
+
+For each number from FIRST on, `N` is printed before and a JSON record after: what each reader made
+of it, its processor seconds, and the process' peak memory in MB.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fuzzing.mutations import damaged_bytes, damaged_json, damaged_toml, generator
+from numpy.random import Generator
+
+from vtmr.errors import VtmrError
+
+ADDRESS_GB = {"pth": 40, "safetensors": 40, "onnx": 40}  # torch and ONNX Runtime reserve much
+MASK_SHAPE = (18, 24)
+Readers = Mapping[str, Callable[[Path], Any]]
+
+
+def image_readers() -> Readers:
+    """Every function that takes an image file."""
+    from vtmr.images import read_header, read_image, read_thumbnail, read_values
+    from vtmr.maskfiles import read_mask, read_mask_file
+
+    return {
+        "header": read_header,
+        "image": read_image,
+        "thumbnail": lambda path: read_thumbnail(path, 16),
+        "values": read_values,
+        "indices": lambda path: read_values(path, indices=True),
+        "mask": lambda path: read_mask(path, MASK_SHAPE),
+        "any mask": read_mask_file,
+        "labels": lambda path: read_mask_file(path, reading="labels"),
+        "whatever isn't zero": lambda path: read_mask_file(path, reading="any"),
+    }
+
+
+def coco_readers() -> Readers:
+    """The annotator's and the trainer's."""
+    from vtmr.data import CocoSource
+    from vtmr.formats.coco import CocoFile
+
+    def annotator(path: Path) -> None:
+        coco = CocoFile.parse(path.read_bytes())
+        for image in coco.images:
+            coco.annotated(image)
+
+    def trainer(path: Path) -> None:
+        folder = path.parent / "images"
+        folder.mkdir(exist_ok=True)
+        for name in ("1.png", "2.png"):
+            (folder / name).write_bytes((Path(SEEDS) / ".." / "images" / "RGB.png").read_bytes())
+        source = CocoSource.open("coco", path.parent)
+        for stem in source.stems:
+            for object_id in source.object_ids(stem):
+                source.mask(stem, object_id)
+
+    return {"annotator": annotator, "trainer": trainer}
+
+
+def session_readers() -> Readers:
+    """From the text to a session on its image."""
+    from fakes import ColourNetwork, shapes_image
+
+    from vtmr.segmenter import segmenter_for
+    from vtmr.session import replay
+    from vtmr.session.eventlog import EventLog
+
+    segmenter, image = segmenter_for(ColourNetwork(input_size=32)), shapes_image()
+
+    def log(path: Path) -> None:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        for step in EventLog.from_json(text).steps:
+            for event in step:
+                if hasattr(event, "runs"):
+                    event.runs.decode()
+
+    def played(path: Path) -> None:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        assert replay(segmenter, image, text).mask.shape == (120, 160)
+
+    return {"log": log, "replay": played}
+
+
+def store_readers(name: str) -> Readers:
+    """A folder's store with that file damaged, for viewing and for writing."""
+    import shutil
+
+    from vtmr.app.project import image_id
+    from vtmr.app.store import Store
+
+    def opened(path: Path, write: bool) -> None:
+        folder = path.parent / "photos"
+        shutil.rmtree(folder, ignore_errors=True)
+        place = folder / ".vtmr" / (f"documents/{image_id('a.png')}.jsonl" if name else "")
+        if not name:
+            place = folder / ".vtmr" / "journal.jsonl"
+        place.parent.mkdir(parents=True)
+        shutil.copy(path, place)
+        store = Store(folder, write=write)
+        try:
+            document = store.document("a.png")
+            for state in document.states if document else ():
+                for item in state.content.items:
+                    item.mask.decode(document.height, document.width)
+        finally:
+            store.close()
+
+    return {
+        "for viewing": lambda path: opened(path, write=False),
+        "for writing": lambda path: opened(path, write=True),
+    }
+
+
+def pth_readers() -> Readers:
+    """Tables of weights, and the import."""
+    from vtmr.models.foreign import import_checkpoint
+    from vtmr.models.foreign_files import read_state
+
+    return {
+        "table": read_state,
+        "import": lambda path: import_checkpoint(path, path.with_suffix(".safetensors")),
+    }
+
+
+def safetensors_readers() -> Readers:
+    """As weights, as another's table, and up to the network."""
+    from vtmr.models.foreign_files import read_state
+    from vtmr.models.restore import restore
+    from vtmr.models.weights import read_weights
+
+    return {"weights": read_weights, "table": read_state, "network": restore}
+
+
+def onnx_readers() -> Readers:
+    """The runtime's, and the trainer's."""
+    from vtmr.models.restore import restore
+    from vtmr.models.weights import read_weights
+    from vtmr.runtime import load_network
+
+    return {
+        "runtime": lambda path: load_network(path, threads=1),
+        "weights": read_weights,
+        "network": restore,
+    }
+
+
+def recipe_readers() -> Readers:
+    """The recipe, with a change from the command line too."""
+    from vtmr.train.recipe import load_recipe
+
+    return {
+        "recipe": load_recipe,
+        "with --set": lambda path: load_recipe(path, ["steps=3", "augment.flip=0.1"]),
+    }
+
+
+READERS: dict[str, Callable[[], Readers]] = {
+    "images": image_readers,
+    "coco": coco_readers,
+    "sessions": session_readers,
+    "documents": lambda: store_readers("document"),
+    "journals": lambda: store_readers(""),
+    "pth": pth_readers,
+    "safetensors": safetensors_readers,
+    "onnx": onnx_readers,
+    "recipes": recipe_readers,
+}
+
+
+def damaged(kind: str, name: str, seeds: Mapping[str, bytes], rng: Generator) -> bytes:
+    """The seed of that name, damaged as files of its kind are worth to be damaged."""
+    data, others = seeds[name], list(seeds.values())
+    if kind == "recipes":
+        return damaged_toml(data.decode(), rng)
+    if kind in ("documents", "journals") and rng.random() < 0.7:
+        return _damaged_lines(data, rng)
+    if kind in ("coco", "sessions") and rng.random() < 0.7:
+        return damaged_json(json.loads(data), rng).encode("utf-8", "surrogatepass")
+    if kind == "onnx" and rng.random() < 0.6:
+        return _sealed_again(data, others, rng)
+    if kind == "safetensors" and rng.random() < 0.6:
+        return _other_header(data, rng)
+    return damaged_bytes(data, others, rng)
+
+
+def _damaged_lines(data: bytes, rng: Generator) -> bytes:
+    """One line's record damaged, with the checksum of what it is then or none."""
+    from vtmr.app.lines import sealed
+
+    lines = data.splitlines(keepends=True)
+    at = int(rng.integers(len(lines)))
+    record = json.loads(lines[at])
+    record.pop("crc", None)
+    text = damaged_json(record, rng)
+    lines[at] = text.encode("utf-8", "surrogatepass") + b"\n"
+    if rng.random() < 0.5:
+        with contextlib.suppress(ValueError, RecursionError, AttributeError, TypeError):
+            lines[at] = sealed(json.loads(text))
+    return b"".join(lines)
+
+
+def _sealed_again(data: bytes, others: list[bytes], rng: Generator) -> bytes:
+    """A model file with a damaged part and the digest that belongs to it."""
+    import tiny
+
+    from vtmr import modelfile
+
+    model = modelfile.parse(data, "seed")
+    part = rng.random()
+    if part < 0.4:
+        spec = damaged_json(json.loads(model.spec.to_json()), rng)
+        with contextlib.suppress(ValueError):  # of text that no file can hold
+            return tiny.with_metadata(data, sealed=True, spec=spec)
+    elif part < 0.7:
+        graph = base64.b64encode(damaged_bytes(model.refine, others, rng)).decode()
+        return tiny.with_metadata(data, sealed=True, refine=graph)
+    damage = damaged_bytes(data, others, rng)
+    with contextlib.suppress(Exception):  # of protobuf, where it is no model any more
+        return tiny.with_metadata(damage, sealed=True)
+    return damage
+
+
+def _other_header(data: bytes, rng: Generator) -> bytes:
+    """With a damaged header, whose length is told rightly."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    if "spec" in header.get("__metadata__", {}) and rng.random() < 0.5:
+        spec = json.loads(header["__metadata__"]["spec"])
+        header["__metadata__"]["spec"] = damaged_json(spec, rng)
+        text = json.dumps(header)
+    else:
+        text = damaged_json(header, rng)
+    written = text.encode("utf-8", "surrogatepass")
+    return len(written).to_bytes(8, "little") + written + data[8 + size :]
+
+
+def read(reader: Callable[[Path], Any], path: Path) -> tuple[str, float]:
+    """What became of it, and the processor seconds."""
+    start = time.process_time()
+    try:
+        reader(path)
+        answer = "read"
+    except VtmrError as error:
+        answer = "refused" if str(error) else "refused without a word"
+    except BaseException as error:
+        said = " ".join(str(error).split())[:200]
+        answer = f"uncaught {type(error).__name__}: {said}"
+    return answer, time.process_time() - start
+
+
+def main(kind: str, seed: int, first: int, end: int, folder: Path) -> None:
+    """One line before and one after each number."""
+    warnings.simplefilter("ignore")
+    limit = ADDRESS_GB.get(kind, 8) << 30
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    readers = READERS[kind]()
+    seeds = {path.name: path.read_bytes() for path in sorted(Path(SEEDS).iterdir())}
+    names = list(seeds)
+    for number in range(first, end):
+        rng = generator(seed, number)
+        name = names[rng.integers(len(names))]
+        path = folder / ("instances.json" if kind == "coco" else f"damaged{Path(name).suffix}")
+        print(number, flush=True)
+        path.write_bytes(damaged(kind, name, seeds, rng))
+        answers = {title: read(reader, path) for title, reader in readers.items()}
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        record = {"number": number, "seed": name, "answers": answers, "peak_mb": round(peak_mb)}
+        print(json.dumps(record), flush=True)
+
+
+if __name__ == "__main__":
+    SEEDS = sys.argv[2]
+    main(sys.argv[1], *map(int, sys.argv[3:6]), Path(sys.argv[6]))
