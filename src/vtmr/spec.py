@@ -175,7 +175,7 @@ class ViewPolicy:
 
 
 NARROW = ViewPolicy()  # as the papers do it, and as files from before the policy read
-WIDE = ViewPolicy(touch_share=0.02, easing=1 / 16)
+WIDE = ViewPolicy(touch_share=0.02, easing=1 / 32)
 VIEWS = {"narrow": NARROW, "wide": WIDE}
 
 

@@ -106,6 +106,14 @@ def active_clicks(events: Sequence[Event]) -> tuple[Click, ...]:
     return tuple(event for event in events[start:] if isinstance(event, Click))
 
 
+def takes_from_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
+    """Whether the clicks only take away, and there is nothing to take away from.
+
+    mask: what the user saw before the newest of them, bool H x W, None at the start.
+    """
+    return not any(click.positive for click in clicks) and (mask is None or not mask.any())
+
+
 class Prediction(Protocol):
     """A predictor's answer, kept in the history: small at any image size; the mask is rendered on
     demand."""

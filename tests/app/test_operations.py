@@ -15,7 +15,7 @@ from PIL import Image
 from vtmr.masks import Mask
 from vtmr.segmenter import segmenter_for
 from vtmr.serving.maskruns import MaskRuns
-from vtmr.session import Session
+from vtmr.session import NOTHING_TO_TAKE, Session
 from vtmr.types import Click
 
 NAME = "shapes.png"
@@ -65,6 +65,16 @@ class TestClicks:
         assert xs.min() >= 20
         assert xs.max() < 100
         assert ys.min() >= 20
+
+    def test_a_first_click_that_is_negative_finds_nothing_and_says_so(
+        self, annotating: Any
+    ) -> None:
+        answer = annotating.click(NAME, **(ELLIPSE | {"positive": False}))
+        assert not mask_of(answer).any()
+        assert answer["notes"] == [NOTHING_TO_TAKE]
+        answer = annotating.click(NAME, "o1", **RECTANGLE)
+        assert mask_of(answer).any()
+        assert answer["notes"] == []
 
     def test_a_deleted_click_is_as_if_it_had_never_been(self, annotating: Any) -> None:
         annotating.click(NAME, **ELLIPSE)

@@ -369,3 +369,14 @@ def test_kinds_of_images(command: Command, tmp_path: Path, kind: str) -> None:
     assert result.code == 0, result.err
     found = read(out)[:, 100:]  # grey levels of the ellipse and the rectangle are alike
     assert overlap(found, rectangle()[:, 100:]) > 0.9
+
+
+def test_clicks_that_only_take_away_from_nothing_are_told(
+    command: Command, photo: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mask.png"
+    result = command("segment", photo, "--click", "56,54,-", "-o", out)
+    assert result.code == 0
+    assert "there is none yet: click on the object first" in result.err
+    assert not read(out).any()
+    assert not command("segment", photo, "--click", "56,54", "-o", out).err

@@ -292,7 +292,7 @@ class Annotator:
             before if same else before.changed(op, outcome.content),
             outcome.object_id,
             bench.predict_ms,
-            outcome.notes,
+            (*outcome.notes, *filter(None, [bench.note])),
         )
 
     async def _beside(self, opened: Opened) -> tuple[list[Annotation], tuple[str, ...]] | None:

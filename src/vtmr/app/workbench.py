@@ -25,7 +25,8 @@ class Workbench:
     """An open image with the sessions on it. labels: the project's; made_with: model and versions,
     kept with masks.
 
-    predict_ms: what the network and the painting of its mask took so far.
+    predict_ms: what the network and the painting of its mask took so far. note: what the newest
+    step's mask doesn't tell, "" where there is nothing.
     """
 
     picture: Picture
@@ -33,6 +34,7 @@ class Workbench:
     labels: Sequence[str]
     made_with: Mapping[str, str]
     predict_ms: float = field(default=0.0)
+    note: str = ""
 
     def clicked(
         self, item: Item, clicks: Sequence[Click], region: Box | None, keep_rest: bool
@@ -79,6 +81,7 @@ class Workbench:
         session, _ = self.sessions.at(self.picture, item.region, steps)
         mask = session.mask
         self.predict_ms += (time.perf_counter() - start) * 1000
+        self.note = session.note
         return replace(item, steps=steps, mask=MaskRuns.encode(mask), made_with=self.made_with)
 
 

@@ -15,6 +15,7 @@ from vtmr.bench.metrics import mean_band
 FEWEST = (
     6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
 )
+FEWER = ("No", "cut", "passes")  # what figures begin with of which less is better
 SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
 
 
@@ -50,7 +51,7 @@ class Difference:
         """`better`, `worse`, `equal`, or `not resolved`."""
         if not self.resolved:
             return "equal" if self.is_nil else "not resolved"
-        return "better" if (self.difference < 0) == self.figure.startswith("No") else "worse"
+        return "better" if (self.difference < 0) == self.figure.startswith(FEWER) else "worse"
 
 
 def differences(objects: Objects, reference: Objects, seed: int) -> list[Difference]:

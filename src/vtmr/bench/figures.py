@@ -3,7 +3,7 @@ records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,9 @@ class Objects:
     averaged.
 
     values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of
-    failed repeats, for each reported click k IoU@k and BIoU@k. iou, biou: N x K, after each click
+    failed repeats, for each reported click k IoU@k and BIoU@k, and where the records say so cut@k,
+    the share of masks that are cut, and the mean of passes a click. iou, biou: N x K, after each
+    click
     up to the protocol's most; where a run ended its last value goes on. reached: {q: N x K}, the
     share of repeats that had reached IoU q by then. clicks: N x (K + 1), the share that needed 1,
     2, … K clicks for the highest target and, last, that never reached it.
@@ -116,6 +118,7 @@ def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
         values[f"BIoU@{k}"] = _averaged(
             [[value_at_click(run, k) for run in repeats] for repeats in bious]
         )
+    values |= _views(list(runs.values()), protocol)
     needed = {
         target: [[clicks_to_reach(run, target) or most + 1 for run in repeats] for repeats in ious]
         for target in protocol.targets
@@ -135,6 +138,30 @@ def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
             [[np.arange(1, most + 2) == k for k in repeats] for repeats in needed[max(needed)]]
         ),
     )
+
+
+def _views(objects: Sequence[Sequence[Run]], protocol: Protocol) -> dict[str, Values]:
+    """cut@k for each reported click, and passes; without what some record doesn't say."""
+    cuts = _told(objects, lambda record: record.cut)
+    passes = _told(objects, lambda record: record.passes)
+    values = {
+        f"cut@{k}": _averaged([[value_at_click(run, k) for run in repeats] for repeats in cuts])
+        for k in (protocol.report_at if cuts else ())
+    }
+    if passes:
+        values["passes"] = _averaged([[np.mean(run) for run in repeats] for repeats in passes])
+    return values
+
+
+def _told(
+    objects: Sequence[Sequence[Run]], read: Callable[[Record], float | None]
+) -> list[list[list[float]]]:
+    """A value of every record, by object and repeat; empty where one of them is None."""
+    values = [[[read(record) for record in run] for run in repeats] for repeats in objects]
+    told = [
+        [[value for value in run if value is not None] for run in repeats] for repeats in values
+    ]
+    return told if told == values else []
 
 
 def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, float]:

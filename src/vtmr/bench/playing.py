@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from vtmr.bench.metrics import boundary_iou
-from vtmr.bench.protocol import Protocol
+from vtmr.bench.people import edge_click, is_cut, part_click
+from vtmr.bench.protocol import PART_CLICKS, Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
 from vtmr.bench.robot import click_stream, jittered, next_click, random_click
 from vtmr.bench.starts import made_wrong
@@ -16,7 +17,7 @@ from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou
 from vtmr.session import Session
-from vtmr.types import Click, Image, Predictor
+from vtmr.types import Click, Image, Prediction, Predictor
 
 
 def play(
@@ -41,6 +42,7 @@ def play(
     mask = np.zeros_like(gt_mask) if initial is None else initial
     clicks: list[Click] = []
     rows: list[tuple[float, float, float]] = []  # IoU, BIoU, seconds after each click
+    views: list[tuple[bool | None, int | None]] = []  # whether cut, passes
     walls: list[float] = []
     key = key_of(sample)
     click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
@@ -62,6 +64,7 @@ def play(
         rows.append(
             (iou(mask, gt_mask, ignore_mask), boundary_iou(mask, gt_mask, ignore_mask), seconds)
         )
+        views.append((is_cut(mask, session.prediction), _passes(session.prediction)))
         over = protocol.is_over([row[0] for row in rows])
         click = (
             None
@@ -81,9 +84,18 @@ def play(
             last=k == len(clicks),
             repeat=repeat,
             wall_seconds=wall,
+            cut=cut,
+            passes=passes,
         )
-        for k, (c, row, wall) in enumerate(zip(clicks, rows, walls, strict=True), start=1)
+        for k, (c, row, wall, (cut, passes)) in enumerate(
+            zip(clicks, rows, walls, views, strict=True), start=1
+        )
     ]
+
+
+def _passes(prediction: Prediction | None) -> int | None:
+    """Coarse passes that an answer took, where it says so."""
+    return getattr(prediction, "passes", None)
 
 
 def key_of(sample: EvalSample) -> ObjectKey:
@@ -102,9 +114,13 @@ def _robot_click(
     """The next click of the protocol's robot; None when no unclicked error pixel is left."""
     number = len(clicked) + 1
     robot = protocol.robot_at(number)
-    if robot == "deterministic":
-        return next_click(mask, gt_mask, ignore_mask, clicked)
     stream = click_stream(protocol.seed, *key, number)
+    if robot == "parts" and 1 < number <= PART_CLICKS:
+        return part_click(gt_mask, ignore_mask, clicked, stream)
+    if robot == "edge" and number == 1:
+        return edge_click(gt_mask, ignore_mask, stream)
+    if robot in ("deterministic", "parts", "edge"):
+        return next_click(mask, gt_mask, ignore_mask, clicked)
     if robot == "random":
         return random_click(mask, gt_mask, ignore_mask, clicked, stream)
     aim = next_click(mask, gt_mask, ignore_mask, clicked)

@@ -14,8 +14,9 @@ from vtmr.spec import ViewPolicy, ZoomSchedule
 from vtmr.types import Correction
 from vtmr.values import from_values
 
-Robot = Literal["deterministic", "random", "perturbed"]
+Robot = Literal["deterministic", "random", "perturbed", "parts", "edge"]
 Stop = Literal["targets", "never"]
+PART_CLICKS = 3  # the first in the middle of the object, the others on other parts of it
 Start = Literal["given", "none", "perturbed", "superpixels"]
 
 
@@ -167,6 +168,10 @@ class Protocol:
                 return "random pixel of the largest error"
             case "perturbed":
                 return f"middle of the largest error, off by a Gaussian of {self.jitter_px:g} px"
+            case "parts":
+                return "middle of the object, two other parts of it, middle of the largest error"
+            case "edge":
+                return "near the object's outline, then middle of the largest error"
 
 
 def load_protocol(name: str) -> Protocol:

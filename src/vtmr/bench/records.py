@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from vtmr.atomic import append, write_atomically
 from vtmr.errors import DataError
@@ -25,7 +25,9 @@ class Record:
     to the mask array. last: whether the object's run ended with it, so that a run cut off by an
     interruption is told from a finished one. repeat: which of the object's runs it belongs to.
     wall_seconds: all the time since the click before, or since the object was begun, reading and
-    measuring included; 0 where that wasn't recorded.
+    measuring included; 0 where that wasn't recorded. cut: whether the mask ends along a side of a
+    crop (`vtmr.bench.people.is_cut`). passes: coarse passes that the answer took. Both None where
+    the method doesn't tell, and in records from before.
     """
 
     dataset: str
@@ -42,6 +44,8 @@ class Record:
     last: bool
     repeat: int = 0
     wall_seconds: float = 0.0
+    cut: bool | None = None
+    passes: int | None = None
 
     @property
     def object_key(self) -> ObjectKey:
@@ -69,12 +73,16 @@ class Record:
         ):
             raise ValueError(f"expected an object with the keys {', '.join(_TYPES)}")
         for name, value in values.items():
-            if type(value) is not _TYPES[name]:
-                raise ValueError(f"{name} is {value!r}, expected {_TYPES[name].__name__}")
+            if type(value) not in _TYPES[name]:
+                expected = " or ".join(kind.__name__ for kind in _TYPES[name])
+                raise ValueError(f"{name} is {value!r}, expected {expected}")
         return Record(**values)
 
 
-_TYPES = {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
+_HINTS = {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    name: get_args(hint) or (hint,) for name, hint in _HINTS.items()
+}
 _OPTIONAL = {field.name for field in fields(Record) if field.default is not MISSING}
 
 

@@ -101,6 +101,8 @@ def segment(
     loaded = predictors.load(model)
     start = run.session_on(loaded.predictor, pixels, start_mask, correction)
     mask, seconds = run.final_mask(start, clicks)
+    if note := run.note_on(clicks, start_mask):
+        print(f"vtmr: {note}", file=sys.stderr)
     written = run.write_outputs(outputs, pixels, mask, clicks)
     if as_json:
         print(json.dumps(run.as_record(loaded.name, clicks, mask, seconds)))

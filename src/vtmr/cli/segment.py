@@ -18,8 +18,8 @@ from vtmr.errors import InputError
 from vtmr.images import read_image, write_png
 from vtmr.maskfiles import read_mask_file
 from vtmr.masks import Mask, RunLengths
-from vtmr.session import Session
-from vtmr.types import Click, Correction, Image, Predictor, require_correction
+from vtmr.session import NOTHING_TO_TAKE, Session
+from vtmr.types import Click, Correction, Image, Predictor, require_correction, takes_from_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,11 @@ def as_record(
         "area": int(np.count_nonzero(mask)),
         "mask": {"size": [height, width], "counts": RunLengths.encode(mask).counts.decode("ascii")},
     }
+
+
+def note_on(clicks: Sequence[Click], start_mask: Mask | None) -> str:
+    """What the mask doesn't tell: that all clicks took away from nothing; else empty."""
+    return NOTHING_TO_TAKE if takes_from_nothing(clicks, start_mask) else ""
 
 
 def in_words(model: str, mask: Mask, seconds: Sequence[float]) -> str:

@@ -17,7 +17,7 @@ from vtmr.data import published
 from vtmr.data.cocolvis import CocoLvisSource
 from vtmr.data.cocosource import CocoSource
 from vtmr.data.published import Entries
-from vtmr.data.samples import EvalSample, Listed, of_source
+from vtmr.data.samples import EvalSample, Listed, of_objects, of_source
 from vtmr.data.sources import LabelSource, PairSource, Source, read_stems
 from vtmr.errors import DataError
 
@@ -30,6 +30,7 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
         LabelSource.open, displaced=1
     ),  # by .86 and .7 px, measured: docs/decisions/0014
     "bsds": LabelSource.open,
+    "large": CocoSource.open,
     "cocolvis": CocoLvisSource.open,
 }
 
@@ -54,18 +55,23 @@ def report(root: Path) -> Entries:
     return (Listed(of_source("report", source, stem, "0")) for stem in stems)
 
 
-def validation_list() -> list[tuple[str, str, str]]:
-    """The frozen validation objects as (source, stem, object id).
+FrozenObject = tuple[str, str, str]  # source, stem, object id
 
-    Raises DataError when the list was changed.
-    """
-    content = json.loads(resources.files("vtmr.data").joinpath("validation.json").read_text())
+
+def validation_list() -> list[FrozenObject]:
+    """The frozen validation objects. Raises DataError when the list was changed."""
+    return _frozen_list("validation")
+
+
+def _frozen_list(name: str) -> list[FrozenObject]:
+    """The objects of `NAME.json` in this package. Raises DataError when they were changed."""
+    content = json.loads(resources.files("vtmr.data").joinpath(f"{name}.json").read_text())
     objects = [
         (str(source), str(stem), str(object_id)) for source, stem, object_id in content["objects"]
     ]
     if list_hash(objects) != content["sha256"]:
         raise DataError(
-            "The validation list doesn't match its own hash: restore src/vtmr/data/validation.json."
+            f"The {name} list doesn't match its own hash: restore src/vtmr/data/{name}.json."
         )
     return objects
 
@@ -77,14 +83,40 @@ def list_hash(objects: list[tuple[str, str, str]]) -> str:
 
 def validation(root: Path) -> Entries:
     """The frozen validation objects; `root` holds the sources' folders."""
+    return _listed("validation", validation_list(), root)
+
+
+def large(root: Path) -> Entries:
+    """The frozen objects of large photos; `root` holds the folder `large`."""
+    return _listed("large", _frozen_list("large"), root)
+
+
+def scenes(root: Path) -> Entries:
+    """Pairs of the validation objects that share an image, each pair as one object.
+
+    What someone asks for who clicks a second object while the first is selected: both. `root` holds
+    the sources' folders.
+    """
     objects = validation_list()
-    sources = {
-        name: OPENERS[name](name, root / name)
-        for name in dict.fromkeys(source for source, _, _ in objects)
-    }
+    sources = _sources_of(objects, root)
+    keys: dict[tuple[str, str], list[str]] = {}
+    for source, stem, key in objects:
+        keys.setdefault((source, stem), []).append(key)
     return (
-        Listed(of_source("validation", sources[source], stem, key)) for source, stem, key in objects
+        Listed(of_objects("scenes", sources[source], stem, found))
+        for (source, stem), found in keys.items()
+        if len(found) > 1
     )
+
+
+def _listed(dataset: str, objects: list[FrozenObject], root: Path) -> Entries:
+    sources = _sources_of(objects, root)
+    return (Listed(of_source(dataset, sources[source], stem, key)) for source, stem, key in objects)
+
+
+def _sources_of(objects: list[FrozenObject], root: Path) -> dict[str, Source]:
+    names = dict.fromkeys(source for source, _, _ in objects)
+    return {name: OPENERS[name](name, root / name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -121,6 +153,8 @@ BENCHMARKS: dict[str, Layout] = {
     "davis585-zero": Layout(published.davis585("davis585-zero", None), (), (585,), _BINARY),
     "pairs": Layout(pairs, folders=("images", "masks")),
     "validation": Layout(validation),
+    "large": Layout(large),
+    "scenes": Layout(scenes),
     "report": Layout(report, (1000,), (1000,)),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,3 +47,19 @@ def of_source(dataset: str, source: Source, stem: str, object_id: str) -> EvalSa
     return EvalSample(
         dataset, stem, object_id, source.name, lambda: read_object(source, stem, object_id)
     )
+
+
+def of_objects(dataset: str, source: Source, stem: str, object_ids: Sequence[str]) -> EvalSample:
+    """The sample for several objects of one image as one: their union.
+
+    A pixel is ignored where no object is and at least one of them ignores it.
+    """
+
+    def load() -> tuple[Image, Mask, Mask | None]:
+        parts = [read_object(source, stem, object_id) for object_id in object_ids]
+        gt_mask = np.logical_or.reduce([mask for _, mask, _ in parts])
+        ignored = [ignore_mask for _, _, ignore_mask in parts if ignore_mask is not None]
+        ignore_mask = np.logical_or.reduce(ignored) & ~gt_mask if ignored else None
+        return parts[0][0], gt_mask, ignore_mask
+
+    return EvalSample(dataset, stem, "+".join(object_ids), source.name, load)

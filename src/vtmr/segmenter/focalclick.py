@@ -25,11 +25,10 @@ from vtmr.segmenter.official import (
     drawn,
     edited,
     index_points,
-    nothing_found,
     previous_map,
     resized_by_corners,
 )
-from vtmr.segmenter.pipeline import Segmenter, answers_nothing, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.types import Event
 
 _THRESHOLD = 0.49  # of the previous probability and, in the focus rule, of the new logit
@@ -49,8 +48,6 @@ class FocalClickSegmenter(Segmenter):
     ) -> OfficialPrediction:
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
-        if answers_nothing(clicks, mask):
-            return nothing_found(scene, clicks, self.spec.threshold)
         network, spec, size = self.network, self.spec, self.spec.input_size
         prev_prob = previous_map(scene, previous, mask)
         # A mask that the user brought decides the target crop; else it is the probability's.

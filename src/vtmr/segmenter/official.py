@@ -66,11 +66,6 @@ class OfficialPrediction:
         return self.probability() > self.threshold
 
 
-def nothing_found(scene: Pyramid, clicks: Sequence[Click], threshold: float) -> OfficialPrediction:
-    """The answer to clicks that only take away from nothing: no layers."""
-    return OfficialPrediction(scene.height, scene.width, (), threshold, 0, len(clicks))
-
-
 def previous_map(
     scene: Pyramid, previous: OfficialPrediction | None, mask: Mask | None
 ) -> FloatMap:

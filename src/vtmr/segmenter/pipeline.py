@@ -88,11 +88,3 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
     for click in clicks:
         click.require_inside(scene.height, scene.width)
     return clicks
-
-
-def answers_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
-    """Whether the clicks only take away, and there is nothing to take away from.
-
-    mask: what the user saw before the newest of them, bool H x W, None at the start.
-    """
-    return not any(click.positive for click in clicks) and (mask is None or not mask.any())

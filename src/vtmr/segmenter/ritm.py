@@ -26,11 +26,10 @@ from vtmr.segmenter.official import (
     drawn,
     edited,
     index_points,
-    nothing_found,
     previous_map,
     resized_by_corners,
 )
-from vtmr.segmenter.pipeline import Segmenter, answers_nothing, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.spec import MAX_INPUT_SIZE
 from vtmr.types import Click, Event, FloatMap, Network
 
@@ -64,8 +63,6 @@ class RitmSegmenter(Segmenter):
     ) -> OfficialPrediction:
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
-        if answers_nothing(clicks, mask):
-            return nothing_found(scene, clicks, self.spec.threshold)
         prev_prob = previous_map(scene, previous, mask)
         # A mask that the user brought decides the target crop; else it is the probability's.
         seen = mask if mask is not None and edited(events) else prev_prob > CROP_THRESHOLD

@@ -16,7 +16,7 @@ from vtmr.pyramid import Pyramid, crop_resized
 from vtmr.segmenter.crops import focus_box, square_around, target_box
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.logits import logit_of, sigmoid
-from vtmr.segmenter.pipeline import Segmenter, answers_nothing, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.views import eased, reaches_out, second_look_box, wider_box
 from vtmr.segmenter.zoomed import blended, zoom_guidance
 from vtmr.types import Click, Event, FloatMap
@@ -53,17 +53,14 @@ class VtmrSegmenter(Segmenter):
         """See `Predictor.predict`.
 
         The target crop of clicks without a mask is `region`, else the whole image. Negative clicks
-        alone, where there is nothing to take away from, answer nothing; on pixels that are off they
-        change their surroundings at most. Raises InputError without a click, and for a click
-        outside the image.
+        on pixels that are off change their surroundings at most. Raises InputError without a click,
+        and for a click outside the image.
         """
         clicks = require_clicks(events, scene)
         spec = self.spec
         fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
         if previous is not None and mask is not None and all_off(fresh, mask):
             return self._beside(scene, clicks, fresh, previous, mask, region)
-        if answers_nothing(clicks, mask):
-            return self._answer(scene, clicks, (), 0, passes=0)
         look = self.look(scene, clicks, previous, mask, region)
         before = look.prev_prob
         if is_first(previous, mask):  # a second look is told of the first, which nobody saw
@@ -264,9 +261,7 @@ class VtmrSegmenter(Segmenter):
 
 def is_first(previous: LayeredPrediction | None, mask: Mask | None) -> bool:
     """Whether nothing has been answered or given yet; negative clicks may have been made."""
-    if mask is None:
-        return True
-    return previous is not None and not previous.layers and not mask.any()
+    return previous is None and (mask is None or not mask.any())
 
 
 def all_off(clicks: Sequence[Click], mask: Mask) -> bool:

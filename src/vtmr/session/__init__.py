@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from vtmr.session.eventlog import EventLog
-from vtmr.session.history import Session, replay
+from vtmr.session.history import NOTHING_TO_TAKE, Session, replay
 
-__all__ = ["EventLog", "Session", "replay"]
+__all__ = ["NOTHING_TO_TAKE", "EventLog", "Session", "replay"]

@@ -34,10 +34,28 @@ from vtmr.types import (
     Predictor,
     active_clicks,
     require_correction,
+    takes_from_nothing,
 )
 
 # Bytes: with a prediction's layers a click stays under 1 MB, whatever the masks.
 _LARGEST_PATCH = 1 << 18
+
+
+NOTHING_TO_TAKE = (
+    "A negative click takes away from an object, and there is none yet: click on the object first."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """The answer to clicks that only take away, where there is nothing: no predictor is asked."""
+
+    height: int
+    width: int
+    nbytes: int = 0
+
+    def render(self) -> Mask:
+        return np.zeros((self.height, self.width), np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +181,8 @@ class Session:
         if not clicks:
             return self._at((*self._steps, _Step(events)), mask=before)
         history = (*self.events, *events)
+        if takes_from_nothing(active_clicks(history), before):
+            return self._at((*self._steps, _Step(events, _Nothing(subject.height, subject.width))))
         here = before is not None and _corrects_here(history, clicks, subject.correction)
         previous = None if edit else self._previous(here)
         prediction = subject.predictor.predict(
@@ -183,7 +203,8 @@ class Session:
         """
         if not self._steps or (self._steps[-1].merged and not here):
             return None
-        return self._steps[-1].prediction
+        prediction = self._steps[-1].prediction
+        return None if isinstance(prediction, _Nothing) else prediction
 
     def preview(self, *events: Event) -> Mask:
         """What `add(*events)` would change.
@@ -231,18 +252,20 @@ class Session:
 
         Without any step the mask is empty.
         """
-        mask = np.zeros((self._subject.height, self._subject.width), np.bool_)
+        mask: Mask | None = None  # a second mask of a large image would be the most of a click
         alone = [number for number, step in enumerate(self._steps) if step.stands_alone]
         for step in self._steps[alone[-1] :] if alone else ():
             edit = _last_edit(step.events)
             if edit is not None:
                 mask = edit.runs.decode()
-            if step.patch is not None:
+            if step.patch is not None and mask is not None:
                 step.patch.flip(mask)
-            elif step.prediction is not None and step.merged:
+            elif step.prediction is not None and step.merged and mask is not None:
                 mask, _ = merge(mask, step.prediction.render(), active_clicks(step.events))
             elif step.prediction is not None:
                 mask = step.prediction.render()
+        if mask is None:
+            return np.zeros((self._subject.height, self._subject.width), np.bool_)
         return mask
 
     def _flipped(self, step: _Step) -> Mask | None:
@@ -269,6 +292,12 @@ class Session:
         """The predictor's answer to the newest step, before any merge; None where it was an
         edit."""
         return self._steps[-1].prediction if self._steps else None
+
+    @property
+    def note(self) -> str:
+        """A sentence about the newest step that its mask doesn't tell; empty where there is
+        none."""
+        return NOTHING_TO_TAKE if isinstance(self.prediction, _Nothing) else ""
 
     @property
     def can_undo(self) -> bool:

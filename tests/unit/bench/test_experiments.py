@@ -50,7 +50,7 @@ def lines(table: Path) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-CONDITIONS = {"table3": 2, "table6": 3, "robots": 2, "correction": 2}
+CONDITIONS = {"table3": 2, "table6": 3, "robots": 2, "correction": 2, "people": 4}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -70,13 +70,14 @@ def test_every_experiment_plays_and_reports_from_its_records(name: str, tmp_path
             if folder.name == label.replace(", ", "-").replace(" ", "-")
         ]
         row = summarise(read_records(folder), read_run(folder).protocol)["pairs"]
-        expected = [
-            f"{row[figure]:.1f}" if "SPC" in figure else row[figure]
-            for figure in experiment.figures
-        ]
-        assert [float(value.split(" ")[0]) for value in values] == pytest.approx(
-            [float(e) for e in expected], abs=6e-3
+        told = [figure for figure in experiment.figures if figure in row]  # players have no crops
+        assert [value for value in values if value == "–"] == ["–"] * (
+            len(experiment.figures) - len(told)
         )
+        expected = [f"{row[figure]:.1f}" if "SPC" in figure else row[figure] for figure in told]
+        shown = [float(value.split(" ")[0]) for value in values if value != "–"]
+        assert shown[: len(told)] == pytest.approx([float(e) for e in expected], abs=6e-3)
+        assert len(shown) == len(told) + bool(experiment.ratio)
     assert [condition.name for condition in models["one"].asked] == [
         each.name for each in experiment.conditions
     ]
@@ -170,3 +171,24 @@ def test_an_unknown_experiment_is_refused_with_the_nearest() -> None:
         ConfigError, match=r"'tabel3': known are table1, .*correction\. Did you mean 'table3'\?"
     ):
         find_experiment("tabel3")
+
+
+def test_clicks_of_people_are_given_as_multiples_of_the_robot_s(tmp_path: Path) -> None:
+    """Discs grow around clicks: one in the middle covers what several at an edge do. The ratio is
+    that of the two NoC@90 in the same table."""
+    experiment = find_experiment("people")
+    shapes = ellipses()[:3]
+    models = {"one": Opener(oracle()), "two": Opener(Discs())}
+    table = run_experiment(experiment, models, shapes, tmp_path)
+    header = table.read_text().split("\n\n")[2].splitlines()[0]
+    names = [cell.strip() for cell in header.strip("|").split("|")]
+    assert names[-1] == "pairs × NoC@90"
+    rows = {label: values for label, *values in lines(table)}
+    column = names.index("NoC@90") - 1
+    for model in models:
+        first = float(rows[f"{model}, deterministic robot"][column].split(" ")[0])
+        assert rows[f"{model}, deterministic robot"][-1] == "1.00"
+        for robot in ("random", "parts", "edge"):
+            values = rows[f"{model}, {robot} robot"]
+            expected = float(values[column].split(" ")[0]) / first
+            assert float(values[-1]) == pytest.approx(expected, abs=0.01)

@@ -369,6 +369,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["settings"]["protocol"]["max_clicks"] == 20
     zoom = {"schedule": "eager", "eager_weight": 0.5, "rounds": 20, "guidance": "both"}
+    zoom["min_shrink"] = 0.0
     kernel = {"grid": 31, "fwhm": 11.0, "floor": 0.05}
     assert run["settings"]["model"] == {
         "name": "m",
@@ -379,6 +380,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
         "device": "",
         "input_size": None,
         "eval_mode": "",
+        "views": None,
     }
     assert run["settings"]["datasets"]["pairs"]["objects"] == 3
     assert run["settings"]["versions"]["numpy"] == np.__version__

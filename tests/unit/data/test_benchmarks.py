@@ -154,3 +154,31 @@ def test_validation_reads_each_source_by_its_own_reader(
     monkeypatch.setattr(benchmarks, "validation_list", lambda: [("duts", "gone", "0")])
     with pytest.raises(DataError, match="duts has no 'gone'"):
         open_benchmark("validation", tmp_path)[0].load()
+
+
+def test_the_list_of_large_photos_is_frozen() -> None:
+    content = json.loads(Path(benchmarks.__file__).with_name("large.json").read_text())
+    lines = "".join("\t".join(item) + "\n" for item in content["objects"])
+    assert hashlib.sha256(lines.encode()).hexdigest() == content["sha256"]
+    assert len({tuple(item) for item in content["objects"]}) == len(content["objects"]) > 100
+    assert {source for source, _, _ in content["objects"]} == {"large"}
+
+
+def test_scenes_are_pairs_of_the_validation_objects_of_one_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both objects of x as one, in the order of the list; y has but one. Labels are moved back by a
+    pixel."""
+    for stem in ("x", "y"):
+        save(tmp_path / "ccp" / "images" / f"{stem}.png", photo())
+        save(tmp_path / "ccp" / "labels" / f"{stem}.png", LABELS)
+    listed = [("ccp", "x", "128"), ("ccp", "x", "200"), ("ccp", "y", "200")]
+    monkeypatch.setattr(benchmarks, "validation_list", lambda: listed)
+    (scene,) = open_benchmark("scenes", tmp_path)
+    assert (scene.source, scene.image_id, scene.object_id) == ("ccp", "x", "128+200")
+    masks = {}
+    for key in ("128", "200"):
+        monkeypatch.setattr(benchmarks, "validation_list", lambda key=key: [("ccp", "x", key)])
+        masks[key] = open_benchmark("validation", tmp_path)[0].load()[1]
+    assert scene.load()[1].tolist() == (masks["128"] | masks["200"]).tolist()
+    assert scene.load()[1].sum() > max(mask.sum() for mask in masks.values())

@@ -182,30 +182,6 @@ def test_where_nothing_lies_around_it_it_goes_over_into_a_firm_no() -> None:
     assert layer.logits[32, 32] == 6
 
 
-def test_a_first_negative_click_answers_nothing() -> None:
-    network = CountingNetwork(second_look=0.5, views=WIDE)
-    session = Session(segmenter_for(network), shapes_image(600, 800))
-    first = session.add(Click(700.5, 60.5, positive=False))
-    assert not first.mask.any()
-    assert not network.told
-    second = first.add(Click(280.5, 270.5))
-    alone = session.add(Click(280.5, 270.5))
-    assert iou(second.mask, alone.mask) > 0.97
-    assert [len(clicks) for clicks in network.clicks] == [2, 2, 1, 1]  # each is looked at twice
-    assert not first.add(Click(10.5, 10.5, positive=False)).mask.any()
-
-
-@pytest.mark.parametrize("pipeline", ["focalclick", "ritm"])
-def test_nor_does_it_in_the_pipelines_of_others(pipeline: str) -> None:
-    network = CountingNetwork(pipeline=pipeline)
-    session = Session(segmenter_for(network), shapes_image())
-    for x in (100.5, 120.5):
-        session = session.add(Click(x, 60.5, positive=False))
-        assert not session.mask.any()
-    assert not network.told
-    assert session.add(Click(56.5, 54.5)).mask[54, 56]
-
-
 def test_a_negative_click_far_outside_the_answer_changes_nothing() -> None:
     network = CountingNetwork(views=WIDE)
     session = Session(segmenter_for(network), shapes_image(600, 800)).add(Click(280.5, 270.5))

@@ -14,11 +14,12 @@ from fakes import ColourNetwork, shapes_image
 import vtmr
 from vtmr.errors import InputError
 from vtmr.geometry import Box
-from vtmr.masks import Mask
+from vtmr.masks import Mask, iou
 from vtmr.runtime import OnnxNetwork
 from vtmr.segmenter import segmenter_for
 from vtmr.session import EventLog, Session, replay
-from vtmr.types import Click, Correction, Event, MaskEdit
+from vtmr.spec import WIDE
+from vtmr.types import Click, Correction, Event, FloatMap, MaskEdit
 
 IMAGE = shapes_image()
 RED, BLUE, GREEN = Click(56, 54), Click(120, 60), Click(10, 10, positive=False)
@@ -415,3 +416,59 @@ def test_a_click_stays_under_a_megabyte_at_24_megapixels() -> None:
         with_click = start.add(Click(3000, 2000))
         assert with_click.mask.shape == (4000, 6000)
         assert with_click.history_nbytes - start.history_nbytes < 1_000_000
+
+
+class Asked(ColourNetwork):
+    """Keeps the clicks that its coarse passes are told of."""
+
+    def __init__(self, **spec: Any) -> None:
+        super().__init__(input_size=64, **spec)
+        self.clicks: list[list[Click]] = []
+
+    def coarse(
+        self, image: Any, prev_mask: FloatMap, clicks: Sequence[Click]
+    ) -> tuple[FloatMap, Any]:
+        self.clicks.append(list(clicks))
+        return super().coarse(image, prev_mask, clicks)
+
+
+def test_first_clicks_that_are_negative_answer_nothing_and_say_so() -> None:
+    network = Asked(second_look=0.5, views=WIDE)
+    session = Session(segmenter_for(network), shapes_image(600, 800))
+    nothing = session.add(Click(700.5, 60.5, positive=False))
+    assert not nothing.mask.any()
+    assert "click on the object first" in nothing.note
+    assert not nothing.add(Click(10.5, 10.5, positive=False)).mask.any()
+    assert not network.clicks
+    found = nothing.add(Click(280.5, 270.5))
+    assert found.note == ""
+    alone = session.add(Click(280.5, 270.5))
+    assert iou(found.mask, alone.mask) > 0.97
+    assert [len(clicks) for clicks in network.clicks] == [2, 2, 1, 1]  # each is looked at twice
+    assert not found.undo().mask.any()
+    assert np.array_equal(found.undo().redo().mask, found.mask)
+    again = replay(segmenter_for(network), shapes_image(600, 800), found.to_json())
+    assert np.array_equal(again.mask, found.mask)
+
+
+def test_nor_does_one_on_a_mask_without_a_pixel() -> None:
+    network = Asked()
+    empty = np.zeros(IMAGE.shape[:2], np.bool_)
+    session = Session(segmenter_for(network), IMAGE, initial_mask=empty).add(GREEN)
+    assert not session.mask.any()
+    assert session.note
+    assert not network.clicks
+    full = Session(segmenter_for(network), IMAGE, initial_mask=~empty).add(GREEN)
+    assert network.clicks
+    assert not full.note
+
+
+@pytest.mark.parametrize("pipeline", ["focalclick", "ritm"])
+def test_nor_does_one_in_the_pipelines_of_others(pipeline: str) -> None:
+    network = Asked(pipeline=pipeline)
+    session = Session(segmenter_for(network), shapes_image())
+    for x in (100.5, 120.5):
+        session = session.add(Click(x, 60.5, positive=False))
+        assert not session.mask.any()
+    assert not network.clicks
+    assert session.add(Click(56.5, 54.5)).mask[54, 56]

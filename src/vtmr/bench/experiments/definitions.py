@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from vtmr.bench.protocol import Protocol
+from vtmr.bench.protocol import Protocol, Robot
 from vtmr.errors import ConfigError
 from vtmr.spec import Guidance
 
@@ -30,7 +30,8 @@ class Experiment:
     """Every model is played under every condition; the table has a line for each such run and these
     figures.
 
-    fewest_models: without which there would be nothing to compare.
+    fewest_models: without which there would be nothing to compare. ratio: a figure that is also
+    given as a multiple of what it is under the first condition, "" for none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Experiment:
     conditions: tuple[Condition, ...]
     figures: tuple[str, ...] = NOC
     fewest_models: int = 1
+    ratio: str = ""
 
 
 _PLAIN = (Condition("", Protocol()),)
@@ -53,6 +55,10 @@ _FROM_DEFECTS = (
 _ROBOTS = (
     Condition("deterministic robot", Protocol()),
     Condition("random robot", Protocol(robot="random", repeats=1)),
+)
+_USERS: tuple[Robot, ...] = ("deterministic", "random", "parts", "edge")
+_PEOPLE = tuple(
+    Condition(f"{robot} robot", Protocol(robot=robot, report_at=(1, 2, 5))) for robot in _USERS
 )
 _GUIDANCES: tuple[tuple[str, Guidance], ...] = (
     ("mask", "mask"),
@@ -87,6 +93,13 @@ EXPERIMENTS = {
             "Clicks in the middle of the largest error, and anywhere in it",
             _ROBOTS,
             (*NOC, "IoU@1", "IoU@5", "BIoU@5"),
+        ),
+        Experiment(
+            "people",
+            "Clicks as people make them, and masks that end at a crop's side",
+            _PEOPLE,
+            (*NOC, "IoU@1", "IoU@2", "IoU@5", "cut@1", "cut@2", "cut@5", "passes"),
+            ratio="NoC@90",
         ),
         Experiment(
             "correction",

@@ -37,8 +37,11 @@ def result_table(
         "run",
         *(f"{section.name} {figure}" if several else figure for section, figure in columns),
     ]
+    if experiment.ratio:
+        whole = [section for section in sections if section.is_whole]
+        header += [f"{section.name} × {experiment.ratio}" for section in whole]
     rows, compared = [], []
-    for entry in entries:
+    for number, entry in enumerate(entries):
         protocol = entry.run.protocol
         cells, against = [], []
         for section, figure in columns:
@@ -48,10 +51,20 @@ def result_table(
                 figure
             )
             against.append(in_words(found, protocol) if found else "–")
+        if experiment.ratio:
+            first = entries[number - number % len(experiment.conditions)]
+            ratios = [_ratio(section, entry, first, experiment.ratio) for section in whole]
+            cells, against = cells + ratios, against + ["–"] * len(ratios)
         rows.append([entry.label, *cells])
         if entry is not entries[0] and any(cell != "–" for cell in against):
             compared.append([entry.label, *against])
     return ResultTable([name.replace("_", " ") for name in header], rows, compared)
+
+
+def _ratio(section: Section, entry: Entry, first: Entry, figure: str) -> str:
+    """An entry's figure as a multiple of the same model's under the first condition."""
+    row, base = section.summary.get(entry.label), section.summary.get(first.label)
+    return f"{row[figure] / base[figure]:.2f}" if row and base else "–"
 
 
 def as_markdown(
