@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -158,6 +159,32 @@ def test_what_could_not_be_read_is_told_at_the_end(
     sentence = one_sentence(capsys.readouterr().err)
     assert "for 2 samples couldn't be read and others took their place; the first:" in sentence
     assert "images/" in sentence
+
+
+def test_what_a_coco_file_cannot_bring_is_told_at_the_start(
+    tmp_path: Path, small: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the rest is trained on: here one image of two, and one annotation of two."""
+    monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(loop, "plot_losses", lambda rows, out: None)
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    shapes = tmp_path / "data" / "shapes"
+    stems = sorted(path.stem for path in (shapes / "images").iterdir())
+    outline = [[2, 2, 60, 2, 60, 60, 2, 60]]
+    content = {
+        "images": [{"id": 1, "file_name": f"{stems[0]}.png"}, {"id": 2, "file_name": "gone.png"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "segmentation": outline},
+            {"id": 2, "image_id": 1, "segmentation": []},
+            {"id": 3, "image_id": 2, "segmentation": outline},
+        ],
+    }
+    (shapes / "instances.json").write_text(json.dumps(content))
+    recipe.write_text(recipe.read_text().replace('"duts"', '"coco"'))
+    assert main(["train", str(recipe), "--out", str(out), "--set", "steps=1"]) == 0
+    told = capsys.readouterr().out
+    assert "annotation 2 has no outline, only a box or nothing." in told
+    assert "gone.png: there is no image of that name." in told
 
 
 @pytest.mark.slow

@@ -200,12 +200,16 @@ def batches(
     processes: int = 1,
     player: Path | None = None,
 ) -> Generator[Batch, None, None]:
-    """A process's parts of the steps first, first + 1, …, made by worker processes ahead of time
-    until it is closed.
+    """A process's parts of the steps first, first + 1, …, as `made_ahead` gives them.
 
     player: see Parts. Raises DataError, at once or from the iterator.
     """
-    parts = Parts(recipe, root, size, first, rank, processes, player)
+    return made_ahead(Parts(recipe, root, size, first, rank, processes, player))
+
+
+def made_ahead(parts: Parts) -> Generator[Batch, None, None]:
+    """The parts, made by worker processes ahead of time until it is closed. Raises DataError."""
+    recipe = parts.recipe
     if not recipe.data.workers:
         return sound(parts[i] for i in range(len(parts)))
     # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of

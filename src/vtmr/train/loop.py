@@ -37,7 +37,7 @@ from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
-from vtmr.train.batches import Batch, batches
+from vtmr.train.batches import Batch, Parts, made_ahead
 from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
 from vtmr.train.clock import Clock
 from vtmr.train.devices import (
@@ -254,9 +254,11 @@ class Training:
         self.first = self.progress
         size = recipe.input_size or self.spec.input_size
         player = self.player(resume) if recipe.clicks.played_share else None
-        self.data = batches(
+        parts = Parts(
             recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, player
         )
+        self.left_out = parts.sampler.left_out
+        self.data = made_ahead(parts)
         writes = fabric.is_global_zero
         self.journal = Journal(
             out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes
@@ -286,6 +288,8 @@ class Training:
         saved = validated = time.monotonic()
         workers = 0.0
         with stop_requests() as stop, closing(self.data), self.bar() as bar:
+            for sentence in self.left_out:
+                bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
             task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
             for step in range(first.step, recipe.steps):
                 parts, unreadable, edge_weight = self.fetch(step, stop)

@@ -13,6 +13,7 @@ import numpy as np
 from vtmr.data import (
     OPENERS,
     CocoLvisSource,
+    CocoSource,
     LabelSource,
     PairSource,
     Source,
@@ -142,6 +143,16 @@ class Sampler:
         self.donors = [s for s in self.sources if s.cut_outs]
         counts = np.array([len(s.stems) for s in self.donors], np.float64) ** 0.5
         self.donor_shares = counts / counts.sum() if len(counts) else counts
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence for everything in the sources that isn't drawn from because it can't be."""
+        return tuple(
+            f"{entry.source.name}: {sentence}"
+            for entry in self.sources
+            if isinstance(entry.source, CocoSource)
+            for sentence in entry.source.findings
+        )
 
     def draw(self, rng: Rng, player: Player | None = None) -> Sample:
         """One sample, played if there is a player; what can't be read is noted and the next draw
