@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from vtmr.data.maskindex import MaskIndex, open_index
 from vtmr.data.sources import IMAGE_SUFFIXES, entry, files_by_stem, read_data_image
 from vtmr.errors import DataError, InputError
 from vtmr.formats.cocoshapes import coco_runs
+from vtmr.formats.jsonscan import array_items
 from vtmr.masks import Mask, RunLengths
 from vtmr.types import Image
 
@@ -177,14 +177,13 @@ class Originals:
         masks: dict[str, list[Runs]] = defaultdict(list)
         try:
             # Decoded all at once, LVIS's 1.1 GB of text would take five times that.
-            for annotation in track(
-                array_items(lvis, "annotations"), f"Reading {lvis.name}", total=None
-            ):
+            items = array_items(lvis.read_text(encoding="utf-8"), "annotations")
+            for annotation, _ in track(items, f"Reading {lvis.name}", total=None):
                 of = segments.get(annotation["image_id"])
                 if of is not None:
                     runs = coco_runs(annotation["segmentation"], of.height, of.width)
                     masks[of.stem].append({"size": [of.height, of.width], "counts": runs.counts})
-        except (InputError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (InputError, OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(
                 f"{lvis} is not LVIS v1's file: {type(error).__name__}: {error}."
             ) from error
@@ -240,41 +239,6 @@ def read_panoptic(path: Path) -> dict[int, Segments]:
             f"{path} is not COCO's panoptic file: {type(error).__name__}: {error}."
         ) from error
     return found
-
-
-def array_items(path: Path, key: str) -> Iterator[Any]:
-    """The items of one array of a JSON object's, decoded one at a time.
-
-    Raises ValueError or IndexError.
-    """
-    text, decoder = path.read_text(encoding="utf-8"), json.JSONDecoder()
-    spaces = re.compile(r"\s*")
-
-    def after(place: int, mark: str) -> int:
-        if text[place] != mark:
-            raise ValueError(f"expected {mark!r} at character {place}")
-        return spaces.match(text, place + 1).end()  # type: ignore[union-attr]
-
-    def item(place: int) -> tuple[Any, int]:
-        value, end = decoder.raw_decode(text, place)
-        return value, spaces.match(text, end).end()  # type: ignore[union-attr]
-
-    place = after(spaces.match(text).end(), "{")  # type: ignore[union-attr]
-    while True:
-        name, place = item(place)
-        place = after(place, ":")
-        if name == key:
-            break
-        _, place = item(place)
-        if text[place] == "}":
-            raise ValueError(f"no {key!r} in it")
-        place = after(place, ",")
-    place = after(place, "[")
-    while text[place] != "]":
-        value, place = item(place)
-        yield value
-        if text[place] != "]":
-            place = after(place, ",")
 
 
 def panoptic_masks(of: Segments) -> tuple[list[Runs], list[Mask]]:

@@ -97,7 +97,7 @@ def _objects_of(coco: CocoFile, key: str, said: Summary) -> list[CocoAnnotation]
     """An image's annotations that aren't crowds and have something like an outline."""
     found = []
     for annotation in coco.annotations[key]:
-        if not annotation.segmentation:
+        if not annotation.has_outline:
             said.add(
                 "annotations",
                 f"{coco.images[key].name}: annotation {annotation.id} has no outline, only a box "

@@ -15,9 +15,12 @@ from typing import Any
 
 from vtmr.errors import InputError
 from vtmr.formats.cocoshapes import coco_runs, short_polygons
+from vtmr.formats.jsonscan import Span, array_items
 from vtmr.formats.records import DEFAULT_LABEL, Annotation, Summary, plain_label
 
 _MOST_DIGITS = 18  # of a number that is compared as one
+_ANNOTATIONS, _SEGMENTATION = "annotations", "segmentation"
+_KEPT = ("id", "image_id", "category_id", "iscrowd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,25 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
-    """An object before it is decoded. id: its own among its image's; crowd: COCO's iscrowd."""
+    """An object before it is decoded. id: its own among its image's; crowd: COCO's iscrowd; stored:
+    its outline, or where it is in the file."""
 
     id: str
     label: str
-    segmentation: Any
+    stored: Any
     crowd: bool
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether there is anything that may be one."""
+        return bool(self.stored)
+
+    @property
+    def segmentation(self) -> Any:
+        """What the file has as its outline."""
+        if isinstance(self.stored, Span):
+            return self.stored.decoded()[_SEGMENTATION]
+        return self.stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +95,16 @@ class CocoFile:
         said = Summary()
         for annotation in self.annotations[image_id]:
             where = f"{image.name}: annotation {annotation.id}"
+            segmentation = annotation.segmentation
             try:
-                runs = coco_runs(annotation.segmentation, *size)
+                runs = coco_runs(segmentation, *size)
             except InputError as error:
                 said.add("annotations", f"{where} was left out. {error}")
                 continue
             if not runs.any():
                 said.add("annotations", f"{where} was left out: it covers no pixel of the image.")
                 continue
-            short = short_polygons(annotation.segmentation)
+            short = short_polygons(segmentation)
             if short:
                 said.add("annotations", f"{where} lost {short} polygon(s) of under three points.")
             objects.append(Annotation(annotation.label, runs, annotation.crowd))
@@ -95,12 +112,38 @@ class CocoFile:
 
 
 def _decoded(content: bytes | str) -> Any:
+    """The document with its annotations cut down to what is asked of each; their outlines stay
+    text."""
     try:
-        return json.loads(content)
+        text = content if isinstance(content, str) else _text(content)
+        if text.lstrip()[:1] != "{":
+            return json.loads(text)
+        document: dict[str, Any] = {}
+        found = array_items(text, _ANNOTATIONS, document)
+        entries = [_lean(entry, span) for entry, span in found]
+        return document | {_ANNOTATIONS: entries}
     except UnicodeDecodeError as error:
         raise InputError(f"The COCO file isn't UTF-8 ({error}): save it as UTF-8.") from error
+    except LookupError as error:
+        raise InputError(
+            "This isn't a COCO instance file: expected a list of images and one of annotations."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"The COCO file isn't JSON: {error}.") from error
+
+
+def _text(content: bytes) -> str:
+    """UTF-8, 16 or 32, with a mark at its start or without."""
+    return content.decode(json.detect_encoding(content), "surrogatepass")
+
+
+def _lean(entry: Any, span: Span) -> Any:
+    if not isinstance(entry, dict):
+        return None
+    lean = {name: entry[name] for name in _KEPT if name in entry}
+    if entry.get(_SEGMENTATION):
+        lean[_SEGMENTATION] = span
+    return lean
 
 
 def _lists_of(document: Any) -> tuple[list[Any], list[Any], list[Any]]:
@@ -151,7 +194,7 @@ class _Reading:
                 unique = own_id if times == 1 else f"{own_id}#{times}"
                 crowd = entry.get("iscrowd") in (1, True, "1")
                 label = self._label_of(entry.get("category_id"), unique)
-                found[image].append(CocoAnnotation(unique, label, entry.get("segmentation"), crowd))
+                found[image].append(CocoAnnotation(unique, label, entry.get(_SEGMENTATION), crowd))
         annotations = {key: tuple(entries) for key, entries in found.items()}
         return CocoFile(self._images, annotations, self._said)
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from vtmr.masks import RunLengths
@@ -106,6 +107,7 @@ def labels_of(images: Sequence[AnnotatedImage], first: Sequence[str]) -> list[st
     )
 
 
+@lru_cache(4096)
 def plain_label(name: str) -> str:
     """The name as a label: printable, in one line, at most 100 characters; "object" for none."""
     plain = "".join(letter if letter.isprintable() else " " for letter in name)

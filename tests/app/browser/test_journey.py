@@ -126,3 +126,41 @@ def test_objects_are_labelled_hidden_locked_ordered_copied_and_deleted(
     desk.ready()
     assert server.ask("/project")["labels"] == ["cup", "plate", "spoon", "<b>knife</b>"]
     expect(desk.page.locator("#labels .chip").last).to_contain_text("<b>knife</b>")
+
+
+def test_a_coco_file_comes_once_unless_the_user_wants_it_again(
+    folder: Path, serve: Start, sit_down: Sit, tmp_path: Path
+) -> None:
+    server = serve(folder)
+    desk = sit_down(server)
+    coco = {
+        "images": [{"id": "1", "file_name": r"C:\old\a.png"}, {"id": 2, "file_name": "gone.png"}],
+        "annotations": [
+            {"image_id": 1, "category_id": "cup", "segmentation": [[10, 10, 40, 10, 40, 40]]},
+            {"image_id": 1, "category_id": "cup", "bbox": [1, 1, 5, 5]},
+        ],
+    }
+    path = tmp_path / "instances.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(coco).encode())
+
+    def load() -> None:
+        desk.page.locator("#export").click()
+        with desk.page.expect_file_chooser() as waiting:
+            desk.page.locator("[data-format=import]").click()
+        waiting.value.set_files(path)
+
+    load()
+    told = desk.page.locator("dialog .warnings li")
+    expect(told).to_have_count(2)
+    expect(told.first).to_contain_text("gone.png: there is no image of that name")
+    desk.page.keyboard.press("Escape")
+    assert len(server.document("a.png")["objects"]) == 1
+    load()
+    expect(desk.page.locator("dialog p")).to_contain_text("1 of the file's 1 objects are")
+    desk.page.get_by_role("button", name="Leave it").click()
+    expect(desk.page.locator("dialog")).to_have_count(0)
+    assert len(server.document("a.png")["objects"]) == 1
+    load()
+    desk.page.get_by_role("button", name="Add all again").click()
+    expect(desk.page.locator("dialog .warnings li")).to_have_count(2)
+    assert len(server.document("a.png")["objects"]) == 2
