@@ -7,7 +7,6 @@ shape (7, or four numbers in files of before 2014) and its values (5).
 from __future__ import annotations
 
 import math
-import mmap
 from pathlib import Path
 
 import numpy as np
@@ -43,47 +42,44 @@ def read_caffemodel(path: Path) -> dict[str, Tensor]:
     blobs aren't known.
     """
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            if not 0 < size <= LARGEST:
-                raise CheckpointError(
-                    f"{path} has {size} bytes: expected a .caffemodel of up to {LARGEST}."
-                )
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return _weights(mapped, path)
+        size = path.stat().st_size
+        if not 0 < size <= LARGEST:
+            raise CheckpointError(
+                f"{path} has {size} bytes: expected a .caffemodel of up to {LARGEST}."
+            )
+        # Mapped, not read: layers are copied one by one. What an exception still holds a view of
+        # can't be closed, so that is left to Python.
+        content = np.memmap(path, np.uint8, "r").data
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
-
-
-def _weights(mapped: mmap.mmap, path: Path) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    view = memoryview(mapped)
     try:
-        count = 0
-        for number, value in fields(view):
-            if number == OLD_LAYERS and isinstance(value, memoryview):
-                raise ValueError("its layers are those of Caffe before 2014")
-            if number != LAYERS or not isinstance(value, memoryview):
-                continue
-            count += 1
-            if count > MOST_LAYERS:
-                raise ValueError(f"it has more than {MOST_LAYERS} layers")
-            for name, tensor in _layer(value).items():
-                if name in found:
-                    raise ValueError(f"it holds {name!r} twice")
-                found[name] = tensor
-        if not found:
-            raise ValueError("there is no layer with weights in it")
-    except (ValueError, IndexError, UnicodeDecodeError) as error:
-        # Exceptions hold on to views of the file, which can't be closed while there are any.
-        reason = str(error)
-    else:
-        view.release()
-        return found
-    raise CheckpointError(
-        f"{path} can't be read as a .caffemodel ({reason}): expected the file as its authors "
-        "released it, whole."
-    )
+        return _weights(content)
+    except (ValueError, IndexError) as error:  # UnicodeDecodeError is a ValueError
+        raise CheckpointError(
+            f"{path} can't be read as a .caffemodel ({error}): expected the file as its authors "
+            "released it, whole."
+        ) from error
+
+
+def _weights(net: memoryview) -> dict[str, Tensor]:
+    """Raises ValueError or IndexError for what isn't a net with weights."""
+    found: dict[str, Tensor] = {}
+    count = 0
+    for number, value in fields(net):
+        if number == OLD_LAYERS and isinstance(value, memoryview):
+            raise ValueError("its layers are those of Caffe before 2014")
+        if number != LAYERS or not isinstance(value, memoryview):
+            continue
+        count += 1
+        if count > MOST_LAYERS:
+            raise ValueError(f"it has more than {MOST_LAYERS} layers")
+        for name, tensor in _layer(value).items():
+            if name in found:
+                raise ValueError(f"it holds {name!r} twice")
+            found[name] = tensor
+    if not found:
+        raise ValueError("there is no layer with weights in it")
+    return found
 
 
 def _layer(data: memoryview) -> dict[str, Tensor]:

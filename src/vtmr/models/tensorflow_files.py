@@ -85,11 +85,9 @@ def read_tensorflow(path: Path, most_bytes: int) -> dict[str, Tensor]:
 
 
 def _whole(path: Path, most: int) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+    if path.stat().st_size > most:
         raise ValueError(f"{path.name} has more than {most} bytes")
-    return content
+    return path.read_bytes()
 
 
 def _check_entry(name: str, entry: Entry, length: int, most: int) -> None:
