@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from vtmr.images import read_image
     from vtmr.segmenter.loading import load
     from vtmr.session import Session
-    from vtmr.types import Click, MaskEdit
+    from vtmr.types import BoxPrompt, Click, MaskEdit
 
 __version__ = "0.2.0"
 
 _HOMES = {
+    "BoxPrompt": "vtmr.types",
     "Click": "vtmr.types",
     "MaskEdit": "vtmr.types",
     "Session": "vtmr.session",
     "load": "vtmr.segmenter.loading",
     "read_image": "vtmr.images",
 }
-__all__ = ["Click", "MaskEdit", "Session", "__version__", "load", "read_image"]
+__all__ = ["BoxPrompt", "Click", "MaskEdit", "Session", "__version__", "load", "read_image"]
 
 
 def __getattr__(name: str) -> Any:

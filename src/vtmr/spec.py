@@ -222,9 +222,10 @@ class ModelSpec:
     focus_ratio: float = 1.4
     focus_rule: FocusRule = "click"
     freeze_from_click: int = 11
-    second_look: float = (
-        0.0  # first answers whose target crop is a smaller share of the region are made anew in it
-    )
+    # First answers whose target crop is a smaller share of the region are made anew in it.
+    second_look: float = 0.0
+    # Whether it was trained to take a filled box as its previous mask; else clicks stand for boxes.
+    box_prompt: bool = False
     pipeline: Pipeline = "vtmr"
     eval_mode: EvalMode = "fixed"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)

@@ -82,6 +82,45 @@ class Click:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxPrompt:
+    """A box drawn around the object, in continuous image coordinates (x right, y down).
+
+    It begins the object anew: clicks and masks from before it no longer count. Raises InputError
+    for corners that aren't finite numbers, and for a box without an inside.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        corners = (self.x0, self.y0, self.x1, self.y1)
+        try:
+            finite = all(math.isfinite(value) for value in corners)
+        except TypeError as error:
+            raise InputError(f"The box {corners} is none: expected four numbers.") from error
+        if not finite:
+            raise InputError(f"The box {corners} is nowhere: expected four finite numbers.")
+        if not (self.x0 < self.x1 and self.y0 < self.y1):
+            raise InputError(f"The box {corners} is empty: expected x0 < x1 and y0 < y1.")
+
+    def require_inside(self, height: int, width: int) -> None:
+        """Raises InputError when no part of the box lies in a height x width image."""
+        if self.x0 >= width or self.y0 >= height or self.x1 <= 0 or self.y1 <= 0:
+            raise InputError(
+                f"The box ({self.x0:g}, {self.y0:g}, {self.x1:g}, {self.y1:g}) lies outside the "
+                f"image of {width}x{height} pixels: expected a box around an object in it."
+            )
+
+    def pixels(self, whole: Box) -> Box:
+        """The whole pixels of the image that it touches; inside the image, as it must be."""
+        x0, y0 = max(math.floor(self.x0), 0), max(math.floor(self.y0), 0)
+        x1, y1 = min(math.ceil(self.x1), whole.x1), min(math.ceil(self.y1), whole.y1)
+        return Box(x0, y0, x1, y1)
+
+
+@dataclass(frozen=True, slots=True)
 class MaskEdit:
     """A mask set by the user (imported, brushed, filled): from here on it is the initial mask.
 
@@ -97,13 +136,32 @@ class MaskEdit:
         return MaskEdit(RunLengths.encode(mask))
 
 
-Event = Click | MaskEdit
+Event = Click | BoxPrompt | MaskEdit
+
+
+def beginning(events: Sequence[Event]) -> BoxPrompt | MaskEdit | None:
+    """What the object began with: the last edit or box; None where clicks alone were made."""
+    for event in reversed(events):
+        if not isinstance(event, Click):
+            return event
+    return None
 
 
 def active_clicks(events: Sequence[Event]) -> tuple[Click, ...]:
-    """The clicks since the last edit: those that a predictor sees (an edit is a new beginning)."""
-    start = max((i + 1 for i, event in enumerate(events) if isinstance(event, MaskEdit)), default=0)
-    return tuple(event for event in events[start:] if isinstance(event, Click))
+    """The clicks since the last edit or box: those that a predictor sees."""
+    clicks: list[Click] = []
+    for event in events:
+        if isinstance(event, Click):
+            clicks.append(event)
+        else:
+            clicks.clear()
+    return tuple(clicks)
+
+
+def active_box(events: Sequence[Event]) -> BoxPrompt | None:
+    """The box that the object began with, if it began with one."""
+    start = beginning(events)
+    return start if isinstance(start, BoxPrompt) else None
 
 
 def takes_from_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
@@ -151,12 +209,13 @@ class Predictor(Protocol):
 
         Args:
             scene: What `prepare` returned.
-            events: All clicks and mask edits, in order; `active_clicks` gives those since the last
-                edit.
+            events: All clicks, boxes and mask edits, in order; `active_clicks` gives those since
+                the last edit or box. Only a predictor whose attribute `takes_boxes` is true is
+                given a BoxPrompt.
             previous: This predictor's answer before the newest clicks, None at the start and after
-                a MaskEdit.
+                a MaskEdit or BoxPrompt.
             mask: What the user saw before the newest clicks (after edits and progressive merge),
-                bool H x W, None at the start.
+                bool H x W, None at the start and for a box.
             region: The part of the image that the caller looks at, a hint for clicks without a
                 mask; a predictor may ignore it.
         """

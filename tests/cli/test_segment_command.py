@@ -66,7 +66,9 @@ def test_the_json_says_what_the_mask_file_holds(
     out = tmp_path / "m.png"
     result = command("segment", photo, "--click", RED, "--click", f"{GREEN},-", "--json", "-o", out)
     record = json.loads(result.out)
-    assert list(record) == ["model", "width", "height", "clicks", "seconds", "area", "mask"]
+    assert list(record) == [
+        "model", "width", "height", "box", "clicks", "seconds", "area", "mask",
+    ]  # fmt: skip
     assert (record["width"], record["height"]) == (WIDTH, HEIGHT)
     assert record["clicks"] == [
         {"x": 56.0, "y": 54.0, "positive": True},
@@ -203,6 +205,37 @@ def test_a_truncated_image(command: Command, tmp_path: Path, suffix: str) -> Non
     Image.fromarray(shapes_image()).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     refuse(command, tmp_path, path, "--click", RED, says=(path.name,))
+
+
+def test_a_box_alone_and_with_clicks(command: Command, photo: Path, tmp_path: Path) -> None:
+    """The ellipse's own box is 64 x 72 pixels around (56, 54)."""
+    out, overlay = tmp_path / "m.png", tmp_path / "o.png"
+    done = command("segment", photo, "--box", "24,18,88,90", "-o", out, "--overlay", overlay)
+    assert "a box," in done.out
+    assert overlap(read(out), ellipse()) > 0.95
+    more = command("segment", photo, "--box", "24,18,88,90", "--click", f"{RED},-", "--json")
+    record = json.loads(more.out)
+    assert record["box"] == [24, 18, 88, 90]
+    assert [click["positive"] for click in record["clicks"]] == [False]
+
+
+@pytest.mark.parametrize(
+    ("box", "says"),
+    [
+        ("1,2,3", "can't be read: expected X0,Y0,X1,Y1"),
+        ("1,2,3,x", "can't be read"),
+        ("9,2,3,4", "is empty: expected x0 < x1"),
+        ("500,2,600,4", "lies outside the image"),
+    ],
+)
+def test_a_box_that_is_none(command: Command, photo: Path, box: str, says: str) -> None:
+    command("segment", photo, "--box", box, "--json").assert_refused(says)
+
+
+def test_a_box_on_a_mask_to_correct(command: Command, photo: Path) -> None:
+    command("segment", photo, "--box", "1,2,9,9", "--initial-mask", photo).assert_refused(
+        "starts the object anew"
+    )
 
 
 def test_an_initial_mask_may_be_refitted(command: Command, photo: Path, tmp_path: Path) -> None:

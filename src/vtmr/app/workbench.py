@@ -95,11 +95,14 @@ class Place:
 
 
 def active_places(steps: Steps) -> list[Place]:
-    """The clicks since the last edit, in order."""
+    """The clicks since the last edit or box, in order."""
     places: list[Place] = []
     for row, step in enumerate(steps):
         for column, event in enumerate(step):
-            places = [] if isinstance(event, MaskEdit) else [*places, Place(row, column, event)]
+            if isinstance(event, Click):
+                places.append(Place(row, column, event))
+            else:
+                places.clear()
     return places
 
 

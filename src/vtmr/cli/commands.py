@@ -59,6 +59,10 @@ def segment(
             help="Pixels, x right, y down; - for background. Repeat it.",
         ),
     ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option("--box", metavar="X0,Y0,X1,Y1", help="A box around the object, in pixels."),
+    ] = None,
     initial_mask: Annotated[
         Path | None,
         typer.Option(
@@ -91,23 +95,23 @@ def segment(
     as_json: AsJson = False,
     model: Model = DEFAULT_MODEL,
 ) -> None:
-    """Turn clicks on a photo into a mask."""
+    """Turn clicks on a photo, or a box, into a mask."""
     from vtmr.cli import predictors
     from vtmr.cli import segment as run
 
-    clicks = run.parse_clicks(click or [])
+    prompts = run.parse_prompts(box, click or [], initial_mask)
     outputs = run.choose_outputs(image, output, overlay, quiet=as_json)
     pixels, start_mask = run.read_inputs(image, initial_mask)
     loaded = predictors.load(model)
     start = run.session_on(loaded.predictor, pixels, start_mask, correction)
-    mask, seconds = run.final_mask(start, clicks)
-    if note := run.note_on(clicks, start_mask):
+    mask, seconds = run.final_mask(start, prompts)
+    if note := run.note_on(prompts, start_mask):
         print(f"vtmr: {note}", file=sys.stderr)
-    written = run.write_outputs(outputs, pixels, mask, clicks)
+    written = run.write_outputs(outputs, pixels, mask, prompts)
     if as_json:
-        print(json.dumps(run.as_record(loaded.name, clicks, mask, seconds)))
+        print(json.dumps(run.as_record(loaded.name, prompts, mask, seconds)))
         return
-    print(run.in_words(loaded.name, mask, seconds))
+    print(run.in_words(loaded.name, prompts, mask, seconds))
     for path in written:
         print(path)
 

@@ -19,7 +19,15 @@ from vtmr.images import read_image, write_png
 from vtmr.maskfiles import read_mask_file
 from vtmr.masks import Mask, RunLengths
 from vtmr.session import NOTHING_TO_TAKE, Session
-from vtmr.types import Click, Correction, Image, Predictor, require_correction, takes_from_nothing
+from vtmr.types import (
+    BoxPrompt,
+    Click,
+    Correction,
+    Image,
+    Predictor,
+    require_correction,
+    takes_from_nothing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,39 @@ def parse_clicks(texts: Sequence[str]) -> list[Click]:
     return [click for _, click in clicks.values()]
 
 
+def parse_box(text: str) -> BoxPrompt:
+    """`X0,Y0,X1,Y1`, in pixels of the image. Raises InputError for anything else, with the text."""
+    unreadable = InputError(
+        f"The box {text!r} can't be read: expected X0,Y0,X1,Y1 in pixels, left, top, right and "
+        "bottom, for example 40,30,120,95."
+    )
+    if "_" in text or not text.isascii():  # float would read 1_0 as ten
+        raise unreadable
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise unreadable from error
+    return BoxPrompt(x0, y0, x1, y1)
+
+
+def parse_prompts(
+    box: str | None, clicks: Sequence[str], initial_mask: Path | None
+) -> list[Click | BoxPrompt]:
+    """The box, if there is one, and the clicks, in order.
+
+    Raises InputError for what can't be read, when there are neither, and for a box on a mask to
+    correct: it would start the object anew.
+    """
+    if box is None:
+        return list(parse_clicks(clicks))
+    if initial_mask is not None:
+        raise InputError(
+            f"--box {box} and --initial-mask {initial_mask} are given: a box starts the object "
+            "anew, expected one of them."
+        )
+    return [parse_box(box), *(parse_clicks(clicks) if clicks else [])]
+
+
 def choose_outputs(
     image_path: Path, mask_path: Path | None, overlay_path: Path | None, quiet: bool
 ) -> Outputs:
@@ -135,22 +176,22 @@ def session_on(
     )
 
 
-def each_click(session: Session, clicks: Sequence[Click]) -> Iterator[Answer]:
-    """Adds the clicks one by one and yields each answer.
+def each_click(session: Session, prompts: Sequence[Click | BoxPrompt]) -> Iterator[Answer]:
+    """Adds the box and the clicks one by one and yields each answer.
 
-    Raises InputError for a click outside the image.
+    Raises InputError for one outside the image.
     """
-    for click in clicks:
+    for prompt in prompts:
         start = time.perf_counter()
-        session = session.add(click)
+        session = session.add(prompt)
         mask = session.mask
         yield Answer(mask, time.perf_counter() - start)
 
 
-def final_mask(session: Session, clicks: Sequence[Click]) -> tuple[Mask, list[float]]:
-    """The mask after the last click and the seconds of every click; raises as `each_click`."""
+def final_mask(session: Session, prompts: Sequence[Click | BoxPrompt]) -> tuple[Mask, list[float]]:
+    """The mask after the last of them and the seconds of each; raises as `each_click`."""
     seconds = []
-    for answer in each_click(session, clicks):
+    for answer in each_click(session, prompts):
         mask = answer.mask
         seconds.append(answer.seconds)
     return mask, seconds
@@ -174,14 +215,19 @@ def read_inputs(image_path: Path, initial_mask_path: Path | None) -> tuple[Image
 
 
 def write_outputs(
-    outputs: Outputs, image: Image, mask: Mask, clicks: Sequence[Click]
+    outputs: Outputs, image: Image, mask: Mask, prompts: Sequence[Click | BoxPrompt]
 ) -> list[Path]:
     """Writes what was asked for, each file whole or not at all; the paths written."""
     if outputs.mask_path is not None:
         write_png(outputs.mask_path, mask)
     if outputs.overlay_path is not None:
-        write_png(outputs.overlay_path, draw(image, mask, clicks))
+        write_png(outputs.overlay_path, draw(image, mask, clicks_of(prompts)))
     return [path for path in (outputs.mask_path, outputs.overlay_path) if path is not None]
+
+
+def clicks_of(prompts: Sequence[Click | BoxPrompt]) -> list[Click]:
+    """The clicks among them."""
+    return [prompt for prompt in prompts if isinstance(prompt, Click)]
 
 
 def draw(image: Image, mask: Mask, clicks: Sequence[Click]) -> Image:
@@ -191,32 +237,44 @@ def draw(image: Image, mask: Mask, clicks: Sequence[Click]) -> Image:
 
 
 def as_record(
-    model: str, clicks: Sequence[Click], mask: Mask, seconds: Sequence[float]
+    model: str, prompts: Sequence[Click | BoxPrompt], mask: Mask, seconds: Sequence[float]
 ) -> dict[str, Any]:
     """What --json prints: the mask as COCO run lengths (column-major), its area, and the seconds of
-    each click."""
+    the box and of each click."""
     height, width = mask.shape
+    boxes = [prompt for prompt in prompts if isinstance(prompt, BoxPrompt)]
+    box = [boxes[0].x0, boxes[0].y0, boxes[0].x1, boxes[0].y1] if boxes else None
     return {
         "model": model,
         "width": width,
         "height": height,
-        "clicks": [{"x": click.x, "y": click.y, "positive": click.positive} for click in clicks],
+        "box": box,
+        "clicks": [
+            {"x": click.x, "y": click.y, "positive": click.positive} for click in clicks_of(prompts)
+        ],
         "seconds": [round(value, 6) for value in seconds],
         "area": int(np.count_nonzero(mask)),
         "mask": {"size": [height, width], "counts": RunLengths.encode(mask).counts.decode("ascii")},
     }
 
 
-def note_on(clicks: Sequence[Click], start_mask: Mask | None) -> str:
+def note_on(prompts: Sequence[Click | BoxPrompt], start_mask: Mask | None) -> str:
     """What the mask doesn't tell: that all clicks took away from nothing; else empty."""
-    return NOTHING_TO_TAKE if takes_from_nothing(clicks, start_mask) else ""
+    clicks = clicks_of(prompts)
+    nothing = len(clicks) == len(prompts) and takes_from_nothing(clicks, start_mask)
+    return NOTHING_TO_TAKE if nothing else ""
 
 
-def in_words(model: str, mask: Mask, seconds: Sequence[float]) -> str:
+def in_words(
+    model: str, prompts: Sequence[Click | BoxPrompt], mask: Mask, seconds: Sequence[float]
+) -> str:
     """One line on the result for a terminal."""
     area = int(np.count_nonzero(mask))
-    clicks = f"{len(seconds)} click{'s' * (len(seconds) > 1)}"
+    count = len(clicks_of(prompts))
+    asked = ["a box"] if len(prompts) > count else []
+    if count:
+        asked.append(f"{count} click{'s' * (count > 1)}")
     return (
-        f"{model}: {clicks}, {1000 * sum(seconds):.0f} ms, {area} pixels ({area / mask.size:.1%} "
-        "of the image)"
+        f"{model}: {' and '.join(asked)}, {1000 * sum(seconds):.0f} ms, {area} pixels "
+        f"({area / mask.size:.1%} of the image)"
     )

@@ -21,6 +21,8 @@ class Segmenter(ABC):
     `vtmr.segmenter.segmenter_for` makes the one that a network's spec asks for.
     """
 
+    takes_boxes = False
+
     def __init__(
         self,
         network: Network,

@@ -17,9 +17,10 @@ from vtmr.segmenter.crops import focus_box, square_around, target_box
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.logits import logit_of, sigmoid
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
+from vtmr.segmenter.prompts import Prompts, filled, prompts_of
 from vtmr.segmenter.views import eased, reaches_out, second_look_box, wider_box
 from vtmr.segmenter.zoomed import blended, zoom_guidance
-from vtmr.types import Click, Event, FloatMap
+from vtmr.types import Click, Event, FloatMap, active_box, active_clicks
 from vtmr.zoom import Warp, warp_towards
 
 
@@ -42,6 +43,8 @@ class Look:
 class VtmrSegmenter(Segmenter):
     """Target crop, coarse, focus crop, refining and zoomed pass, layered answer."""
 
+    takes_boxes = True
+
     def predict(
         self,
         scene: Pyramid,
@@ -52,60 +55,71 @@ class VtmrSegmenter(Segmenter):
     ) -> LayeredPrediction:
         """See `Predictor.predict`.
 
-        The target crop of clicks without a mask is `region`, else the whole image. Negative clicks
-        on pixels that are off change their surroundings at most. Raises InputError without a click,
-        and for a click outside the image.
+        The target crop of clicks without a mask is `region`, else the whole image; a box's is the
+        box, larger by the target ratio, and nothing is answered outside it (prompts.py). Negative
+        clicks on pixels that are off change their surroundings at most. Raises InputError without a
+        click or a box, and for one outside the image.
         """
-        clicks = require_clicks(events, scene)
-        spec = self.spec
-        fresh = clicks[previous.clicks if previous else 0 :] or clicks[-1:]
+        prompts = self.prompts(scene, events, region)
+        fresh = prompts.fresh(previous.clicks if previous else 0)
         if previous is not None and mask is not None and all_off(fresh, mask):
-            return self._beside(scene, clicks, fresh, previous, mask, region)
-        look = self.look(scene, clicks, previous, mask, region)
+            return self._beside(scene, prompts, fresh, previous, mask)
+        if mask is None and prompts.box is not None and prompts.filled:
+            mask = filled(prompts.box, whole_of(scene))
+        look = self.look(scene, prompts, previous, mask)
         before = look.prev_prob
         if is_first(previous, mask):  # a second look is told of the first, which nobody saw
             before = np.zeros_like(before)
         focus = self._focus(look, before, fresh)
         base = (LogitLayer.of(look.frame.box, look.logits),)
-        if previous is not None and len(clicks) >= spec.freeze_from_click:
-            return self._refined(scene, clicks, look, focus, previous.layers, new_layers=1)
-        return self._refined(scene, clicks, look, focus, base, new_layers=2)
+        if previous is not None and prompts.made >= self.spec.freeze_from_click:
+            return self._refined(scene, prompts, look, focus, previous.layers, new_layers=1)
+        return self._refined(scene, prompts, look, focus, base, new_layers=2)
+
+    def prompts(self, scene: Pyramid, events: Sequence[Event], region: Box | None) -> Prompts:
+        """What the newest events ask for. Raises InputError for what isn't on the image, and
+        without a click or a box."""
+        whole = whole_of(scene)
+        box = active_box(events)
+        if box is None:
+            return Prompts.of_clicks(require_clicks(events, scene), region, whole)
+        box.require_inside(scene.height, scene.width)
+        if active_clicks(events):
+            require_clicks(events, scene)
+        return prompts_of(events, region, whole, self.spec.target_ratio, self.spec.box_prompt)
 
     def look(
         self,
         scene: Pyramid,
-        clicks: Sequence[Click],
+        prompts: Prompts,
         previous: LayeredPrediction | None,
         mask: Mask | None,
-        region: Box | None,
     ) -> Look:
         """The coarse pass that answers the newest clicks, after those that the policy made before.
 
         The arguments as for `predict`. A wider pass is told what the last answer was, not what the
         narrower pass found: told that, it ends at the same side.
         """
-        spec, whole = self.spec, Box.whole(scene.height, scene.width)
+        spec, clicks, limits = self.spec, prompts.clicks, prompts.limits
         threshold_logit = logit_of(spec.threshold)
-        frame = self.first_view(scene, clicks, mask, region)
+        frame = self.first_view(prompts, mask)
         look = self._look(scene, clicks, frame, previous_probability(previous, mask, frame), 1)
         while box := wider_box(
-            look.logits > threshold_logit, look.frame.box, whole, spec.views, look.number - 1
+            look.logits > threshold_logit, look.frame.box, limits, spec.views, look.number - 1
         ):
             frame = Frame(box, spec.input_size, spec.input_size)
             prev_prob = previous_probability(previous, mask, frame)
             look = self._look(scene, clicks, frame, prev_prob, look.number + 1)
-        if is_first(previous, mask):
+        if is_first(previous, mask) and prompts.box is None:  # a box's crop is close already
             return self._second_look(scene, clicks, look)
         return look
 
-    def first_view(
-        self, scene: Pyramid, clicks: Sequence[Click], mask: Mask | None, region: Box | None
-    ) -> Frame:
-        """The target crop that a click's first pass is shown."""
-        spec, whole = self.spec, Box.whole(scene.height, scene.width)
-        target = (region.intersection(whole) if region else None) or whole
+    def first_view(self, prompts: Prompts, mask: Mask | None) -> Frame:
+        """The target crop that a click's first pass is shown. mask: what the user saw before."""
+        spec, target = self.spec, prompts.region
         if mask is not None:
-            target = target_box(mask, clicks, spec.target_ratio, target)
+            around = target_box(mask, prompts.clicks, spec.target_ratio, target)
+            target = around.intersection(prompts.limits) or prompts.limits
         return Frame(target, spec.input_size, spec.input_size)
 
     def _second_look(self, scene: Pyramid, clicks: Sequence[Click], first: Look) -> Look:
@@ -142,6 +156,8 @@ class VtmrSegmenter(Segmenter):
         new_mask = look.logits > logit_of(self.spec.threshold)
         prev_mask = before > self.spec.threshold
         frame, ratio, rule = look.frame, self.spec.focus_ratio, self.spec.focus_rule
+        if not fresh:  # a box that no click stands for: all of its crop is new
+            return frame.box
         focus = focus_box(new_mask, prev_mask, fresh[0], frame, ratio, rule)
         for click in fresh[1:]:
             focus = focus.union(focus_box(new_mask, prev_mask, click, frame, ratio, rule))
@@ -150,32 +166,31 @@ class VtmrSegmenter(Segmenter):
     def _beside(
         self,
         scene: Pyramid,
-        clicks: Sequence[Click],
+        prompts: Prompts,
         fresh: Sequence[Click],
         previous: LayeredPrediction,
         mask: Mask,
-        region: Box | None,
     ) -> LayeredPrediction:
         """The answer to negative clicks on pixels that are off already.
 
         The last answer stays, but for the refined surroundings of those clicks that the target crop
         holds: the network isn't shown the others.
         """
-        box = self.first_view(scene, clicks, mask, region).box
+        box = self.first_view(prompts, mask).box
         near = [click for click in fresh if box.contains(click.x, click.y)]
         if not near or not mask.any():
-            return self._answer(scene, clicks, previous.layers, 0, passes=0)
-        look = self.look(scene, clicks, previous, mask, region)
+            return self._answer(scene, prompts, previous.layers, 0, passes=0)
+        look = self.look(scene, prompts, previous, mask)
         focus = square_around(near[0], mask, self.spec.focus_ratio, look.frame.box)
         for click in near[1:]:
             square = square_around(click, mask, self.spec.focus_ratio, look.frame.box)
             focus = focus.union(square)
-        return self._refined(scene, clicks, look, focus, previous.layers, new_layers=1)
+        return self._refined(scene, prompts, look, focus, previous.layers, new_layers=1)
 
     def _refined(
         self,
         scene: Pyramid,
-        clicks: Sequence[Click],
+        prompts: Prompts,
         look: Look,
         focus: Box,
         base: tuple[LogitLayer, ...],
@@ -186,24 +201,23 @@ class VtmrSegmenter(Segmenter):
 
         new_layers: how many the history gains by it where nothing is zoomed.
         """
-        frame, easing = look.frame, self.spec.views.easing
+        frame, easing, clicks = look.frame, self.spec.views.easing, prompts.clicks
         refined = LogitLayer.of(focus, self._refine(scene, focus, look, clicks))
         if easing:
-            whole = Box.whole(scene.height, scene.width)
-            refined = eased(refined, base, whole, easing)
+            refined = eased(refined, base, whole_of(scene), easing)
         shrink = max(frame.box.width, frame.box.height) / self.spec.input_size
-        weight = self.zoom.weight(len(clicks), shrink)
+        weight = self.zoom.weight(prompts.made, shrink)
         if weight:
             base, refined = self._with_zoomed(scene, base, refined, frame, clicks, weight)
             new_layers = 2
         layers = overlaid(base, refined)
         added, passes = new_layers * refined.logits.nbytes, look.number + (weight > 0)
-        return self._answer(scene, clicks, layers, added, passes=passes, zoomed=weight > 0)
+        return self._answer(scene, prompts, layers, added, passes=passes, zoomed=weight > 0)
 
     def _answer(
         self,
         scene: Pyramid,
-        clicks: Sequence[Click],
+        prompts: Prompts,
         layers: tuple[LogitLayer, ...],
         nbytes: int,
         *,
@@ -212,7 +226,7 @@ class VtmrSegmenter(Segmenter):
     ) -> LayeredPrediction:
         height, width, threshold_logit = scene.height, scene.width, logit_of(self.spec.threshold)
         return LayeredPrediction(
-            height, width, layers, threshold_logit, len(clicks), nbytes, passes, zoomed
+            height, width, layers, threshold_logit, prompts.made, nbytes, passes, zoomed
         )
 
     def coarse(
@@ -259,6 +273,11 @@ class VtmrSegmenter(Segmenter):
         )
 
 
+def whole_of(scene: Pyramid) -> Box:
+    """The box of the scene's image."""
+    return Box.whole(scene.height, scene.width)
+
+
 def is_first(previous: LayeredPrediction | None, mask: Mask | None) -> bool:
     """Whether nothing has been answered or given yet; negative clicks may have been made."""
     return previous is None and (mask is None or not mask.any())
@@ -272,7 +291,8 @@ def all_off(clicks: Sequence[Click], mask: Mask) -> bool:
 def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:
     """The clicks in the grid's coordinates; those outside its box too, as their discs may reach
     in."""
-    points = grid.to_grid(np.array([(click.x, click.y) for click in clicks]))
+    places = np.array([(click.x, click.y) for click in clicks], np.float64)
+    points = grid.to_grid(places.reshape(-1, 2))
     return [
         Click(float(x), float(y), click.positive)
         for (x, y), click in zip(points, clicks, strict=True)

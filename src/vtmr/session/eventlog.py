@@ -4,11 +4,11 @@
      "region": [x0, y0, x1, y1] or null, "initial_mask": run lengths or null,
      "steps": [[event, ...], ...]}
 
-An event is {"click": [x, y, positive]} or {"mask": run lengths}, run lengths are COCO's
-{"size": [H, W], "counts": text}. Events of one step were given together. "correction" beside
-"steps" is that of clicks without one of their own, a fourth value in a click's list is its own.
-Where both are missing, as in sessions from before there was a choice, clicks were merged ("here"),
-unless "merge" is false ("refit").
+An event is {"click": [x, y, positive]}, {"box": [x0, y0, x1, y1]} or {"mask": run lengths}; run
+lengths are COCO's {"size": [H, W], "counts": text}. Events of one step were given together.
+"correction" beside "steps" is that of clicks without one of their own, a fourth value in a click's
+list is its own. Where both are missing, as in sessions from before there was a choice, clicks were
+merged ("here"), unless "merge" is false ("refit").
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.images import MAX_PIXELS
 from vtmr.masks import RunLengths
-from vtmr.types import Click, Correction, Event, MaskEdit, require_correction
+from vtmr.types import BoxPrompt, Click, Correction, Event, MaskEdit, require_correction
 
 FORMAT = 1
 LARGEST_NUMBER = 1 << 40
@@ -126,6 +126,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     if isinstance(event, Click):
         click = [float(event.x), float(event.y), bool(event.positive)]
         return {"click": click if event.correction is None else [*click, event.correction]}
+    if isinstance(event, BoxPrompt):
+        return {"box": [float(event.x0), float(event.y0), float(event.x1), float(event.y1)]}
     return {"mask": _runs_to_json(event.runs)}
 
 
@@ -136,6 +138,9 @@ def event_from_json(saved: Mapping[str, Any]) -> Event:
         if not isinstance(positive, bool):
             raise TypeError(f"a click's sign is {positive!r}, not true or false")
         return Click(float(x), float(y), positive, *correction)
+    if "box" in saved:
+        x0, y0, x1, y1 = saved["box"]
+        return BoxPrompt(float(x0), float(y0), float(x1), float(y1))
     return MaskEdit(_runs_from_json(saved["mask"]))
 
 

@@ -25,6 +25,7 @@ from vtmr.provenance import processor, versions
 from vtmr.session.eventlog import EventLog
 from vtmr.session.merge import Patch, merge
 from vtmr.types import (
+    BoxPrompt,
     Click,
     Correction,
     Event,
@@ -32,7 +33,9 @@ from vtmr.types import (
     MaskEdit,
     Prediction,
     Predictor,
+    active_box,
     active_clicks,
+    beginning,
     require_correction,
     takes_from_nothing,
 )
@@ -172,19 +175,20 @@ class Session:
         """
         subject = self._subject
         if not events:
-            raise InputError("Nothing to add: expected at least one Click or MaskEdit.")
+            raise InputError("Nothing to add: expected at least one Click, BoxPrompt or MaskEdit.")
         for event in events:
             _require_event(event, subject.height, subject.width)
-        edit = _last_edit(events)
-        before = _frozen(edit.runs.decode()) if edit else self.mask if self._steps else None
-        clicks = active_clicks(events)
-        if not clicks:
+            _require_taken(event, subject.predictor)
+        start, clicks = beginning(events), active_clicks(events)
+        before = self._before(start)
+        if isinstance(start, MaskEdit) and not clicks:
             return self._at((*self._steps, _Step(events)), mask=before)
         history = (*self.events, *events)
-        if takes_from_nothing(active_clicks(history), before):
+        boxed = active_box(history) is not None
+        if not boxed and takes_from_nothing(active_clicks(history), before):
             return self._at((*self._steps, _Step(events, _Nothing(subject.height, subject.width))))
         here = before is not None and _corrects_here(history, clicks, subject.correction)
-        previous = None if edit else self._previous(here)
+        previous = None if start else self._previous(here)
         prediction = subject.predictor.predict(
             subject.scene, history, previous, before, subject.region
         )
@@ -194,6 +198,17 @@ class Session:
         kept = patch if patch.nbytes <= _LARGEST_PATCH else None
         step = _Step(events, prediction, True, kept)
         return self._at((*self._steps, step), mask=_frozen(after))
+
+    def _before(self, start: BoxPrompt | MaskEdit | None) -> Mask | None:
+        """What the user sees before the newest clicks; None where there is nothing yet.
+
+        start: what the newest events begin anew with.
+        """
+        if isinstance(start, MaskEdit):
+            return _frozen(start.runs.decode())
+        if start is not None or not self._steps:
+            return None
+        return self.mask
 
     def _previous(self, here: bool) -> Prediction | None:
         """The answer that the next prediction goes on from.
@@ -252,9 +267,11 @@ class Session:
 
         Without any step the mask is empty.
         """
-        mask: Mask | None = None  # a second mask of a large image would be the most of a click
         alone = [number for number, step in enumerate(self._steps) if step.stands_alone]
-        for step in self._steps[alone[-1] :] if alone else ():
+        if not alone:
+            return np.zeros((self._subject.height, self._subject.width), np.bool_)
+        mask: Mask
+        for step in self._steps[alone[-1] :]:
             edit = _last_edit(step.events)
             if edit is not None:
                 mask = edit.runs.decode()
@@ -284,7 +301,7 @@ class Session:
 
     @property
     def clicks(self) -> tuple[Click, ...]:
-        """The clicks since the last edit: those the predictor sees."""
+        """The clicks since the last edit or box: those the predictor sees."""
         return active_clicks(self.events)
 
     @property
@@ -382,7 +399,7 @@ def _corrects_here(history: Sequence[Event], clicks: Sequence[Click], own: Corre
     Clicks given together are answered together; the last one's correction counts. own: the
     session's.
     """
-    if not any(isinstance(event, MaskEdit) for event in history):
+    if not isinstance(beginning(history), MaskEdit):
         return False
     return (clicks[-1].correction or own) == "here"
 
@@ -431,11 +448,20 @@ def _require_mask(mask: Mask, height: int, width: int) -> Mask:
     return mask
 
 
+def _require_taken(event: Event, predictor: Predictor) -> None:
+    """Raises InputError for a box and a predictor that would pass over it."""
+    if isinstance(event, BoxPrompt) and not getattr(predictor, "takes_boxes", False):
+        raise InputError(
+            f"{predictor.name} takes no boxes: expected clicks, or a network with vtmr's own "
+            "pipeline."
+        )
+
+
 def _require_event(event: Event, height: int, width: int) -> None:
-    if isinstance(event, Click):
+    if isinstance(event, Click | BoxPrompt):
         event.require_inside(height, width)
     elif not isinstance(event, MaskEdit):
-        raise InputError(f"{event!r} is no event: expected a Click or a MaskEdit.")
+        raise InputError(f"{event!r} is no event: expected a Click, a BoxPrompt or a MaskEdit.")
     elif (event.runs.height, event.runs.width) != (height, width):
         raise InputError(
             f"The mask edit is {event.runs.width}x{event.runs.height} pixels: expected "

@@ -17,6 +17,7 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.segmenter.loading import load
+from vtmr.segmenter.prompts import Prompts
 from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, previous_probability
 from vtmr.spec import ZoomSchedule
 from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
@@ -74,9 +75,10 @@ class Player:
             if click is None:
                 break
             clicks.append(click)
-        frame = segmenter.first_view(scene, clicks, mask, region)
+        prompts = Prompts.of_clicks(clicks, region, Box.whole(scene.height, scene.width))
+        frame = segmenter.first_view(prompts, mask)
         prev_mask = previous_probability(answer, mask, frame)
         if rng.random() < LAST_LOOK_SHARE:
-            look = segmenter.look(scene, clicks, answer, mask, region)
+            look = segmenter.look(scene, prompts, answer, mask)
             frame, prev_mask = look.frame, look.prev_prob
         return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))
