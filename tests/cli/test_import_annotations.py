@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +219,23 @@ class TestExport:
         assert done.code == 2
         assert "a.json can't be written" in done.err
         assert (out / "sub" / "b.json").is_file()
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_command(
+    photos: Path, command: Command, tmp_path: Path
+) -> None:
+    """Where the locale is strict about it, as a desktop's is."""
+    command("import-annotations", photos, coco_file(photos, ("a.png", SQUARE)))
+    out = tmp_path / os.fsdecode(b"gr\xfcn")
+    code = "import sys; from vtmr.cli import main; sys.exit(main())"
+    arguments = ["export-annotations", photos, "--format", "png", "--out", out]
+    for encoding in ("utf-8:strict", "ascii:strict"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("gr\\udcfcn: 1 file\n")

@@ -9,6 +9,7 @@ file.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line (default: the process's) and returns the exit code; nothing is
     raised."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name need not be in the terminal's encoding: shown escaped, it ends no command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
         sys.stdout.flush()

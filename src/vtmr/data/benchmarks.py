@@ -65,7 +65,8 @@ def validation_list() -> list[FrozenObject]:
 
 def _frozen_list(name: str) -> list[FrozenObject]:
     """The objects of `NAME.json` in this package. Raises DataError when they were changed."""
-    content = json.loads(resources.files("vtmr.data").joinpath(f"{name}.json").read_text())
+    path = resources.files("vtmr.data").joinpath(f"{name}.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
     objects = [
         (str(source), str(stem), str(object_id)) for source, stem, object_id in content["objects"]
     ]

@@ -80,10 +80,12 @@ class _Index:
         self._above = _whole(root.absolute().as_posix()) if files else ()
         self._any_suffix = any_suffix
         self._by_last: defaultdict[str, list[str]] = defaultdict(list)
+        self._folded: defaultdict[str, list[str]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
         for file in files:
             last = _whole(file)[-1]
             self._by_last[last].append(file)
+            self._folded[last.casefold()].append(file)
             self._by_stem[_stem(last)].append(file)
 
     def nearest(self, name: str) -> _Match | str:
@@ -93,14 +95,10 @@ class _Index:
             return _Match(name, parts, name, _THE_SAME)
         if not parts:
             return f"{name!r}: that is no image's name."
-        same_suffix = True
-        candidates = self._by_last.get(parts[-1], [])
-        if not candidates and self._any_suffix:
-            same_suffix = False
-            candidates = self._by_stem.get(_stem(parts[-1]), [])
+        candidates, parts, loosely = self._candidates(parts)
         if not candidates:
             return f"{name}: there is no image of that name."
-        matches = [self._match(name, parts, file, same_suffix) for file in candidates]
+        matches = [self._match(name, parts, file, loosely) for file in candidates]
         fitting = [match for match in matches if match is not None]
         if not fitting:
             return (
@@ -118,18 +116,49 @@ class _Index:
             )
         return nearest[0]
 
-    def _match(self, name: str, parts: Parts, file: str, same_suffix: bool) -> _Match | None:
-        """None where the two paths' folders contradict each other."""
+    def _candidates(self, parts: Parts) -> tuple[list[str], Parts, bool]:
+        """The images whose last part is the name's, the name's parts as they were compared, and
+        whether they aren't quite the same.
+
+        In turn: as it is, with an address's escapes taken out, as Windows reads it, without its
+        suffix.
+        """
+        if parts[-1] in self._by_last:
+            return self._by_last[parts[-1]], parts, False
+        plain = tuple(unicodedata.normalize("NFC", unquote(part)) for part in parts)
+        if plain[-1] in self._by_last:
+            return self._by_last[plain[-1]], plain, True
+        folded = self._folded.get(parts[-1].casefold(), [])
+        if folded or not self._any_suffix:
+            return folded, parts, True
+        return self._by_stem.get(_stem(parts[-1]), []), parts, True
+
+    def _match(self, name: str, parts: Parts, file: str, loosely: bool) -> _Match | None:
+        """None where the two paths' folders contradict each other. loosely: their last parts may
+        differ."""
         inside = _whole(file)
         if inside == parts:
             return _Match(name, parts, file, _THE_SAME - 1)
         whole = (*self._above, *inside)
-        common = 1
-        while common < min(len(parts), len(whole)) and parts[-1 - common] == whole[-1 - common]:
-            common += 1
-        if common < min(len(parts), len(inside)):
+        needed = min(len(parts), len(inside))
+        common = _common_end(parts, whole)
+        if common < needed:
+            common, loosely = _common_end(_folded(parts), _folded(whole)), True
+        if common < needed:
             return None
-        return _Match(name, parts, file, 2 * common - (not same_suffix))
+        return _Match(name, parts, file, 2 * common - loosely)
+
+
+def _common_end(parts: Parts, whole: Parts) -> int:
+    """How many of the last parts are the same; the very last was found to be."""
+    common = 1
+    while common < min(len(parts), len(whole)) and parts[-1 - common] == whole[-1 - common]:
+        common += 1
+    return common
+
+
+def _folded(parts: Parts) -> Parts:
+    return tuple(part.casefold() for part in parts)
 
 
 def _several_names(match: _Match, matches: Sequence[_Match]) -> str:

@@ -166,4 +166,4 @@ def in_utf8(name: str) -> str:
 def leads_out(name: str) -> bool:
     """Whether a path, as any system reads it, might lead out of the folder that it is laid in."""
     parts = re.split(r"[/\\]", name)
-    return "" in parts or ".." in parts or "\0" in name or bool(re.match(r"[A-Za-z]:", name))
+    return name.startswith(("/", "\\")) or ".." in parts or "" in name.split("/") or "\0" in name

@@ -83,7 +83,7 @@ class TestNames:
     @pytest.mark.parametrize("form", FORMATS)
     @pytest.mark.parametrize(
         "name",
-        ["../../evil/x.jpg", "/etc/x.jpg", "a/../../x.jpg", r"..\..\x.jpg", r"C:\x.jpg", "C:x.jpg"],
+        ["../../evil/x.jpg", "/etc/x.jpg", "a/../../x.jpg", r"..\..\x.jpg", r"\x.jpg", "a//x.jpg"],
     )
     def test_names_that_lead_out_are_missing(self, form: str, name: str) -> None:
         files = write(form, [image("good.png", square()), image(name, square())], [])

@@ -44,6 +44,24 @@ def test_addresses_have_their_escapes_taken_out_and_names_have_not() -> None:
     assert place(["50%20.png"], files, ROOT).files == {"50%20.png": "50%20.png"}
 
 
+def test_letters_of_another_case_where_nothing_else_is_meant() -> None:
+    """As Windows, which doesn't tell them apart, lets programs write them."""
+    assert place(["IMG_1.JPG"], ["img_1.jpg"], ROOT).files == {"IMG_1.JPG": "img_1.jpg"}
+    assert place(["a.png", "A.png"], ["A.png"], ROOT).files == {"A.png": "A.png"}
+    assert place(["a.PNG"], ["a.png", "A.png"], ROOT).files == {}
+    assert place([r"D:\Sub\a.png"], ["sub/a.png", "b/a.png"], ROOT).files == {
+        r"D:\Sub\a.png": "sub/a.png"
+    }
+    assert place(["/x/A/i.png"], ["a/i.png", "A/i.png"], ROOT).files == {"/x/A/i.png": "A/i.png"}
+    assert place(["x/IMG.JPG"], ["a/img.jpg", "b/img.jpg"], ROOT).files == {}
+
+
+def test_escapes_of_an_address_without_its_beginning() -> None:
+    assert place(["sub/my%20photo.png"], ["sub/my photo.png"], ROOT).files == {
+        "sub/my%20photo.png": "sub/my photo.png"
+    }
+
+
 def test_accents_in_one_character_or_in_two() -> None:
     composed = "Größe/é.png"
     decomposed = unicodedata.normalize("NFD", composed)
