@@ -29,6 +29,8 @@ class Reds(torch.nn.Module):
     As smooth as a trained network, so that rounding moves no box.
     """
 
+    runs_on_onnx = True
+
     def coarse(self, image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """image: as it is normalised; maps: [previous probability, positive, negative discs]."""
         near = F.avg_pool2d(F.pad(maps, (2, 2, 2, 2)), 5, stride=1)

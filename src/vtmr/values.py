@@ -63,6 +63,8 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return from_values(hint, value, place)  # type: ignore[arg-type]
     if get_origin(hint) is tuple:
         return _items(get_args(hint), value, place)
+    if get_origin(hint) is dict:
+        return _entries(get_args(hint)[1], value, place)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ConfigError(
@@ -92,6 +94,13 @@ def _items(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
         _value(hint, item, f"{place}[{i}]")
         for i, (hint, item) in enumerate(zip(hints, value, strict=True))
     )
+
+
+def _entries(hint: Any, value: Any, place: str) -> dict[str, Any]:
+    """A table of any keys, whose values are all of one type."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{place} is {_shown(value)}: expected a table.")
+    return {str(key): _value(hint, item, f"{place}.{key}") for key, item in value.items()}
 
 
 def _shown(value: Any) -> str:

@@ -19,12 +19,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fuzzing.mutations import damaged_bytes, damaged_json, damaged_toml, generator
 from numpy.random import Generator
 
 from vtmr.errors import VtmrError
 
-ADDRESS_GB = {"pth": 40, "safetensors": 40, "onnx": 40}  # torch and ONNX Runtime reserve much
+ADDRESS_GB = {
+    "pth": 40,
+    "safetensors": 40,
+    "states": 40,
+    "onnx": 40,
+}  # torch and ONNX Runtime reserve much
 MASK_SHAPE = (18, 24)
 Readers = Mapping[str, Callable[[Path], Any]]
 
@@ -144,14 +150,42 @@ def safetensors_readers() -> Readers:
     return {"weights": read_weights, "table": read_state, "network": restore}
 
 
+def state_readers() -> Readers:
+    """What `vtmr train --resume` reads."""
+    from fuzzing.tinytraining import tiny_training
+
+    from vtmr.train.checkpoint import STATE, restore_checkpoint
+
+    parts = tiny_training()
+
+    def resumed(path: Path) -> None:
+        out = path.parent / "run"
+        out.mkdir(exist_ok=True)
+        path.replace(out / STATE)
+        recipe, network, adam, average, _ = parts
+        restore_checkpoint(out, recipe, network, adam, average)
+
+    return {"resume": resumed}
+
+
 def onnx_readers() -> Readers:
     """The runtime's, and the trainer's."""
     from vtmr.models.restore import restore
     from vtmr.models.weights import read_weights
     from vtmr.runtime import load_network
 
+    def runtime(path: Path) -> None:
+        network = load_network(path, threads=1)
+        side = network.spec.input_size
+        if side > 256:  # sound, but not worth the time
+            return
+        image, grid = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.float32)
+        logits, features = network.coarse(image, grid, [])
+        if network.spec.refines:
+            network.refine(image, [], logits, features, (0.0, 0.0, side, side))
+
     return {
-        "runtime": lambda path: load_network(path, threads=1),
+        "runtime": runtime,
         "weights": read_weights,
         "network": restore,
     }
@@ -175,6 +209,7 @@ READERS: dict[str, Callable[[], Readers]] = {
     "journals": lambda: store_readers(""),
     "pth": pth_readers,
     "safetensors": safetensors_readers,
+    "states": state_readers,
     "onnx": onnx_readers,
     "recipes": recipe_readers,
 }
@@ -191,7 +226,7 @@ def damaged(kind: str, name: str, seeds: Mapping[str, bytes], rng: Generator) ->
         return damaged_json(json.loads(data), rng).encode("utf-8", "surrogatepass")
     if kind == "onnx" and rng.random() < 0.6:
         return _sealed_again(data, others, rng)
-    if kind == "safetensors" and rng.random() < 0.6:
+    if kind in ("safetensors", "states") and rng.random() < 0.6:
         return _other_header(data, rng)
     return damaged_bytes(data, others, rng)
 
@@ -237,9 +272,11 @@ def _other_header(data: bytes, rng: Generator) -> bytes:
     """With a damaged header, whose length is told rightly."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
-    if "spec" in header.get("__metadata__", {}) and rng.random() < 0.5:
-        spec = json.loads(header["__metadata__"]["spec"])
-        header["__metadata__"]["spec"] = damaged_json(spec, rng)
+    told = header.get("__metadata__", {})
+    parts = [key for key in ("spec", "progress", "recipe") if key in told]
+    if parts and rng.random() < 0.5:
+        part = parts[rng.integers(len(parts))]
+        told[part] = damaged_json(json.loads(told[part]), rng)
         text = json.dumps(header)
     else:
         text = damaged_json(header, rng)

@@ -103,13 +103,14 @@ def _sessions() -> Iterator[tuple[str, bytes]]:
     mask[20:60, 30:90] = True
     segmenter = segmenter_for(ColourNetwork())
     clicks = Session(segmenter, image, region=Box(0, 0, 100, 80)).add(Click(56, 54))
-    edited = Session(segmenter, image, initial_mask=mask, merge=False)
+    edited = Session(segmenter, image, initial_mask=mask, correction="refit")
     edited = edited.add(Click(40, 40), Click(100, 70, False)).add(MaskEdit.of(~mask))
     yield "clicks.json", clicks.to_json().encode()
     yield "edited.json", edited.to_json().encode()
 
 
-def _document() -> Any:
+def sample_document() -> Any:
+    """An image's annotations with two objects, undo and redo."""
     from vtmr.app.document import Content, Document, Item
     from vtmr.geometry import Box
     from vtmr.masks import RunLengths
@@ -132,14 +133,14 @@ def _document() -> Any:
 def _documents() -> Iterator[tuple[str, bytes]]:
     from vtmr.app.documents import as_bytes
 
-    yield "document.jsonl", as_bytes(_document())
+    yield "document.jsonl", as_bytes(sample_document())
 
 
 def _journals() -> Iterator[tuple[str, bytes]]:
     from vtmr.app.document import Document, transition
     from vtmr.app.lines import sealed
 
-    whole = _document()
+    whole = sample_document()
     before, lines = Document("a.png", 18, 24), b""
     for state in whole.states[1:]:
         after = before.changed(state.op, state.content)
@@ -183,6 +184,21 @@ def _safetensors() -> Iterator[tuple[str, bytes]]:
     yield "others.safetensors", sealed(tensors, {})
 
 
+def _states() -> Iterator[tuple[str, bytes]]:
+    """Training states, with the recipe beside them that they belong to."""
+    import tempfile
+
+    from fuzzing.tinytraining import tiny_training
+
+    from vtmr.train.checkpoint import STATE, Progress, save_checkpoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        recipe, network, adam, average, spec = tiny_training()
+        progress = Progress(3, 1.5, 2.5, "2026-11-30", "abc", "imagenet", scaler={"scale": 2.0})
+        save_checkpoint(Path(folder), recipe, network, adam, average, spec, progress)
+        yield STATE, Path(folder, STATE).read_bytes()
+
+
 def _onnx() -> Iterator[tuple[str, bytes]]:
     import tiny
 
@@ -206,6 +222,7 @@ _MAKERS = {
     "journals": _journals,
     "pth": _pth,
     "safetensors": _safetensors,
+    "states": _states,
     "onnx": _onnx,
     "recipes": _recipes,
 }

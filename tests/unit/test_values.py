@@ -74,3 +74,17 @@ def test_everything_finds_its_place() -> None:
 def test_what_does_not_fit_is_named(values: object, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         from_values(Outer, values, "it")
+
+
+@dataclass(frozen=True)
+class Table:
+    scales: dict[str, float] = field(default_factory=dict)
+
+
+def test_a_table_of_any_keys_holds_values_of_one_type() -> None:
+    assert from_values(Table, {"scales": {"a": 1, "b": 0.5}}, "it") == Table({"a": 1.0, "b": 0.5})
+    assert from_values(Table, {}, "it") == Table()
+    with pytest.raises(ConfigError, match=r"it\.scales is 3: expected a table"):
+        from_values(Table, {"scales": 3}, "it")
+    with pytest.raises(ConfigError, match=r"it\.scales\.a is 'x': expected a finite number"):
+        from_values(Table, {"scales": {"a": "x"}}, "it")

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.serving.maskruns import EMPTY, MaskRuns
-from vtmr.session.eventlog import event_from_json, event_to_json
+from vtmr.session.eventlog import event_from_json, event_to_json, whole_number
 from vtmr.types import Event
 
 MAX_UNDO = 200
 
 Steps = tuple[tuple[Event, ...], ...]
 Json = dict[str, Any]
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +149,11 @@ def follow(before: Document, record: Json, *, gap: bool = False) -> Document:
     InputError for nonsense.
     """
     if "done" in record:
-        return before.accepted(bool(record["done"]))
+        return before.accepted(_as(bool, record["done"]))
     if "move" in record:
-        return before if gap else before.moved(int(record["move"]))
+        return before if gap else before.moved(_as(int, record["move"]))
     content = applied(before.content, record["change"], gap=gap)
-    return before.changed(str(record["op"]), content)
+    return before.changed(_as(str, record["op"]), content)
 
 
 def to_json(document: Document) -> tuple[Json, Json]:
@@ -186,12 +187,13 @@ def from_json(head: Json, body: Json) -> Document:
     content, states = Content(), []
     for record in body["history"]:
         content = applied(content, record["change"])
-        states.append(State(str(record["op"]), content))
-    done, size = head["state"] == "done", (int(head["height"]), int(head["width"]))
-    at = int(body["at"])
+        states.append(State(_as(str, record["op"]), content))
+    done, size = head["state"] == "done", (_as(int, head["height"]), _as(int, head["width"]))
+    at = _as(int, body["at"])
     if not 0 <= at < len(states):
         raise InputError(f"The annotations stand at {at} of {len(states)} states.")
-    return Document(str(head["image"]), *size, int(head["revision"]), done, tuple(states), at)
+    name, revision = _as(str, head["image"]), _as(int, head["revision"])
+    return Document(name, *size, revision, done, tuple(states), at)
 
 
 def difference(before: Content, after: Content) -> Json:
@@ -214,8 +216,10 @@ def applied(before: Content, change: Json, *, gap: bool = False) -> Content:
             continue
         if old is None and record is None:
             raise InputError(f"The object {item_id!r} is changed before it is made.")
-        items.append(_item_from_json(old or Item(str(item_id), ""), record) if record else old)
-    return Content(tuple(item for item in items if item is not None), int(change["next_id"]))
+        was = old or Item(_as(str, item_id), "")
+        items.append(_item_from_json(was, record) if record else old)
+    kept = tuple(item for item in items if item is not None)
+    return Content(kept, _as(int, change["next_id"]))
 
 
 def _item_json(old: Item | None, item: Item) -> Json:
@@ -251,18 +255,28 @@ def _item_from_json(was: Item, record: Json) -> Item:
         added = tuple(
             tuple(event_from_json(event) for event in step) for step in record["steps"]["added"]
         )
-        steps = (*was.steps[: int(record["steps"]["kept"])], *added)
-    region = record.get("region", was.region)
+        steps = (*was.steps[: _as(int, record["steps"]["kept"])], *added)
+    region, made_with = was.region, was.made_with
+    if "region" in record:
+        bounds = record["region"]
+        region = None if bounds is None else Box(*map(whole_number, bounds))
+    if "made_with" in record:
+        made_with = {str(key): str(value) for key, value in record["made_with"].items()}
     return Item(
         was.id,
-        str(record["label"]),
-        bool(record["visible"]),
-        bool(record["locked"]),
-        Box(*(int(bound) for bound in region)) if isinstance(region, list | tuple) else region,
+        _as(str, record["label"]),
+        _as(bool, record["visible"]),
+        _as(bool, record["locked"]),
+        region,
         steps,
         MaskRuns.from_json(record["mask"]) if "mask" in record else was.mask,
-        {str(k): str(v) for k, v in record["made_with"].items()}
-        if "made_with" in record
-        else was.made_with,
-        bool(record.get("crowd", was.crowd)),
+        made_with,
+        _as(bool, record.get("crowd", was.crowd)),
     )
+
+
+def _as(kind: type[Kind], value: Any) -> Kind:
+    """The value, if it is of that very kind. Raises TypeError for anything else."""
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:40]!r} is no {kind.__name__}")
+    return value

@@ -16,6 +16,7 @@ from typing import Any
 from vtmr.app.directory import Directory, write_all
 from vtmr.app.lines import unsealed
 from vtmr.atomic import flush
+from vtmr.session.eventlog import whole_number
 
 JOURNAL = "journal.jsonl"
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -127,9 +128,8 @@ def read_journal(folder: Directory) -> Entries:
             if not intact:
                 raise ValueError("its checksum is another")
             # What follows relies on these.
-            records.append(
-                {**record, "image": str(record["image"]), "revision": int(record["revision"])}
-            )
+            image, revision = str(record["image"]), whole_number(record["revision"])
+            records.append({**record, "image": image, "revision": revision})
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             damaged.append(f"line {number} of {JOURNAL} is damaged ({error})")
     return Entries(tuple(records), tuple(damaged), len(torn))

@@ -21,6 +21,7 @@ from vtmr.app.labels import Labels
 from vtmr.app.memory import Memory
 from vtmr.app.project import image_id
 from vtmr.errors import InputError
+from vtmr.session.eventlog import whole_number
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ def _before(
 ) -> Document:
     """The document that a change of the journal is for."""
     name = entry["image"]
-    height, width = (int(side) for side in entry["size"])
+    height, width = map(whole_number, entry["size"])
     found_id = image_id(name)
     if found_id in trouble.damaged and entry["revision"] == 1:
         # The whole history is in the journal: nothing of the damaged file is needed.

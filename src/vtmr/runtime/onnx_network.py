@@ -83,10 +83,17 @@ class OnnxNetwork:
             sides |= dict.fromkeys(SIDES, spec.input_size)
         self._coarse = open_session(model.coarse, self.threads, name, sides)
         self._refine = None
-        if spec.refines:
-            sides[FEATURES_SIDE] = _features_side(self._coarse, spec.input_size)
-            self._refine = open_session(model.refine, self.threads, f"The refiner in {name}", sides)
-        _check_graphs(self._coarse, self._refine, spec, name)
+        try:
+            if spec.refines:
+                sides[FEATURES_SIDE] = _features_side(self._coarse, spec.input_size)
+                refiner = f"The refiner in {name}"
+                self._refine = open_session(model.refine, self.threads, refiner, sides)
+            _check_graphs(self._coarse, self._refine, spec, name)
+        except UnicodeDecodeError as error:
+            raise CheckpointError(
+                f"{name} holds a graph with a name that is no text ({error.reason}): copy or "
+                "export the model again."
+            ) from error
 
     @property
     def spec(self) -> ModelSpec:
@@ -100,9 +107,8 @@ class OnnxNetwork:
             normalise(image, self._spec.coarse_normalisation),
             coarse_maps(prev_mask, clicks, self._spec),
         )
-        logits, features = self._coarse.run(
-            COARSE_OUTPUTS, dict(zip(COARSE_INPUTS, feeds, strict=True))
-        )
+        inputs = dict(zip(COARSE_INPUTS, feeds, strict=True))
+        logits, features = self._run(self._coarse, COARSE_OUTPUTS, inputs)
         return logits[0, 0], features
 
     def refine(
@@ -125,9 +131,23 @@ class OnnxNetwork:
             raise ConfigError(
                 f"{self._spec.model} has no refiner: its pipeline is {self._spec.pipeline!r}."
             )
-        (logits,) = self._refine.run(REFINE_OUTPUTS, dict(zip(REFINE_INPUTS, feeds, strict=True)))
+        inputs = dict(zip(REFINE_INPUTS, feeds, strict=True))
+        (logits,) = self._run(self._refine, REFINE_OUTPUTS, inputs)
         refined: FloatMap = logits[0, 0]
         return refined
+
+    def _run(
+        self, session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, FloatMap]
+    ) -> Any:
+        """The outputs' arrays. Raises CheckpointError where the graph only seemed to be sound."""
+        try:
+            return session.run(list(outputs), dict(inputs))
+        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+            first_line = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"The graph of {self._spec.model} can't be computed by ONNX Runtime "
+                f"{ort.__version__}: {first_line}. Export the model again."
+            ) from error
 
 
 def open_session(

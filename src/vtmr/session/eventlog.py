@@ -96,6 +96,7 @@ class EventLog:
             raise InputError(
                 f"The saved session can't be read ({reason}): expected what to_json wrote."
             ) from error
+        require_correction(log.correction)
         log.require_sizes()
         return log
 

@@ -30,6 +30,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 # for rounding.
 FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "chain_engine")
 FREE_DATA_KEYS = ("root", "workers")
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
 
 
@@ -50,6 +51,10 @@ class Progress:
     unreadable: int = 0
     scaler: dict[str, float] = field(default_factory=dict)
     changes: str = ""
+
+    def __post_init__(self) -> None:
+        if self.step < 0:
+            raise ConfigError(f"The step is {self.step}: expected 0 or more.")
 
 
 def comparable(recipe: Recipe) -> dict[str, Any]:
@@ -164,10 +169,10 @@ def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress
         )
     try:
         tensors, header = read_safetensors(path)
-        progress = Progress(**json.loads(header["progress"]))
+        progress: Progress = from_values(Progress, json.loads(header["progress"]), "its progress")
         saved_recipe = as_comparable(dict(json.loads(header["recipe"])))
         spec = ModelSpec.from_json(header["spec"])
-    except (CheckpointError, KeyError, TypeError, ValueError) as error:
+    except (ConfigError, CheckpointError, *NONSENSE) as error:
         raise CheckpointError(
             f"{path} is damaged or not a training state: {error}. Start again or use --init."
         ) from error

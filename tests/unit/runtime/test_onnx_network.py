@@ -148,3 +148,29 @@ def test_a_graph_that_onnx_runtime_does_not_know_is_refused_in_one_sentence() ->
     ) as caught:
         network(tiny.model_bytes(coarse=coarse))
     assert "\n" not in str(caught.value)
+
+
+def test_a_graph_whose_names_are_no_text_is_refused() -> None:
+    """A byte of a side's name is none of UTF-8's, and the digest belongs to it."""
+    data = tiny.model_bytes(
+        coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True)
+    )
+    assert data.count(b"\x12\x04side") > 2
+    wrong = tiny.with_metadata(data.replace(b"\x12\x04side", b"\x12\x04si\xffe"), sealed=True)
+    with pytest.raises(CheckpointError, match=r"tiny\.onnx (holds|contradicts)"):
+        network(wrong)
+
+
+def test_a_graph_that_fails_at_its_first_image_says_so() -> None:
+    """Sound to look at: a table is read behind its end."""
+    coarse = tiny.coarse_model()
+    last, end = ("all", "behind")
+    coarse.graph.initializer.append(tiny.numpy_helper.from_array(np.array([9], np.int64), end))
+    coarse.graph.node.insert(1, tiny.helper.make_node("Gather", [last, end], ["picked"], axis=1))
+    coarse.graph.node.insert(2, tiny.helper.make_node("Mul", ["all", "picked"], ["scaled"]))
+    coarse.graph.node[3].input[0] = "scaled"
+    broken = network(tiny.model_bytes(coarse=coarse))
+    grid = np.zeros((tiny.SIZE, tiny.SIZE), np.float32)
+    with pytest.raises(CheckpointError, match=r"The graph of tiny can't be computed") as caught:
+        broken.coarse(image(), grid, [])
+    assert "\n" not in str(caught.value)
