@@ -13,7 +13,10 @@ docs/results.md, from measured figures alone.
 What was measured at another input size becomes `lite0-fast`, the same file under another name. The
 figures of classical methods come from docs/peers.json, the summaries of their runs. The release is
 added to docs/releases.json, whose figures docs/pictures/progress.png shows.
-Refuses figures that were measured with another model file than the one it bundles.
+Refuses figures that were measured with another model file than the one it bundles. Where the file
+is a released one that is only used otherwise (`vtmr export lite0.onnx -o … --views wide`), GrabCut
+isn't looked at again: its row is that of the release with the same weights, and card, README and
+docs/results.md say so.
 """
 
 from __future__ import annotations
@@ -64,20 +67,28 @@ def main(model: Path, *results: Path) -> None:
             f"The figures are of the input sizes {', '.join(map(str, by_size))}: expected one "
             "beside the own."
         )
-    if "grabcut" not in (summary or {}):
-        sys.exit("The figures lack GrabCut's at the model's own size: the README shows them.")
     spec = load_network(model).spec
+    grabcut_of = found[:12]
+    if "grabcut" not in (summary or {}):
+        releases = json.loads(draw_progress.RELEASES.read_text())
+        summary["grabcut"], grabcut_of = earlier_grabcut(spec, releases)
+    note = ""
+    if grabcut_of != found[:12]:
+        note = (
+            f"\n\nGrabCut was measured with `{grabcut_of}`, the same weights in the views of "
+            "before, and not looked at again."
+        )
     at_size, methods = {}, {NAME: summary}
     for size, other in by_size.items():
         at_size[FAST], methods[FAST] = (size, chosen(other)), other
     release(model, NAME, chosen(summary), MODELS, at_size)
-    (MODELS / f"{NAME}.md").write_text(card(spec, summary, by_size, found))
+    (MODELS / f"{NAME}.md").write_text(card(spec, summary, by_size, found, note))
     peers = json.loads(PEERS.read_text())
     hours = sum(run.cpu_seconds for run in spec.lineage) / 3600
     beside = beside_published(summary["grabcut"], hours, peers[CLASSICAL]["grabcut"])
-    replace_between(README, beside)
-    replace_between(RESULTS, all_results(summary, methods | peers))
-    enter(found, spec, summary)
+    replace_between(README, beside + note)
+    replace_between(RESULTS, all_results(summary, methods | peers) + note)
+    enter(found, spec, summary, grabcut_of)
     draw_progress.main()
     print(
         f"{MODELS / NAME}.onnx, {NAME}.md, the manifest, the tables of README and docs/results.md "
@@ -85,14 +96,30 @@ def main(model: Path, *results: Path) -> None:
     )
 
 
+def earlier_grabcut(spec: ModelSpec, releases: list[dict]) -> tuple[dict, str]:
+    """GrabCut's row of a release that has the same weights, and the file that it is of.
+
+    Exits when there is none: then GrabCut has to be looked at, once.
+    """
+    samples = sum(run.samples for run in spec.lineage)
+    for entry in releases:
+        row = entry["figures"].get("grabcut")
+        if row and entry["samples"] == samples:
+            return row, entry.get("grabcut_of", entry["sha256"])
+    sys.exit("The figures lack GrabCut's at the model's own size: the README shows them.")
+
+
 def chosen(summary: dict[str, dict]) -> dict[str, float]:
     """What the manifest says of a model."""
     return {f"validation {key}": round(summary["validation"][key], 3) for key in MANIFEST_FIGURES}
 
 
-def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
+def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict], grabcut_of: str) -> None:
     """Adds the release, or another reading of its figures, to docs/releases.json, in the order of
-    CPU time."""
+    CPU time.
+
+    grabcut_of: the file that GrabCut was measured with, which is noted where it is another.
+    """
     entry = {
         "sha256": sha256[:12],
         "date": datetime.now(UTC).date().isoformat(),
@@ -102,6 +129,8 @@ def enter(sha256: str, spec: ModelSpec, summary: dict[str, dict]) -> None:
             name: {key: row[key] for key in ("n", *FIGURES, "ci")} for name, row in summary.items()
         },
     }
+    if grabcut_of != entry["sha256"]:
+        entry["grabcut_of"] = grabcut_of
     others = [
         one
         for one in json.loads(draw_progress.RELEASES.read_text())
@@ -116,9 +145,12 @@ def card(
     summary: dict[str, dict],
     by_size: dict[int | None, dict[str, dict]],
     sha256: str,
+    note: str = "",
 ) -> str:
-    """The model card in Markdown. by_size: the figures at another input size, where there are
-    any."""
+    """The model card in Markdown. by_size: the figures at another input size, where there are any.
+
+    note: what its figures leave unsaid.
+    """
     smaller = "".join(
         f"\nOn grids of {size} x {size} (`{FAST}`, the same file):\n\n{comparison({FAST: other})}\n"
         for size, other in by_size.items()
@@ -161,7 +193,7 @@ The frozen validation list (`src/vtmr/data/validation.json`), and what nothing w
 objects of DUTS kept for reports, and GrabCut. Deterministic robot user, at most 20 clicks
 ([protocol](../../../../docs/protocol.md)); in brackets 95 % bootstrap intervals.
 
-{table(summary)}
+{table(summary)}{note}
 {smaller}
 ## Limits
 

@@ -20,6 +20,7 @@ from vtmr.models.export import model_bytes
 from vtmr.pyramid import crop_resized
 from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
+from vtmr.spec import WIDE
 from vtmr.train.batches import Batch, Parts
 from vtmr.train.played import Player, Shown
 from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe
@@ -33,8 +34,8 @@ CLICKS = ClickRecipe(init_clicks="single", max_steps=4, deepest_share=0.5)
 class Recorder(ColourNetwork):
     """Keeps what its coarse passes are shown."""
 
-    def __init__(self) -> None:
-        super().__init__(input_size=SIZE, second_look=0.5)
+    def __init__(self, **spec: Any) -> None:
+        super().__init__(**{"input_size": SIZE, "second_look": 0.5, **spec})
         self.shown: list[tuple[Image, FloatMap, tuple[Click, ...]]] = []
 
     def coarse(
@@ -88,6 +89,33 @@ def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
     assert {count for count, _, _ in seen} >= {1, 2, 3}
     assert (1, True, True) in seen  # a second look, at one of the two colours
     assert (2, True, False) in seen  # a target crop that cuts the object
+
+
+def test_wider_views_are_shown_as_inference_takes_them() -> None:
+    """Half of the samples show a click's first pass, half its last; where the answer reaches a side
+    of its crop, that is a wider one (docs/decisions/0016)."""
+    image, target = scene()
+    whole, seen = Box.whole(*target.shape), set()
+    for seed in range(60):
+        player = Player(segmenter_for(Recorder(views=WIDE)), CLICKS)
+        shown = player.shown(image, target, whole, np.random.default_rng(seed))
+        network = Recorder(views=WIDE)
+        session = Session(segmenter_for(network), image)
+        for click in in_the_image(shown):
+            network.shown.clear()
+            session = session.add(click)
+        passes = {
+            name: np.array_equal(crop_resized(image, shown.frame.box, SIZE), crop)
+            and np.allclose(shown.prev_mask, prev_mask, atol=1e-6)
+            for name, (crop, prev_mask, _) in (
+                ("first", network.shown[0]),
+                ("last", network.shown[-1]),
+            )
+        }
+        assert any(passes.values())
+        wider = len(shown.clicks) > 1 and len(network.shown) > 1
+        seen |= {(name, wider) for name, is_shown in passes.items() if is_shown}
+    assert seen >= {("first", True), ("last", True), ("first", False)}
 
 
 def test_a_right_answer_is_not_clicked_on() -> None:

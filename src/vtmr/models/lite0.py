@@ -20,7 +20,7 @@ from vtmr.models.foreign_files import read_state
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.refiner import Refiner, SeparableUnit
 from vtmr.models.renaming import require_fit
-from vtmr.spec import ModelSpec, Normalisation, ZoomSchedule
+from vtmr.spec import WIDE, ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128
 MIXING_BLOCKS = 4
@@ -31,6 +31,7 @@ SPEC = ModelSpec(
     coarse_normalisation=Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     second_look=0.5,  # docs/decisions/0011
     zoom=ZoomSchedule(schedule="off"),  # until trained with zoomed samples: docs/decisions/0004
+    views=WIDE,  # docs/decisions/0016
 )
 
 
