@@ -7,8 +7,11 @@ answered.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -35,17 +42,41 @@ from vtmr.app.running import Reach, run
 from vtmr.segmenter import Segmenter, segmenter_for
 stay_offline()
 annotator = Annotator(Path(sys.argv[1]), segmenter_for(ColourNetwork()), made_with={})
+if "start_dying" in globals():
+    start_dying()
 run(annotator, Reach())
 """
 NAMES = ("shapes.png", "sub/other.png")
 
 
-class Server:
-    """The annotator in a process of its own."""
+# Before that: a journal that is folded every few changes, and a death at the COUNT-th call that
+# makes, flushes, renames or cuts a file.
+DYING = """
+import os, signal
+from vtmr.app import store
+store._FOLD_BYTES = 3000
+left = COUNT
+def dying(name):
+    real = getattr(os, name)
+    def call(*given, **more):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **more)
+    setattr(os, name, call)
+def start_dying():
+    for name in ("open", "write", "fsync", "replace", "ftruncate"):
+        dying(name)
+"""
 
-    def __init__(self, folder: Path) -> None:
+
+class Server:
+    """The annotator in a process of its own. before: code that is run there first."""
+
+    def __init__(self, folder: Path, before: str = "") -> None:
         tests = str(Path(__file__).parents[1])
-        command = [sys.executable, "-c", SERVE, str(folder), tests]
+        command = [sys.executable, "-c", before + SERVE, str(folder), tests]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -61,8 +92,9 @@ class Server:
             return json.loads(answer.read())
 
     def end(self, number: int) -> None:
-        os.kill(self.process.pid, number)
-        self.process.wait(20)
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+            self.process.wait(20)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -137,3 +169,122 @@ def test_three_kills_lose_nothing(folder: Path) -> None:
 @pytest.mark.proof
 def test_fifty_kills_lose_nothing(folder: Path) -> None:
     print(kill_and_look(folder, 50), "acknowledged changes, none lost")
+
+
+@dataclass
+class Work:
+    """What a script does until the server dies, and the labels that were acknowledged, each of an
+    object of its own, by image."""
+
+    server: Server
+    number: int
+    acknowledged: set[tuple[str, str]]
+
+    def brush(self, name: str, image: str) -> None:
+        """One object after the other."""
+        revision = self.server.ask(f"/api/v1/images/{image}")["document"]["revision"]
+        for count in itertools.count():
+            label = f"brush {self.number} {count}"
+            body = {"op": "brush", "object": None, "points": [[9 + count % 90, 30]], "radius": 4}
+            change = {**body, "mode": "add", "label": label, "revision": revision}
+            answer = self.server.ask(f"/api/v1/images/{image}/changes", change)
+            self.acknowledged.add((name, label))
+            revision = answer["document"]["revision"]
+
+    def load(self, names: dict[str, str]) -> None:
+        """COCO files, each with an object for every image."""
+        by_id = {image: name for name, image in names.items()}
+        for count in itertools.count():
+            label = f"import {self.number} {count}"
+            body = {
+                "images": [
+                    {"id": n, "file_name": name, "width": 160, "height": 120}
+                    for n, name in enumerate(names)
+                ],
+                "annotations": [
+                    {"id": n, "image_id": n, "category_id": 1, "segmentation": SQUARE}
+                    for n in range(len(names))
+                ],
+                "categories": [{"id": 1, "name": label}],
+            }
+            answer = self.server.ask("/api/v1/import?repeated=add", body)
+            assert not answer["skipped"]
+            self.acknowledged |= {(by_id[image], label) for image in answer["imported"]}
+
+    def export(self) -> None:
+        for form in itertools.cycle(("coco", "png", "yolo", "labelme")):
+            self.server.ask("/api/v1/exports", {"format": form})
+
+
+SQUARE = [[10, 10, 20, 10, 20, 20, 10, 20]]
+
+
+def until_it_dies(work: Callable[[], None]) -> threading.Thread:
+    def run() -> None:
+        with suppress(OSError, HTTPException):
+            work()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def labels_on(folder: Path) -> set[tuple[str, str]]:
+    """Image and label of every object that a reader finds; no damage anywhere."""
+    store = Store(folder, write=False)
+    assert store.damaged == {}
+    assert store.notices == []
+    documents = [store.document(name) for name in store.heads]
+    return {(one.name, item.label) for one in documents if one for item in one.content.items}
+
+
+def kill_in_the_middle(folder: Path, rounds: int) -> tuple[int, int]:
+    """Kills while folding, importing and exporting, in turn; how many objects were acknowledged
+    and how many of them are missing.
+
+    While folding the process kills itself at a random call of the disk; while importing and
+    exporting it is killed at a random moment of the request. Brush strokes go on all the time.
+    """
+    chance = random.Random(24)
+    for number in range(10):
+        shutil.copy(folder / "shapes.png", folder / f"more{number}.png")
+    acknowledged: set[tuple[str, str]] = set()
+    lost = 0
+    for number in range(rounds):
+        kind = ("fold", "import", "export")[number % 3]
+        count = chance.randrange(20, 400) if kind == "fold" else 1 << 40
+        server = Server(folder, DYING.replace("COUNT", str(count)))
+        names = {image["name"]: image["id"] for image in server.ask("/api/v1/images")["images"]}
+        work = Work(server, number, acknowledged)
+        threads = [
+            until_it_dies(partial(work.brush, name, names[name]))
+            for name in ("shapes.png", "sub/other.png")
+        ]
+        others = {name: image for name, image in names.items() if name.startswith("more")}
+        if kind == "import":
+            threads.append(until_it_dies(partial(work.load, others)))
+        if kind == "export":
+            threads.append(until_it_dies(work.export))
+        if kind != "fold":
+            time.sleep(chance.uniform(0.2, 1.2))
+            server.process.kill()
+        server.process.wait(60)
+        for thread in threads:
+            thread.join()
+        server.end(signal.SIGKILL)
+        lost += len(acknowledged - labels_on(folder))
+    return len(acknowledged), lost
+
+
+@pytest.mark.slow
+def test_six_kills_while_folding_importing_and_exporting_lose_nothing(folder: Path) -> None:
+    acknowledged, lost = kill_in_the_middle(folder, 6)
+    assert acknowledged > 20
+    assert lost == 0
+
+
+@pytest.mark.proof
+def test_sixty_kills_while_folding_importing_and_exporting_lose_nothing(folder: Path) -> None:
+    acknowledged, lost = kill_in_the_middle(folder, 60)
+    print(f"60 kills, {acknowledged} acknowledged objects, {lost} lost")
+    assert lost == 0

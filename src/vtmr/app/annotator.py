@@ -77,7 +77,8 @@ class Annotator:
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self.files = Pool("vtmr-files", 4)
         self.exporting = Pool("vtmr-export", 2, waiting=6, most=2, what="exports")
-        decoders, thumbnailer = Pool("vtmr-decode", 2), Pool("vtmr-thumbnail", 1)
+        # Many, since most of them wait for a disk: `Turns` says how many decode at a time.
+        decoders, thumbnailer = Pool("vtmr-decode", 8), Pool("vtmr-thumbnail", 4)
         self._pools = (self.files, self.exporting, decoders, thumbnailer)
         self._reading, self._thumbnails = Reading(decoders), Reading(thumbnailer)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

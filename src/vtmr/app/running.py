@@ -53,7 +53,8 @@ def run(annotator: Annotator, reach: Reach) -> None:
         url = access.code_url()
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     try:
-        _Server(_config(annotator, access)).run(sockets=[listener])
+        with listener:
+            _Server(_config(annotator, access)).run(sockets=[listener])
     except KeyboardInterrupt:
         print(annotator.farewell, file=sys.stderr, flush=True)
     if annotator.busy:

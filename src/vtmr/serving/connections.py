@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -32,8 +33,10 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
-        if len(self.connections) > MOST:
-            self._make_room()
+        # One that was closed a moment ago is among them until its end is told.
+        others = [one for one in self.connections if not one.transport.is_closing()]
+        if len(others) > MOST:
+            self._make_room(others)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -64,11 +67,11 @@ class LimitedProtocol(H11Protocol):
         if not self.transport.is_closing():
             self.transport.close()
 
-    def _make_room(self) -> None:
+    def _make_room(self, others: list[Any]) -> None:
         """Closes the connection that has been quiet for longest; this one, if all are at work."""
         quiet = [
             (one._quiet_since, one)
-            for one in self.connections
+            for one in others
             if isinstance(one, LimitedProtocol) and one is not self and one._quiet_since is not None
         ]
         if quiet:
