@@ -21,7 +21,7 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )
-HEADER_SECONDS = 3.0  # of this thread's CPU: a slow disk may take as long as it does
+HEADER_SECONDS = 2.0  # of this thread's CPU: a slow disk may take as long as it does
 
 _KINDS = (
     (stat.S_ISDIR, "is a directory"),

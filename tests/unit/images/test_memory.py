@@ -1,0 +1,96 @@
+"""How much memory reading takes: 1.5 GB beside the image at each format's limit, so as many bytes a
+pixel here, measured by a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vtmr.images.opening import MAX_AVIF_PIXELS, MAX_JPEG2000_TILE, MAX_PIXELS
+
+SIDE = 2400
+BUDGET = 1_500_000_000
+
+
+def blocks(channels: int) -> np.ndarray:
+    """Squares of 50 pixels in random colours."""
+    small = np.random.default_rng(0).integers(0, 256, (SIDE // 50,) * 2 + (channels,), np.uint8)
+    return np.kron(small, np.ones((50, 50, 1), np.uint8)).squeeze()
+
+
+def made(name: str) -> tuple[Image.Image, dict[str, Any]]:
+    """The picture of that case, and how it is saved."""
+    rgb = Image.fromarray(blocks(3))
+    cases: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+        "rgba.png": (Image.fromarray(blocks(4)), {"compress_level": 1}),
+        "la.png": (Image.fromarray(blocks(2)), {"compress_level": 1}),
+        "deep.png": (Image.fromarray(blocks(1).astype(np.uint16) * 257), {"compress_level": 1}),
+        "palette.png": (rgb.convert("P"), {"transparency": 0}),
+        "palette.gif": (rgb.convert("P"), {}),
+        "cmyk.jpg": (rgb.convert("CMYK"), {}),
+        "progressive.jpg": (rgb.convert("CMYK"), {"progressive": True, "subsampling": 0}),
+        "turned.jpg": (rgb, {"exif": b"Exif\0\0MM\0*" + TURNED}),
+        "rgb.webp": (rgb, {"method": 0, "quality": 20}),
+        "rgba.webp": (Image.fromarray(blocks(4)), {"method": 0, "lossless": True, "quality": 0}),
+        "cmyk.tif": (rgb.convert("CMYK"), {"compression": "tiff_lzw"}),
+        "rgba.tif": (Image.fromarray(blocks(4)), {"compression": "tiff_lzw"}),
+        "turned.tif": (rgb, {"tiffinfo": {274: 6}}),
+        "rgb.ppm": (rgb, {}),
+        "rgb.bmp": (rgb, {}),
+        "rgba.avif": (Image.fromarray(blocks(4)), {"speed": 10, "quality": 40}),
+        "rgb.jp2": (rgb, {"quality_mode": "rates", "quality_layers": [50]}),
+    }
+    return cases[name]
+
+
+NAMES = [
+    *("rgba.png", "la.png", "deep.png", "palette.png", "palette.gif", "cmyk.jpg"),
+    *("progressive.jpg", "turned.jpg", "rgb.webp", "rgba.webp", "cmyk.tif", "rgba.tif"),
+    *("turned.tif", "rgb.ppm", "rgb.bmp", "rgba.avif", "rgb.jp2"),
+]
+# a directory of one entry: orientation (274), a short, one of them, 6
+TURNED = (8).to_bytes(4) + (1).to_bytes(2) + bytes.fromhex("0112 0003 00000001 00060000 00000000")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", ["read_image", "read_thumbnail", "read_mask_file"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_peak_is_within_its_budget(tmp_path: Path, name: str, reader: str) -> None:
+    image, options = made(name)
+    image.save(tmp_path / name, **options)
+    most = {".avif": MAX_AVIF_PIXELS, ".jp2": MAX_JPEG2000_TILE}.get(Path(name).suffix, MAX_PIXELS)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path / name), reader],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    bytes_a_pixel = float(done.stdout) * 1024 / SIDE**2
+    assert bytes_a_pixel < BUDGET / most + 3, done.stdout
+
+
+PEAK = """
+import resource, sys
+import cv2
+import PIL.AvifImagePlugin, PIL.Jpeg2KImagePlugin
+from vtmr.errors import InputError
+from vtmr.images import read_image, read_thumbnail
+from vtmr.maskfiles import read_mask_file
+read = {
+    "read_image": read_image,
+    "read_thumbnail": lambda path: read_thumbnail(path, 256),
+    "read_mask_file": read_mask_file,
+}[sys.argv[2]]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read(sys.argv[1])
+except InputError as error:
+    assert "mask" in str(error), error
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
