@@ -57,6 +57,8 @@ LAYOUTS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
     "ritm-hrnet18s": ("focalclick-hrnet18s", False, HRNET, {"width": 18, "small": True}),
     "ritm-hrnet18": ("ritm-hrnet18", False, HRNET, {"width": 18}),
     "ritm-hrnet32": ("focalclick-hrnet32", False, HRNET, {"width": 32}),
+    "cdnet-resnet34": ("cdnet-resnet34", False, DEEPLAB, {"backbone": "resnet34"}),
+    "cdnet-resnet101": ("cdnet-resnet101", False, DEEPLAB, {"backbone": "resnet101"}),
     "fcfi-resnet101": ("fcfi-resnet101", False, DEEPLAB, {"mid_ch": 32}),
     "fcfi-hrnet18s": ("fcfi-hrnet18s", False, HRNET, {"width": 18, "mid_ch": 64}),
 }
@@ -124,6 +126,20 @@ def content(model: str, damped: str = "\0") -> dict[str, Any]:
             },
         },
     }
+
+
+FLAT = {  # f-BRS's files have no configuration
+    "fbrs-resnet34": "fbrs-resnet34-dh128",
+    "fbrs-resnet50": "fbrs-resnet50-dh128",
+    "fbrs-resnet101": "fbrs-resnet101-dh256",
+    "fbrs-hrnet18": "fbrs-hrnet18-ocr64",
+    "fbrs-hrnet32": "fbrs-hrnet32-ocr128",
+}
+
+
+def flat(model: str) -> dict[str, torch.Tensor]:
+    """What the released file of that network of f-BRS holds."""
+    return {key: fill(key, shape) for key, shape in shapes_in(FLAT[model]).items()}
 
 
 def write(model: str, path: Path, damped: str = "\0") -> Path:

@@ -2,8 +2,7 @@
 pipeline.
 
 Each takes the probability that the network is told of (float32 H x W), the clicks in the same
-grid and the network's spec, and gives float32 1 x C x H x W. Pixels are whole numbers there: a
-click is where its pixel is.
+grid and the network's spec, and gives float32 1 x C x H x W.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from vtmr.types import Click, FloatMap
 
 FARTHEST = 255.0  # pixels, beyond which distances count the same
 FULL_WIDTHS = (10.0, 10.0, 30.0)  # of FCA's Gaussians, at half of their height
+DISTANCE_UNIT_PX = 260.0  # of f-BRS's maps
+WIDE_RADIUS = 24.0  # of the discs that CDNet's feature diffusion starts from
 
 Encoding = Callable[[FloatMap, Sequence[Click], ModelSpec], FloatMap]
 
@@ -80,9 +81,45 @@ def with_newest(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -
     return np.concatenate([prev_mask.astype(np.float32)[None], discs, newest])[None]
 
 
+def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
+    """How far the nearest click of either sign is, 0 at it to 1 far off: float32 1 x 2 x height x
+    width.
+
+    tanh of twice the distance in units of 260 px; 1 everywhere where there is no click of that
+    sign. clicks: in that grid; one above and left of it is none to the official code [fbrs2020;
+    docs/zoo.md §Z.3.1].
+    """
+    maps = np.ones((1, 2, height, width), np.float32)
+    rows, cols = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5
+    seen = [click for click in clicks if max(click.x, click.y) >= 0.5]
+    for channel, positive in enumerate((True, False)):
+        points = [(click.x, click.y) for click in seen if click.positive == positive]
+        if points:
+            squares = [(rows - y) ** 2 + (cols - x) ** 2 for x, y in points]
+            nearest = np.sqrt(np.min(squares, axis=0)) / DISTANCE_UNIT_PX
+            maps[0, channel] = np.tanh(2 * nearest)
+    return maps
+
+
+def distances_alone(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """f-BRS's: distances to positive and to negative clicks."""
+    return distance_maps(clicks, *prev_mask.shape)
+
+
+def two_discs(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
+    """CDNet's: discs of positive and of negative clicks, then wide ones of both [docs/zoo.md
+    §Z.4.1]."""
+    points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
+    signs = np.array([click.positive for click in clicks], np.bool_)
+    radii = (spec.disc_radius, WIDE_RADIUS)
+    return np.concatenate([disc_maps(points, signs, r, *prev_mask.shape) for r in radii])[None]
+
+
 ENCODINGS: dict[str, Encoding] = {
     "fca": gaussians,
     "brs": nearness,
     "ld": bytes_apart,
     "fcfi": with_newest,
+    "cdnet": two_discs,
+    "fbrs": distances_alone,
 }

@@ -11,8 +11,6 @@ from vtmr.masks import disc_maps
 from vtmr.spec import ModelSpec, Normalisation
 from vtmr.types import Click, FloatMap, Image
 
-DISTANCE_UNIT_PX = 260.0
-
 
 def normalise(image: Image | FloatMap, normalisation: Normalisation) -> FloatMap:
     """(image - mean) / std as float32 1 x 3 x H x W, contiguous.
@@ -37,24 +35,6 @@ def click_maps(
     points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
     signs = np.array([click.positive for click in clicks], np.bool_)
     return disc_maps(points, signs, radius, height, height if width is None else width)[None]
-
-
-def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
-    """How far the nearest click of either sign is, 0 at it to 1 far off: float32 1 x 2 x height x
-    width.
-
-    tanh of twice the distance in units of 260 px; 1 everywhere where there is no click of that
-    sign [fbrs2020; docs/zoo.md §Z.3.1]. clicks: in that grid.
-    """
-    maps = np.ones((1, 2, height, width), np.float32)
-    rows, cols = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5
-    for channel, positive in enumerate((True, False)):
-        points = [(click.x, click.y) for click in clicks if click.positive == positive]
-        if points:
-            squares = [(rows - y) ** 2 + (cols - x) ** 2 for x, y in points]
-            nearest = np.sqrt(np.min(squares, axis=0)) / DISTANCE_UNIT_PX
-            maps[0, channel] = np.tanh(2 * nearest)
-    return maps
 
 
 def coarse_maps(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:

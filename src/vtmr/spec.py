@@ -15,13 +15,15 @@ FORMAT = 1
 CODE_LICENCE = "Apache-2.0"
 MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
 MOST_WIDER = 8  # passes: nobody waits for more
-Pipeline = Literal["vtmr", "focalclick", "ritm", "fcfi", "fca", "brs", "ld"]
+Pipeline = Literal["vtmr", "focalclick", "ritm", "fcfi", "fca", "brs", "ld", "cdnet", "fbrs"]
 REFINED: frozenset[Pipeline] = frozenset({"vtmr", "focalclick"})  # by a second pass
 Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
 FocusRule = Literal["click", "largest"]
 EvalMode = Literal["fixed", "cvpr"]
-_ANY_SIZE = ("ritm",)  # pipelines whose networks take grids of any size
+Refinement = Literal["none", "fbrs-a", "fbrs-b", "fbrs-c", "rgb-brs", "distmap-brs"]
+_ANY_SIZE = ("ritm", "fbrs")  # pipelines whose networks take grids of any size
+_WITH_MODES = ("ritm", "fbrs")  # pipelines whose evaluator has modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +205,11 @@ class ModelSpec:
 
     focus_rule: which part of what changed a focus crop is put around: the component at the click,
     as FocalClick's code has it, or the largest one, as the papers say [docs/method.md §I.29].
-    eval_mode: of RITM's pipeline, named as its evaluator names them. "fixed" resizes every crop to
-    a square of `input_size`; "cvpr" shows the first click the whole image at full resolution, and
-    later ones a crop in its own proportions whose longer side is `input_size` [docs/method.md
-    §D.8].
+    eval_mode: of RITM's and f-BRS's pipelines, named as RITM's evaluator names them. "fixed"
+    resizes every crop to a square of `input_size`; "cvpr" shows the first click the whole image at
+    full resolution, and later ones a crop in its own proportions whose longer side is `input_size`
+    [docs/method.md §D.8]. refinement: what f-BRS's pipeline corrects after each click: features at
+    one of three places, the image, the distance maps, or nothing [docs/zoo.md §Z.3.4].
 
     Raises ConfigError for values no pipeline could use.
     """
@@ -228,6 +231,7 @@ class ModelSpec:
     box_prompt: bool = False
     pipeline: Pipeline = "vtmr"
     eval_mode: EvalMode = "fixed"
+    refinement: Refinement = "fbrs-b"
     zoom: ZoomSchedule = field(default_factory=ZoomSchedule)
     views: ViewPolicy = NARROW
     licence: str = CODE_LICENCE  # of the weights
@@ -270,14 +274,15 @@ class ModelSpec:
             ("pipeline", get_args(Pipeline)),
             ("focus_rule", get_args(FocusRule)),
             ("eval_mode", get_args(EvalMode)),
+            ("refinement", get_args(Refinement)),
         ):
             value = getattr(self, name)
             if value not in known:
                 raise ConfigError(f"{name} is {value!r}: expected one of {', '.join(known)}.")
-        if self.eval_mode != "fixed" and self.pipeline != "ritm":
+        if self.eval_mode != "fixed" and not self.has_modes:
             raise ConfigError(
                 f"eval_mode is {self.eval_mode!r}, but the pipeline is {self.pipeline!r}: only "
-                "ritm has modes of evaluation."
+                f"{' and '.join(_WITH_MODES)} have modes of evaluation."
             )
         self._require_input_size()
 
@@ -294,6 +299,11 @@ class ModelSpec:
     def refines(self) -> bool:
         """Whether a refining pass follows the coarse one; RITM, for one, has none."""
         return self.pipeline in REFINED
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether `eval_mode` says anything."""
+        return self.pipeline in _WITH_MODES
 
     def to_json(self) -> str:
         """As one JSON object."""

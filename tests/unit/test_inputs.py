@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vtmr.inputs import click_maps, coarse_maps, distance_maps, normalise
+from vtmr.inputs import click_maps, coarse_maps, normalise
 from vtmr.spec import RAW, ModelSpec, Normalisation
 from vtmr.types import Click
 
@@ -39,22 +39,3 @@ def test_no_clicks_give_empty_maps_and_the_previous_mask_comes_first() -> None:
     np.testing.assert_array_equal(maps[0, 0], prev_mask)
     assert maps.dtype == np.float32
     assert not maps[0, 1:].any()
-
-
-def test_distances_are_those_of_the_official_code() -> None:
-    """docs/zoo.md §Z.3.2: at (row, column) (0, 0), (17, 200), (128, 128), (255, 255), (60, 33)."""
-    clicks = [Click(41.1, 100.8), Click(200.5, 20.5), Click(30.5, 200.5, positive=False)]
-    maps = distance_maps(clicks, 256, 256)
-    assert maps.shape == (1, 2, 256, 256)
-    assert maps.dtype == np.float32
-    rows, cols = [0, 17, 128, 255, 60], [0, 200, 128, 255, 33]
-    positive = [0.68174, 0.02307, 0.60770, 0.95236, 0.30540]
-    np.testing.assert_allclose(maps[0, 0, rows, cols], positive, atol=6e-6)
-    negative = [0.91472, 0.95803, 0.73312, 0.94488, 0.79215]
-    np.testing.assert_allclose(maps[0, 1, rows, cols], negative, atol=6e-6)
-
-
-def test_distances_are_1_everywhere_without_a_click() -> None:
-    maps = distance_maps([Click(8.5, 4.5)], 16, 24)
-    assert maps[0, 0, 4, 8] == 0
-    assert (maps[0, 1] == 1).all()

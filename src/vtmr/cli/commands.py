@@ -453,6 +453,12 @@ def import_official(
         typer.Option("--output", "-o", metavar="X.safetensors", help="The checkpoint to write."),
     ],
     vgg: Annotated[Path | None, typer.Option(help="MatConvNet's VGG-19, for LD alone.")] = None,
+    refinement: Annotated[
+        str | None,
+        typer.Option(
+            help="For f-BRS's networks: fbrs-a, fbrs-b, fbrs-c, rgb-brs, distmap-brs or none."
+        ),
+    ] = None,
 ) -> None:
     """Turn another system's released checkpoint into one of ours. Needs the extra [train]."""
     from vtmr.cli.failures import needs_extra
@@ -460,7 +466,7 @@ def import_official(
     with needs_extra("train"):
         from vtmr.models.foreign import import_checkpoint
 
-        spec = import_checkpoint(official, output, vgg)
+        spec = import_checkpoint(official, output, vgg, refinement)
     print(f"{output}: {spec.model}, licence: {spec.licence}")
 
 

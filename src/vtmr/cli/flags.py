@@ -42,6 +42,6 @@ Views = Annotated[
 ]
 EvalMode = Annotated[
     str | None,
-    typer.Option("--eval-mode", metavar="MODE", help="For RITM's networks: cvpr, cvprN or fixedN."),
+    typer.Option("--eval-mode", metavar="MODE", help="For RITM and f-BRS: cvpr, cvprN, fixedN."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

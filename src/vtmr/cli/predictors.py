@@ -93,7 +93,7 @@ def used_as(
         given["eval_mode"], given["input_size"] = evaluation_mode(eval_mode)
 
     def changed(spec: ModelSpec) -> ModelSpec:
-        _require_ritm(spec, eval_mode)
+        _require_modes(spec, eval_mode)
         how: dict[str, Any] = {
             "zoom": zoom_schedule(zoom, spec.zoom),
             "views": view_policy(views, spec.views),
@@ -105,7 +105,7 @@ def used_as(
 
 def _in_pipeline(network: Network, options: ModelOptions) -> Segmenter:
     """The network in its pipeline, used as the options say."""
-    _require_ritm(network.spec, options.eval_mode)
+    _require_modes(network.spec, options.eval_mode)
     zoom = zoom_schedule(options.zoom, network.spec.zoom)
     views = view_policy(options.views, network.spec.views)
     return segmenter_for(network, zoom=zoom, threshold=options.threshold, views=views)
@@ -124,7 +124,7 @@ def _on_torch(model: str, device: str, options: ModelOptions) -> Loaded:
             f"There is no file {path}: with --device, expected a .safetensors or .onnx file."
         )
     with needs_extra("train"):
-        from vtmr.models.torch_network import load_torch_network
+        from vtmr.models.loading import load_torch_network
 
         network = load_torch_network(path, device, threads=options.threads, changed=changed)
     segmenter = _in_pipeline(network, options)
@@ -153,17 +153,17 @@ def _mode_and_size(options: ModelOptions) -> dict[str, Any]:
     return {"input_size": size, "eval_mode": mode}
 
 
-def _require_ritm(spec: ModelSpec, eval_mode: str | None) -> None:
-    if eval_mode is not None and spec.pipeline != "ritm":
+def _require_modes(spec: ModelSpec, eval_mode: str | None) -> None:
+    if eval_mode is not None and not spec.has_modes:
         raise InputError(
-            f"The evaluation mode is {eval_mode}, but {spec.model} isn't played by RITM's "
-            "pipeline: leave it out."
+            f"The evaluation mode is {eval_mode}, but {spec.model} isn't played by RITM's or "
+            "f-BRS's pipeline: leave it out."
         )
 
 
 def mode_in_words(spec: ModelSpec) -> str:
-    """As --eval-mode takes it, with the size; "" where RITM's pipeline doesn't play the model."""
-    return f"{spec.eval_mode}{spec.input_size}" if spec.pipeline == "ritm" else ""
+    """As --eval-mode takes it, with the size; "" where the model's pipeline has no modes."""
+    return f"{spec.eval_mode}{spec.input_size}" if spec.has_modes else ""
 
 
 def _bundled(model: str) -> BundledModel | None:

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from vtmr.errors import ConfigError
 from vtmr.models.brs_densenet import BrsDenseNet
+from vtmr.models.cdnet import CDNet
+from vtmr.models.fbrs import FbrsDeepLab, FbrsHRNet
 from vtmr.models.fca import Fca
 from vtmr.models.fca_encoders import Res2Net101, ResNet101
 from vtmr.models.fcfi import FcfiHRNet, FcfiResNet
@@ -16,7 +18,7 @@ from vtmr.models.latent import LatentDiversity
 from vtmr.models.lite0 import Lite0
 from vtmr.models.mit import MitSize
 from vtmr.models.network import InteractiveNetwork
-from vtmr.models.resnet import RESNET_101
+from vtmr.models.resnet import RESNET_34, RESNET_50, RESNET_101
 from vtmr.models.segformer import SegFormer
 from vtmr.spec import RAW, ModelSpec, Normalisation
 
@@ -137,6 +139,53 @@ def ld_vgg19() -> LatentDiversity:
     return LatentDiversity(spec)
 
 
+def cdnet_spec(model: str) -> ModelSpec:
+    """CDNet's networks work on squares of 384."""
+    return ModelSpec(model, IMAGENET, pipeline="cdnet", input_size=384)
+
+
+def cdnet_resnet34() -> CDNet:
+    """CDNet with ResNet-34, the one that was released."""
+    return CDNet(cdnet_spec("cdnet-resnet34"), RESNET_34, width=128, dropout=0.2)
+
+
+def cdnet_resnet101() -> CDNet:
+    """CDNet with ResNet-101, of which there are figures but neither weights nor working code."""
+    return CDNet(cdnet_spec("cdnet-resnet101"), RESNET_101, width=256, dropout=0.5)
+
+
+def fbrs_spec(model: str) -> ModelSpec:
+    """f-BRS's networks see crops whose longer side is 400 px (600 on DAVIS)."""
+    return ModelSpec(
+        model, IMAGENET, pipeline="fbrs", input_size=400, eval_mode="cvpr", threshold=0.49
+    )
+
+
+def fbrs_resnet34() -> FbrsDeepLab:
+    """f-BRS's ResNet-34."""
+    return FbrsDeepLab(fbrs_spec("fbrs-resnet34"), RESNET_34, width=128, dropout=0.2)
+
+
+def fbrs_resnet50() -> FbrsDeepLab:
+    """f-BRS's ResNet-50."""
+    return FbrsDeepLab(fbrs_spec("fbrs-resnet50"), RESNET_50, width=128, dropout=0.2)
+
+
+def fbrs_resnet101() -> FbrsDeepLab:
+    """f-BRS's ResNet-101."""
+    return FbrsDeepLab(fbrs_spec("fbrs-resnet101"), RESNET_101, width=256, dropout=0.5)
+
+
+def fbrs_hrnet18() -> FbrsHRNet:
+    """f-BRS's HRNet-18."""
+    return FbrsHRNet(fbrs_spec("fbrs-hrnet18"), HRNET_18, ocr_width=64)
+
+
+def fbrs_hrnet32() -> FbrsHRNet:
+    """f-BRS's HRNet-32."""
+    return FbrsHRNet(fbrs_spec("fbrs-hrnet32"), HRNET_32, ocr_width=128)
+
+
 BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
     "lite0": Lite0,
     "vtmr-b0": vtmr_b0,
@@ -155,6 +204,13 @@ BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
     "fca-res2net101": fca_res2net101,
     "brs-densenet": brs_densenet,
     "ld-vgg19": ld_vgg19,
+    "cdnet-resnet34": cdnet_resnet34,
+    "cdnet-resnet101": cdnet_resnet101,
+    "fbrs-resnet34": fbrs_resnet34,
+    "fbrs-resnet50": fbrs_resnet50,
+    "fbrs-resnet101": fbrs_resnet101,
+    "fbrs-hrnet18": fbrs_hrnet18,
+    "fbrs-hrnet32": fbrs_hrnet32,
 }
 
 

@@ -10,31 +10,45 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from vtmr.atomic import write_atomically
-from vtmr.errors import CheckpointError
+from vtmr.errors import CheckpointError, InputError
 from vtmr.models.builders import build
 from vtmr.models.encoder_weights import with_counters
 from vtmr.models.foreign_files import read_pickle, require_state
-from vtmr.models.foreign_layouts import Found, brs_found, configured_found, fca_found, ld_found
+from vtmr.models.foreign_layouts import (
+    Found,
+    brs_found,
+    configured_found,
+    fbrs_found,
+    fca_found,
+    ld_found,
+)
 from vtmr.models.renaming import require_fit
 from vtmr.models.tensorflow_files import DATA, INDEX, prefix_of
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
-from vtmr.spec import ModelSpec
+from vtmr.spec import ModelSpec, Refinement
 
 # Of a flat table of weights: what makes one ours, None where it is of another network
-FLAT: tuple[Callable[[Mapping[str, Tensor], Path], Found | None], ...] = (fca_found,)
+FLAT: tuple[Callable[[Mapping[str, Tensor], Path], Found | None], ...] = (fca_found, fbrs_found)
 
 
-def import_checkpoint(official: str | Path, out: str | Path, vgg: Path | None = None) -> ModelSpec:
+def import_checkpoint(
+    official: str | Path,
+    out: str | Path,
+    vgg: Path | None = None,
+    refinement: str | None = None,
+) -> ModelSpec:
     """Writes a released checkpoint as .safetensors with our names and a spec; returns the spec.
 
-    vgg: MatConvNet's VGG-19, which LD's checkpoint needs beside it. Raises CheckpointError when a
+    vgg: MatConvNet's VGG-19, which LD's checkpoint needs beside it. refinement: what the spec of a
+    network of f-BRS is to say of it, where that isn't "fbrs-b". Raises CheckpointError when a
     file is missing, damaged, would run code, is of an unknown network or isn't complete, InputError
-    when `out` can't be written.
+    when `out` can't be written and for a refinement of another network, ConfigError for one that
+    doesn't exist.
     """
     path = Path(official)
     if Path(out).suffix != ".safetensors":
@@ -49,10 +63,23 @@ def import_checkpoint(official: str | Path, out: str | Path, vgg: Path | None = 
     require_fit(ours, expected, str(path))
     files = " and ".join(f"{file.name} (SHA-256 {digest_of(file)})" for file in found.files)
     terms = f"converted from {files}, to which the terms of its training data apply"
-    spec = replace(network.spec, licence=found.licence, terms=terms)
+    spec = refined_by(network.spec, refinement, path)
+    spec = replace(spec, licence=found.licence, terms=terms)
     tensors = {key: value.to(expected[key].dtype) for key, value in ours.items()}
     write_atomically(out, sealed(tensors, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
     return spec
+
+
+def refined_by(spec: ModelSpec, refinement: str | None, path: Path) -> ModelSpec:
+    """The spec with that `refinement`, as it is with None."""
+    if refinement is None:
+        return spec
+    if spec.pipeline != "fbrs":
+        raise InputError(
+            f"The refinement is {refinement}, but {path} holds the network {spec.model}, which "
+            "isn't one of f-BRS: leave it out."
+        )
+    return replace(spec, refinement=cast(Refinement, refinement))
 
 
 def recognised(path: Path, vgg: Path | None) -> Found:

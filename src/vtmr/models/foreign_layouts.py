@@ -16,6 +16,13 @@ from vtmr.models.encoder_weights import NVIDIA_LICENCE
 from vtmr.models.matconvnet_files import read_vgg
 from vtmr.models.renaming import OFFICIAL_HRNET, OFFICIAL_SEGFORMER, renamed
 from vtmr.models.renaming_brs import OFFICIAL_BRS
+from vtmr.models.renaming_fbrs import (
+    OFFICIAL_CDNET,
+    OFFICIAL_FBRS_DEEPLAB,
+    OFFICIAL_FBRS_HRNET,
+    cdnet_name,
+    fbrs_name,
+)
 from vtmr.models.renaming_fca import OFFICIAL_FCA_RES2NET, OFFICIAL_FCA_RESNET
 from vtmr.models.renaming_fcfi import OFFICIAL_FCFI_HRNET, OFFICIAL_FCFI_RESNET
 from vtmr.models.renaming_ld import OFFICIAL_LD, outputs_first
@@ -27,6 +34,8 @@ FCFI_LICENCE = "none stated by its authors (FCFI): not to be passed on"
 FCA_LICENCE = "research and education only, commercial use by permission (FCA)"
 BRS_LICENCE = "MIT by the file LICENSE, research only by the README (BRS)"
 LD_LICENCE = "MIT (LD), with VGG-19's weights under CC BY 4.0"
+FBRS_LICENCE = "MPL-2.0 (f-BRS)"
+CDNET_LICENCE = "Apache-2.0 by the file LICENSE, MIT by the README (CDNet)"
 LD_LARGEST = 16 * 2**20  # bytes of one variable
 
 _SEGFORMERS = {
@@ -58,7 +67,7 @@ class Found:
 
 
 def configured_found(state: dict[str, Tensor], config: Any, path: Path) -> Found:
-    """Of the layout {'state_dict', 'config'}: FocalClick, RITM and FCFI.
+    """Of the layout {'state_dict', 'config'}: FocalClick, RITM, CDNet and FCFI.
 
     Raises CheckpointError for a network that isn't known and for weights that aren't its own.
     """
@@ -75,6 +84,8 @@ def configured_found(state: dict[str, Tensor], config: Any, path: Path) -> Found
         rules, licence = OFFICIAL_SEGFORMER, NVIDIA_LICENCE
     elif name in _FCFI:
         rules, licence = _FCFI[name], FCFI_LICENCE
+    elif name.startswith("cdnet"):
+        rules, licence = OFFICIAL_CDNET, CDNET_LICENCE
     else:
         rules = OFFICIAL_HRNET
         licence = FOCALCLICK_LICENCE if name.startswith("focalclick") else RITM_LICENCE
@@ -89,6 +100,15 @@ def fca_found(state: Mapping[str, Tensor], path: Path) -> Found | None:
     name = "fca-res2net101" if splits else "fca-resnet101"
     rules = OFFICIAL_FCA_RES2NET if splits else OFFICIAL_FCA_RESNET
     return Found(name, renamed(state, rules, str(path)), FCA_LICENCE, (path,))
+
+
+def fbrs_found(state: Mapping[str, Tensor], path: Path) -> Found | None:
+    """Of f-BRS's flat table, with any of its backbones."""
+    name = fbrs_name(state)
+    if name is None:
+        return None
+    rules = OFFICIAL_FBRS_HRNET if "hrnet" in name else OFFICIAL_FBRS_DEEPLAB
+    return Found(name, renamed(state, rules, str(path)), FBRS_LICENCE, (path,))
 
 
 def brs_found(path: Path) -> Found:
@@ -116,6 +136,8 @@ def _network_name(state: Mapping[str, Tensor], config: Mapping[str, Any], path: 
     mends = any(key.startswith(_FEEDBACK) for key in state)
     if kind == "DeeplabModel" and mends:
         return "fcfi-resnet101"
+    if kind == "DeeplabModel" and (cdnet := cdnet_name(state)):
+        return cdnet
     parameters = {
         key: value.get("value") if isinstance(value, dict) else value
         for key, value in config["params"].items()
@@ -147,8 +169,8 @@ def _network_name(state: Mapping[str, Tensor], config: Mapping[str, Any], path: 
             name, found = None, f"an HRNet for the pipeline {parameters['pipeline_version']!r}"
     else:
         raise CheckpointError(
-            f"{path} holds the unknown network class {config['class']!r}: expected SegFormer or "
-            "HRNet."
+            f"{path} holds the unknown network class {config['class']!r}: expected FocalClick's, "
+            "RITM's, CDNet's or FCFI's."
         )
     if name is None:
         known = ", ".join([*_SEGFORMERS.values(), *_HRNETS.values(), *_FCFI])

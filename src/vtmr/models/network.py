@@ -37,7 +37,16 @@ class Hypotheses(NamedTuple):
     maps: Tensor
 
 
-Auxiliary = Tensor | FeedbackMaps | Hypotheses | None
+class DiversityMaps(NamedTuple):
+    """What CDNet's network is also trained by: its gate's probability B x 1 x S x S, the logits of
+    its latent masks B x 4 x S x S, and the discs that it was fed, B x 2 x S x S."""
+
+    gate: Tensor
+    latent: Tensor
+    discs: Tensor
+
+
+Auxiliary = Tensor | FeedbackMaps | Hypotheses | DiversityMaps | None
 
 
 class InteractiveNetwork(nn.Module, ABC):

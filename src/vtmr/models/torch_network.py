@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from torch import Tensor
 from vtmr.errors import ConfigError
 from vtmr.inputs import click_maps, coarse_maps, normalise
 from vtmr.models.network import InteractiveNetwork
-from vtmr.models.restore import restore
-from vtmr.spec import ModelSpec, as_it_is
+from vtmr.spec import ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
 
@@ -113,21 +111,6 @@ class TorchNetwork:
 
     def _tensor(self, array: FloatMap) -> Tensor:
         return torch.from_numpy(array).to(self._device)
-
-
-def load_torch_network(
-    path: str | Path,
-    device: str = "cpu",
-    *,
-    threads: int | None = None,
-    changed: Callable[[ModelSpec], ModelSpec] = as_it_is,
-) -> TorchNetwork:
-    """The network in a .safetensors checkpoint or an exported .onnx.
-
-    changed: how it is to be used, from what the file says. Raises CheckpointError, ConfigError.
-    """
-    module, spec = restore(path)
-    return TorchNetwork(module, changed(spec), device, threads=threads)
 
 
 def _numpy(logits: Tensor) -> FloatMap:

@@ -10,6 +10,8 @@ from typing import cast, get_args
 from vtmr.errors import ConfigError, InputError
 from vtmr.runtime import load_network
 from vtmr.segmenter.brs import BrsSegmenter
+from vtmr.segmenter.cdnet import CDNetSegmenter
+from vtmr.segmenter.fbrs import FbrsSegmenter
 from vtmr.segmenter.fca import FcaSegmenter
 from vtmr.segmenter.fcfi import FcfiSegmenter
 from vtmr.segmenter.focalclick import FocalClickSegmenter
@@ -30,6 +32,8 @@ PIPELINES: dict[str, type[Segmenter]] = {
     "fca": FcaSegmenter,
     "brs": BrsSegmenter,
     "ld": LatentSegmenter,
+    "cdnet": CDNetSegmenter,
+    "fbrs": FbrsSegmenter,
 }
 
 

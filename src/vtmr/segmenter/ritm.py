@@ -30,7 +30,7 @@ from vtmr.segmenter.official import (
     resized_by_corners,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
-from vtmr.spec import MAX_INPUT_SIZE
+from vtmr.spec import MAX_INPUT_SIZE, ModelSpec
 from vtmr.types import Click, Event, FloatMap, Network
 
 CROP_THRESHOLD = 0.5  # the target crop's own: that of the answers is .49 and may be another
@@ -66,7 +66,7 @@ class RitmSegmenter(Segmenter):
         prev_prob = previous_map(scene, previous, mask)
         # A mask that the user brought decides the target crop; else it is the probability's.
         seen = mask if mask is not None and edited(events) else prev_prob > CROP_THRESHOLD
-        view = self._view(seen, clicks, previous.kept if previous is not None else None)
+        view = view_of(self.spec, seen, clicks, previous.kept if previous is not None else None)
 
         frame = view.frame
         image = cut(scene, frame)
@@ -78,19 +78,20 @@ class RitmSegmenter(Segmenter):
             height, width, (layer,), self.spec.threshold, nbytes, len(clicks), view.kept
         )
 
-    def _view(self, seen: Mask, clicks: Sequence[Click], earlier: Box | None) -> View:
-        """By the spec's mode of evaluation.
 
-        seen: bool H x W, what the last answer or the user says; earlier: the crop kept from before.
-        """
-        spec, whole = self.spec, Box.whole(*seen.shape)
-        if spec.eval_mode == "cvpr" and (len(clicks) == 1 or not seen.any()):
-            return View(at_full_size(whole), earlier or whole, earlier)
-        target = ritm_target_box(seen, clicks, spec.target_ratio, earlier)
-        frame = Frame(target, spec.input_size, spec.input_size)
-        if spec.eval_mode == "cvpr":
-            frame = in_proportion(target, spec.input_size)
-        return View(frame, target, target)
+def view_of(spec: ModelSpec, seen: Mask, clicks: Sequence[Click], earlier: Box | None) -> View:
+    """By the spec's mode of evaluation.
+
+    seen: bool H x W, what the last answer or the user says; earlier: the crop kept from before.
+    """
+    whole = Box.whole(*seen.shape)
+    if spec.eval_mode == "cvpr" and (len(clicks) == 1 or not seen.any()):
+        return View(at_full_size(whole), earlier or whole, earlier)
+    target = ritm_target_box(seen, clicks, spec.target_ratio, earlier)
+    frame = Frame(target, spec.input_size, spec.input_size)
+    if spec.eval_mode == "cvpr":
+        frame = in_proportion(target, spec.input_size)
+    return View(frame, target, target)
 
 
 def in_proportion(box: Box, longer: int) -> Frame:

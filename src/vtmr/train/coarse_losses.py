@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vtmr.models.network import Auxiliary, FeedbackMaps, Hypotheses
+from vtmr.models.network import Auxiliary, DiversityMaps, FeedbackMaps, Hypotheses
+from vtmr.train.diversity_losses import diversity_losses
 from vtmr.train.losses import normalised_focal_loss
 
 AUXILIARY_WEIGHT = 0.4  # of the cross-entropy on auxiliary logits [docs/method.md §C.7, §G.8]
@@ -26,6 +27,8 @@ def coarse_loss(logits: Tensor, auxiliary: Auxiliary, labels: Tensor, whole: int
     loss = normalised_focal_loss(logits, labels).sum() / whole
     if isinstance(auxiliary, FeedbackMaps):
         return loss + feedback_losses(auxiliary, labels).sum() / whole
+    if isinstance(auxiliary, DiversityMaps):
+        return loss + diversity_losses(auxiliary, labels).sum() / whole
     if auxiliary is None:
         return loss
     share = len(logits) / whole

@@ -19,8 +19,9 @@ from vtmr.models import build, read_weights
 from vtmr.models.efficientnet_lite import SameConv
 from vtmr.models.export import export_checkpoint, model_bytes, release
 from vtmr.models.lite0 import Lite0
+from vtmr.models.loading import load_torch_network
 from vtmr.models.restore import restore
-from vtmr.models.torch_network import TorchNetwork, load_torch_network
+from vtmr.models.torch_network import TorchNetwork
 from vtmr.models.weights import sealed
 from vtmr.runtime import OnnxNetwork, bundled_models, load_network
 from vtmr.spec import ModelSpec, Run

@@ -14,9 +14,10 @@ import official
 import pytest
 import torch
 
-from vtmr.errors import CheckpointError, InputError
+from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.models import read_weights
-from vtmr.models.foreign import import_checkpoint
+from vtmr.models.builders import fbrs_spec, ritm_spec
+from vtmr.models.foreign import import_checkpoint, refined_by
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -179,3 +180,78 @@ def test_outputs_that_cannot_be(b0: dict[str, Any], tmp_path: Path) -> None:
         import_checkpoint(path, tmp_path / "ours.onnx")
     with pytest.raises(InputError, match="can't be written"):
         import_checkpoint(path, tmp_path / "nowhere" / "ours.safetensors")
+
+
+@pytest.fixture(scope="module")
+def fbrs() -> dict[str, torch.Tensor]:
+    return official.flat("fbrs-resnet34")
+
+
+def test_flat_files_of_fbrs_may_lack_the_counters_of_batches(
+    fbrs: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    """As those converted from MXNet do; the spec says how the network is played."""
+    state = {key: value for key, value in fbrs.items() if "num_batches" not in key}
+    spec = import_checkpoint(save(state, tmp_path), tmp_path / "ours.safetensors")
+    assert (spec.model, spec.pipeline, spec.refinement) == ("fbrs-resnet34", "fbrs", "fbrs-b")
+    assert (spec.eval_mode, spec.input_size, spec.threshold) == ("cvpr", 400, 0.49)
+    assert spec.licence == "MPL-2.0 (f-BRS)"
+    written, _ = read_weights(tmp_path / "ours.safetensors")
+    assert torch.equal(written["interaction.3.bias"], fbrs["rgb_conv.3.bias"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("head.layers.2.bias", None, r"lacks weights for 'head\.2\.bias'"),
+        ("head.layers.2.bias", torch.zeros(4), r"of shape \(4,\) for 'head\.2\.bias'"),
+        ("head.layers.3.bias", torch.zeros(1), r"for 'head\.3\.bias', which the network doesn't"),
+        ("rgb_conv.0.scale", torch.zeros(1), r"for 'interaction\.0\.scale', which the network"),
+        ("refiner.x", torch.zeros(1), r"unexpected weight 'refiner\.x'"),
+        ("rgb_conv.0.weight", None, "no released checkpoint that is known here"),
+    ],
+)
+def test_wrong_and_missing_weights_of_fbrs_are_named(
+    key: str,
+    value: torch.Tensor | None,
+    says: str,
+    fbrs: dict[str, torch.Tensor],
+    tmp_path: Path,
+) -> None:
+    state = dict(fbrs)
+    state.pop(key, None)
+    if value is not None:
+        state[key] = value
+    with pytest.raises(CheckpointError, match=says):
+        import_checkpoint(save(state, tmp_path), tmp_path / "ours.safetensors")
+
+
+def test_the_refinement_is_chosen_at_the_import() -> None:
+    path = Path("official.pth")
+    assert refined_by(fbrs_spec("fbrs-resnet34"), "rgb-brs", path).refinement == "rgb-brs"
+    with pytest.raises(ConfigError, match="refinement is 'fbrs': expected one of none, fbrs-a"):
+        refined_by(fbrs_spec("fbrs-resnet34"), "fbrs", path)
+    with pytest.raises(InputError, match="ritm-hrnet18s, which isn't one of f-BRS"):
+        refined_by(ritm_spec("ritm-hrnet18s"), "fbrs-a", path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("feature_extractor.FDM.z2.weight", None, r"lacks weights for 'diffusion\.background\.0"),
+        ("feature_extractor.FDM.z3.weight", torch.zeros(1), "unexpected weight"),
+        ("latent_head.layers.2.bias", torch.zeros(3), r"of shape \(3,\) for 'latent\.2\.bias'"),
+        ("PDM.aff_y.kernel", torch.zeros(8, 1, 3, 3), r"unexpected weight 'PDM\.aff_y"),
+    ],
+)
+def test_wrong_and_missing_weights_of_cdnet_are_named(
+    key: str, value: torch.Tensor | None, says: str, tmp_path: Path
+) -> None:
+    content = official.content("cdnet-resnet34")
+    content["state_dict"].pop(key, None)
+    if value is not None:
+        content["state_dict"][key] = value
+    with pytest.raises(CheckpointError, match=says):
+        import_checkpoint(save(content, tmp_path), tmp_path / "ours.safetensors")
