@@ -151,7 +151,7 @@ def write(model: str, path: Path, damped: str = "\0") -> Path:
 # --- the golden inputs, index coordinates (row, col) as docs/method.md gives them
 # ------------------------------------------
 
-POINTS = (
+POINTS: tuple[list[tuple[tuple[float, float], bool]], ...] = (
     [((100.3, 40.6), True), ((20, 200), True), ((200, 30), False)],
     [((50, 60), True)],
 )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -57,7 +58,7 @@ RUNTIME = runtime()
 
 def licence_of(distribution: metadata.Distribution) -> str:
     """As an SPDX expression where that can be told, else in the package's own words."""
-    told = distribution.metadata
+    told: Any = distribution.metadata  # of email.message, though its type says less
     expression = told.get("License-Expression")
     if expression:
         return expression
@@ -144,7 +145,14 @@ def test_the_locked_runtime_installs_into_an_empty_environment(tmp_path: Path) -
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     python = venv / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, "--require-hashes", "-r", PINS], check=True)
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", ROOT], check=True)
     subprocess.run([python, "-m", "pip", "check"], check=True)

@@ -228,7 +228,7 @@ def test_a_name_that_the_terminal_cannot_show_ends_no_command(
     command("import-annotations", photos, coco_file(photos, ("a.png", SQUARE)))
     out = tmp_path / os.fsdecode(b"gr\xfcn")
     code = "import sys; from vtmr.cli import main; sys.exit(main())"
-    arguments = ["export-annotations", photos, "--format", "png", "--out", out]
+    arguments: list[str | Path] = ["export-annotations", photos, "--format", "png", "--out", out]
     for encoding in ("utf-8:strict", "ascii:strict"):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],

@@ -320,4 +320,5 @@ def main(kind: str, seed: int, first: int, end: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     SEEDS = sys.argv[2]
-    main(sys.argv[1], *map(int, sys.argv[3:6]), Path(sys.argv[6]))
+    seed, first, end = map(int, sys.argv[3:6])
+    main(sys.argv[1], seed, first, end, Path(sys.argv[6]))

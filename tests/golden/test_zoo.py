@@ -9,6 +9,7 @@ imported and restored, so the tables of names are proved as well.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import official
@@ -92,13 +93,13 @@ FCFI_FIRST_AUX = [0.01132, 0.17491, -0.43986, -0.37935, -0.14017, 0.12784, -0.07
 FCFI_FIRST_AUX += [-0.33898, 0.11902, 0.03672, 0.34944]
 
 
-def fcfi_maps(prev: np.ndarray, spec: object, later: bool) -> Tensor:
+def fcfi_maps(prev: np.ndarray, spec: Any, later: bool) -> Tensor:
     """The golden points, the newest clicks being those at 20,200 and 50,60."""
     newest = [(20, 200, True), (50, 60, True)]
     found = []
     for b, points in enumerate(official.POINTS):
         clicks = [Click(col + 0.5, row + 0.5, sign) for (row, col), sign in points]
-        maps = with_newest(prev[b, 0], clicks, spec)  # type: ignore[arg-type]
+        maps = with_newest(prev[b, 0], clicks, spec)
         row, col, _ = newest[b]
         maps[0, 3] = 0
         maps[0, 3, row, col] = 2 if later else 1
