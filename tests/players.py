@@ -35,6 +35,7 @@ class Player:
     answer: Callable[[Mask, int], Mask]
     name: str = "player"
     asked: int = 0
+    takes_boxes: bool = True
 
     def prepare(self, image: Image) -> Any:
         return image[..., 0] > 127

@@ -11,7 +11,7 @@ import numpy as np
 
 from vtmr.bench.figures import Run, runs_of
 from vtmr.bench.metrics import noc
-from vtmr.bench.playing import load_arrays
+from vtmr.bench.playing import events_of, load_arrays
 from vtmr.bench.plots import as_jpeg, new_figure, styled
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import Record
@@ -69,7 +69,8 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
     Raises DataError for an unusable sample.
     """
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, run[0].repeat)
-    clicks = tuple(Click(record.x, record.y, record.positive) for record in run)
+    events = events_of(run, gt_mask, ignore_mask, protocol)
+    clicks = tuple(event for event in events if isinstance(event, Click))
     last = run[-1]
     name = _short(
         f"{last.image} {last.object}".removesuffix(" 0")
@@ -78,8 +79,8 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
     if predictor is None:
         return Cell(image, gt_mask, None, clicks, caption)
     session = Session(predictor, image, initial_mask=initial, correction=protocol.correction)
-    for click in clicks:
-        session = session.add(click)
+    for event in events:
+        session = session.add(event)
     replayed = iou(session.mask, gt_mask, ignore_mask)
     if abs(replayed - last.iou) > SAME_IOU:
         caption += f"; replayed: {replayed:.3f}"

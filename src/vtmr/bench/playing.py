@@ -4,6 +4,7 @@ uses: one object."""
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from vtmr.bench.metrics import boundary_iou
 from vtmr.bench.people import edge_click, is_cut, part_click
 from vtmr.bench.protocol import PART_CLICKS, Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
-from vtmr.bench.robot import click_stream, jittered, next_click, random_click
+from vtmr.bench.robot import click_stream, drawn_box, jittered, next_click, random_click
 from vtmr.bench.starts import made_wrong
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou
 from vtmr.session import Session
-from vtmr.types import Click, Image, Prediction, Predictor
+from vtmr.types import BoxPrompt, Click, Image, Prediction, Predictor
 
 
 def play(
@@ -40,7 +41,7 @@ def play(
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)
     session = Session(predictor, image, initial_mask=initial, correction=protocol.correction)
     mask = np.zeros_like(gt_mask) if initial is None else initial
-    clicks: list[Click] = []
+    clicks: list[Click | BoxPrompt] = []
     rows: list[tuple[float, float, float]] = []  # IoU, BIoU, seconds after each click
     views: list[tuple[bool | None, int | None]] = []  # whether cut, passes
     walls: list[float] = []
@@ -77,9 +78,7 @@ def play(
         Record(
             *key,
             k,
-            c.x,
-            c.y,
-            c.positive,
+            *_place(prompt),
             *row,
             last=k == len(clicks),
             repeat=repeat,
@@ -87,10 +86,37 @@ def play(
             cut=cut,
             passes=passes,
         )
-        for k, (c, row, wall, (cut, passes)) in enumerate(
+        for k, (prompt, row, wall, (cut, passes)) in enumerate(
             zip(clicks, rows, walls, views, strict=True), start=1
         )
     ]
+
+
+def _place(prompt: Click | BoxPrompt) -> tuple[float, float, bool]:
+    """x, y and sign as a record has them; of a box its middle."""
+    if isinstance(prompt, Click):
+        return prompt.x, prompt.y, prompt.positive
+    return (prompt.x0 + prompt.x1) / 2, (prompt.y0 + prompt.y1) / 2, True
+
+
+def events_of(
+    run: Sequence[Record], gt_mask: Mask, ignore_mask: Mask | None, protocol: Protocol
+) -> list[Click | BoxPrompt]:
+    """What the robot of a run did, read from its records; a box is drawn as it was then."""
+    events: list[Click | BoxPrompt] = [Click(record.x, record.y, record.positive) for record in run]
+    if protocol.robot_at(1) == "box":
+        first = run[0]
+        key = first.dataset, first.source, first.image, first.object, first.repeat
+        events[0] = _box(protocol, key, gt_mask, ignore_mask)
+    return events
+
+
+def _box(
+    protocol: Protocol, key: tuple[str | int, ...], gt_mask: Mask, ignore_mask: Mask | None
+) -> BoxPrompt:
+    """The box that the protocol's user begins with. key: of the object's run."""
+    stream = click_stream(protocol.seed, *key, 1)
+    return drawn_box(gt_mask, ignore_mask, protocol.box_margin, protocol.box_jitter, stream)
 
 
 def _passes(prediction: Prediction | None) -> int | None:
@@ -109,11 +135,17 @@ def _robot_click(
     mask: Mask,
     gt_mask: Mask,
     ignore_mask: Mask | None,
-    clicked: list[Click],
-) -> Click | None:
-    """The next click of the protocol's robot; None when no unclicked error pixel is left."""
-    number = len(clicked) + 1
+    prompts: Sequence[Click | BoxPrompt],
+) -> Click | BoxPrompt | None:
+    """The next click of the protocol's robot; None when no unclicked error pixel is left.
+
+    prompts: those so far; mask: what they made.
+    """
+    number = len(prompts) + 1
     robot = protocol.robot_at(number)
+    if robot == "box":
+        return _box(protocol, key, gt_mask, ignore_mask)
+    clicked = [prompt for prompt in prompts if isinstance(prompt, Click)]
     stream = click_stream(protocol.seed, *key, number)
     if robot == "parts" and 1 < number <= PART_CLICKS:
         return part_click(gt_mask, ignore_mask, clicked, stream)

@@ -14,8 +14,9 @@ from vtmr.spec import ViewPolicy, ZoomSchedule
 from vtmr.types import Correction
 from vtmr.values import from_values
 
-Robot = Literal["deterministic", "random", "perturbed", "parts", "edge"]
+Robot = Literal["deterministic", "random", "perturbed", "parts", "edge", "box"]
 Stop = Literal["targets", "never"]
+LARGEST_BOX_SHARE = 2.0
 PART_CLICKS = 3  # the first in the middle of the object, the others on other parts of it
 Start = Literal["given", "none", "perturbed", "superpixels"]
 
@@ -27,8 +28,10 @@ class Protocol:
     max_clicks: the most clicks an object gets. targets: IoU values that NoC and NoF are given for.
     stop: "targets" ends an object when it has reached them all, but not before min_clicks; "never"
     plays all clicks. report_at: the clicks whose IoU and BIoU are reported. robot: who clicks;
-    first_click: who makes the first one, None for the same. jitter_px: standard deviation of the
-    perturbed robot. repeats: runs of each object, with streams of their own. initial_mask: what
+    first_click: who makes the first one, None for the same; "box", which no later click can be,
+    draws a box around the object, box_margin larger in all and each side off by a Gaussian of
+    box_jitter, as shares of its width and height. jitter_px: standard deviation of the perturbed
+    robot. repeats: runs of each object, with streams of their own. initial_mask: what
     objects begin with: "given", their own mask where the data set has one; "none"; or the truth
     made wrong, "perturbed" to initial_iou or with "superpixels" added and removed. merge: whether
     clicks on it are merged progressively. threshold: the probability that masks are cut at, None
@@ -44,6 +47,8 @@ class Protocol:
     robot: Robot = "deterministic"
     first_click: Robot | None = None
     jitter_px: float = 0.0
+    box_margin: float = 0.0
+    box_jitter: float = 0.0
     repeats: int = 1
     initial_mask: Start = "given"
     initial_iou: float = 0.8
@@ -100,7 +105,19 @@ class Protocol:
                 "expected a standard "
                 "deviation above 0 with the perturbed robot, 0 without."
             )
-        fixed = robots == {"deterministic"} and self.initial_mask in ("given", "none")
+        drawn = self.robot_at(1) == "box"
+        if self.robot == "box":
+            raise ConfigError(
+                'robot is "box", but only the first click can be one: expected first_click = "box".'
+            )
+        for name, share in (("box_margin", self.box_margin), ("box_jitter", self.box_jitter)):
+            if not 0 <= share <= LARGEST_BOX_SHARE or (share and not drawn):
+                raise ConfigError(
+                    f"{name} is {share:g}: expected a share from 0 to {LARGEST_BOX_SHARE:g} of "
+                    'the box with first_click = "box", 0 without.'
+                )
+        steady = robots <= {"deterministic", "box"} and not self.box_jitter
+        fixed = steady and self.initial_mask in ("given", "none")
         if self.repeats < 1 or (self.repeats > 1 and fixed):
             raise ConfigError(
                 f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected "
@@ -172,6 +189,11 @@ class Protocol:
                 return "middle of the object, two other parts of it, middle of the largest error"
             case "edge":
                 return "near the object's outline, then middle of the largest error"
+            case "box":
+                return (
+                    f"a box around the object, {self.box_margin:.0%} larger, its sides off by "
+                    f"{self.box_jitter:.0%}"
+                )
 
 
 def load_protocol(name: str) -> Protocol:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vtmr.errors import InputError
 from vtmr.masks import Mask, bounding_box
-from vtmr.types import Click
+from vtmr.types import BoxPrompt, Click
 
 
 def next_click(
@@ -92,6 +92,33 @@ def jittered(
     col = min(max(math.floor(click.x + dx), 0), width - 1)
     counts = ignore_mask is None or not ignore_mask[row, col]
     return Click(col + 0.5, row + 0.5, bool(gt_mask[row, col]) if counts else click.positive)
+
+
+def drawn_box(
+    gt_mask: Mask,
+    ignore_mask: Mask | None,
+    margin: float,
+    jitter: float,
+    stream: np.random.Generator,
+) -> BoxPrompt:
+    """The box that a user draws around the object's pixels that count.
+
+    gt_mask, ignore_mask: bool H x W. margin: how much larger than the object's own box, as a share
+    of its width and height in all; jitter: the standard deviation of each side, alike. A box that
+    the jitter turns over keeps a pixel. Raises InputError for an object without pixels that count.
+    """
+    counted = gt_mask if ignore_mask is None else gt_mask & ~ignore_mask
+    box = bounding_box(counted)
+    if box is None:
+        raise InputError("The object has no pixel that counts: expected one to draw a box around.")
+    off = stream.normal(0.0, 1.0, 4) * jitter
+    x0 = box.x0 + box.width * (off[0] - margin / 2)
+    x1 = box.x1 + box.width * (off[1] + margin / 2)
+    y0 = box.y0 + box.height * (off[2] - margin / 2)
+    y1 = box.y1 + box.height * (off[3] + margin / 2)
+    height, width = gt_mask.shape
+    x0, y0 = float(np.clip(x0, 0, width - 1)), float(np.clip(y0, 0, height - 1))
+    return BoxPrompt(x0, y0, float(np.clip(x1, x0 + 1, width)), float(np.clip(y1, y0 + 1, height)))
 
 
 def click_stream(seed: int, *names: str | int) -> np.random.Generator:

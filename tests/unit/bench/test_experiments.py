@@ -50,7 +50,7 @@ def lines(table: Path) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-CONDITIONS = {"table3": 2, "table6": 3, "robots": 2, "correction": 2, "people": 4}
+CONDITIONS = {"table3": 2, "table6": 3, "robots": 2, "correction": 2, "people": 4, "boxes": 5}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

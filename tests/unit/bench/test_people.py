@@ -8,16 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import ColourNetwork, shapes_image
 from players import columns, sample
 
 from vtmr.bench.figures import objects_of
 from vtmr.bench.people import edge_click, is_cut, longest_run_px, part_click
-from vtmr.bench.playing import play
+from vtmr.bench.playing import events_of, play
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import Record
 from vtmr.bench.report import summarise
+from vtmr.bench.robot import drawn_box
+from vtmr.data import EvalSample
+from vtmr.errors import ConfigError
 from vtmr.geometry import Box
-from vtmr.types import Click
+from vtmr.segmenter import segmenter_for
+from vtmr.types import BoxPrompt, Click
 
 
 def bar() -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -122,3 +127,61 @@ def test_figures_of_cuts_and_passes() -> None:
     assert [Record.from_line(line) for line in lines] == [*records, *older]
     with pytest.raises(ValueError, match="cut is 1, expected bool or NoneType"):
         Record.from_line(lines[0].replace('"cut": true', '"cut": 1'))
+
+
+class TestABoxFirst:
+    """Boxes by hand around an object of rows 20 .. 49 and columns 30 .. 69 in 100 x 120 pixels."""
+
+    gt = np.zeros((100, 120), np.bool_)
+    gt[20:50, 30:70] = True
+
+    def drawn(self, margin: float = 0.0, jitter: float = 0.0, seed: int = 0) -> BoxPrompt:
+        return drawn_box(self.gt, None, margin, jitter, np.random.default_rng(seed))
+
+    def test_tight_and_larger(self) -> None:
+        assert self.drawn() == BoxPrompt(30, 20, 70, 50)
+        assert self.drawn(margin=0.2) == BoxPrompt(26, 17, 74, 53)
+
+    def test_it_ends_at_the_image(self) -> None:
+        assert self.drawn(margin=2) == BoxPrompt(0, 0, 110, 80)
+
+    def test_jittered_sides_differ_and_never_turn_over(self) -> None:
+        boxes = [self.drawn(jitter=0.07, seed=seed) for seed in range(200)]
+        assert np.std([box.x0 for box in boxes]) == pytest.approx(0.07 * 40, rel=0.2)
+        assert np.std([box.y1 for box in boxes]) == pytest.approx(0.07 * 30, rel=0.2)
+        assert all(self.drawn(jitter=1.5, seed=seed) for seed in range(200))
+
+    def test_what_is_ignored_is_not_boxed(self) -> None:
+        ignore = np.zeros_like(self.gt)
+        ignore[:, 60:] = True
+        box = drawn_box(self.gt, ignore, 0, 0, np.random.default_rng(0))
+        assert box == BoxPrompt(30, 20, 60, 50)
+
+    def test_a_run_counts_it_as_the_first_click(self) -> None:
+        """The colour network answers a box's red middle with the ellipse that the box is of."""
+        image = shapes_image()
+        rows, cols = np.mgrid[:120, :160]
+        ellipse = ((rows - 54) / 36) ** 2 + ((cols - 56) / 32) ** 2 < 1
+        drawn = EvalSample("set", "shapes", "0", "drawn", lambda: (image, ellipse, None))
+        protocol = Protocol(first_click="box", min_clicks=1, report_at=(1,))
+        (record,) = play(drawn, segmenter_for(ColourNetwork()), protocol)
+        assert (record.k, record.positive) == (1, True)
+        assert (record.x, record.y) == pytest.approx((56.5, 54.5))
+        assert record.iou > 0.95
+        (again,) = events_of([record], ellipse, None, protocol)
+        assert isinstance(again, BoxPrompt)
+        assert ((again.x0 + again.x1) / 2, (again.y0 + again.y1) / 2) == (record.x, record.y)
+
+    @pytest.mark.parametrize(
+        ("rules", "says"),
+        [
+            ({"robot": "box"}, 'expected first_click = "box"'),
+            ({"box_margin": 0.1}, "box_margin is 0.1: expected a share"),
+            ({"first_click": "box", "box_jitter": -1.0}, "box_jitter is -1"),
+            ({"first_click": "box", "box_margin": 3.0}, "from 0 to 2"),
+            ({"first_click": "box", "repeats": 2}, "repeats is 2"),
+        ],
+    )
+    def test_rules_that_contradict_each_other(self, rules: dict, says: str) -> None:
+        with pytest.raises(ConfigError, match=says):
+            Protocol(**rules)

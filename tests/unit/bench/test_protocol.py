@@ -52,6 +52,8 @@ OTHER = {
     "robot": "random",
     "first_click": "deterministic",
     "jitter_px": 3.5,
+    "box_margin": 0.3,
+    "box_jitter": 0.05,
     "repeats": 4,
     "initial_mask": "none",
     "initial_iou": 0.66,
@@ -63,6 +65,8 @@ NEEDS = {
     "min_clicks": {"report_at": (1,)},
     "first_click": {"robot": "random"},
     "jitter_px": {"robot": "perturbed", "jitter_px": 1.0},
+    "box_margin": {"first_click": "box"},
+    "box_jitter": {"first_click": "box"},
     "repeats": {"robot": "random"},
     "initial_iou": {"initial_mask": "perturbed"},
 }

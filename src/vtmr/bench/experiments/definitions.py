@@ -43,6 +43,7 @@ class Experiment:
 
 
 _PLAIN = (Condition("", Protocol()),)
+_PLAIN_NAMED = (Condition("clicks alone", Protocol()),)
 _ALL_CLICKS = (Condition("", Protocol(stop="never", report_at=(5, 20))),)
 _FROM_PERTURBED = tuple(
     Condition(name, Protocol(initial_mask="perturbed", initial_iou=0.8, repeats=10, merge=merge))
@@ -59,6 +60,15 @@ _ROBOTS = (
 _USERS: tuple[Robot, ...] = ("deterministic", "random", "parts", "edge")
 _PEOPLE = tuple(
     Condition(f"{robot} robot", Protocol(robot=robot, report_at=(1, 2, 5))) for robot in _USERS
+)
+_BOXES = tuple(
+    Condition(name, Protocol(first_click="box", box_margin=margin, box_jitter=jitter))
+    for name, margin, jitter in (
+        ("tight box", 0.0, 0.0),
+        ("box a tenth larger", 0.1, 0.0),
+        ("box three tenths larger", 0.3, 0.0),
+        ("jittered box", 0.0, 0.07),
+    )
 )
 _GUIDANCES: tuple[tuple[str, Guidance], ...] = (
     ("mask", "mask"),
@@ -100,6 +110,12 @@ EXPERIMENTS = {
             _PEOPLE,
             (*NOC, "IoU@1", "IoU@2", "IoU@5", "cut@1", "cut@2", "cut@5", "passes"),
             ratio="NoC@90",
+        ),
+        Experiment(
+            "boxes",
+            "A box first, then clicks; the box counts as a click",
+            (*_PLAIN_NAMED, *_BOXES),
+            (*NOC, "IoU@1", "IoU@5"),
         ),
         Experiment(
             "correction",
