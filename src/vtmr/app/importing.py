@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vtmr.app.document import Document, Item
-from vtmr.app.operations import with_annotations
+from vtmr.app.operations import MAX_OBJECTS, with_annotations
 from vtmr.app.project import Entry
 from vtmr.app.store import Store
 from vtmr.errors import InputError
@@ -83,6 +83,7 @@ def arrivals(coco: CocoFile, entries: Collection[Entry], folder: Path) -> Arriva
         if name is None or not coco.annotations[key]:
             continue
         try:
+            _require_few(sum(one.has_outline for one in coco.annotations[key]))
             size = sizes.get(name) or _size_of(by_name[name])
             _require_size(image.size, size)
             found, reasons = coco.annotated(key, size)
@@ -136,6 +137,12 @@ def _imported(item: Item) -> RunLengths | None:
 
 def _comparable(mask: MaskRuns) -> tuple[Any, bytes]:
     return mask.box.as_tuple() if mask.box else None, mask.runs.tobytes()
+
+
+def _require_few(count: int) -> None:
+    """Raises InputError for more than an image can have, before they are decoded."""
+    if count > MAX_OBJECTS:
+        raise InputError(f"An image can have {MAX_OBJECTS} objects: {count} more are too many.")
 
 
 def _size_of(entry: Entry) -> tuple[int, int]:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vtmr.errors import InputError
-from vtmr.formats.cocoshapes import coco_runs, short_polygons
+from vtmr.formats.cocoshapes import coco_runs, outline_px, short_polygons
 from vtmr.formats.jsonscan import Span, array_items
 from vtmr.formats.records import DEFAULT_LABEL, Annotation, Summary, plain_label
 
+_MOST_OUTLINES_PX = 100e6  # of an image: half a minute's work
+_TOO_MUCH = "the outlines of its image are longer than a hundred million pixels."
 _MOST_DIGITS = 18  # of a number that is compared as one
 _ANNOTATIONS, _SEGMENTATION = "annotations", "segmentation"
 _KEPT = ("id", "image_id", "category_id", "iscrowd")
@@ -92,12 +94,16 @@ class CocoFile:
         if size is None:
             raise InputError(f"{image.name}: the COCO file doesn't say the image's size.")
         objects: list[Annotation] = []
-        said = Summary()
+        said, left_px = Summary(), _MOST_OUTLINES_PX
         for annotation in self.annotations[image_id]:
             where = f"{image.name}: annotation {annotation.id}"
             segmentation = annotation.segmentation
+            if left_px < 0:
+                said.add("annotations", f"{where} was left out: {_TOO_MUCH}")
+                continue
             try:
                 runs = coco_runs(segmentation, *size)
+                left_px -= outline_px(segmentation)
             except InputError as error:
                 said.add("annotations", f"{where} was left out. {error}")
                 continue

@@ -60,6 +60,14 @@ def short_polygons(segmentation: Any) -> int:
     return short if short < len(segmentation) else 0
 
 
+def outline_px(segmentation: Any) -> float:
+    """The length of a readable segmentation's polygons, which is what they cost; run lengths have
+    none."""
+    if not isinstance(segmentation, list):
+        return 0.0
+    return sum(_outline_px(_points(polygon)) for polygon in segmentation if len(polygon) >= 6)
+
+
 def _of_polygons(segmentation: list[Any], height: int, width: int) -> RunLengths:
     polygons = [_points(polygon) for polygon in segmentation if len(polygon) >= 6]
     if not polygons:

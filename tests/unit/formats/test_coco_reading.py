@@ -279,6 +279,16 @@ class TestBounds:
         (record,) = json.loads(made.content["annotations.json"])["annotations"]
         assert coco_runs(record["segmentation"], 100, 120) == runs
 
+    def test_an_images_outlines_are_bounded_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Here to 100 pixels: three squares of 40 go beyond, and what comes after is left out."""
+        monkeypatch.setattr("vtmr.formats.coco._MOST_OUTLINES_PX", 100)
+        content = document(*[annotation(n) for n in range(1, 6)])
+        assert found(content) == [("cat", 100)] * 3
+        assert [text.partition(" was")[0] for text in said(content)] == [
+            "a.png: annotation 4",
+            "a.png: annotation 5",
+        ]
+
     def test_run_lengths_whose_sum_comes_round_are_refused(self) -> None:
         """Four times 2⁶² is nothing, in 64 bits."""
         huge = [1 << 62] * 4
