@@ -89,7 +89,8 @@ def answers(
     answer: LayeredPrediction | None = None
     mask = None
     for k in range(1, len(clicks) + 1):
-        first = segmenter.first_view(scene, clicks[:k], mask, None).box
+        prompts = segmenter.prompts(scene, clicks[:k], None)
+        first = segmenter.first_view(prompts, mask).box
         answer = segmenter.predict(scene, clicks[:k], answer, mask)
         mask = answer.render()
         found.append((draw(image, mask, clicks[:k]), first, answer.layers[0].box))
