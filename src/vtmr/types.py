@@ -85,8 +85,16 @@ class Click:
 class BoxPrompt:
     """A box drawn around the object, in continuous image coordinates (x right, y down).
 
-    It begins the object anew: clicks and masks from before it no longer count. Raises InputError
-    for corners that aren't finite numbers, and for a box without an inside.
+    It begins the object anew: clicks and masks from before it no longer count.
+
+    Args:
+        x0: Left edge, in pixels of the image.
+        y0: Upper edge.
+        x1: Right edge.
+        y1: Lower edge.
+
+    Raises:
+        InputError: For corners that aren't finite numbers, and for a box without an inside.
     """
 
     x0: float

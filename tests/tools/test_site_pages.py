@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import site_pages
 
+import vtmr
+
 
 @pytest.mark.parametrize(
     ("text", "source", "page", "expected"),
@@ -40,6 +42,20 @@ def test_every_command_and_flag_is_in_the_reference() -> None:
 def test_every_decision_is_listed() -> None:
     lines = site_pages.list_of_decisions().splitlines()
     assert "* [0004: Zoom as two tables, blended into the same few layers](0004-zoom.md)" in lines
+
+
+def test_every_document_has_its_place_in_the_menu() -> None:
+    """In mkdocs.yml; decisions have a list of their own."""
+    docs = site_pages.ROOT / "docs"
+    menu = (site_pages.ROOT / "mkdocs.yml").read_text()
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    assert not [page for page in pages if f": {page}\n" not in menu and "decisions/" not in page]
+
+
+def test_the_api_has_every_public_name() -> None:
+    reference = (site_pages.ROOT / "docs" / "reference" / "api.md").read_text()
+    names = [name for name in vtmr.__all__ if name != "__version__"]
+    assert not [name for name in names if f"\n::: vtmr.{name}\n" not in reference]
 
 
 @pytest.mark.slow
