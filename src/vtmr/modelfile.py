@@ -90,7 +90,17 @@ def _keeps_data_elsewhere(data: memoryview, message: str = "model", depth: int =
     return False
 
 
-def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, str]]:
+def require_whole(model: bytes, name: str, expected: str) -> None:
+    """Raises CheckpointError unless this is an ONNX model that refers to no other file.
+
+    name, expected: for the error, which says what the file should have been.
+    """
+    _graph_and_metadata(model, name, expected)
+
+
+def _graph_and_metadata(
+    model: bytes, name: str, expected: str = "a file written by `vtmr export`"
+) -> tuple[memoryview, dict[str, str]]:
     """The serialised graph and the metadata of an ONNX model that is complete in itself.
 
     Raises CheckpointError.
@@ -116,14 +126,12 @@ def _graph_and_metadata(model: bytes, name: str) -> tuple[memoryview, dict[str, 
         elsewhere = _keeps_data_elsewhere(memoryview(model))
     except (ValueError, IndexError) as error:
         raise CheckpointError(
-            f"{name} is not a complete ONNX model ({error}): expected a file written by `vtmr "
-            "export`."
+            f"{name} is not a complete ONNX model ({error}): expected {expected}."
         ) from error
     if elsewhere:
         raise CheckpointError(
             f"{name} keeps tensors in other files (ONNX external data), which is refused: expected "
-            "one file "
-            "written by `vtmr export`."
+            f"{expected}, all in one."
         )
     return graph, metadata
 

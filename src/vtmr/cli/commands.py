@@ -137,9 +137,18 @@ def models(
     peers: Annotated[
         bool, typer.Option("--peers", help="The methods to compare with instead.")
     ] = False,
+    known: Annotated[
+        bool, typer.Option("--known", help="Table 1's systems: files, licences, expected figures.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the bundled models and how good they are, or the methods to compare with."""
+    """List the bundled models and how good they are, or what there is to compare with."""
+    if known:
+        from vtmr.cli import known as systems
+
+        listed = systems.records()
+        print(json.dumps(listed) if as_json else systems.as_text(listed))
+        return
     if peers:
         from vtmr.cli import contenders
 
@@ -333,6 +342,10 @@ def experiment(
             help="Models to compare, in place of --model. Repeat it.",
         ),
     ] = None,
+    zoo: Annotated[
+        Path | None,
+        typer.Option("--zoo", metavar="DIR", help="Play the checkpoints in this folder as well."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -357,7 +370,7 @@ def experiment(
 
     options = ModelOptions(threads, device)
     page = conduct(
-        name, data, variant or [], model, out, limit=limit, jobs=jobs or 1, options=options
+        name, data, variant or [], model, out, zoo=zoo, limit=limit, jobs=jobs or 1, options=options
     )
     print(page)
 

@@ -15,6 +15,7 @@ from vtmr.bench.experiments import Condition, Contender, Experiment, find_experi
 from vtmr.cli import contenders
 from vtmr.cli.evaluate import keeping_objects, parse_data
 from vtmr.cli.failures import needs_extra
+from vtmr.cli.zoo import found_in
 from vtmr.data import EvalSample
 from vtmr.errors import InputError
 from vtmr.runtime import default_threads
@@ -22,6 +23,8 @@ from vtmr.segmenter import ModelOptions
 from vtmr.segmenter.vtmr import VtmrSegmenter
 from vtmr.spec import Guidance
 from vtmr.types import Predictor
+
+IMPORTS = "imports"  # folder of the experiment's own: the zoo's files as ours
 
 
 def parse_variant(text: str) -> tuple[str, str]:
@@ -42,13 +45,15 @@ def conduct(
     model: str,
     out: Path,
     *,
+    zoo: Path | None = None,
     limit: int | None,
     jobs: int,
     options: ModelOptions,
 ) -> Path:
     """Runs the experiment and prints its table; the path of the page.
 
-    variants: LABEL=MODEL each; without any, `model` alone. options: how each is used. Raises
+    variants: LABEL=MODEL each; without any, `model` alone. zoo: a folder whose checkpoints play
+    beside them, those on torch on the options' device. options: how each is used. Raises
     ConfigError for an unknown experiment, too few variants and a missing extra, InputError for what
     can't be read, and whatever `vtmr evaluate` raises.
     """
@@ -65,6 +70,11 @@ def conduct(
         label: _Opener(partial(load, each, options), samples, jobs)
         for label, each in models.items()
     }
+    if zoo is not None:
+        taken = {label.lower() for label in openers}
+        for found in found_in(zoo, out / IMPORTS, options):
+            label = found.label if found.label.lower() not in taken else f"{found.label}, zoo"
+            openers[label] = _Opener(partial(load, found.model, found.options), samples, jobs)
     with keeping_objects(out):
         return run_experiment(
             experiment, openers, samples(), out, data=dict(sets), console=Console()

@@ -31,7 +31,8 @@ class Experiment:
     figures.
 
     fewest_models: without which there would be nothing to compare. ratio: a figure that is also
-    given as a multiple of what it is under the first condition, "" for none.
+    given as a multiple of what it is under the first condition, "" for none. is_published: whether
+    the systems' own publications have these figures, to be put beside them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Experiment:
     figures: tuple[str, ...] = NOC
     fewest_models: int = 1
     ratio: str = ""
+    is_published: bool = False
 
 
 _PLAIN = (Condition("", Protocol()),)
@@ -79,7 +81,7 @@ _GUIDANCES: tuple[tuple[str, Guidance], ...] = (
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment("table1", "Clicks to a target", _PLAIN),
+        Experiment("table1", "Clicks to a target", _PLAIN, is_published=True),
         Experiment(
             "table2",
             "Failures, quality after 5 clicks and seconds, all 20 clicks played",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from vtmr.bench.document import how_to_read, in_words
 from vtmr.bench.entries import Entry, Section
 from vtmr.bench.experiments.definitions import Experiment
+from vtmr.bench.experiments.published import beside_published
 from vtmr.bench.report import describe, figure_cell, markdown_lines
 
 
@@ -93,6 +94,8 @@ def as_markdown(
     played = [
         f"{entry.label}: {describe(entry.run.model)}; {entry.run.protocol}." for entry in entries
     ]
+    if experiment.is_published:
+        parts += beside_published(entries, sections)
     parts += [
         "\n".join(f"* {line}" for line in [*played, *notes]),
         how_to_read(bool(table.compared)),

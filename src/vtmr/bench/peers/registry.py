@@ -11,9 +11,12 @@ from importlib import metadata
 from pathlib import Path
 
 from vtmr.bench.peers.classical import ClassicalPeer
+from vtmr.bench.peers.edgeflow import open_edgeflow
 from vtmr.bench.peers.methods import geodesic, grab_cut, random_walk
 from vtmr.errors import InputError
 from vtmr.types import Predictor
+
+EDGEFLOW = "edgeflow:"
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,23 @@ PEERS: dict[str, Peer] = {
 
 
 def open_peer(name: str) -> Predictor:
-    """The peer of that name, or, for MODULE:FUNCTION, what that function returns.
+    """The peer of that name, or, for MODULE:FUNCTION, what that function returns, or, for
+    edgeflow:FILE.onnx, EdgeFlow with that file.
 
     The module is looked for in the current folder, too. Raises InputError for an unknown name, for
     a module or function that can't be had and for what isn't a Predictor; ModuleNotFoundError for a
     package that a peer of ours needs.
     """
+    if name.startswith(EDGEFLOW):
+        return open_edgeflow(Path(name.removeprefix(EDGEFLOW)))
     if ":" in name:
         return _own(*name.split(":", 1))
     if name not in PEERS:
         near = get_close_matches(name, PEERS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise InputError(
-            f"There is no peer {name!r}: known are {', '.join(PEERS)}, or MODULE:FUNCTION.{hint}"
+            f"There is no peer {name!r}: known are {', '.join(PEERS)}, edgeflow:FILE.onnx, "
+            f"or MODULE:FUNCTION.{hint}"
         )
     return PEERS[name].open()
 
