@@ -40,7 +40,7 @@ def call(browser: Browser) -> Iterator[Call]:
     def run(name: str, *values: Any) -> Any:
         module, function = name.split(".")
         source = (
-            f"([module, name, values]) => import(`/js/${module}.js`).then((it) => "
+            "([module, name, values]) => import(`/js/${module}.js`).then((it) => "
             "it[name](...values))"
         )
         return page.evaluate(source, [module, function, values])
