@@ -106,6 +106,33 @@ class TestClicks:
         assert not after[54, 56]
         np.testing.assert_array_equal(after[~left], before[~left])
 
+    def test_a_mask_that_was_drawn_is_refitted_where_a_click_asks_for_it(
+        self, annotating: Any
+    ) -> None:
+        """A speck painted far from the ellipse stays by "here" and goes by "refit"."""
+        annotating.click(NAME, **ELLIPSE)
+        painted = annotating.change(
+            NAME, "brush", object="o1", points=[[150, 5]], radius=2, mode="add"
+        )
+        assert mask_of(painted)[5, 150]
+        kept = annotating.change(NAME, "click", object="o1", clicks=[RECTANGLE], correction="here")
+        assert mask_of(kept)[5, 150]
+        annotating.change(NAME, "undo")
+        fitted = annotating.change(
+            NAME, "click", object="o1", clicks=[RECTANGLE], correction="refit"
+        )
+        assert not mask_of(fitted)[5, 150]
+        assert mask_of(fitted)[66, 124]
+
+    def test_an_unknown_correction_is_refused(self, annotating: Any) -> None:
+        annotating.click(NAME, **ELLIPSE)
+        body = {"op": "click", "revision": 1, "object": "o1", "clicks": [ELLIPSE]}
+        url = f"/api/v1/images/{annotating.ids()[NAME]}/changes"
+        for wrong in ("all", 3, ["here"], {}):
+            answer = annotating.http.post(url, json=body | {"correction": wrong})
+            assert answer.status_code == 400
+            assert "expected 'here'" in answer.json()["error"]["message"]
+
     def test_a_preview_is_what_the_click_makes_and_leaves_no_trace(self, annotating: Any) -> None:
         annotating.click(NAME, **ELLIPSE)
         url = f"/api/v1/images/{annotating.ids()[NAME]}/preview"

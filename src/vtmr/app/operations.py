@@ -25,7 +25,7 @@ from vtmr.geometry import Box
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request, require_number
 from vtmr.serving.maskruns import MaskRuns
-from vtmr.types import Click, MaskEdit
+from vtmr.types import Click, MaskEdit, require_correction
 
 MAX_OBJECTS = 5000
 _FAR = 1e6  # pixels: no coordinate lies beyond
@@ -65,8 +65,11 @@ def read_change(op: str, fields: Fields, target: Target) -> Plan:
 
 
 def read_clicks(fields: Fields) -> tuple[list[Click], Box | None, bool]:
-    """The fields of a click: clicks, region, keep_rest."""
+    """The fields of a click: clicks, with their correction, region, keep_rest."""
     clicks = []
+    correction = fields.take("correction", None)
+    if correction is not None:
+        require_correction(correction)
     for record in fields.items("clicks", 1, 100):
         one = Fields(record, "A click")
         clicks.append(
@@ -74,6 +77,7 @@ def read_clicks(fields: Fields) -> tuple[list[Click], Box | None, bool]:
                 one.number("x", -_FAR, _FAR),
                 one.number("y", -_FAR, _FAR),
                 one.boolean("positive", True),
+                correction,
             )
         )
         one.done()
@@ -121,7 +125,7 @@ def _move_click(fields: Fields, target: Target) -> Plan:
         fields.number("y", -_FAR, _FAR),
     )
     place = _click_at(item, index)
-    steps = with_click(item.steps, place, Click(x, y, place.click.positive))
+    steps = with_click(item.steps, place, replace(place.click, x=x, y=y))
     return _on_item(target.content, item, lambda bench, item: bench.replayed(item, steps))
 
 

@@ -64,6 +64,28 @@ def test_brush_and_eraser_paint_what_they_cover(desk: Desk, server: Server, pict
     assert server.document(picture)["objects"] == []
 
 
+def test_a_drawn_mask_is_corrected_in_part_or_refitted(
+    desk: Desk, server: Server, picture: str
+) -> None:
+    """A speck far from the ellipse stays when a click changes its part alone; K: it goes."""
+    desk.click(*ELLIPSE).press("b", *["["] * 10).drag((150, 5), (152, 5)).press("c")
+    keep = desk.page.locator("[data-command=keep]")
+    expect(keep).to_have_attribute("aria-pressed", "true")
+    desk.click(*RECTANGLE)
+    assert server.mask(picture)[5, 151]
+    assert server.mask(picture)[66, 124]
+    desk.press("Control+z", "k")
+    expect(keep).to_have_attribute("aria-pressed", "false")
+    expect(desk.page.locator("#hint")).to_contain_text("the network's whole answer")
+    with desk.page.expect_response("**/preview") as waiting:
+        desk.page.mouse.move(*desk.window_point(*RECTANGLE))
+    assert waiting.value.ok
+    assert server.mask(picture)[5, 151]  # a preview changes nothing
+    desk.click(*RECTANGLE)
+    assert not server.mask(picture)[5, 151]
+    assert server.mask(picture)[66, 124]
+
+
 def test_holes_are_filled_parts_dropped_outlines_smoothed_and_each_is_undone(
     desk: Desk, server: Server, picture: str
 ) -> None:

@@ -1,6 +1,7 @@
 // Everything that a key does, in one table: the keyboard, the shortcut sheet and the buttons' titles read it.
 
 import { actualSize, isInside, visibleBox, zoomBy, zoomToBox } from "./geometry.js";
+import { selectedObject } from "./store.js";
 import { toggleTheme } from "./theme.js";
 
 const RADIUS = { least: 1, most: 400, factor: 1.25 };
@@ -16,6 +17,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     store.update({ radius: Math.round(next * 10) / 10 });
   };
   const toggle = (key) => () => store.update({ [key]: !store.state[key], preview: null });
+  const keep = () => toggle(selectedObject(store.state)?.edited ? "refit" : "keepRest")();
   const go = (by) => () => {
     const next = editor.neighbour(by);
     if (next) editor.open(next);
@@ -54,7 +56,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Click", name: "Move a click", shown: ["drag it"] },
     { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
     { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
-    { group: "Click", id: "keep", name: "Change only the part a click touches", key: "k", run: toggle("keepRest") },
+    { group: "Click", id: "keep", name: "Change only the part a click touches", key: "k", run: keep },
     { group: "Click", id: "previews", name: "Preview on rest", key: "p", run: toggle("previews") },
 
     { group: "Tools", id: "click", name: "Click", key: "c", run: tool("click") },

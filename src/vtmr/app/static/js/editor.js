@@ -2,7 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { createQueue } from "./queue.js";
-import { canEdit, objectOf } from "./store.js";
+import { canEdit, howToCorrect, objectOf } from "./store.js";
 
 const POLL_MS = 1500;
 const REFRESH_MS = 300;
@@ -249,7 +249,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
 
     click(point, positive, region) {
       const click = { x: point[0], y: point[1], positive };
-      const fields = { op: "click", clicks: [click], region, keep_rest: store.state.keepRest };
+      const fields = { op: "click", clicks: [click], region, ...howToCorrect(store.state) };
       paintChange("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock() });
     },
     moveClick(object, index, [x, y]) {

@@ -38,6 +38,7 @@ export const INITIAL = {
   tool: "click", // click | brush | eraser
   radius: 16, // of brush and eraser, image pixels
   keepRest: false, // clicks change only the part they touch
+  refit: false, // on a mask that was brought or drawn, a click takes the network's whole answer
   previews: true,
   opacity: 0.45,
   overlay: true,
@@ -66,6 +67,12 @@ export function objectOf(state, id) {
 
 export function selectedObject(state) {
   return objectOf(state, state.selected);
+}
+
+/** The fields of a click that say what it may change of the mask so far. */
+export function howToCorrect(state) {
+  const edited = selectedObject(state)?.edited ?? false;
+  return { keep_rest: !edited && state.keepRest, correction: edited && state.refit ? "refit" : "here" };
 }
 
 export function canEdit(state) {

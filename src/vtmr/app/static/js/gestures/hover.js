@@ -2,7 +2,7 @@
 
 import { isInside, visibleBox } from "../geometry.js";
 import { onPicture } from "../stage.js";
-import { canEdit, selectedObject } from "../store.js";
+import { canEdit, howToCorrect, selectedObject } from "../store.js";
 
 const REST_MS = 150;
 
@@ -18,7 +18,7 @@ export function bindHover({ store, stage, editor, api }) {
   }
 
   async function ask(point, positive) {
-    const { document, view, viewport, selected, keepRest } = store.state;
+    const { document, view, viewport, selected } = store.state;
     request = new AbortController();
     const { signal } = request;
     const body = {
@@ -26,7 +26,7 @@ export function bindHover({ store, stage, editor, api }) {
       object: selected,
       clicks: [{ x: point[0], y: point[1], positive }],
       region: visibleBox(view, document, viewport),
-      keep_rest: keepRest,
+      ...howToCorrect(store.state),
     };
     try {
       const { mask } = await api.preview(document.image, body, signal);

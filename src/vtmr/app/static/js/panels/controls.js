@@ -24,7 +24,8 @@ const HINTS = {
   click: "Click what is missing, right-click what is too much.",
   brush: "Paint what belongs to the object. Alt erases.",
   eraser: "Paint over what doesn't belong. Alt adds.",
-  edited: "A click changes only the part it touches.",
+  edited: "A click changes only the part it touches. K: take the whole answer.",
+  refit: "A click takes the network's whole answer. K: only the part it touches.",
   locked: "This object is locked.",
 };
 const LOGARITHM = Math.log(400) / 100; // the radius slider runs from 1 to 400 px in equal ratios
@@ -75,10 +76,10 @@ function enabling(store, buttons) {
 }
 
 function pressing(store, buttons) {
-  store.watch(["tool", "keepRest", "document", "selected"], (state) => {
+  store.watch(["tool", "keepRest", "refit", "document", "selected"], (state) => {
     for (const tool of ["click", "brush", "eraser"]) buttons.get(tool).ariaPressed = String(state.tool === tool);
-    const edited = selectedObject(state)?.edited ?? false; // then it is so anyway
-    buttons.get("keep").ariaPressed = String(state.keepRest || edited);
+    const edited = selectedObject(state)?.edited ?? false; // then it is so unless a re-fit is asked for
+    buttons.get("keep").ariaPressed = String(edited ? !state.refit : state.keepRest);
     byId("radius-options").hidden = state.tool === "click";
   });
 }
@@ -109,7 +110,7 @@ function readings(store) {
   store.watch(["ms", "waiting"], ({ ms, waiting }) => {
     byId("reading-ms").textContent = waiting.length ? "…" : ms === null ? "" : `${Math.round(ms)} ms`;
   });
-  store.watch(["tool", "document", "selected", "project", "overlay", "masks"], (state) => {
+  store.watch(["tool", "document", "selected", "project", "overlay", "masks", "refit"], (state) => {
     byId("hint").textContent = state.document && canEdit(state) ? hintFor(state) : "";
   });
 }
@@ -120,5 +121,6 @@ function hintFor(state) {
   if (object?.locked) return HINTS.locked;
   if (state.tool !== "click") return HINTS[state.tool];
   if (!object) return HINTS.new;
-  return object.edited && areaOf(state.masks[object.id]) ? HINTS.edited : HINTS.click;
+  if (!object.edited || !areaOf(state.masks[object.id])) return HINTS.click;
+  return state.refit ? HINTS.refit : HINTS.edited;
 }
