@@ -37,6 +37,8 @@ Readers = Mapping[str, Callable[[Path], Any]]
 
 def image_readers() -> Readers:
     """Every function that takes an image file."""
+    from vtmr.data.sources import read_data_image, read_data_values
+    from vtmr.formats.png import read_masks
     from vtmr.images import read_header, read_image, read_thumbnail, read_values
     from vtmr.maskfiles import read_mask, read_mask_file
 
@@ -50,7 +52,17 @@ def image_readers() -> Readers:
         "any mask": read_mask_file,
         "labels": lambda path: read_mask_file(path, reading="labels"),
         "whatever isn't zero": lambda path: read_mask_file(path, reading="any"),
+        "beside a photo": lambda path: read_masks(path, MASK_SHAPE, ["cup"]),
+        "a data set's photo": read_data_image,
+        "a data set's values": read_data_values,
     }
+
+
+def mat_readers() -> Readers:
+    """SBD's instances."""
+    from vtmr.data.published import read_instances
+
+    return {"instances": read_instances}
 
 
 def coco_readers() -> Readers:
@@ -203,6 +215,7 @@ def recipe_readers() -> Readers:
 
 READERS: dict[str, Callable[[], Readers]] = {
     "images": image_readers,
+    "mat": mat_readers,
     "coco": coco_readers,
     "sessions": session_readers,
     "documents": lambda: store_readers("document"),

@@ -72,6 +72,18 @@ def _images() -> Iterator[tuple[str, bytes]]:
     yield "video.avif", _saved(_photo(), "AVIF")
 
 
+def _mat() -> Iterator[tuple[str, bytes]]:
+    from scipy.io import savemat
+
+    ids = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    ids[3:9, 4:12] = 1
+    for name, packed in (("plain.mat", False), ("packed.mat", True)):
+        stream = io.BytesIO()
+        content = {"GTinst": {"Segmentation": ids, "Categories": np.array([[7.0], [3.0]])}}
+        savemat(stream, content, do_compression=packed)
+        yield name, stream.getvalue()
+
+
 def _coco() -> Iterator[tuple[str, bytes]]:
     square = [[2, 2, 12, 2, 12, 10, 2, 10]]
     compressed = {"size": [18, 24], "counts": "T11a0"}
@@ -216,6 +228,7 @@ def _recipes() -> Iterator[tuple[str, bytes]]:
 
 _MAKERS = {
     "images": _images,
+    "mat": _mat,
     "coco": _coco,
     "sessions": _sessions,
     "documents": _documents,

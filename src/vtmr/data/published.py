@@ -7,7 +7,6 @@ says why: a benchmark raises the first, the doctor collects them all.
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.atomic import is_folder
+from vtmr.data.matfile import DAMAGE, read_variable
 from vtmr.data.samples import EvalSample, Listed
 from vtmr.data.sources import (
     IMAGE_SUFFIXES,
@@ -27,7 +27,8 @@ from vtmr.data.sources import (
     read_stems,
     require_same_size,
 )
-from vtmr.errors import ConfigError, DataError
+from vtmr.errors import DataError, InputError
+from vtmr.images.stream import plain_file
 from vtmr.masks import Mask
 from vtmr.types import Image
 
@@ -117,35 +118,19 @@ def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
 def read_instances(path: Path) -> NDArray[np.int64]:
     """The instance ids of an SBD file (`GTinst.Segmentation`), H x W; 0 is background.
 
-    Raises DataError for anything else, ConfigError without SciPy, which reads MATLAB's files.
+    Raises DataError for anything else.
     """
     try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"SBD's files need {error.name}, which is not installed: in a clone of vtmr, "
-            'pip install -c constraints.txt -e ".[bench]".'
-        ) from error
-    damage = (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        NotImplementedError,
-        MemoryError,
-        zlib.error,
-        MatReadError,
-    )
-    try:
-        ids = np.asarray(loadmat(path, variable_names=["GTinst"])["GTinst"][0, 0]["Segmentation"])
-        if ids.ndim != 2 or not ids.size or not np.issubdtype(ids.dtype, np.number):
-            raise ValueError(f"Segmentation is {ids.dtype} {ids.shape}")
+        with plain_file(path) as file:
+            content = read_variable(file, "GTinst")
+        parts = content[0] if isinstance(content, list) and len(content) == 1 else None
+        ids = parts.get("Segmentation") if isinstance(parts, dict) else None
+        if not isinstance(ids, np.ndarray) or ids.ndim != 2 or not ids.size:
+            raise ValueError("it has no map of instances")
         return ids.astype(np.int64)
-    except damage as error:
+    except (InputError, *DAMAGE) as error:
         raise DataError(
-            f"{path} is no instance file of SBD ({type(error).__name__}: {error}): expected "
-            "GTinst.Segmentation."
+            f"{path} is no instance file of SBD ({error}): expected GTinst.Segmentation."
         ) from error
 
 

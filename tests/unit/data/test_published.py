@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ from tinysets import (
 )
 
 from vtmr.data import EvalSample, open_benchmark
-from vtmr.errors import ConfigError, DataError
+from vtmr.data.published import read_instances
+from vtmr.errors import DataError
 
 
 def keys(samples: list[EvalSample]) -> list[tuple[str, str]]:
@@ -232,11 +234,31 @@ def test_a_cut_matlab_file_is_refused(tmp_path: Path) -> None:
             open_benchmark("sbd", tmp_path)
 
 
-def test_without_scipy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instances_as_published_are_read_without_scipy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With sparse boundaries in a cell and categories beside them, compressed and not."""
+    from scipy.io import savemat
+    from scipy.sparse import csc_matrix
+
+    boundaries = np.empty((2, 1), object)
+    boundaries[:, 0] = [csc_matrix(mask(1).astype(float)), csc_matrix(mask(2).astype(float))]
+    content = {"Segmentation": mask(1, 0, 2), "Boundaries": boundaries, "Categories": [[7], [3]]}
+    for packed in (False, True):
+        write_sbd(tmp_path, {"a": mask(1, 0, 2)})
+        savemat(tmp_path / "inst" / "a.mat", {"GTinst": content}, do_compression=packed)
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, "scipy.io", None)
+            assert keys(open_benchmark("sbd", tmp_path)) == [("a", "1"), ("a", "2")]
+            assert np.array_equal(read_instances(tmp_path / "inst" / "a.mat"), mask(1, 0, 2))
+
+
+def test_a_pipe_in_place_of_instances_is_refused(tmp_path: Path) -> None:
     write_sbd(tmp_path, {"a": mask(1)})
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(ConfigError, match=r"need scipy\.io, .*\[bench\]"):
-        open_benchmark("sbd", tmp_path)
+    (tmp_path / "inst" / "a.mat").unlink()
+    os.mkfifo(tmp_path / "inst" / "a.mat")
+    with pytest.raises(DataError, match=r"a\.mat is no instance file of SBD .* is a pipe"):
+        read_instances(tmp_path / "inst" / "a.mat")
 
 
 # --- DAVIS-585
