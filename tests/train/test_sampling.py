@@ -264,6 +264,35 @@ def test_the_rim_of_a_rough_source_is_ignored_where_it_is_shown(tmp_path: Path, 
             np.testing.assert_array_equal(getattr(sample, name), getattr(other, name))
 
 
+@pytest.mark.parametrize("reader", ["duts", "bsds"])
+@pytest.mark.parametrize("kind", [*KINDS, "zoomed"])
+def test_pixels_that_a_masks_file_ignores_are_ignored_where_they_are_shown(
+    tmp_path: Path, reader: str, kind: str
+) -> None:
+    """255 beside the label 1: all rows from 100 on, which the image's green tells."""
+    labels = disc().astype(np.uint8)
+    labels[100:] = 255
+    folder = {"duts": "masks", "bsds": "labels"}[reader]
+    write(tmp_path / "data" / "shapes", "a", gradient(), labels, folder)
+    made = sampler(
+        tmp_path,
+        f"data.sources=[{{reader='{reader}', path='shapes', weight=1}}]",
+        *((KINDS[kind],) if kind in KINDS else ("augment.colour=0", "augment.zoom_share=1.0")),
+    )
+    seen = False
+    for sample in draws(made, 12):
+        for image, mask, ignored in (
+            (sample.image, sample.gt_mask, sample.ignore_mask),
+            (sample.patch, sample.patch_gt, sample.patch_ignore),
+        ):
+            shown = image[..., 2] == 200
+            assert ignored[shown & (image[..., 1] > 101)].all()
+            assert not ignored[shown & (image[..., 1] < 98)].any()
+            assert not (mask & ignored).any()
+            seen |= bool(ignored.any())
+    assert seen
+
+
 def test_pasted_cut_outs_have_exact_rims(tmp_path: Path) -> None:
     write(tmp_path / "data" / "shapes", "a", gradient(), disc() * np.uint8(255))
     for sample in draws(

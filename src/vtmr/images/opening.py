@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from vtmr.images.decoded import (
     upright_shape,
 )
 from vtmr.images.metadata import orientation_in, picture_parts
+from vtmr.images.silence import silence_libtiff, silence_pillow
 from vtmr.images.stream import Spliced, plain_file
 
 MAX_PIXELS = 150_000_000
@@ -67,9 +67,7 @@ _MAX_FILE = 1 << 30  # bytes of a file that its decoder wants as a whole
 _MAX_PAGES = 16
 _REDUCED, _PHOTOMETRIC, _ORIENTATION = 254, 262, 274  # TIFF's tags
 
-# Pillow warns of odd metadata on stderr, with a line of its source. Nothing here depends on these.
-# A filter around each call would be no safer: filters belong to the process, not to a thread.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+silence_pillow()
 
 
 class _Tiff(TiffImageFile):
@@ -241,6 +239,7 @@ def _plugin(kind: str) -> Callable[[Any, str], ImageFile]:
     Not Image.open: its limit on pixels, lower than ours, belongs to the process.
     """
     if kind == "TIFF":
+        silence_libtiff()
         return _Tiff
     import_module(f"PIL.{_PLUGINS[kind]}ImagePlugin")
     return pillow.OPEN[kind][0]

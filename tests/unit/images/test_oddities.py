@@ -205,11 +205,36 @@ def test_nothing_is_written_to_stderr(tmp_path: Path) -> None:
 READ_ALL = """
 import sys
 from pathlib import Path
+from vtmr.errors import InputError
 from vtmr.images import read_image
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    height, width, _ = read_image(path).shape
-    print(f"{height}x{width}")
+    try:
+        height, width, _ = read_image(path).shape
+        print(f"{height}x{width}")
+    except InputError:
+        print("refused")
 """
+
+
+def test_damaged_tiffs_are_refused_without_a_word_of_the_decoder(tmp_path: Path) -> None:
+    """libtiff prints its messages itself; so many samples a pixel Pillow logs."""
+    for name, compression in (("lzw", "tiff_lzw"), ("zip", "tiff_adobe_deflate"), ("jpeg", "jpeg")):
+        path = tmp_path / f"{name}.tif"
+        Image.fromarray(RGB).save(path, compression=compression)
+        data = bytearray(path.read_bytes())
+        for place in range(len(data) // 3, len(data) // 3 + 40):
+            data[place] ^= 0x55
+        path.write_bytes(data)
+    Image.fromarray(RGB).save(tmp_path / "many.tif")
+    data = (tmp_path / "many.tif").read_bytes()
+    entry = struct.pack("<HHI", 277, 3, 1)
+    place = data.index(entry) + 8
+    (tmp_path / "many.tif").write_bytes(data[:place] + b"\xff\xff" + data[place + 2 :])
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert "refused" in done.stdout
 
 
 # --- depths
