@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from stores import NAME, commit_all, described, grown, objects_in
 from typer.testing import CliRunner
 
 from vtmr.app.document import Content, Document
+from vtmr.app.exports import annotated_images
 from vtmr.app.lines import sealed, unsealed
 from vtmr.app.project import image_id
 from vtmr.app.store import Store
@@ -264,8 +267,6 @@ class TestDocuments:
         store.close()
 
     def test_a_mask_that_leaves_its_image_costs_its_image_alone(self, tmp_path: Path) -> None:
-        from vtmr.app.exports import annotated_images
-
         store = Store(tmp_path)
         commit_all(store, grown(1))
         wide = Document("b.jpg", 20, 30)
@@ -356,3 +357,57 @@ def test_damaged_images_are_listed(folder: Path, start: Any) -> None:
     made = again.http.post("/api/v1/exports", json={"format": "coco"})
     assert made.status_code == 200
     assert path.name in made.json()["warnings"][0]
+
+
+def test_documents_with_any_value_anywhere_are_read_or_refused(tmp_path: Path) -> None:
+    """Values of every kind in the place of others, keys taken away, bytes changed."""
+    path = folded(tmp_path, grown(3))
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    odd: list[Any] = [
+        None,
+        True,
+        -1,
+        0,
+        1e308,
+        float("inf"),
+        float("nan"),
+        10**30,
+        "x",
+        "",
+        [],
+        {},
+        [[]],
+    ]
+    odd += [{"a": 1}, "o1", [1, 2], 1 << 62, -5.5, "\ud800", "../x"]
+    chance, refused = random.Random(11), 0
+    for _ in range(400):
+        record = json.loads(json.dumps(lines))
+        for _ in range(chance.choice((1, 1, 2))):
+            *inner, last = chance.choice(list(places_in(record, ())))
+            target: Any = record
+            for key in inner:
+                target = target[key]
+            target[last] = chance.choice(odd)
+        data = bytearray(b"".join(json.dumps(line).encode() + b"\n" for line in record))
+        if chance.random() < 0.3:
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+        store = Store(tmp_path, write=False)
+        annotated_images(store, only_done=False)
+        try:
+            store.document(NAME)
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+def places_in(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Every place below a value, as keys and indices."""
+    keys: list[Any] = []
+    if isinstance(value, dict):
+        keys = list(value)
+    if isinstance(value, list):
+        keys = list(range(len(value)))
+    for key in keys:
+        yield (*place, key)
+        yield from places_in(value[key], (*place, key))

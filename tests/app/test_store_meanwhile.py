@@ -16,6 +16,7 @@ import pytest
 from stores import NAME, commit_all, described, grown, is_journal, objects_in, path_of, refusing
 
 from vtmr.app.store import NotSavedError, Store
+from vtmr.errors import InputError
 
 HIDDEN, JOURNAL = ".vtmr", "journal.jsonl"
 
@@ -125,6 +126,30 @@ class TestDeleted:
         )
         assert f"already being annotated by process {os.getpid()}" in second.stderr
         store.close()
+
+    def test_a_deleted_lock_is_taken_again(self, place: Path) -> None:
+        store, documents = Store(place), grown(2)
+        store.commit(documents[0], documents[1])
+        (place / HIDDEN / "lock").unlink()
+        store.commit(documents[1], documents[2])
+        with pytest.raises(InputError, match=f"annotated by process {os.getpid()}"):
+            Store(place)
+        store.close()
+        assert objects_in(place) == 2
+
+    def test_who_took_a_deleted_lock_keeps_it(self, place: Path) -> None:
+        """Two writers would empty each other's journal: the first one's changes are refused."""
+        store, documents = Store(place), grown(4)
+        commit_all(store, documents[:2])
+        (place / HIDDEN / "lock").unlink()
+        other = Store(place)
+        with pytest.raises(NotSavedError, match="already being annotated"):
+            store.commit(documents[1], documents[2])
+        assert described(store.document(NAME)) == described(documents[1])
+        commit_all(other, [other.document(NAME), *documents[2:4]])
+        assert "already being annotated" in store.close()
+        other.close()
+        assert objects_in(place) == 3
 
     @pytest.mark.parametrize("how", ["deleted", "replaced", "emptied"])
     def test_a_journal_that_is_taken_away_is_made_anew(self, place: Path, how: str) -> None:
@@ -329,6 +354,7 @@ class TestFileSystems:
         refusing(monkeypatch, "fsync", number, only=lambda p: Path(p).is_dir() or not folders)
         store = Store(place)
         commit_all(store, grown(2))
+        assert any("file system can't say" in notice for notice in store.told())
         assert "Everything is saved" in store.close()
         assert objects_in(place) == 2
 

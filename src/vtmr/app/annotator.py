@@ -77,9 +77,10 @@ class Annotator:
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self.files = Pool("vtmr-files", 4)
         self.exporting = Pool("vtmr-export", 2, waiting=6, most=2, what="exports")
+        self._importing = Pool("vtmr-import", 2, waiting=6, most=2, what="imports")
         # Many, since most of them wait for a disk: `Turns` says how many decode at a time.
         decoders, thumbnailer = Pool("vtmr-decode", 8), Pool("vtmr-thumbnail", 4)
-        self._pools = (self.files, self.exporting, decoders, thumbnailer)
+        self._pools = (self.files, self.exporting, self._importing, decoders, thumbnailer)
         self._reading, self._thumbnails = Reading(decoders), Reading(thumbnailer)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._newest: defaultdict[str, int] = defaultdict(
@@ -99,14 +100,14 @@ class Annotator:
 
     def notices(self) -> list[str]:
         """What the user should know of the folder, a sentence each."""
-        links = (
-            [
-                f"{self._links} links to images or folders were left out: a link may lead out of "
-                "the folder. Put the files themselves here, or annotate the folder they lie in."
-            ]
-            if self._links
-            else []
-        )
+        links = []
+        if self._links:
+            one = self._links == 1
+            word = "link to an image or folder was" if one else "links to images or folders were"
+            links.append(
+                f"{self._links} {word} left out: a link may lead out of the folder. Put the files "
+                "themselves here, or annotate the folder they lie in."
+            )
         damaged = [
             f"{self.entries[found].name if found in self.entries else 'An image'}: {sentence}"
             for found, sentence in sorted(self.store.damaged.items())
@@ -233,10 +234,9 @@ class Annotator:
         and it is "ask".
         """
         self._require_writable()
-        coco = await self.in_pool(lambda: CocoFile.parse(content))
-        found = await self.in_pool(lambda: arrivals(coco, self.entries.values(), self._folder))
+        found = await unreadable(self._importing.run(lambda: self._arrivals(content)))
         if repeated == "ask":
-            await self.files.run(lambda: self._require_new(found))
+            await self._importing.run(lambda: self._require_new(found))
         imported: dict[str, int] = {}
         skipped = list(found.said)
         for arrival in found.images:
@@ -247,6 +247,10 @@ class Annotator:
             except (InputError, Refusal) as error:
                 skipped.append(f"{arrival.entry.name}: {error}")
         return {"imported": imported, "skipped": skipped}
+
+    def _arrivals(self, content: bytes) -> Arrivals:
+        """What a COCO file brings. Raises InputError when it isn't one."""
+        return arrivals(CocoFile.parse(content), self.entries.values(), self._folder)
 
     def _require_new(self, found: Arrivals) -> None:
         """Raises Refusal (409) when objects of the file are on their images already."""
@@ -261,7 +265,7 @@ class Annotator:
         async with self._turns[arrival.entry.id]:
             found = await self.files.run(lambda: self.store.document(name))
             before = found or Document(name, arrival.height, arrival.width)
-            after, count = await self.files.run(
+            after, count = await self._importing.run(
                 lambda: arrival.after(before, self._made_with, repeated=repeated)
             )
             if after is not before:

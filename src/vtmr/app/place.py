@@ -43,8 +43,29 @@ class Place:
         root = self._root or Directory.open(self.path)
         with self.explained():
             folder = self.folder or root.folder(HIDDEN_FOLDER, make=True)
-            self._lock = folder.file(_LOCK, os.O_RDWR | os.O_CREAT)
         self._root, self.folder = root, folder
+        self._take_lock(folder)
+        if not folder.flush():
+            self._note("This file system can't say when a new file is safe from a power cut.")
+
+    def hold(self) -> None:
+        """Takes the lock anew where somebody deleted it: another process could have both.
+
+        Raises InputError when another process was faster, and OSError.
+        """
+        if self.folder is None or not self.is_here():
+            return
+        found = self.folder.status(_LOCK)
+        ours = os.fstat(self._lock) if self._lock >= 0 else None
+        if ours is not None and found is not None and os.path.samestat(ours, found):
+            return
+        self._let_go()
+        self._take_lock(self.folder)
+
+    def _take_lock(self, folder: Directory) -> None:
+        """Raises InputError when another process has it, and OSError."""
+        with self.explained():
+            self._lock = folder.file(_LOCK, os.O_RDWR | os.O_CREAT)
         held = take_lock(self._lock)
         if held is False:
             owner = self._owner()
@@ -54,7 +75,7 @@ class Place:
                 "it first."
             )
         if held is None:
-            self.notices.append(
+            self._note(
                 "Locks don't work here (a network disk?): make sure that nobody else annotates "
                 "this folder at the same time."
             )
@@ -62,7 +83,6 @@ class Place:
         if os.fstat(self._lock).st_nlink == 1:
             os.ftruncate(self._lock, 0)
             os.write(self._lock, f"{os.getpid()}\n".encode())
-        folder.flush()
 
     def take_again(self) -> None:
         """After somebody deleted .vtmr: makes and locks it anew, in the same project.
@@ -115,6 +135,10 @@ class Place:
                 f"{self.path / HIDDEN_FOLDER / name} can't be used: {error.strerror}. Remove it: "
                 "nothing is written outside the folder."
             ) from error
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notices:
+            self.notices.append(sentence)
 
     def _owner(self) -> str:
         """The process that the lock names."""

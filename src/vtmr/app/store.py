@@ -172,6 +172,7 @@ class Store:
         """
         with self._mutex:
             try:
+                self._place.hold()
                 self._secure()
                 self._write_changed()
                 if self._journal is not None:
@@ -278,10 +279,13 @@ class Store:
     def _append(self, line: bytes) -> Journal:
         """The line at the journal's end, on the disk. Raises NotSavedError."""
         try:
+            self._place.hold()
             journal = self._journal or Journal(self._folder())
             if not journal.is_whole():
                 self._mend(journal)
             journal.append(line)
+            if not journal.flushes:
+                self._trouble.note("This file system can't say when a change is safe on the disk.")
         except (OSError, InputError) as error:
             raise NotSavedError(f"The disk refused the change: {reason(error)}.") from error
         return journal
@@ -362,6 +366,7 @@ class Store:
         if self._journal is None:
             return "Nothing was changed."
         try:
+            self._place.hold()
             if self._memory.documents:
                 self._secure()
             if self._memory.changed:

@@ -41,7 +41,12 @@ def browser() -> Iterator[Browser]:
 
 
 def start_server(
-    folder: Path, port: int = 0, labels: str = "cup,plate,spoon", model: str = "colour"
+    folder: Path,
+    port: int = 0,
+    labels: str = "cup,plate,spoon",
+    model: str = "colour",
+    keep: str = "",
+    base: str = "",
 ) -> Server:
     command = [
         sys.executable,
@@ -50,6 +55,8 @@ def start_server(
         str(port),
         labels,
         model,
+        keep,
+        base,
     ]
     return Server(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), folder)
 

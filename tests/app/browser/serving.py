@@ -4,10 +4,10 @@ no weights.
 It dies at the first attempt to reach anybody else, so that every browser test shows that there is
 none.
 
-    python serving.py FOLDER PORT LABELS MODEL
+    python serving.py FOLDER PORT LABELS MODEL KEEP BASE
 
-MODEL is "colour" for that network, else a name or file that `vtmr.load` takes. The first line on
-stdout is the address.
+MODEL is "colour" for that network, else a name or file that `vtmr.load` takes; KEEP is empty for a
+new token, BASE for no other address. The first line on stdout is the address.
 """
 
 from __future__ import annotations
@@ -24,15 +24,21 @@ import vtmr
 from vtmr.app.annotator import Annotator
 from vtmr.app.running import Reach, run
 from vtmr.segmenter import segmenter_for
+from vtmr.serving.baseurl import BaseUrl
 
 
-def main(folder: str, port: str, labels: str, model: str) -> None:
+def main(folder: str, port: str, labels: str, model: str, keep: str, base: str) -> None:
     stay_offline()
     predictor = segmenter_for(ColourNetwork()) if model == "colour" else vtmr.load(model)
     annotator = Annotator(
         Path(folder), predictor, labels=labels.split(","), made_with={"model": model}
     )
-    run(annotator, Reach(port=int(port)))
+    reach = Reach(
+        port=int(port),
+        base=BaseUrl.parse(base) if base else None,
+        keep=Path(folder) if keep else None,
+    )
+    run(annotator, reach)
 
 
 if __name__ == "__main__":
