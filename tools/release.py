@@ -76,7 +76,7 @@ def main(model: Path, *results: Path) -> None:
     if grabcut_of != found[:12]:
         note = (
             f"\n\nGrabCut was measured with `{grabcut_of}`, the same weights in the views of "
-            "before, and not looked at again."
+            "before,\nand not looked at again."
         )
     at_size, methods = {}, {NAME: summary}
     for size, other in by_size.items():
