@@ -20,7 +20,7 @@ from vtmr.masks import RunLengths, runs_in
 _FARTHEST = 1e6  # pixels: no coordinate lies beyond
 _ALWAYS_ALLOWED_PX = 50_000  # of outline, on the smallest image too
 _LONGEST_OUTLINE_PX = 2_000_000
-_MOST_RUNS = 8_000_000  # numbers, or characters of text
+_MOST_RUNS = 4_000_000  # numbers, or characters of text
 _BESIDE_ITS_KIND = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError)
 
 
