@@ -43,28 +43,21 @@ def write_report(
     sections = sections_of(entries) if sections is None else sections
     pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
     notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
+    content = json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False)
+    columns = ("data", "run", "figure", "n", "value", "low", "high")
+    compared = ("data", "run", *Difference.__slots__, "reading")
     files: dict[str, bytes] = {
         PAGE: _page(entries, sections, pictures, notes).encode(),
-        CONTENT: (
-            json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False) + "\n"
-        ).encode(),
-        FIGURES: _csv(
-            ("data", "run", "figure", "n", "value", "low", "high"), _figure_rows(sections)
-        ),
-        DIFFERENCES: _csv(
-            ("data", "run", *Difference.__slots__, "reading"),
-            (
-                (section.name, label, *asdict(found).values(), found.reading)
-                for section in sections
-                for label, differences in section.differences.items()
-                for found in differences
-            ),
-        ),
+        CONTENT: f"{content}\n".encode(),
+        FIGURES: _csv(columns, _figure_rows(sections)),
+        DIFFERENCES: _csv(compared, _difference_rows(sections)),
     }
-    files |= {picture.name: picture.content for found in pictures.values() for picture in found}
+    for drawn in pictures.values():
+        for picture in drawn:
+            files[picture.name] = picture.content
     make_folder(out)
-    for name, content in files.items():
-        write_atomically(out / name, content)
+    for name, data_of_file in files.items():
+        write_atomically(out / name, data_of_file)
     return notes
 
 
@@ -99,36 +92,36 @@ def _content(
 ) -> dict[str, Any]:
     """report.json: everything that the page shows as numbers."""
     return {
-        "runs": [
-            {
-                "label": entry.label,
-                "folder": str(entry.folder),
-                "settings": entry.run.settings,
-                "sittings": entry.run.sittings,
-            }
-            for entry in entries
-        ],
+        "runs": [_run_content(entry) for entry in entries],
         "notes": list(notes),
         "differing_settings": _differing(entries),
-        "data": {
-            section.name: {
-                "runs": section.summary,
-                "curves": {label: _curves(curves) for label, curves in section.curves.items()},
-                "differences": {
-                    label: [asdict(found) | {"reading": found.reading} for found in differences]
-                    for label, differences in section.differences.items()
-                },
-            }
-            for section in sections
-        },
+        "data": {section.name: _section_content(section) for section in sections},
     }
 
 
-def _curves(curves: Mapping[str, Curve]) -> dict[str, dict[str, list[float]]]:
+def _run_content(entry: Entry) -> dict[str, Any]:
+    """What report.json says of one run."""
     return {
-        name: {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
-        for name, curve in curves.items()
+        "label": entry.label,
+        "folder": str(entry.folder),
+        "settings": entry.run.settings,
+        "sittings": entry.run.sittings,
     }
+
+
+def _section_content(section: Section) -> dict[str, Any]:
+    """What report.json says of one row of the tables: every run's figures, curves, differences."""
+    curves: dict[str, Any] = {}
+    for label, drawn in section.curves.items():
+        curves[label] = {name: _curve_content(curve) for name, curve in drawn.items()}
+    differences: dict[str, Any] = {}
+    for label, found in section.differences.items():
+        differences[label] = [asdict(one) | {"reading": one.reading} for one in found]
+    return {"runs": section.summary, "curves": curves, "differences": differences}
+
+
+def _curve_content(curve: Curve) -> dict[str, list[float]]:
+    return {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
 
 
 def _differing(entries: Sequence[Entry]) -> dict[str, dict[str, str]]:
@@ -140,14 +133,15 @@ def _figure_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
         for label, row in section.summary.items():
             for figure, value in row.items():
                 if figure not in ("n", "ci"):
-                    yield (
-                        section.name,
-                        label,
-                        figure,
-                        row["n"],
-                        value,
-                        *row["ci"].get(figure, ("", "")),
-                    )
+                    interval = row["ci"].get(figure, ("", ""))
+                    yield (section.name, label, figure, row["n"], value, *interval)
+
+
+def _difference_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
+    for section in sections:
+        for label, differences in section.differences.items():
+            for found in differences:
+                yield (section.name, label, *asdict(found).values(), found.reading)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -168,11 +162,10 @@ def _page(
     first = entries[0]
     parts = [f"# {' · '.join(entry.label for entry in entries)}", _runs_table(entries)]
     if differing := _differing(entries):
-        header = ["setting", *(entry.label for entry in entries)]
-        rows = [
-            [name, *(f"`{value}`" for value in values.values())]
-            for name, values in differing.items()
-        ]
+        header = ["setting", *[entry.label for entry in entries]]
+        rows = []
+        for name, values in differing.items():
+            rows.append([name, *[f"`{value}`" for value in values.values()]])
         parts += ["Settings that differ:", markdown_lines(header, rows, names=len(header))]
     parts += [f"Protocol{f' of {first.label}' if differing else ''}: {first.run.protocol}."]
     parts += ["\n".join(f"* {note}" for note in notes)] if notes else []
@@ -187,19 +180,22 @@ def _page(
 
 
 def _runs_table(entries: Sequence[Entry]) -> str:
-    rows = [
-        [
-            entry.label,
-            describe(entry.run.model),
-            ", ".join(
-                dict.fromkeys(sitting["commit"][:12] or "unknown" for sitting in entry.run.sittings)
-            ),
-            ", ".join(dict.fromkeys(sitting["cpu"] for sitting in entry.run.sittings)),
-            str(len({record.object_key for record in entry.records})),
-            str(len(entry.records)),
-        ]
-        for entry in entries
-    ]
+    rows = []
+    for entry in entries:
+        sittings = entry.run.sittings
+        commits = [sitting["commit"][:12] or "unknown" for sitting in sittings]
+        processors = [sitting["cpu"] for sitting in sittings]
+        objects = {record.object_key for record in entry.records}
+        rows.append(
+            [
+                entry.label,
+                describe(entry.run.model),
+                ", ".join(dict.fromkeys(commits)),
+                ", ".join(dict.fromkeys(processors)),
+                str(len(objects)),
+                str(len(entry.records)),
+            ]
+        )
     return markdown_lines(
         ["run", "model", "commit", "processor", "objects", "clicks"], rows, names=4
     )
@@ -208,7 +204,9 @@ def _runs_table(entries: Sequence[Entry]) -> str:
 def _figures_table(section: Section, entries: Sequence[Entry]) -> str:
     """All figures of a row but RITM's NoF, a line for each run."""
     protocols = [entry.run.protocol for entry in entries if entry.label in section.summary]
-    names = dict.fromkeys(name for row in section.summary.values() for name in row)
+    names: dict[str, None] = {}
+    for row in section.summary.values():
+        names |= dict.fromkeys(row)
     figures = [name for name in names if "@" in name and not name.endswith("_ritm")]
     return markdown_lines(*table_cells(section.summary, protocols[0], figures, corner="run"))
 
@@ -218,21 +216,21 @@ def _differences_table(section: Section, first: Entry) -> str:
     figures = [name for name in _compared_figures(section) if not name.endswith("_ritm")]
     rows = []
     for label, found in section.differences.items():
-        cells = {
-            difference.figure: in_words(difference, first.run.protocol) for difference in found
-        }
-        rows.append([label, str(found[0].n), *(cells.get(figure, "–") for figure in figures)])
+        cells = dict.fromkeys(figures, "–")
+        for difference in found:
+            if difference.figure in cells:
+                cells[difference.figure] = in_words(difference, first.run.protocol)
+        rows.append([label, str(found[0].n), *cells.values()])
     table = markdown_lines([f"minus {first.label}", "objects", *figures], rows)
     return f"Differences on the same objects:\n\n{table}"
 
 
 def _compared_figures(section: Section) -> list[str]:
     """The figures that any difference of the section is about."""
-    return list(
-        dict.fromkeys(
-            found.figure for differences in section.differences.values() for found in differences
-        )
-    )
+    figures: dict[str, None] = {}
+    for differences in section.differences.values():
+        figures |= dict.fromkeys(found.figure for found in differences)
+    return list(figures)
 
 
 def in_words(found: Difference, protocol: Protocol) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +28,9 @@ class Objects:
     values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of
     failed repeats, for each reported click k IoU@k and BIoU@k, and where the records say so cut@k,
     the share of masks that are cut, and the mean of passes a click. iou, biou: N x K, after each
-    click
-    up to the protocol's most; where a run ended its last value goes on. reached: {q: N x K}, the
-    share of repeats that had reached IoU q by then. clicks: N x (K + 1), the share that needed 1,
-    2, … K clicks for the highest target and, last, that never reached it.
+    click up to the protocol's most; where a run ended its last value goes on. reached: {q: N x K},
+    the share of repeats that had reached IoU q by then. clicks: N x (K + 1), the share that needed
+    1, 2, … K clicks for the highest target and, last, that never reached it.
     """
 
     keys: tuple[ObjectKey, ...]
@@ -93,63 +94,42 @@ def runs_of(records: Iterable[Record]) -> dict[ObjectKey, list[Run]]:
 def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
     """The figures of each object in `records`, which are whole runs."""
     runs = runs_of(records)
-    most = protocol.max_clicks
-    ious = [[[record.iou for record in run] for run in repeats] for repeats in runs.values()]
-    bious = [[[record.biou for record in run] for run in repeats] for repeats in runs.values()]
-    values: dict[str, Values] = {}
+    most, values = protocol.max_clicks, dict[str, Values]()
+    ious = _read(runs.values(), lambda record: record.iou)
+    bious = _read(runs.values(), lambda record: record.biou)
     for target in protocol.targets:
         name = f"{100 * target:g}"
-        values[f"NoC@{name}"] = _averaged(
-            [[noc(run, target, most) for run in repeats] for repeats in ious]
-        )
-        values[f"NoF@{name}"] = _averaged(
-            [[fails(run, target, most) for run in repeats] for repeats in ious]
-        )
-        values[f"NoF@{name}_ritm"] = _averaged(
-            [
-                [fails(run, target, most, ritm_compatible=True) for run in repeats]
-                for repeats in ious
-            ]
-        )
+        failed = partial(fails, target=target, max_clicks=most)
+        values[f"NoC@{name}"] = _measured(ious, partial(noc, target=target, max_clicks=most))
+        values[f"NoF@{name}"] = _measured(ious, failed)
+        values[f"NoF@{name}_ritm"] = _measured(ious, partial(failed, ritm_compatible=True))
     for k in protocol.report_at:
-        values[f"IoU@{k}"] = _averaged(
-            [[value_at_click(run, k) for run in repeats] for repeats in ious]
-        )
-        values[f"BIoU@{k}"] = _averaged(
-            [[value_at_click(run, k) for run in repeats] for repeats in bious]
-        )
+        values[f"IoU@{k}"] = _measured(ious, partial(value_at_click, click=k))
+        values[f"BIoU@{k}"] = _measured(bious, partial(value_at_click, click=k))
     values |= _views(list(runs.values()), protocol)
-    needed = {
-        target: [[clicks_to_reach(run, target) or most + 1 for run in repeats] for repeats in ious]
-        for target in protocol.targets
-    }
+    reached: dict[float, Values] = {}
+    for target in protocol.targets:
+        reached[target] = _measured(ious, partial(_has_reached, target=target, most=most))
     return Objects(
         tuple(runs),
         values,
-        _averaged([[_filled(run, most) for run in repeats] for repeats in ious]),
-        _averaged([[_filled(run, most) for run in repeats] for repeats in bious]),
-        {
-            target: _averaged(
-                [[np.arange(1, most + 1) >= k for k in repeats] for repeats in clicks]
-            )
-            for target, clicks in needed.items()
-        },
-        _averaged(
-            [[np.arange(1, most + 2) == k for k in repeats] for repeats in needed[max(needed)]]
-        ),
+        _measured(ious, partial(_filled, length=most)),
+        _measured(bious, partial(_filled, length=most)),
+        reached,
+        _measured(ious, partial(_took, target=max(protocol.targets), most=most)),
     )
 
 
 def _views(objects: Sequence[Sequence[Run]], protocol: Protocol) -> dict[str, Values]:
     """cut@k for each reported click, and passes; without what some record doesn't say."""
+    values: dict[str, Values] = {}
     cuts = _told(objects, lambda record: record.cut)
+    if cuts:
+        for k in protocol.report_at:
+            values[f"cut@{k}"] = _measured(cuts, partial(value_at_click, click=k))
     passes = _told(objects, lambda record: record.passes)
-    values = {
-        f"cut@{k}": _averaged([[value_at_click(run, k) for run in repeats] for repeats in cuts])
-        for k in (protocol.report_at if cuts else ())
-    }
     if passes:
-        values["passes"] = _averaged([[np.mean(run) for run in repeats] for repeats in passes])
+        values["passes"] = _measured(passes, np.mean)
     return values
 
 
@@ -157,11 +137,21 @@ def _told(
     objects: Sequence[Sequence[Run]], read: Callable[[Record], float | None]
 ) -> list[list[list[float]]]:
     """A value of every record, by object and repeat; empty where one of them is None."""
-    values = [[[read(record) for record in run] for run in repeats] for repeats in objects]
-    told = [
-        [[value for value in run if value is not None] for run in repeats] for repeats in values
-    ]
-    return told if told == values else []
+    for repeats in objects:
+        for run in repeats:
+            if any(read(record) is None for record in run):
+                return []
+    return _read(objects, lambda record: read(record) or 0.0)
+
+
+def _read(
+    objects: Iterable[Sequence[Run]], read: Callable[[Record], float]
+) -> list[list[list[float]]]:
+    """A value of every record, by object and repeat."""
+    found = []
+    for repeats in objects:
+        found.append([list(map(read, run)) for run in repeats])
+    return found
 
 
 def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, float]:
@@ -174,27 +164,46 @@ def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, flo
     runs = [
         repeats for repeats in runs_of(records).values() if len(repeats) == protocol.repeats > 1
     ]
-    figures = {}
-    for target in protocol.targets if runs else ():
-        counts = np.array(
-            [
-                [
-                    noc([record.iou for record in run], target, protocol.max_clicks)
-                    for run in repeats
-                ]
-                for repeats in runs
-            ]
-        )
+    figures: dict[str, float] = {}
+    if not runs:
+        return figures
+    ious = _read(runs, lambda record: record.iou)
+    for target in protocol.targets:
+        needed = []
+        for repeats in ious:
+            needed.append([noc(run, target, protocol.max_clicks) for run in repeats])
+        counts = np.array(needed)
         figures[f"NoC@{100 * target:g}_std"] = float(counts.mean(axis=0).std(ddof=1))
         figures[f"NoC@{100 * target:g}_worst"] = float(counts.max(axis=1).mean())
     return figures
 
 
-def _filled(values: list[float], length: int) -> list[float]:
+def _has_reached(values: Sequence[float], target: float, most: int) -> NDArray[np.bool_]:
+    """Whether the run had reached the target by click 1, 2, … most."""
+    needed = clicks_to_reach(values, target) or most + 1
+    return np.asarray(np.arange(1, most + 1) >= needed)
+
+
+def _took(values: Sequence[float], target: float, most: int) -> NDArray[np.bool_]:
+    """Whether the run took 1, 2, … most clicks to the target and, last, whether it never got
+    there."""
+    needed = clicks_to_reach(values, target) or most + 1
+    return np.asarray(np.arange(1, most + 2) == needed)
+
+
+def _filled(values: Sequence[float], length: int) -> list[float]:
     """With the last value repeated up to the length."""
-    return values + values[-1:] * (length - len(values))
+    missing = length - len(values)
+    return [*values, *[values[-1]] * missing]
 
 
-def _averaged(objects: Sequence[Sequence[object]]) -> Values:
-    """The mean over each object's repeats, which may be numbers or rows of them."""
-    return np.array([np.mean(np.asarray(repeats, np.float64), axis=0) for repeats in objects])
+def _measured(
+    objects: Sequence[Sequence[Sequence[float]]], measure: Callable[[Sequence[float]], Any]
+) -> Values:
+    """What `measure` makes of each run's values, a number or a row of them: the mean over each
+    object's repeats."""
+    rows = []
+    for repeats in objects:
+        measured = [measure(run) for run in repeats]
+        rows.append(np.mean(np.asarray(measured, np.float64), axis=0))
+    return np.array(rows)

@@ -48,41 +48,37 @@ def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
     """
     if not records:
         raise DataError("There are no records to summarise: expected at least one finished object.")
-    return {
-        name: row_figures(objects_of(row, protocol), row, protocol)
-        for name, row in rows_of(records).items()
-    }
+    summary: Summary = {}
+    for name, row in rows_of(records).items():
+        summary[name] = row_figures(objects_of(row, protocol), row, protocol)
+    return summary
 
 
 def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
     """One row of the summary, see `summarise`: of one group's records and the objects that they are
     of."""
     count = len(objects.keys)
-    scales = {name: count if name.startswith("NoF") else 1 for name in objects.values}
-    means = {name: scales[name] * float(values.mean()) for name, values in objects.values.items()}
+    row: dict[str, Any] = {"n": count}
+    if protocol.repeats > 1:
+        row["repeats"] = protocol.repeats
     lows, highs = mean_band(np.stack(list(objects.values.values()), axis=1), protocol.seed)
-    intervals = {
-        name: (float(low), float(high))
-        for name, low, high in zip(objects.values, lows, highs, strict=True)
-    }
-    p50, p95 = np.percentile([1000 * record.seconds for record in records], [50, 95])
+    intervals: dict[str, list[float]] = {}
+    for place, (name, values) in enumerate(objects.values.items()):
+        scale = 1
+        if name.startswith("NoF"):  # a number of objects, not a share
+            scale = count
+        row[name] = scale * float(values.mean())
+        if name.startswith("NoF") and protocol.repeats == 1:
+            row[name] = round(row[name])
+        intervals[name] = [scale * float(lows[place]), scale * float(highs[place])]
+    row |= over_repeats(records, protocol)
+    seconds = [1000 * record.seconds for record in records]
+    p50, p95 = np.percentile(seconds, [50, 95])
+    row |= {"SPC_p50_ms": float(p50), "SPC_p95_ms": float(p95)}
     walls = [1000 * record.wall_seconds for record in records]
-    return {
-        "n": count,
-        **({"repeats": protocol.repeats} if protocol.repeats > 1 else {}),
-        **{
-            name: round(mean) if name.startswith("NoF") and protocol.repeats == 1 else mean
-            for name, mean in means.items()
-        },
-        **over_repeats(records, protocol),
-        "SPC_p50_ms": float(p50),
-        "SPC_p95_ms": float(p95),
-        **({"SPC_wall_ms": float(np.mean(walls))} if all(walls) else {}),
-        "ci": {
-            name: [scales[name] * low, scales[name] * high]
-            for name, (low, high) in intervals.items()
-        },
-    }
+    if all(walls):  # runs from before wall times were recorded have zeros
+        row["SPC_wall_ms"] = float(np.mean(walls))
+    return row | {"ci": intervals}
 
 
 def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: ModelInfo) -> None:
@@ -101,8 +97,10 @@ def digits_of(figure: str, protocol: Protocol) -> int:
     if figure.startswith("SPC"):
         return 1
     if figure.startswith("NoF"):
-        return 0 if protocol.repeats == 1 else 1
-    return 2 if figure.startswith("NoC") else 3
+        return min(protocol.repeats - 1, 1)  # of averaged repeats it is no whole number
+    if figure.startswith("NoC"):
+        return 2
+    return 3
 
 
 def table_cells(
@@ -113,17 +111,12 @@ def table_cells(
 
     corner: the header over the rows' names.
     """
-    header = [corner, "n", *(figure.replace("_", " ") for figure in figures), "p50 ms", "p95 ms"]
+    names = [figure.replace("_", " ") for figure in figures]
     rows = []
     for name, row in summary.items():
-        rows.append(
-            [
-                name,
-                str(row["n"]),
-                *(figure_cell(row, figure, protocol) for figure in [*figures, *SPC]),
-            ]
-        )
-    return header, rows
+        cells = [figure_cell(row, figure, protocol) for figure in [*figures, *SPC]]
+        rows.append([name, str(row["n"]), *cells])
+    return [corner, "n", *names, "p50 ms", "p95 ms"], rows
 
 
 def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
@@ -133,7 +126,9 @@ def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
         return "–"
     digits, interval = digits_of(figure, protocol), row["ci"].get(figure)
     value = f"{row[figure]:.{digits}f}"
-    return f"{value} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else value
+    if not interval:
+        return value
+    return f"{value} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
@@ -141,11 +136,11 @@ def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: 
 
     A bar inside a cell is escaped.
     """
-    lines = [header, [*["---"] * names, *["---:"] * (len(header) - names)], *rows]
-    return "".join(
-        f"| {' | '.join(cells)} |\n"
-        for cells in ([_escaped(cell) for cell in line] for line in lines)
-    )
+    ruler = [*["---"] * names, *["---:"] * (len(header) - names)]
+    text = ""
+    for line in [header, ruler, *rows]:
+        text += f"| {' | '.join(map(_escaped, line))} |\n"
+    return text
 
 
 def markdown_table(summary: Summary, protocol: Protocol, model: ModelInfo) -> str:
@@ -158,9 +153,10 @@ def print_table(summary: Summary, protocol: Protocol, model: ModelInfo, console:
     """Prints the table for a terminal: all figures and their intervals where there is room, sources
     indented."""
     roomy = console.width >= INTERVALS_FROM_WIDTH
-    header, rows = table_cells(
-        summary, protocol, _main_figures(protocol) if roomy else _fewest_figures(protocol)
-    )
+    figures = _main_figures(protocol)
+    if not roomy:
+        figures = _fewest_figures(protocol)
+    header, rows = table_cells(summary, protocol, figures)
     rows = [[re.sub("^.*/", "  ", name), *cells] for name, *cells in rows]
     table = terminal_table(header, rows, intervals=roomy)
     console.print(describe(model), table, f"Protocol: {protocol}.", markup=False, highlight=False)
@@ -171,32 +167,33 @@ def terminal_table(
 ) -> Table:
     """A table for a terminal, the figures' intervals under them or left out."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left", overflow="fold")
+    table.add_column(header[0], overflow="fold")
+    for name in header[1:]:
+        table.add_column(name, justify="right", overflow="fold")
     for name, *cells in rows:
-        table.add_row(
-            escape(name),
-            *(
-                cell.replace(" [", "\n[") if intervals else cell.partition(" [")[0]
-                for cell in cells
-            ),
-        )
+        if intervals:
+            shown = [cell.replace(" [", "\n[") for cell in cells]
+        else:
+            shown = [cell.partition(" [")[0] for cell in cells]
+        table.add_row(escape(name), *shown)
     return table
 
 
 def describe(model: ModelInfo) -> str:
     """One line that names the model and what belongs to it."""
-    details = [f"sha256 {model.sha256[:12]}"] if model.sha256 else []
-    details += [f"input {model.input_size}"] if model.input_size is not None else []
-    details += [f"mode {model.eval_mode}"] if model.eval_mode else []
-    details += [f"threshold {model.threshold:g}"] if model.threshold is not None else []
-    details += (
-        [f"{model.threads} thread{'s' * (model.threads != 1)}"] if model.threads is not None else []
+    threads = "{} thread" if model.threads == 1 else "{} threads"
+    details = (
+        ("sha256 {}", model.sha256[:12]),
+        ("input {}", model.input_size),
+        ("mode {}", model.eval_mode),
+        ("threshold {:g}", model.threshold),
+        (threads, model.threads),
+        ("on {}", model.device),
+        ("zoom {}", model.zoom),
+        ("views {}", model.views),
     )
-    details += [f"on {model.device}"] if model.device else []
-    details += [f"zoom {model.zoom}"] if model.zoom is not None else []
-    details += [f"views {model.views}"] if model.views is not None else []
-    return f"{model.name} ({', '.join(details)})" if details else model.name
+    told = [text.format(value) for text, value in details if value not in (None, "")]
+    return f"{model.name} ({', '.join(told)})" if told else model.name
 
 
 def _escaped(cell: str) -> str:
