@@ -28,7 +28,7 @@ from vtmr.train.step import TrainingStep
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
 PAPERS = ["focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b0", "vtmr-b3"]
-SLOW = ("focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b3")
+SLOW = ("cdnet-resnet34", "focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b3")
 
 
 def path_of(name: str) -> Path:
@@ -92,6 +92,17 @@ def test_the_papers_values(
     assert (recipe.augment.zoom_share, recipe.augment.zoom_kernel) == (zoom, ZoomKernel())
     assert (recipe.clicks.max_steps, recipe.refiner_share) == (3, 1)
     assert recipe.compute == ComputeRecipe(accelerator="cuda", devices=2)
+
+
+def test_cdnets_values() -> None:
+    """docs/zoo.md §Z.4.4: 120 epochs, no further clicks, a fifth of the samples with stuff."""
+    recipe = load_recipe(path_of("cdnet-resnet34"))
+    epoch = 30_000 // recipe.batch
+    assert (recipe.batch, recipe.steps, recipe.input_size) == (32, 120 * epoch, 384)
+    assert recipe.optimiser.drops == (80 * epoch, 105 * epoch)
+    assert (recipe.optimiser.lr, recipe.optimiser.encoder_factor) == (5e-4, 0.1)
+    assert (recipe.clicks.max_steps, recipe.clicks.centred) == (0, True)
+    assert (recipe.data.stuff_share, recipe.augment.colour) == (0.2, 0)
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -160,6 +171,7 @@ def test_two_steps_of_each(
     overrides = [
         "steps=2",
         "batch=2",
+        f"input_size={small}",
         "threads=1",
         "data.workers=0",
         "data.min_object_px=40",
@@ -178,7 +190,7 @@ def test_two_steps_of_each(
     ]
     assert row["step"] == 2
     assert row["coarse"] > 0
-    assert (row["refined"] > 0) == (not path.stem.startswith("ritm"))
+    assert (row["refined"] > 0) == (not path.stem.startswith(("ritm", "cdnet")))
     assert ("match" in row) == path.stem.startswith("vtmr")
 
 

@@ -1,4 +1,4 @@
-"""One training step of each of the zoo's networks, and what their losses are (docs/zoo.md §Z.5 to
+"""One training step of each of the zoo's networks, and what their losses are (docs/zoo.md §Z.3 to
 §Z.8)."""
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from shapes import write_recipe
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.models import build
 from vtmr.models.export import export_checkpoint
-from vtmr.models.network import FeedbackMaps, Hypotheses, InteractiveNetwork
+from vtmr.models.network import DiversityMaps, FeedbackMaps, Hypotheses, InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
 from vtmr.train.batches import Batch, batches
 from vtmr.train.chain_passes import chain_passes
 from vtmr.train.coarse_losses import coarse_loss, feedback_losses, latent_losses
+from vtmr.train.diversity_losses import diversity_losses
 from vtmr.train.loop import run
 from vtmr.train.losses import normalised_focal_loss
 from vtmr.train.recipe import Recipe, load_recipe
@@ -32,6 +33,11 @@ NAMES = (
     "fca-res2net101",
     "brs-densenet",
     "ld-vgg19",
+    "cdnet-resnet34",
+    "cdnet-resnet101",
+    "fbrs-resnet34",
+    "fbrs-resnet101",
+    "fbrs-hrnet18",
 )
 
 
@@ -141,3 +147,44 @@ def test_lds_loss_is_the_best_mask_the_ranks_and_the_clicks() -> None:
     found = latent_losses(Hypotheses(masks, maps), gt)
     assert float(found) == pytest.approx(expected, abs=1e-4)
     assert float(coarse_loss(masks[:, :1], Hypotheses(masks, maps), gt, 1)) == float(found)
+
+
+def diversity_maps() -> DiversityMaps:
+    generator = torch.Generator().manual_seed(0)
+    gate = torch.rand(2, 1, 8, 8, generator=generator)
+    latent = torch.randn(2, 4, 8, 8, generator=generator)
+    discs = torch.zeros(2, 2, 8, 8)
+    discs[:, 0, 3, 3] = discs[:, 1, 0, 7] = 1
+    return DiversityMaps(gate, latent, discs)
+
+
+def test_cdnets_losses_are_on_its_gate_the_best_latent_mask_and_the_clicks() -> None:
+    """§Z.4.4, by its words: each latent mask's cross-entropy counts .01, on a disc 1."""
+    gt, maps = labels(), diversity_maps()
+    gate = normalised_focal_loss(torch.log(maps.gate / (1 - maps.gate)), gt)
+    masks = [maps.latent[:, k : k + 1] for k in range(4)]
+    focal = torch.stack([normalised_focal_loss(mask, gt) for mask in masks])
+    weight = torch.full((2, 1, 8, 8), 0.01)
+    weight[:, :, 3, 3] = weight[:, :, 0, 7] = 1
+    at_clicks = torch.zeros(2)
+    for mask in masks:
+        p = torch.sigmoid(mask)
+        entropy = -(gt * torch.log(p) + (1 - gt) * torch.log(1 - p))
+        at_clicks += (entropy * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3))
+    expected = 0.4 * gate + focal.min(dim=0).values + at_clicks
+    torch.testing.assert_close(diversity_losses(maps, gt), expected, rtol=1e-4, atol=1e-5)
+    logits = torch.randn(gt.shape, generator=torch.Generator().manual_seed(1))
+    whole = coarse_loss(logits, maps, gt, 2)
+    wanted = (normalised_focal_loss(logits, gt) + expected).mean()
+    torch.testing.assert_close(whole, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_cdnets_losses_say_nothing_of_what_is_ignored() -> None:
+    gt, maps = labels(), diversity_maps()
+    ignored = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    ignored[:, :, 6:] = True
+    parts = [part.clone().requires_grad_() for part in (maps.gate, maps.latent)]
+    losses = diversity_losses(DiversityMaps(*parts, maps.discs), gt.masked_fill(ignored, -1))
+    for part, gradient in zip(parts, torch.autograd.grad(losses.sum(), parts), strict=True):
+        assert gradient[ignored.expand_as(part)].abs().max() == 0
+        assert gradient[~ignored.expand_as(part)].abs().max() > 0

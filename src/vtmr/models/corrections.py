@@ -8,6 +8,7 @@ image, DistMap-BRS's to the distance maps [brs2019, fbrs2020; docs/zoo.md §Z.3.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +16,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import fmin_l_bfgs_b
 from torch import Tensor
 
 from vtmr.models.fbrs import Place, RefinableNetwork
@@ -164,6 +164,9 @@ def refined(objective: Objective, start: Vector | None) -> tuple[Tensor, Vector]
         # Not float64: SciPy counts evaluations by comparing points, finds its own rounded to this
         # type, and so stops sooner at `maxfun`. The official code starts in this way.
         start = np.zeros(objective.correction.size, np.float32)
-    end, _, _ = fmin_l_bfgs_b(objective, start, **L_BFGS)
+    # Not imported above: every network of torch is opened by way of this module, and only this
+    # pipeline needs SciPy.
+    optimise = importlib.import_module("scipy.optimize").fmin_l_bfgs_b
+    end, _, _ = optimise(objective, start, **L_BFGS)
     assert objective.best is not None  # the search evaluates its start
     return objective.best, end

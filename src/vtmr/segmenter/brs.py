@@ -24,7 +24,7 @@ from vtmr.inputs import normalise
 from vtmr.masks import Mask, RunLengths
 from vtmr.pyramid import Pyramid
 from vtmr.segmenter.logits import sigmoid
-from vtmr.segmenter.pipeline import Segmenter, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks, require_scipy
 from vtmr.segmenter.whole import WholePrediction
 from vtmr.types import Click, Event, FloatMap, Network
 
@@ -134,13 +134,7 @@ class BrsSegmenter(Segmenter):
         super().__init__(network, **options)
         if not hasattr(network, "slopes"):
             raise ConfigError(f"{self.name} is played on torch alone: add --device cpu.")
-        try:
-            importlib.import_module("scipy.optimize")
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{self.name} needs the package scipy, which is not installed: in a clone of vtmr, "
-                'pip install -c constraints.txt -e ".[bench]".'
-            ) from error
+        require_scipy(self.name)
 
     def prepare(self, image: NDArray[np.uint8]) -> BrsScene:
         """See the base class."""

@@ -26,7 +26,7 @@ from vtmr.segmenter.official import (
     index_points,
     previous_map,
 )
-from vtmr.segmenter.pipeline import Segmenter, require_clicks
+from vtmr.segmenter.pipeline import Segmenter, require_clicks, require_scipy
 from vtmr.segmenter.ritm import CROP_THRESHOLD, view_of
 from vtmr.types import Click, Event, FloatMap, Network
 
@@ -83,7 +83,8 @@ class CorrectedPrediction:
 class FbrsSegmenter(Segmenter):
     """Target crop, and one answer for it and its mirror image together.
 
-    Raises ConfigError for a network that can't be corrected, as none can on ONNX Runtime.
+    Needs scipy; raises ConfigError without it, and for a network that can't be corrected, as none
+    can on ONNX Runtime.
     """
 
     network: CorrectingNetwork
@@ -92,6 +93,7 @@ class FbrsSegmenter(Segmenter):
         super().__init__(network, **options)
         if not hasattr(network, "corrected"):
             raise ConfigError(f"{self.name} is played on torch alone: add --device cpu.")
+        require_scipy(self.name)
 
     def predict(
         self,

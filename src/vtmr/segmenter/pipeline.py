@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from vtmr.errors import InputError
+from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid
@@ -90,3 +91,14 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
     for click in clicks:
         click.require_inside(scene.height, scene.width)
     return clicks
+
+
+def require_scipy(model: str) -> None:
+    """Raises ConfigError where SciPy isn't installed, without which that model isn't played."""
+    try:
+        importlib.import_module("scipy.optimize")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{model} needs the package scipy, which is not installed: in a clone of vtmr, "
+            'pip install -c constraints.txt -e ".[bench]".'
+        ) from error

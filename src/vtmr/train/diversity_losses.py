@@ -1,5 +1,5 @@
 """What CDNet's network is trained by beside the focal loss of its answer [cdnet2021; docs/zoo.md
-§Z.4.3]."""
+§Z.4.4]."""
 
 from __future__ import annotations
 
