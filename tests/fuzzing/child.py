@@ -25,12 +25,8 @@ from numpy.random import Generator
 
 from vtmr.errors import VtmrError
 
-ADDRESS_GB = {
-    "pth": 40,
-    "safetensors": 40,
-    "states": 40,
-    "onnx": 40,
-}  # torch and ONNX Runtime reserve much
+RESERVING = ("pth", "caffe", "vgg", "tensorflow", "safetensors", "states", "onnx")
+ADDRESS_GB = dict.fromkeys(RESERVING, 40)  # torch and ONNX Runtime reserve much
 MASK_SHAPE = (18, 24)
 Readers = Mapping[str, Callable[[Path], Any]]
 
@@ -153,6 +149,37 @@ def pth_readers() -> Readers:
     }
 
 
+def caffe_readers() -> Readers:
+    """BRS's file."""
+    from vtmr.models.caffe_files import read_caffemodel
+    from vtmr.models.foreign import import_checkpoint
+
+    return {
+        "weights": read_caffemodel,
+        "import": lambda path: import_checkpoint(path, path.with_suffix(".safetensors")),
+    }
+
+
+def vgg_readers() -> Readers:
+    """LD's other file."""
+    from vtmr.models.matconvnet_files import read_vgg
+
+    return {"weights": read_vgg}
+
+
+def tensorflow_readers() -> Readers:
+    """LD's checkpoint."""
+    from fuzzing.seeds import TENSORFLOW_DATA
+
+    from vtmr.models.tensorflow_files import DATA, INDEX, read_tensorflow
+
+    def weights(path: Path) -> None:
+        path.with_name(path.name.removesuffix(INDEX) + DATA).write_bytes(TENSORFLOW_DATA)
+        read_tensorflow(path, 1 << 20)
+
+    return {"weights": weights}
+
+
 def safetensors_readers() -> Readers:
     """As weights, as another's table, and up to the network."""
     from vtmr.models.foreign_files import read_state
@@ -221,6 +248,9 @@ READERS: dict[str, Callable[[], Readers]] = {
     "documents": lambda: store_readers("document"),
     "journals": lambda: store_readers(""),
     "pth": pth_readers,
+    "caffe": caffe_readers,
+    "vgg": vgg_readers,
+    "tensorflow": tensorflow_readers,
     "safetensors": safetensors_readers,
     "states": state_readers,
     "onnx": onnx_readers,
@@ -237,6 +267,8 @@ def damaged(kind: str, name: str, seeds: Mapping[str, bytes], rng: Generator) ->
         return _damaged_lines(data, rng)
     if kind in ("coco", "sessions") and rng.random() < 0.7:
         return damaged_json(json.loads(data), rng).encode("utf-8", "surrogatepass")
+    if kind == "tensorflow" and rng.random() < 0.7:
+        return _with_right_checksum(data, rng)
     if kind == "onnx" and rng.random() < 0.6:
         return _sealed_again(data, others, rng)
     if kind in ("safetensors", "states") and rng.random() < 0.6:
@@ -279,6 +311,20 @@ def _sealed_again(data: bytes, others: list[bytes], rng: Generator) -> bytes:
     with contextlib.suppress(Exception):  # of protobuf, where it is no model any more
         return tiny.with_metadata(damage, sealed=True)
     return damage
+
+
+def _with_right_checksum(data: bytes, rng: Generator) -> bytes:
+    """With bytes of the index's first block changed, and the checksum that they have then."""
+    from vtmr.models.tensorflow_files import masked_crc
+
+    places = range(5, len(data) - 4)
+    end = next(
+        i for i in places if masked_crc(data[:i]) == int.from_bytes(data[i : i + 4], "little")
+    )
+    block = bytearray(data[:end])
+    for _ in range(rng.integers(1, 4)):
+        block[rng.integers(end)] = int(rng.choice((0, 1, 0x7F, 0x80, 0xFF, int(rng.integers(256)))))
+    return bytes(block) + masked_crc(bytes(block)).to_bytes(4, "little") + data[end + 4 :]
 
 
 def _other_header(data: bytes, rng: Generator) -> bytes:

@@ -183,6 +183,37 @@ def _pth() -> Iterator[tuple[str, bytes]]:
             yield f"{name}-{suffix}.pth", stream.getvalue()
 
 
+def _caffe() -> Iterator[tuple[str, bytes]]:
+    import released
+
+    rng = np.random.default_rng(1)
+    net = released.field(1, "BRS") + released.layer("data", "Input")
+    net += released.layer("conv1", "Convolution", rng.random((2, 3, 3, 3)), rng.random(2))
+    net += released.layer("conv1/bn", "BatchNorm", *rng.random((2, 2)), np.array([9.0]))
+    yield "net.caffemodel", net + released.layer("prelu", "PReLU", np.array([0.25]))
+
+
+def _vgg() -> Iterator[tuple[str, bytes]]:
+    import released
+
+    values = np.ones((4, 3, 3, 3), np.float32), np.arange(4, dtype=np.float32)
+    yield "vgg.mat", released.matconvnet({"conv1_1": values, "conv1_2": values})
+
+
+def _tensorflow() -> Iterator[tuple[str, bytes]]:
+    """The index alone; its values lie in TENSORFLOW_DATA, which is as long as they say."""
+    import tempfile
+
+    import released
+
+    values = {"g_conv0/weights": np.ones((1, 1, 3, 4)), "g_conv0/w0": np.ones(()), "a": np.ones(5)}
+    with tempfile.TemporaryDirectory() as folder:
+        yield "model.index", released.write_checkpoint(Path(folder, "model"), values).read_bytes()
+
+
+TENSORFLOW_DATA = np.ones(18, "<f4").tobytes()
+
+
 def _safetensors() -> Iterator[tuple[str, bytes]]:
     import torch
 
@@ -234,6 +265,9 @@ _MAKERS = {
     "documents": _documents,
     "journals": _journals,
     "pth": _pth,
+    "caffe": _caffe,
+    "vgg": _vgg,
+    "tensorflow": _tensorflow,
     "safetensors": _safetensors,
     "states": _states,
     "onnx": _onnx,

@@ -24,12 +24,8 @@ TESTS = Path(__file__).parents[1]
 SECONDS = 10.0  # of the processor, for one reader; a clock would measure the machine's other work
 PATIENCE_S = 90.0  # by the clock, until a reader that computes nothing counts as hanging
 MEMORY_MB = 1500
-START_MB = {
-    "pth": 900,
-    "safetensors": 900,
-    "states": 900,
-    "onnx": 900,
-}  # of the packages themselves, at most
+TORCH = ("pth", "caffe", "vgg", "tensorflow", "safetensors", "states", "onnx")
+START_MB = dict.fromkeys(TORCH, 900)  # of the packages themselves, at most
 COUNTS = {"images": 10_000}
 EACH = 2000
 FEW = 60
