@@ -16,6 +16,7 @@ from PIL import Image
 from running import Command
 from tiny import model_bytes
 
+from vtmr.bench.folder import read_run
 from vtmr.bench.systems import SYSTEMS
 
 ZOO = Path(__file__).parents[2] / "docs" / "zoo.md"
@@ -116,6 +117,5 @@ def test_an_authors_file_is_imported_and_played(
     assert result.code == 0, result.err
     assert "torch" in sys.modules
     assert (out / "imports" / "released.safetensors").is_file()
-    run = json.loads((out / "runs" / "fcfi-hrnet18s" / "run.json").read_text())
-    assert run["model"]["name"] == "fcfi-hrnet18s"
+    assert read_run(out / "runs" / "fcfi-hrnet18s").model.name == "fcfi-hrnet18s"
     assert "| fcfi-hrnet18s | " in (out / "table.md").read_text()
