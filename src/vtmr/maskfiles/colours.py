@@ -17,6 +17,7 @@ from vtmr.maskfiles.levels import (
     ignored_value,
     is_soft,
     levels_meaning,
+    looks_like_photo,
     strips_with_margin,
     used_values,
 )
@@ -29,6 +30,7 @@ VOC_VOID = 0xE0E0C0
 _NEAR = 48  # a step in a channel that compression or resizing makes
 _MOST_ODD = 0.2  # share of pixels that fit nothing: beyond it, it is a photo
 _MANY_SHADES = 8
+_LEAST_NOISE, _NOISE_SHARE, _RARE, _CLOSE_SHARE = 32, 0.25, 20, 0.8
 _MOST_GREYS, _MOST_COLOURS = 32, 256  # of a mask that also has transparency: beyond, it's a photo
 
 
@@ -71,8 +73,8 @@ def colour_meaning(index: Values, colours: Colours, hidden: Mask | None = None) 
     Shades of grey are read as a grey image. Black is background, else white; where there is neither
     every colour is an object. Raises InputError for a photo.
     """
-    if (colours == colours[:, :1]).all():
-        greys: Values = colours[:, 0][index]
+    if _are_greys(colours):
+        greys: Values = colours[:, 1][index]
         if hidden is not None:
             greys[hidden] = 0
         return levels_meaning(greys)
@@ -93,6 +95,13 @@ def colour_meaning(index: Values, colours: Colours, hidden: Mask | None = None) 
     said = None if background is None else codes[background]
     notes = _colour_notes(len(objects), said, shades, void is not None)
     return Meaning(values, tuple(range(1, len(objects) + 1)), ignored, notes)
+
+
+def _are_greys(colours: Colours) -> bool:
+    """Whether the channels are equal, or in a bright image nearly so: grey that went through lossy
+    compression."""
+    spread = colours.max(axis=1).astype(int) - colours.min(axis=1)
+    return not spread.any() or bool(spread.max() <= 8 and colours.min(axis=1).max() >= 200)
 
 
 def alpha_meaning(alpha: Values, index: Values, colours: Colours) -> Meaning:
@@ -171,11 +180,8 @@ def _shaded(indices: Values, used: list[int], colours: Colours) -> Meaning | Non
     if not distinct or len(used) <= _MANY_SHADES:
         return None
     index = indices.astype(np.uint16)
-    try:
-        _, shades = _without_mixed(index, colours, None)
-        return colour_meaning(index, colours[:, :3]) if shades >= _MANY_SHADES else None
-    except InputError:
-        return None
+    _, shades = _without_mixed(index, colours[:, :3], None)
+    return colour_meaning(index, colours[:, :3]) if shades >= _MANY_SHADES else None
 
 
 def _without_mixed(index: Values, colours: Colours, hidden: Mask | None) -> tuple[Values, int]:
@@ -185,8 +191,13 @@ def _without_mixed(index: Values, colours: Colours, hidden: Mask | None) -> tupl
     A colour that lies nowhere between those around it is one of its own, however small its spots.
     Raises InputError where too many pixels fit nothing.
     """
-    flat = _flat(index, len(colours), hidden)
     present = _present(index, hidden)
+    if hidden is None and looks_like_photo(index, len(present)):
+        raise InputError(_photo(len(present)))
+    flat = _flat(index, len(colours), hidden)
+    made_of = _compressed(index, colours, present, flat)
+    if made_of is not None:
+        return made_of[index], len(present) - len(set(made_of[present].tolist()))
     areas = [i for i in present if flat[i]]
     rest = [i for i in present if not flat[i]]
     if not rest:
@@ -210,6 +221,36 @@ def _without_mixed(index: Values, colours: Colours, hidden: Mask | None) -> tupl
     if odd > _MOST_ODD * total and len(rest) - mixed > 256:
         raise InputError(_photo(len(present)))
     return table[index], mixed
+
+
+def _compressed(
+    index: Values, colours: Colours, present: NDArray[np.intp], flat: NDArray[np.bool_]
+) -> NDArray[np.uint16] | None:
+    """Of every colour the one that lossy compression made it of; None where the image shows no
+    sign of that: many rare colours close to frequent ones, and a few that nearly all are close to.
+    """
+    if len(present) < _LEAST_NOISE:
+        return None
+    counts = np.zeros(len(colours), np.int64)
+    for strip, inner in strips_with_margin(index, 0):
+        counts += np.bincount(strip[inner].reshape(-1), minlength=len(colours))
+    total, rare = int(counts[present].sum()), 0
+    centres: list[int] = []
+    for i in present[np.argsort(-counts[present], kind="stable")]:
+        away = np.abs(colours[centres].astype(int) - colours[i]).max(axis=1)
+        if away.size and away.min() <= _NEAR:
+            rare += int(counts[i] * _RARE <= counts[centres[int(np.argmin(away))]])
+        elif flat[i] and counts[i] * 1000 >= total and len(centres) < _MOST_COLOURS:
+            centres.append(int(i))
+    if not centres or rare < max(_LEAST_NOISE, _NOISE_SHARE * len(present)):
+        return None
+    table = np.arange(len(colours), dtype=np.uint16)
+    close = 0
+    for i in present:
+        away = np.abs(colours[centres].astype(int) - colours[i]).max(axis=1)
+        table[i] = centres[int(np.argmin(away))]
+        close += int(counts[i]) if away.min() <= _NEAR // 2 else 0
+    return table if close >= _CLOSE_SHARE * total else None
 
 
 def _flat(index: Values, count: int, hidden: Mask | None) -> NDArray[np.bool_]:

@@ -30,7 +30,9 @@ _LARGEST_SMALL_LABEL = 64
 _MANY_LEVELS = 32
 _SLOPE_SHARE = 0.5
 _STEEP_SHARE = 0.1
-_LEAST_SURE = 0.25
+_HIGH, _MIDDLE_SHARE = 224, 0.1
+_LEAST_SURE = 0.4
+_MOST_SCATTERED, _LEAST_EQUAL = 64, 0.5
 _RIM_PX, _RIM_SHARE = 6, 0.8  # VOC's is 5 pixels wide
 _MOTS_IGNORED = 10_000  # of ids that are a class times 1000 and a number
 
@@ -82,6 +84,8 @@ def levels_meaning(values: Values, *, labels: bool = False) -> Meaning:
         used = [value for value in used if value != void]
         notes.append(f"Its value {void} is taken as pixels to ignore, the others as objects.")
     _require_few(used)
+    if looks_like_photo(values, len(used)):
+        raise InputError(_too_many(f"{len(used):,}"))
     if len(used) > 1 and not notes:
         notes.append(f"Its {len(used):,} values but 0 are taken as one object each.")
     return Meaning(values, tuple(used), ignored, tuple(notes))
@@ -106,6 +110,8 @@ def is_soft(values: Values, used: Sequence[int]) -> bool:
     """Whether the values between 0 and the largest one are slopes between these two."""
     if used[-1] < _LEAST_SOFT:
         return False
+    if _is_noisy(values, used):
+        return True
     between = slopes = steps = steep = 0
     for strip, inner in strips_with_margin(values):
         ranks = _ranks(strip, used)
@@ -124,6 +130,19 @@ def is_soft(values: Values, used: Sequence[int]) -> bool:
     return len(used) >= _MANY_LEVELS and steep < _STEEP_SHARE * steps
 
 
+def _is_noisy(values: Values, used: Sequence[int]) -> bool:
+    """Whether nearly all is close to 0 or to 255, but not quite: two colours that went through
+    lossy compression."""
+    high = [value for value in used if _HIGH <= value <= VOID]
+    if used[-1] > VOID or used[0] > VOID - _HIGH or len(high) < 3:
+        return False
+    counts = np.zeros(VOID + 1, np.int64)
+    for strip in strips(values):
+        counts += np.bincount(strip.reshape(-1), minlength=VOID + 1)
+    middle = int(counts[VOID - _HIGH + 1 : _HIGH].sum())
+    return bool(middle < _MIDDLE_SHARE * counts[1:].sum() and counts[high].sum() > middle)
+
+
 def ignored_value(values: Values, used: Sequence[int]) -> int | None:
     """The value that marks pixels to ignore beside labels, as VOC, Cityscapes, KITTI and MOTS have
     them; None where there is none."""
@@ -138,6 +157,18 @@ def ignored_value(values: Values, used: Sequence[int]) -> int | None:
     if _MOTS_IGNORED in used and classes and classes <= {1, 2}:
         return _MOTS_IGNORED
     return None
+
+
+def looks_like_photo(values: Values, count: int) -> bool:
+    """Whether so many different values or colours hardly ever have a neighbour of their own."""
+    if count <= _MOST_SCATTERED:
+        return False
+    pairs = equal = 0
+    for strip, _ in strips_with_margin(values):
+        for one, other in ((strip[1:], strip[:-1]), (strip[:, 1:], strip[:, :-1])):
+            pairs += one.size
+            equal += int(np.count_nonzero(one == other))
+    return equal < _LEAST_EQUAL * pairs
 
 
 def strips(values: Values) -> Iterator[Values]:

@@ -103,6 +103,28 @@ def test_a_spot_of_its_own_colour_is_no_edge(saved: Saved) -> None:
     assert areas(read_mask_file(saved(array))) == [2, 70, 400]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [("jpg", {"quality": 80}), ("jpg", {"quality": 95}), ("webp", {"quality": 80})],
+)
+def test_colours_that_went_through_lossy_compression(
+    saved: Saved, suffix: str, options: dict[str, int]
+) -> None:
+    array = painted(BLACK, (LEFT, (255, 0, 0)), (RIGHT, (0, 0, 255)))
+    large = np.kron(array, np.ones((4, 4, 1), np.uint8))
+    turn = cv2.getRotationMatrix2D((160, 120), 10, 1)  # off the blocks of the compression
+    large = cv2.warpAffine(large, turn, (320, 240), flags=cv2.INTER_NEAREST)
+    noisy = np.asarray(Image.open(saved(large, f"m.{suffix}", **options)).convert("RGB"))
+    assert len(np.unique(noisy.reshape(-1, 3), axis=0)) > 100
+    file = read_mask_file(saved(noisy))
+    assert len(file.objects) == 2
+    for got, wanted in zip(areas(file), (400 * 16, 600 * 16), strict=True):
+        assert abs(got - wanted) < 0.02 * wanted
+    white = saved(np.kron(LEFT, np.ones((4, 4), bool)) * np.uint8(255), f"w.{suffix}", **options)
+    if suffix == "webp":
+        np.testing.assert_array_equal(read_mask_file(white).everything[::4, ::4], LEFT)
+
+
 def test_ids_in_three_channels(saved: Saved) -> None:
     """COCO panoptic: R + 256 G + 65536 B, black is nothing."""
     file = read_mask_file(saved(painted(BLACK, (LEFT, (17, 3, 0)), (RIGHT, (18, 3, 0)))))

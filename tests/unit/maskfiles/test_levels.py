@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from maskscenes import HEIGHT, LEFT, RIGHT, WIDTH, Saved, disc, grown
+from PIL import Image
 
+import vtmr
 from vtmr.errors import InputError
 from vtmr.maskfiles import MaskFile, read_mask_file
 
@@ -101,6 +103,29 @@ def test_a_rescaled_mask_is_soft(saved: Saved) -> None:
     file = read_mask_file(saved(values))
     assert len(file.objects) == 1
     np.testing.assert_array_equal(file.everything, values > 127)
+
+
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_a_mask_that_was_a_jpeg_once_is_cut_in_its_middle(saved: Saved, quality: int) -> None:
+    """The blocks of a JPEG are 8 pixels: their values stray around 0 and 255."""
+    jpeg = saved(LEFT * np.uint8(255), "m.jpg", quality=quality)
+    noisy = np.asarray(Image.open(jpeg))
+    assert len(np.unique(noisy)) > 6
+    file = read_mask_file(saved(noisy))
+    assert len(file.objects) == 1
+    assert int((file.everything ^ LEFT).sum()) <= 4
+
+
+def test_real_photos_are_no_masks(saved: Saved) -> None:
+    refused = 0
+    for photo in sorted((Path(vtmr.__file__).parent / "assets/photos").glob("*.jpg")):
+        image = Image.open(photo).reduce(2)
+        for mode in ("L", "RGB"):
+            image.convert(mode).save(saved.folder / "m.png")
+            with pytest.raises(InputError, match="photo"):
+                read_mask_file(saved.folder / "m.png")
+            refused += 1
+    assert refused >= 10
 
 
 def test_a_photo_is_no_mask(saved: Saved) -> None:
@@ -281,8 +306,6 @@ EXIF_6 = (8).to_bytes(4) + (1).to_bytes(2) + bytes.fromhex("0112 0003 00000001 0
 
 def test_pages_are_said(saved: Saved) -> None:
     first, second = (mask * np.uint8(255) for mask in (LEFT, RIGHT))
-    from PIL import Image
-
     path = saved.folder / "stack.tif"
     Image.fromarray(first).save(path, save_all=True, append_images=[Image.fromarray(second)])
     file = read_mask_file(path)
