@@ -89,10 +89,10 @@ class Server:
         body = {"op": "brush", "revision": revision, "object": None, "points": [[9, 9]]}
         return self.ask(f"/images/{image}/changes", {**body, "radius": 4, "mode": "add"})[0]
 
-    def in_background(self, path: str) -> threading.Thread:
+    def in_background(self, path: str, body: Any = None) -> threading.Thread:
         """A request that nobody waits for."""
 
-        ask = partial(self.ask, path, timeout=60)
+        ask = partial(self.ask, path, body, timeout=60)
         thread = threading.Thread(target=_quietly, args=[ask], daemon=True)
         thread.start()
         return thread
@@ -300,6 +300,22 @@ class TestExports:
         for thread in crowd:
             thread.join()
         assert sorted(answers) == [200] * 8 + [503] * 4
+
+    @pytest.mark.slow
+    def test_many_slow_imports_hold_up_nobody_either(self, serve: Any) -> None:
+        server = serve(
+            "from vtmr.app import annotator; real = annotator.CocoFile.parse\n"
+            "annotator.CocoFile.parse = lambda content: (time.sleep(2), real(content))[1]"
+        )
+        image = server.ids()["shapes.png"]
+        file: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
+        crowd = [server.in_background("/import", file) for _ in range(12)]
+        time.sleep(0.5)
+        changed, seconds = timed(partial(server.brush, image, 0))
+        assert (changed, seconds < 1.5) == (200, True)
+        assert timed(lambda: server.ask("/images"))[1] < 1.5
+        for thread in crowd:
+            thread.join()
 
     @pytest.mark.slow
     def test_ctrl_c_does_not_wait_for_one(self, serve: Any) -> None:

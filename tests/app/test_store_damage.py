@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -336,6 +337,34 @@ def test_a_linked_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="is a link"):
         Store(tmp_path / "in")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("how", ["cut", "bit", "zeros"])
+def test_a_damaged_second_line_is_listed_before_its_image_is_opened(
+    folder: Path, start: Any, how: str
+) -> None:
+    """The list is made of first lines; the rest is read beside."""
+    annotating = start(folder)
+    annotating.click("shapes.png")
+    annotating.http.__exit__(None, None, None)
+    (path,) = (folder / ".vtmr" / "documents").glob("*.jsonl")
+    data = path.read_bytes()
+    place = len(data) - 200
+    path.write_bytes(
+        {
+            "cut": data[:place],
+            "bit": data[:place] + bytes([data[place] ^ 128]) + data[place + 1 :],
+            "zeros": data[:place] + b"\0" * 200,
+        }[how]
+    )
+    again = start(folder)
+    for _ in range(200):
+        images = again.http.get("/api/v1/images").json()["images"]
+        if images[0]["state"] == "damaged":
+            break
+        time.sleep(0.02)
+    assert images[0]["state"] == "damaged"
+    assert path.name in images[0]["error"]
 
 
 def test_damaged_images_are_listed(folder: Path, start: Any) -> None:

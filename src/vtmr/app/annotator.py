@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,12 +81,25 @@ class Annotator:
         self._importing = Pool("vtmr-import", 2, waiting=6, most=2, what="imports")
         # Many, since most of them wait for a disk: `Turns` says how many decode at a time.
         decoders, thumbnailer = Pool("vtmr-decode", 8), Pool("vtmr-thumbnail", 4)
-        self._pools = (self.files, self.exporting, self._importing, decoders, thumbnailer)
+        self._checking = Pool("vtmr-check", 1)
+        self._pools = (
+            self.files,
+            self.exporting,
+            self._importing,
+            self._checking,
+            decoders,
+            thumbnailer,
+        )
         self._reading, self._thumbnails = Reading(decoders), Reading(thumbnailer)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._newest: defaultdict[str, int] = defaultdict(
             int
         )  # per image: a preview counts while none came later
+
+    async def check(self) -> None:
+        """Looks for damaged annotations, however long that takes."""
+        with suppress(Refusal):  # it is ending
+            await self._checking.run(self.store.check)
 
     def close(self) -> None:
         """Writes everything whole, and waits for nobody whose answer nobody waits for."""

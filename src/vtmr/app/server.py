@@ -45,7 +45,9 @@ def create_app(annotator: Annotator, access: Access) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        checking = asyncio.create_task(annotator.check())
         yield
+        checking.cancel()
         await _within(_CLOSING_S, annotator.close)
 
     return Starlette(

@@ -37,7 +37,7 @@ from vtmr.app.documents import (
 )
 from vtmr.app.journal import JOURNAL, Entries, Journal, read_journal
 from vtmr.app.labels import Labels, read_labels
-from vtmr.app.lines import sealed
+from vtmr.app.lines import is_sealed, sealed
 from vtmr.app.memory import Memory
 from vtmr.app.place import Place
 from vtmr.app.project import HIDDEN_FOLDER, image_id
@@ -139,6 +139,21 @@ class Store:
                 # It was changed, written and forgotten again while it was read.
                 found = self._read_document(name) or found
             return self._memory.keep(found)
+
+    def check(self) -> None:
+        """Reads every document on the disk once, so that damage is told before its image is
+        opened. Takes as long as the disk does; ends when the store is closed."""
+        for name in list(self.heads):
+            folder = self._place.folder
+            if folder is None:
+                return
+            try:
+                lines = folder.read(path_of(image_id(name))).splitlines()
+            except OSError:  # it isn't written yet, or its image tells
+                continue
+            if len(lines) != 2 or not all(is_sealed(line) for line in lines):
+                with contextlib.suppress(InputError):
+                    self.document(name)
 
     def blame(self, name: str, error: BaseException | str) -> InputError:
         """The error to raise for an image whose annotations can't be used; it is among the damaged
