@@ -28,7 +28,14 @@ from vtmr.train.step import TrainingStep
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
 PAPERS = ["focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b0", "vtmr-b3"]
-SLOW = ("cdnet-resnet34", "focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b3")
+SLOW = (
+    "fcfi-hrnet18s",
+    "cdnet-resnet34",
+    "focalclick-b0",
+    "focalclick-b3",
+    "ritm-hrnet18s",
+    "vtmr-b3",
+)
 
 
 def path_of(name: str) -> Path:
@@ -94,6 +101,16 @@ def test_the_papers_values(
     assert recipe.compute == ComputeRecipe(accelerator="cuda", devices=2)
 
 
+def test_fcfis_values() -> None:
+    """docs/zoo.md §Z.6.3: the model file's 230 epochs, drops at 200 and 220, K up to 3."""
+    recipe = load_recipe(path_of("fcfi-hrnet18s"))
+    epoch = 30_000 // recipe.batch
+    assert (recipe.batch, recipe.steps) == (64, 230 * epoch)
+    assert recipe.optimiser.drops == (200 * epoch, 220 * epoch)
+    assert (recipe.optimiser.lr, recipe.optimiser.encoder_factor) == (5e-4, 0.1)
+    assert (recipe.clicks.max_steps, recipe.clicks.centred) == (3, True)
+
+
 def test_cdnets_values() -> None:
     """docs/zoo.md §Z.4.4: 120 epochs, no further clicks, a fifth of the samples with stuff."""
     recipe = load_recipe(path_of("cdnet-resnet34"))
@@ -129,7 +146,9 @@ def write_encoder(network: InteractiveNetwork, path: Path) -> None:
         "ocr_",
         "conv3x3_ocr",
         "cls_head",
-    )  # OCR's, which are beside RITM's backbone
+        "correction_module",
+        "fusion_module",
+    )  # OCR's and FCFI's modules, which are beside RITM's backbone
     shapes = official.key_shapes(model.replace("vtmr", "focalclick"))
     names = {
         key: key.removeprefix(prefix)
@@ -190,7 +209,7 @@ def test_two_steps_of_each(
     ]
     assert row["step"] == 2
     assert row["coarse"] > 0
-    assert (row["refined"] > 0) == (not path.stem.startswith(("ritm", "cdnet")))
+    assert (row["refined"] > 0) == (not path.stem.startswith(("ritm", "cdnet", "fcfi")))
     assert ("match" in row) == path.stem.startswith("vtmr")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +52,7 @@ class Vgg19(nn.Module):
         for number, stage in enumerate(self.stages):
             if number:
                 x = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-            assert isinstance(stage, nn.ModuleList)
-            for layer, convolution in enumerate(stage, start=1):
+            for layer, convolution in enumerate(cast(nn.ModuleList, stage), start=1):
                 x = F.relu(convolution(x))
                 if layer == LOOKED_AT:
                     seen.append(x)

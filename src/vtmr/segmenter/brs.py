@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol, final
 
@@ -107,19 +106,6 @@ class BrsMemory:
     corrected: Mapping[int, Corrected] = field(default_factory=lambda: MappingProxyType({}))
 
 
-class BrsScene(Pyramid):
-    """An image with what each click looks at again: the normalised whole and its tiles."""
-
-    @cached_property
-    def tiles(self) -> tuple[Tile, ...]:
-        """In rows."""
-        return tuple(
-            Tile(Box(x0, y0, x1, y1))
-            for y0, y1 in spans(self.height)
-            for x0, x1 in spans(self.width)
-        )
-
-
 @final
 class BrsSegmenter(Segmenter):
     """Votes of the whole image and of tiles, with corrections.
@@ -136,10 +122,6 @@ class BrsSegmenter(Segmenter):
             raise ConfigError(f"{self.name} is played on torch alone: add --device cpu.")
         require_scipy(self.name)
 
-    def prepare(self, image: NDArray[np.uint8]) -> BrsScene:
-        """See the base class."""
-        return BrsScene(image)
-
     def predict(
         self,
         scene: Pyramid,
@@ -149,13 +131,13 @@ class BrsSegmenter(Segmenter):
         region: Box | None = None,
     ) -> WholePrediction:
         """See `Predictor.predict`; neither `mask` nor `region` is used."""
-        assert isinstance(scene, BrsScene)
         clicks = require_clicks(events, scene)
+        tiles = tiles_of(scene.height, scene.width)
         memory = previous.memory if previous is not None else BrsMemory()
         corrected = dict(memory.corrected)
         ballot = Ballot.empty(scene.height, scene.width)
         whole = None if corrected else self._whole(scene, clicks)
-        for number, tile in enumerate(scene.tiles):
+        for number, tile in enumerate(tiles):
             if any(click.positive and tile.holds(click) for click in clicks):
                 maps = tile.maps(clicks, corrected.get(number))
                 ballot = ballot.with_tile(number, tile, self._tile(scene, tile, maps))
@@ -163,8 +145,8 @@ class BrsSegmenter(Segmenter):
         added = 0
         newest = clicks[-1]
         if (found[newest.pixel] > WRONG) != newest.positive:
-            for number in [n for n in ballot.votes if scene.tiles[n].holds(newest)]:
-                tile = scene.tiles[number]
+            for number in [n for n in ballot.votes if tiles[n].holds(newest)]:
+                tile = tiles[number]
                 before = tile.maps(clicks, corrected.get(number))
                 planes = self._planes(scene, tile)
                 prob, after = corrected_maps(self.network, planes, before, tile, clicks)
@@ -176,15 +158,15 @@ class BrsSegmenter(Segmenter):
         runs = RunLengths.encode(found > self.spec.threshold)
         return WholePrediction(runs, BrsMemory(MappingProxyType(corrected)), added)
 
-    def _planes(self, scene: BrsScene, tile: Tile) -> FloatMap:
+    def _planes(self, scene: Pyramid, tile: Tile) -> FloatMap:
         pixels = scene.image[tile.box.slices]
         return tile.filled(normalise(pixels, self.spec.coarse_normalisation))
 
-    def _tile(self, scene: BrsScene, tile: Tile, maps: FloatMap) -> FloatMap:
+    def _tile(self, scene: Pyramid, tile: Tile, maps: FloatMap) -> FloatMap:
         """Probabilities SIDE x SIDE."""
         return sigmoid(self.network.respond(self._planes(scene, tile), maps))
 
-    def _whole(self, scene: BrsScene, clicks: Sequence[Click]) -> FloatMap:
+    def _whole(self, scene: Pyramid, clicks: Sequence[Click]) -> FloatMap:
         """Probabilities H x W of the image reduced or enlarged to a longer side of SIDE."""
         rows, cols = whole_sides(scene.height, scene.width)
         small = cv2.resize(scene.image, (cols, rows), interpolation=cv2.INTER_CUBIC)
@@ -226,6 +208,14 @@ class Ballot:
             total[place] += prob[: tile.box.height, : tile.box.width]
             count[place] += 1
         return np.asarray(total / np.maximum(count, 1), np.float32)
+
+
+def tiles_of(height: int, width: int) -> list[Tile]:
+    """An image's tiles in rows."""
+    found: list[Tile] = []
+    for y0, y1 in spans(height):
+        found += [Tile(Box(x0, y0, x1, y1)) for x0, x1 in spans(width)]
+    return found
 
 
 def spans(length: int) -> list[tuple[int, int]]:
