@@ -19,6 +19,7 @@ from vtmr.errors import InputError
 
 Array = NDArray[Any]
 
+DEPTHS = (8, 10, 12, 14)  # bits that cameras and microscopes store in 16
 _BAND_PIXELS = 400_000  # fits the cache: 4 times as fast as the whole image at once
 _TURNS: dict[int, tuple[bool, int | None]] = {  # EXIF: rows and columns swapped, then cv2's flip
     2: (False, 1),
@@ -133,6 +134,43 @@ class PillowPixels:
         dtype, depth = _LAYOUTS[self.mode]
         shape = (bottom - top, self.width, depth) if depth > 1 else (bottom - top, self.width)
         return np.frombuffer(band.tobytes(), dtype).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class DeepPixels:
+    """A picture of 16-bit colours of which fewer bits are used, in the highest 8 of these.
+
+    high, low: the bytes of its values; alpha keeps its high byte.
+    """
+
+    high: Pixels
+    low: Pixels
+    bits: int
+
+    @property
+    def height(self) -> int:
+        return self.high.height
+
+    @property
+    def width(self) -> int:
+        return self.high.width
+
+    def rows(self, top: int, bottom: int) -> Array:
+        """See Pixels."""
+        high, low = (pixels.rows(top, bottom) for pixels in (self.high, self.low))
+        shown = ((high.astype(np.uint16) << 8 | low) >> (self.bits - 8)).astype(np.uint8)
+        shown[..., 3:] = high[..., 3:]
+        return shown
+
+
+def bits_used(high: Pixels) -> int:
+    """How many bits colours stored in 16 use: 8, 10, 12 or 14, else 16. high: their high bytes."""
+    most = 0
+    for top in range(0, high.height, 256):
+        most = max(most, int(high.rows(top, min(top + 256, high.height))[..., :3].max()))
+        if most >> (DEPTHS[-1] - 8):
+            return 16
+    return next(bits for bits in DEPTHS if not most >> (bits - 8))
 
 
 _LAYOUTS: dict[str, tuple[str, int]] = {

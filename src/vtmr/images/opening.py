@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ from vtmr.images import pnm, webp
 from vtmr.images.decoded import (
     ArrayPixels,
     Decoded,
+    DeepPixels,
     PillowPixels,
+    Pixels,
+    bits_used,
     mode_for,
     palette_of,
     upright_shape,
@@ -207,13 +211,23 @@ def _open_with_pillow(path: str | Path, stream: BinaryIO, size: int, kind: str) 
     source.header = False
     rows, cols = upright_shape(height, width, orientation)
 
+    def again() -> ImageFile:
+        twin = _plugin(kind)(Spliced(stream, parts, whole=kind == "TIFF"), "")
+        if isinstance(twin, _Tiff):
+            _skip_previews(twin)
+        return twin
+
     def load(side: int | None) -> Decoded:
-        return _decode_with_pillow(image, kind, orientation, side)
+        return _decode_with_pillow(image, again, kind, orientation, side)
 
     return Opened(path, kind, rows, cols, told.labels, load)
 
 
-def _decode_with_pillow(image: ImageFile, kind: str, orientation: int, side: int | None) -> Decoded:
+def _decode_with_pillow(
+    image: ImageFile, again: Callable[[], ImageFile], kind: str, orientation: int, side: int | None
+) -> Decoded:
+    """The pixels. again: opens the same picture once more."""
+    swapped = _other_byte(image)
     several = bool(getattr(image, "is_animated", False))
     if side is not None:
         image.draft(None, (2 * side, 2 * side))
@@ -223,14 +237,43 @@ def _decode_with_pillow(image: ImageFile, kind: str, orientation: int, side: int
     image.__dict__.pop("_decoder", None)
     width, height = image.im.size
     inverted = image.mode.startswith("I;16") and isinstance(image, _Tiff)
+    pixels: Pixels = PillowPixels(image, height, width, mode_for(image))
+    bits = bits_used(pixels) if swapped else 16
+    if swapped and bits < 16:
+        twin = again()
+        twin.tile = [
+            tile._replace(
+                args=(swapped, *tile.args[1:]) if isinstance(tile.args, tuple) else swapped
+            )
+            for tile in twin.tile
+        ]
+        twin.load()
+        pixels = DeepPixels(pixels, PillowPixels(twin, height, width, mode_for(twin)), bits)
     return Decoded(
         kind,
-        PillowPixels(image, height, width, mode_for(image)),
+        pixels,
         orientation,
         palette_of(image),
         white_is_zero=inverted and _tag(image, _PHOTOMETRIC, 1) == 0,
         several=several,
     )
+
+
+def _other_byte(image: ImageFile) -> str | None:
+    """The form in which Pillow's decoder keeps the low byte of 16-bit colours, not the high one;
+    None where a picture has no such colours."""
+    forms = {_form(tile.args) for tile in image.tile}
+    if image.mode not in ("RGB", "RGBA") or len(forms) != 1:
+        return None
+    stored, _, order = forms.pop().partition(";16")
+    if order == "N":
+        order = "L" if sys.byteorder == "little" else "B"
+    return {"B": f"{stored};16L", "L": f"{stored};16B"}.get(order)
+
+
+def _form(args: Any) -> str:
+    """How a tile's pixels are stored, of what its decoder is told."""
+    return str(args[0] if isinstance(args, tuple) else args)
 
 
 def _plugin(kind: str) -> Callable[[Any, str], ImageFile]:

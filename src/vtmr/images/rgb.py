@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.images.decoded import Array, Decoded, require_integers, turned
+from vtmr.images.decoded import DEPTHS, Array, Decoded, require_integers, turned
 
-_DEPTHS = (8, 10, 12, 14)  # bits that cameras and microscopes store in 16
 _SAMPLE = 1_000_000  # values from which a range is taken
 _TAILS = (0.1, 99.9)  # percent: a few odd values don't darken all others
 
@@ -144,7 +143,7 @@ def _grey_table(path: str | Path, decoded: Decoded) -> Callable[[Array], NDArray
         )
     if low < 0:
         return _stretched(decoded)
-    bits = next((bits for bits in _DEPTHS if high < 1 << bits), 16)
+    bits = next((bits for bits in DEPTHS if high < 1 << bits), 16)
     white = (1 << bits) - 1 if decoded.white_is_zero else 0
 
     def shown(band: Array) -> NDArray[np.uint8]:

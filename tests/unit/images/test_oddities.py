@@ -253,6 +253,18 @@ def test_as_many_bits_as_a_camera_has_are_shown(tmp_path: Path, bits: int, name:
     np.testing.assert_array_equal(read_image(tmp_path / name)[..., 1], GREY)
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "lzw.tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_as_many_bits(tmp_path: Path, bits: int, name: str, channels: int) -> None:
+    values = (RGB.astype(np.uint16) << (bits - 8)) + (1 << (bits - 8)) // 2
+    opaque = np.full_like(GREY, 255).astype(np.uint16) * 257
+    array = np.dstack([values[..., ::-1], opaque])[..., :channels]  # OpenCV writes BGR
+    compression = [cv2.IMWRITE_TIFF_COMPRESSION, 5 if name == "lzw.tif" else 1]
+    assert cv2.imwrite(str(tmp_path / name), array, compression if "tif" in name else [])
+    np.testing.assert_array_equal(read_image(tmp_path / name), RGB)
+
+
 def test_signed_values_are_shown_from_the_lowest_to_the_highest(tmp_path: Path) -> None:
     """A CT's: -1000 to 3000, with one odd pixel on each side that doesn't darken the rest."""
     rows = np.linspace(-1000, 3000, 100 * 120).astype(np.int16).reshape(100, 120)
