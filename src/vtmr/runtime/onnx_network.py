@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,29 +22,15 @@ from vtmr.modelfile import (
     SIDES,
     ModelFile,
 )
+from vtmr.runtime.threads import default_threads
 from vtmr.spec import EvalMode, ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
-MOST_THREADS = 4  # a guess: no more than two cores could be measured
 _ERRORS_ONLY = 3
 _Tensors = dict[str, tuple[list[Any], str]]  # name -> shape, type
 
 
 MAX_THREADS = 64  # a hundred thousand would take the machine down before anything was refused
-
-
-def default_threads(processes: int = 1) -> int:
-    """One per core that this process may use, at most MOST_THREADS; a share of the cores for each
-    of `processes`.
-
-    Measured with lite0 on two cores: two threads take 56 % of one's time in both passes, with
-    bit-identical results. The rule is fixed rather than timed at every start, which would delay the
-    first click and vary with the load.
-    """
-    usable = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, min(MOST_THREADS, usable // processes))
 
 
 class OnnxNetwork:

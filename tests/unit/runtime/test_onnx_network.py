@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ import tiny
 from vtmr import modelfile
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.runtime import OnnxNetwork, load_network
-from vtmr.runtime.onnx_network import MOST_THREADS, default_threads
+from vtmr.runtime.threads import MOST_THREADS, default_threads, usable_cores
 from vtmr.types import Click
 
 CLICKS = [Click(8.5, 4.5), Click(20.5, 25.5, positive=False)]
@@ -91,7 +90,7 @@ def cpu_seconds_asleep() -> float:
 def test_threads_are_chosen_or_given() -> None:
     assert network().threads == default_threads() <= MOST_THREADS
     assert network(threads=1).threads == 1
-    assert default_threads() == min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    assert default_threads() == min(MOST_THREADS, usable_cores())
     with pytest.raises(ConfigError, match="threads is 0: expected 1 to 64"):
         network(threads=0)
     with pytest.raises(ConfigError, match="threads is 100000: expected 1 to 64"):
