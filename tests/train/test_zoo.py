@@ -184,7 +184,9 @@ def test_cdnets_losses_say_nothing_of_what_is_ignored() -> None:
     ignored = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     ignored[:, :, 6:] = True
     parts = [part.clone().requires_grad_() for part in (maps.gate, maps.latent)]
-    losses = diversity_losses(DiversityMaps(*parts, maps.discs), gt.masked_fill(ignored, -1))
+    gate, latent = parts
+    changed = DiversityMaps(gate, latent, maps.discs)
+    losses = diversity_losses(changed, gt.masked_fill(ignored, -1))
     for part, gradient in zip(parts, torch.autograd.grad(losses.sum(), parts), strict=True):
         assert gradient[ignored.expand_as(part)].abs().max() == 0
         assert gradient[~ignored.expand_as(part)].abs().max() > 0

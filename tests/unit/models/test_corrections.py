@@ -22,7 +22,9 @@ from vtmr.models.correcting_network import (
     squares,
 )
 from vtmr.models.corrections import Objective, Question, mean_overlap, refined
-from vtmr.models.fbrs import FbrsDeepLab
+from vtmr.models.fbrs import FbrsDeepLab, FbrsHRNet, Place
+from vtmr.models.hrnet import HRNetSize
+from vtmr.models.residual import upsampled
 from vtmr.models.resnet import ResNetSize
 from vtmr.spec import RAW, ModelSpec, Refinement
 from vtmr.types import Click
@@ -103,6 +105,25 @@ def test_nothing_is_changed_where_all_variables_are_0(
     with torch.no_grad():
         plain = network.answered(question.image, question.distances)
         torch.testing.assert_close(correction.logits(torch.zeros(correction.size)), plain)
+
+
+@pytest.mark.parametrize("place", ["a", "b", "c"])
+def test_an_hrnet_can_be_left_and_entered_at_each_place(place: Place) -> None:
+    """Its first two are the same: all branches side by side; the third is the object context."""
+    torch.manual_seed(3)
+    size = HRNetSize(width=4, blocks=1, exchanges=(1, 1, 1))
+    hrnet = FbrsHRNet(SPEC, size, ocr_width=8).eval()
+    image, distances = torch.rand(2, 3, 64, 96), torch.rand(2, 2, 64, 96)
+    with torch.no_grad():
+        logits, features, auxiliary = hrnet.decode(image, distances)
+        taken, around = hrnet.before(image, distances, place)
+        again = upsampled(hrnet.after(taken, around, place), image)
+    assert taken.shape == ((2, 16, 16, 24) if place == "c" else (2, 60, 16, 24))
+    torch.testing.assert_close(again, logits)
+    if place == "c":
+        torch.testing.assert_close(taken, features)
+    assert isinstance(auxiliary, Tensor)
+    assert auxiliary.shape == logits.shape == (2, 1, 64, 96)
 
 
 def test_the_added_map_is_mirrored_with_the_image(network: FbrsDeepLab, image: np.ndarray) -> None:
