@@ -63,8 +63,10 @@ def levels_meaning(values: Values, *, labels: bool = False) -> Meaning:
     ignored = None
     if values.dtype.kind == "i" and int(values.min()) < 0:
         ignored = values < 0
-        values = np.where(ignored, 0, values)
+        values[ignored] = 0
         notes.append("Its values below 0 are taken as pixels to ignore.")
+    if values.dtype.itemsize > 2 and int(values.max()) < 65_536:
+        values = values.astype(np.uint16)  # half the memory from here on
     used = used_values(values)
     if len(used) <= 1:
         return _one_object(values, used, ignored, notes)
