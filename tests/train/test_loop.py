@@ -28,7 +28,7 @@ from vtmr.models.export import model_bytes
 from vtmr.models.restore import restore
 from vtmr.spec import Run
 from vtmr.train import loop, run
-from vtmr.train.batches import SAMPLE_STREAM, Batch, batches
+from vtmr.train.batches import SAMPLE_STREAM, Batch, Parts, batches, made_ahead
 from vtmr.train.chain import Chain
 from vtmr.train.loop import initial_network, with_terms
 from vtmr.train.recipe import load_recipe
@@ -567,14 +567,14 @@ class TestUnreadable:
         """SIGTERM to the whole group, while the next batch is waited for: the steps done are
         saved."""
 
-        def cut(*arguments: Any) -> Iterator[Batch]:
-            yield next(batches(*arguments))
+        def cut(parts: Parts) -> Iterator[Batch]:
+            yield next(made_ahead(parts))
             os.kill(os.getpid(), signal.SIGTERM)
             raise DataError("A process that reads the data ended unexpectedly.")
 
         out = tmp_path / "parts"
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "batches", cut)
+            patch.setattr(loop, "made_ahead", cut)
             with pytest.raises(KeyboardInterrupt):
                 run(recipe, out)
         assert rows(out, "step") == [{"step": 1}]
@@ -609,11 +609,11 @@ class TestDescent:
     ) -> None:
         asked: list[int] = []
 
-        def noted(_: object, root: Path, size: int, *rest: int) -> Iterator[Batch]:
-            asked.append(size)
+        def noted(parts: Parts) -> Iterator[Batch]:
+            asked.append(parts.size)
             raise DataError("That was all.")
 
-        monkeypatch.setattr(loop, "batches", noted)
+        monkeypatch.setattr(loop, "made_ahead", noted)
         for overrides in ([], ["input_size=128"]):
             with pytest.raises(DataError, match="That was all"):
                 run(recipe, tmp_path / "sizes", overrides=overrides)
