@@ -142,7 +142,7 @@ def test_opencv_gives_the_same_answer(tmp_path: Path) -> None:
     maps = torch.rand(1, 2, ROWS, COLS, generator=generator)
     with torch.no_grad():
         logits, _, coarse = module.eval().decode(module.early(image), maps)
-    theirs = cv2.dnn.readNetFromCaffe(str(net), str(weights))
+    theirs = cv2.dnn.readNetFromCaffe(str(net), str(weights))  # type: ignore[attr-defined]
     theirs.setInput(torch.cat([image.flip(1), maps], dim=1).numpy(), "data")
     found = theirs.forward(["pred_step_1", "pred_step_2"])
     assert isinstance(coarse, torch.Tensor)
