@@ -128,7 +128,8 @@ class TestClicks:
         annotating.click(NAME, **ELLIPSE)
         body = {"op": "click", "revision": 1, "object": "o1", "clicks": [ELLIPSE]}
         url = f"/api/v1/images/{annotating.ids()[NAME]}/changes"
-        for wrong in ("all", 3, ["here"], {}):
+        wrong_ones: tuple[Any, ...] = ("all", 3, ["here"], {})
+        for wrong in wrong_ones:
             answer = annotating.http.post(url, json=body | {"correction": wrong})
             assert answer.status_code == 400
             assert "expected 'here'" in answer.json()["error"]["message"]

@@ -146,7 +146,7 @@ class TestDeleted:
         with pytest.raises(NotSavedError, match="already being annotated"):
             store.commit(documents[1], documents[2])
         assert described(store.document(NAME)) == described(documents[1])
-        commit_all(other, documents[1:4])
+        commit_all(other, [documents[1], *documents[2:4]])
         assert "already being annotated" in store.close()
         other.close()
         assert objects_in(place) == 3
