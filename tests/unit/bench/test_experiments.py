@@ -3,11 +3,13 @@ what is played, and the table, which must be what the records say."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from players import Discs, Player, columns, ellipses, oracle, sample
+from rich.console import Console
 
 from vtmr.bench import ModelInfo, read_records, summarise
 from vtmr.bench.experiments import (
@@ -192,3 +194,17 @@ def test_clicks_of_people_are_given_as_multiples_of_the_robot_s(tmp_path: Path) 
             values = rows[f"{model}, {robot} robot"]
             expected = float(values[column].split(" ")[0]) / first
             assert float(values[-1]) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "intervals"), [(100, False), (160, True)])
+def test_many_figures_are_printed_in_a_table_for_each_data_set(
+    width: int, intervals: bool, tmp_path: Path
+) -> None:
+    """Two data sets of nine figures would be a table of twenty columns."""
+    out = Console(width=width, record=True, file=io.StringIO())
+    run_experiment(
+        find_experiment("people"), {"one": Opener(Discs())}, ellipses()[2:6], tmp_path, console=out
+    )
+    text = out.export_text()
+    assert text.count("minus one") == 2
+    assert ("[" in text) is intervals

@@ -14,17 +14,18 @@ from rich.console import Console
 
 from vtmr.atomic import write_atomically
 from vtmr.bench.document import UNRESOLVED, write_report
-from vtmr.bench.entries import Entry, open_entries, sections_of
+from vtmr.bench.entries import Entry, Section, open_entries, sections_of
 from vtmr.bench.experiments.definitions import Condition, Experiment
-from vtmr.bench.experiments.table import as_markdown, result_table
+from vtmr.bench.experiments.table import ResultTable, as_markdown, result_table
 from vtmr.bench.protocol import ModelInfo
-from vtmr.bench.report import terminal_table
+from vtmr.bench.report import INTERVALS_FROM_WIDTH, terminal_table
 from vtmr.bench.run import Team, evaluate
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError
 from vtmr.types import Predictor
 
 RUNS, REPORT, TABLE = "runs", "report", "table.md"
+WIDEST = 6  # figures beside each other in a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +112,31 @@ def _write_results(
     notes = write_report(entries, out / REPORT, sections=sections)
     write_atomically(out / TABLE, as_markdown(experiment, entries, sections, notes).encode())
     if console is not None:
-        table = result_table(experiment, entries, sections)
-        console.print(
-            f"{experiment.title}:",
-            terminal_table(table.header, table.rows, intervals=True),
-            markup=False,
-        )
-        if table.compared:
-            rows = [[cell.replace("**", "") for cell in row] for row in table.compared]
-            header = [f"minus {entries[0].label}", *table.header[1:]]
-            console.print(
-                terminal_table(header, rows, intervals=True),
-                f"{UNRESOLVED}: not resolved",
-                markup=False,
-            )
+        console.print(f"{experiment.title}:", markup=False)
+        for shown in _for_a_terminal(experiment, sections):
+            _print_table(result_table(experiment, entries, shown), entries[0].label, console)
     return out / TABLE
+
+
+def _for_a_terminal(experiment: Experiment, sections: Sequence[Section]) -> list[Sequence[Section]]:
+    """The data sets of each table: all of them in one while that is narrow, else one in each."""
+    whole = [section for section in sections if section.is_whole]
+    if len(whole) * len(experiment.figures) <= WIDEST:
+        return [whole]
+    return [[section] for section in whole]
+
+
+def _print_table(table: ResultTable, first: str, console: Console) -> None:
+    """The figures, under them those of the others less the first's; intervals where there is
+    room."""
+    intervals = len(table.header) <= WIDEST + 1 or console.width >= INTERVALS_FROM_WIDTH
+    console.print(terminal_table(table.header, table.rows, intervals=intervals))
+    if not table.compared:
+        return
+    rows = [[cell.replace("**", "") for cell in row] for row in table.compared]
+    header = [f"minus {first}", *table.header[1:]]
+    console.print(
+        terminal_table(header, rows, intervals=intervals),
+        f"{UNRESOLVED}: not resolved",
+        markup=False,
+    )
