@@ -154,7 +154,7 @@ def test_a_correction_takes_the_authors_steps(case: str, monkeypatch: pytest.Mon
     module.load_state_dict(with_counters(state, module.state_dict()))
     module.fine_decoder.logits.weight.data *= factor  # type: ignore[union-attr, operator]
     module.fine_decoder.logits.bias.data.fill_(bias)  # type: ignore[union-attr, operator]
-    network = TorchNetwork(module, module.spec)
+    network = TorchNetwork(module, module.spec, threads=1)
     normal = module.spec.coarse_normalisation
     image = 255 * official.waves(3, 0.05).numpy()[0, ::-1].transpose(1, 2, 0)
     planes = ((image - normal.mean) / normal.std).transpose(2, 0, 1)[None].astype(np.float32)

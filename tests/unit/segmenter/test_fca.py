@@ -80,7 +80,7 @@ def test_the_whole_pipeline_answers_as_the_authors(tmp_path: Path) -> None:
 
     torch.save(released.filled("fcanet-resnet101"), tmp_path / "fca.pth")
     import_checkpoint(tmp_path / "fca.pth", tmp_path / "fca.safetensors")
-    network = load_torch_network(tmp_path / "fca.safetensors")
+    network = load_torch_network(tmp_path / "fca.safetensors", threads=1)
     y, x, k = np.ogrid[:320, :256, :3]
     wave = 127.5 + 127.5 * np.sin(0.05 * (x + 1) * (k + 1) + 0.03 * y)
     image = np.round(wave).astype(np.uint8)
