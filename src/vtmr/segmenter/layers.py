@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import cv2
@@ -94,19 +94,60 @@ class LogitLayer:
         What a pixel becomes depends on the layer alone, not on its parts: so a frozen pixel stays
         as it is.
         """
-        # Rows first: every row of the box is then a line of straight segments between the grid's
-        # columns.
-        size = (self.logits.shape[1], self.box.height)
-        lines = np.asarray(cv2.resize(self.logits, size), np.float32)
-        above = lines > threshold_logit
-        turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
-        if self.box.area < _PIXELS_PER_SPAN * (turns.size + self.box.height):
+        runs = _runs_of(_Same(self.logits), self.box, threshold_logit)
+        if runs is None:
+            lines = _lines(self.logits, self.box)
             return partial(_set_pixels, self.box, self.parts, lines, threshold_logit)
-        rows, firsts, ends = _crossings(self.box, lines, above, turns, threshold_logit)
-        clipped = [_clip(rows, firsts, ends, part, image_width) for part in self.parts]
+        clipped = [_clip(runs, part, image_width) for part in self.parts]
         return Spans(
             np.concatenate([c.first for c in clipped]), np.concatenate([c.end for c in clipped])
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """The pixels of a box that exceed a threshold, as runs ordered by row: row, first column,
+    column after the last, int32 in image pixels."""
+
+    rows: NDArray[np.int32]
+    firsts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+
+
+class _Same:
+    """An array as a key: equal to itself alone. It keeps the array, so that no other gets its
+    place in memory."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: FloatMap) -> None:
+        self.array = array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.array is self.array
+
+
+# From click to click only the newest layer or two are new; the others only lose parts. What is
+# remembered is bounded for the process, and no part of a history: a few dozen kilobytes a layer.
+@lru_cache(maxsize=32)
+def _runs_of(logits: _Same, box: Box, threshold_logit: float) -> _Runs | None:
+    """What of the box exceeds the threshold, all of it in view; None where so much of it lies at
+    the threshold that setting pixels is cheaper."""
+    lines = _lines(logits.array, box)
+    above = lines > threshold_logit
+    turns = np.flatnonzero(above[:, 1:] != above[:, :-1])
+    if box.area < _PIXELS_PER_SPAN * (turns.size + box.height):
+        return None
+    return _crossings(box, lines, above, turns, threshold_logit)
+
+
+def _lines(logits: FloatMap, box: Box) -> FloatMap:
+    """Logits box.height x S: every row of the box is then a line of straight segments between the
+    grid's columns."""
+    return np.asarray(cv2.resize(logits, (logits.shape[1], box.height)), np.float32)
 
 
 def _set_pixels(
@@ -129,11 +170,10 @@ def _set_pixels(
 
 def _crossings(
     box: Box, lines: FloatMap, above: Mask, turns: NDArray[np.intp], threshold_logit: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The same as runs of pixels, from where each row crosses the threshold: row, first column,
-    column after the last.
+) -> _Runs:
+    """The same as runs of pixels, from where each row crosses the threshold.
 
-    In image pixels, ordered by row. above: lines > threshold; turns: flat indices into height x (S
+    above: lines > threshold; turns: flat indices into height x (S
     - 1), the cells after which `above` changes.
     """
     size = lines.shape[1]
@@ -150,21 +190,16 @@ def _crossings(
     ends = np.sort(np.concatenate([(np.flatnonzero(above[:, -1]) + 1) * box.width, ends]))
     span_rows = np.minimum(starts // box.width, (ends - 1) // box.width)
     offset = span_rows * box.width - box.x0
-    return span_rows + box.y0, starts - offset, ends - offset
+    columns = (span_rows + box.y0, starts - offset, ends - offset)
+    return _Runs(*(values.astype(np.int32) for values in columns))
 
 
-def _clip(
-    rows: NDArray[np.int64],
-    firsts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    part: Box,
-    width: int,
-) -> Spans:
-    """What of the spans lies in the part, flattened for an image of that width."""
-    chosen = slice(*np.searchsorted(rows, (part.y0, part.y1)))
-    start_of_row = rows[chosen] * width
-    first = start_of_row + np.maximum(firsts[chosen], part.x0)
-    end = start_of_row + np.minimum(ends[chosen], part.x1)
+def _clip(runs: _Runs, part: Box, width: int) -> Spans:
+    """What of the runs lies in the part, flattened for an image of that width."""
+    chosen = slice(*np.searchsorted(runs.rows, (part.y0, part.y1)))
+    start_of_row = runs.rows[chosen].astype(np.int64) * width
+    first = start_of_row + np.maximum(runs.firsts[chosen], part.x0)
+    end = start_of_row + np.minimum(runs.ends[chosen], part.x1)
     filled = first < end
     return Spans(first[filled], end[filled])
 
