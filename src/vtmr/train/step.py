@@ -1,5 +1,7 @@
-"""One training step: click chains without gradients, then the passes that learn [docs/method.md
-§C.5-C.7, VTMR eq. 1-3]."""
+"""One training step: click chains, then the passes that learn [docs/method.md §C.5-C.7].
+
+The chains run without gradients. The losses are VTMR's eq. 1-3.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vtmr.masks import iou
 from vtmr.models.network import InteractiveNetwork
@@ -19,18 +20,19 @@ from vtmr.train.chain_passes import ChainPasses, chain_passes
 from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.clock import Clock
 from vtmr.train.coarse_losses import coarse_loss
-from vtmr.train.losses import boundary_focal_loss, boundary_weights, normalised_focal_loss
+from vtmr.train.losses import boundary_weights
 from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
-from vtmr.types import Click
+from vtmr.train.refiner_losses import clicks_on_patches, edge_loss, no_loss, refined_loss
 
 FIGURES = ("iou", "gate")  # parts that aren't losses
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over the step's batch, the refiner's over its share of it; of a part of the batch, what
-    it adds to them.
+    """Means over the step's batch, the refiner's over its share of it.
+
+    Of a part of the batch, what it adds to them.
 
     iou: of the coarse masks, to be watched: the focal losses divide by the sum of their own weights
     and hardly move. match: MaskMatch's term, weighted; gate: the share of samples that it counts.
@@ -46,6 +48,7 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
+        """What the gradients are of: the sum of all losses."""
         total = self.coarse + self.refined + self.edge
         return total if self.match is None else total + self.match
 
@@ -70,9 +73,17 @@ def normalised(image: Tensor, normalisation: Normalisation) -> Tensor:
     return ((image.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def overlap_of(logits: Tensor, batch: Batch) -> Tensor:
+    """The samples' part in the mean IoU of a step's coarse masks.
+
+    logits: B x 1 x S x S.
+    """
+    masks = (logits[:, 0] > 0).cpu().numpy()
+    return logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
+
+
 def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
-    """Training mode, except for the encoder's BatchNorm where the recipe says so, and frozen
-    parts."""
+    """Training mode, but not for frozen parts, nor for the encoder where the recipe says so."""
     network.train()
     if recipe.optimiser.encoder_batch_norm == "eval":
         network.encoder.eval()
@@ -97,41 +108,56 @@ class TrainingStep:
         self.passes: ChainPasses | None = None
 
     def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
-        """edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says
-        that it counts."""
+        """The losses, with gradients.
+
+        edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says that
+        it counts.
+        """
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
-        torch.manual_seed(
-            int(rng.integers(2**31)) + batch.positions[0]
-        )  # dropout: the parts' are not the same
+        # For dropout. Without the position all parts of a batch would drop the same units.
+        torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])
+        # Both are drawn by the step's generator, so that all of its parts agree on them.
         matching = self.matching(rng)
-        steps = 0 if batch.prev_mask is not None else further_clicks(recipe.clicks, rng)
+        steps = further_clicks(recipe.clicks, rng) if batch.prev_mask is None else 0
         image = normalised(batch.image, self.spec.coarse_normalisation)
         with self.clock.part("chains"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
             c1, chain, second = self.chains(image, batch, matching, steps, rngs)
         set_training(self.network, recipe)
         with self.clock.part("coarse"):
-            c1 = c1 if self.early_frozen else self.network.early(image)
+            if not self.early_frozen:
+                # The chains' features have no gradients, which is right where nothing learns there.
+                c1 = self.network.early(image)
             logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
-            logits, gt = logits.float(), batch.gt.float()
-            coarse = coarse_loss(logits, auxiliary, gt, batch.whole)
-            masks = (logits[:, 0] > 0).cpu().numpy()
-            overlap = logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
+            logits = logits.float()
+            coarse = coarse_loss(logits, auxiliary, batch.gt.float(), batch.whole)
+            overlap = overlap_of(logits, batch)
         with self.clock.part("refiner"):
             refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
+        losses = Losses(coarse, refined, edge, overlap)
         if recipe.maskmatch is None:
-            return Losses(coarse, refined, edge, overlap)
+            return losses
         with self.clock.part("match"):
-            match = logits.new_zeros(())
+            # Zeros where nothing is matched: all processes of a step report the same names.
+            match, gate = logits.new_zeros(()), 0.0
             if matching is not None and second is not None:
-                picked = second.samples
-                other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
-                match = (
-                    match_loss(other.float(), logits[picked], batch.gt[picked], matching).sum()
-                    / batch.whole
-                )
-            gate = logits.new_tensor((len(second.samples) if second else 0) / batch.whole)
-        return Losses(coarse, refined, edge, overlap, match, gate)
+                match = self.match_losses(batch, matching, second, c1, logits)
+                gate = len(second.samples) / batch.whole
+            return replace(losses, match=match, gate=logits.new_tensor(gate))
+
+    def match_losses(
+        self,
+        batch: Batch,
+        matching: MaskMatchRecipe,
+        second: SecondChain,
+        c1: Tensor,
+        logits: Tensor,
+    ) -> Tensor:
+        """The samples' part in the mean of MaskMatch's term, of those that have a second chain."""
+        picked = second.samples
+        other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
+        losses = match_loss(other.float(), logits[picked], batch.gt[picked], matching)
+        return losses.sum() / batch.whole
 
     def matching(self, rng: Rng) -> MaskMatchRecipe | None:
         """The recipe's MaskMatch when this step uses it.
@@ -152,9 +178,9 @@ class TrainingStep:
         steps: int,
         rngs: Sequence[Rng],
     ) -> tuple[Tensor, Chain, SecondChain | None]:
-        """Features at stride 4, and what the passes that learn are fed: after K = `steps` further
-        clicks.
+        """Features at stride 4, and what the passes that learn are fed.
 
+        That is the state of the interactions after K = `steps` further clicks.
         With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps
         from there. A played batch has its mask and clicks already.
         """
@@ -176,9 +202,9 @@ class TrainingStep:
         if matching is not None:
             second = second_chain(first_mask, chain, self.spec.threshold, matching)
         if second is not None:
-            second = replace(
-                second, chain=self.advanced(passes, c1[second.samples], second.chain, steps)
-            )
+            further = self.advanced(passes, c1[second.samples], second.chain, steps)
+            second = replace(second, chain=further)
+        # The chains may run in a lower precision, which the passes that learn don't take on.
         return c1.float().contiguous(memory_format=torch.channels_last), chain, second
 
     def advanced(self, passes: ChainPasses, c1: Tensor, chain: Chain, steps: int) -> Chain:
@@ -195,51 +221,32 @@ class TrainingStep:
         features: Tensor,
         edge_weight: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Refined and edge loss on the samples that train the refiner; zeros when there are none or
-        no refiner."""
-        refiner = self.network.refiner
-        n, whole = batch.refined(self.recipe.refined), min(self.recipe.refined, batch.whole)
+        """Refined and edge loss on the samples that train the refiner; without any, zeros."""
+        refiner, recipe = self.network.refiner, self.recipe
+        n, whole = batch.refined(recipe.refined), min(recipe.refined, batch.whole)
         if refiner is None or not whole:
             return logits.new_zeros(()), logits.new_zeros(())
-        if not n:  # the other processes wait for the gradients of every parameter
-            nothing = torch.stack([p.sum() for p in refiner.parameters()]).sum() * 0
+        if not n:
+            nothing = no_loss(refiner)
             return nothing, nothing
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
         size = patch.shape[3]
-        in_patch = [
-            [
-                Click((c.x - x0) * size / (x1 - x0), (c.y - y0) * size / (y1 - y0), c.positive)
-                for c in sample
-            ]
-            for sample, (x0, y0, x1, y1) in zip(
-                chain.clicks[:n], batch.focus[:n].tolist(), strict=True
-            )
-        ]
-        discs = click_maps(in_patch, self.spec.refine_disc_radius, size).to(patch.device)
+        clicks = clicks_on_patches(chain.clicks[:n], batch.focus[:n], size)
+        discs = click_maps(clicks, self.spec.refine_disc_radius, size).to(patch.device)
         discs = discs.contiguous(memory_format=torch.channels_last)
         narrow = refiner.narrowed(features[:n])
         refined, edge = self.network.refine(patch, discs, logits[:n], narrow, batch.focus[:n])
-        refined, edge = refined.float(), edge.float()
-        gt, band = batch.patch_gt[:n].float(), batch.patch_edge[:n].float()
-        losses = self.recipe.losses
-        by_boundary, by_entropy = losses.refined == "boundary", losses.edge == "cross_entropy"
-        entropy = (
-            F.binary_cross_entropy_with_logits(edge, band) * n
-            if by_entropy
-            else normalised_focal_loss(edge, band)
-        )
-        return (
-            boundary_focal_loss(refined, gt, band, edge_weight)
-            if by_boundary
-            else normalised_focal_loss(refined, gt).sum() / whole,
-            entropy.sum() / whole,
-        )
+        labels, band = batch.patch_gt[:n].float(), batch.patch_edge[:n].float()
+        of_edge = edge_loss(edge.float(), band, recipe.losses, whole)
+        of_mask = refined_loss(refined.float(), labels, band, recipe.losses, whole, edge_weight)
+        return of_mask, of_edge
 
     def edge_weight(self, batch: Batch) -> Tensor | None:
-        """What a part of a batch adds to the weight that its refined losses are divided by; None
-        where none is."""
+        """What a part adds to the weight that a step's refined losses are divided by.
+
+        None where they aren't divided by one.
+        """
         if self.recipe.losses.refined != "boundary" or self.network.refiner is None:
             return None
-        return boundary_weights(
-            batch.patch_edge[: batch.refined(self.recipe.refined)].float()
-        ).sum()
+        bands = batch.patch_edge[: batch.refined(self.recipe.refined)]
+        return boundary_weights(bands.float()).sum()
