@@ -11,22 +11,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vtmr.errors import CheckpointError, ConfigError, DataError, InputError, VtmrError
+    from vtmr.geometry import Box
     from vtmr.images import read_image
+    from vtmr.maskfiles import read_mask
     from vtmr.segmenter.loading import load
-    from vtmr.session import Session
+    from vtmr.session import Session, replay, segment
     from vtmr.types import BoxPrompt, Click, MaskEdit
 
 __version__ = "0.2.0"
 
 _HOMES = {
+    "Box": "vtmr.geometry",
     "BoxPrompt": "vtmr.types",
+    "CheckpointError": "vtmr.errors",
     "Click": "vtmr.types",
+    "ConfigError": "vtmr.errors",
+    "DataError": "vtmr.errors",
+    "InputError": "vtmr.errors",
     "MaskEdit": "vtmr.types",
     "Session": "vtmr.session",
+    "VtmrError": "vtmr.errors",
     "load": "vtmr.segmenter.loading",
     "read_image": "vtmr.images",
+    "read_mask": "vtmr.maskfiles",
+    "replay": "vtmr.session",
+    "segment": "vtmr.session",
 }
-__all__ = ["BoxPrompt", "Click", "MaskEdit", "Session", "__version__", "load", "read_image"]
+__all__ = [
+    "Box",
+    "BoxPrompt",
+    "CheckpointError",
+    "Click",
+    "ConfigError",
+    "DataError",
+    "InputError",
+    "MaskEdit",
+    "Session",
+    "VtmrError",
+    "__version__",
+    "load",
+    "read_image",
+    "read_mask",
+    "replay",
+    "segment",
+]
 
 
 def __getattr__(name: str) -> Any:

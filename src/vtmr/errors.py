@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class VtmrError(Exception):
     """Base of all deliberate errors: the message says what is wrong, what was expected, what to
@@ -22,3 +25,18 @@ class CheckpointError(VtmrError):
 
 class DataError(VtmrError):
     """A data set whose files don't hold what its layout promises."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turns a missing third-party package inside the block into a ConfigError that names the extra
+    to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "vtmr":
+            raise
+        raise ConfigError(
+            f"This needs the package {error.name}, which is not installed: in a clone of vtmr, "
+            f'pip install -c constraints.txt -e ".[{extra}]".'
+        ) from error

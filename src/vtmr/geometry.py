@@ -8,6 +8,7 @@ therefore x' = s * (x - x0), for points and for pixels alike ("half-pixel centre
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +132,23 @@ class Box:
     def as_tuple(self) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1)"""
         return self.x0, self.y0, self.x1, self.y1
+
+
+def as_box(value: Box | Sequence[float], what: str) -> Box:
+    """The value itself, or the whole pixels that four numbers (x0, y0, x1, y1) touch.
+
+    what: the word for it. Raises InputError for anything else, and for a box without a pixel.
+    """
+    if isinstance(value, Box):
+        return value
+    try:
+        x0, y0, x1, y1 = (float(number) for number in value)
+        return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"The {what} is {value!r}: expected a vtmr.Box or four numbers of pixels, x0, y0, x1 "
+            "and y1."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def colour_network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
     """Every --model is the colour network."""
     network = ThreadedColourNetwork()
     monkeypatch.setattr(
-        "vtmr.cli.predictors.load_network", lambda name, threads=None, input_size=None: network
+        "vtmr.segmenter.loading.load_network", lambda name, threads=None, input_size=None: network
     )
     return network
 

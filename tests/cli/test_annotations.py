@@ -176,10 +176,10 @@ class TestAnnotate:
 import sys
 sys.path.insert(0, sys.argv.pop(1))
 from fakes import ColourNetwork
-import vtmr.cli.predictors as predictors
+import vtmr.segmenter.loading as loading
 network = ColourNetwork()
 network.threads, network.own_input_size = 1, network.spec.input_size
-predictors.load_network = lambda *a, **k: network
+loading.load_network = lambda *a, **k: network
 from vtmr.cli import main
 sys.exit(main())
 """

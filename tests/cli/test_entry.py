@@ -14,8 +14,8 @@ import pytest
 from running import Command
 
 import vtmr
-from vtmr.cli.failures import Interrupted, needs_extra, resumable
-from vtmr.errors import ConfigError
+from vtmr.cli.failures import Interrupted, resumable
+from vtmr.errors import ConfigError, needs_extra
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

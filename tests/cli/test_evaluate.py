@@ -256,7 +256,7 @@ def test_jobs_share_the_cores_out(
         asked.append(threads)
         return colour_network
 
-    monkeypatch.setattr("vtmr.cli.predictors.load_network", load_network)
+    monkeypatch.setattr("vtmr.segmenter.loading.load_network", load_network)
     (tmp_path / "m.onnx").write_bytes(b"weights")
     arguments = ("--data", "pairs=.", "--model", tmp_path / "m.onnx", "--out", tmp_path / "out")
     assert command("evaluate", *arguments, *flags).code == 0

@@ -436,8 +436,8 @@ def export(
 
     Needs the extra [train].
     """
-    from vtmr.cli.failures import needs_extra
-    from vtmr.cli.predictors import used_as
+    from vtmr.errors import needs_extra
+    from vtmr.segmenter import used_as
 
     with needs_extra("train"):
         from vtmr.models.export import export_checkpoint
@@ -474,7 +474,7 @@ def import_official(
     ] = None,
 ) -> None:
     """Turn another system's released checkpoint into one of ours. Needs the extra [train]."""
-    from vtmr.cli.failures import needs_extra
+    from vtmr.errors import needs_extra
 
     with needs_extra("train"):
         from vtmr.models.foreign import import_checkpoint

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from vtmr.bench import ModelInfo
 from vtmr.bench.peers import PEERS, open_peer
 from vtmr.cli import predictors
-from vtmr.cli.failures import needs_extra
-from vtmr.cli.predictors import AS_THE_MODEL_SAYS
-from vtmr.errors import InputError
-from vtmr.segmenter import ModelOptions
+from vtmr.errors import InputError, needs_extra
+from vtmr.segmenter import AS_THE_MODEL_SAYS, ModelOptions
 from vtmr.types import Predictor
 
 PEER = "peer:"

@@ -26,11 +26,10 @@ from vtmr.bench import (
     write_summary,
 )
 from vtmr.cli import contenders
-from vtmr.cli.failures import needs_extra, resumable
-from vtmr.cli.predictors import AS_THE_MODEL_SAYS
-from vtmr.errors import InputError
+from vtmr.cli.failures import resumable
+from vtmr.errors import InputError, needs_extra
 from vtmr.runtime import default_threads
-from vtmr.segmenter import ModelOptions
+from vtmr.segmenter import AS_THE_MODEL_SAYS, ModelOptions
 
 
 def parse_data(text: str) -> tuple[str, Path]:

@@ -14,10 +14,9 @@ from vtmr.bench import ModelInfo, Work, open_benchmarks, processes
 from vtmr.bench.experiments import Condition, Contender, Experiment, find_experiment, run_experiment
 from vtmr.cli import contenders
 from vtmr.cli.evaluate import keeping_objects, parse_data
-from vtmr.cli.failures import needs_extra
 from vtmr.cli.zoo import found_in
 from vtmr.data import EvalSample
-from vtmr.errors import InputError
+from vtmr.errors import InputError, needs_extra
 from vtmr.runtime import default_threads
 from vtmr.segmenter import ModelOptions
 from vtmr.segmenter.vtmr import VtmrSegmenter

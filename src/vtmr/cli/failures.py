@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vtmr.errors import ConfigError
-
 
 class Interrupted(Exception):
     """Ctrl-C in a command that can be continued; the message says how."""
@@ -20,19 +18,3 @@ def resumable(how: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         raise Interrupted(how()) from interrupt
-
-
-@contextmanager
-def needs_extra(extra: str) -> Iterator[None]:
-    """Turns a missing third-party package inside the block into a ConfigError that names the extra
-    to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "vtmr":
-            raise
-        raise ConfigError(
-            f"This command needs the package {error.name}, which is not installed: in a clone of "
-            "vtmr, "
-            f'pip install -c constraints.txt -e ".[{extra}]".'
-        ) from error

@@ -10,10 +10,9 @@ from vtmr.bench.document import PAGE, write_report
 from vtmr.bench.entries import Entry, labels_of, open_entries
 from vtmr.cli import contenders
 from vtmr.cli.evaluate import parse_data
-from vtmr.cli.failures import needs_extra
-from vtmr.cli.predictors import file_of
-from vtmr.errors import InputError
+from vtmr.errors import InputError, needs_extra
 from vtmr.segmenter import ModelOptions, Segmenter
+from vtmr.segmenter.loading import file_of
 from vtmr.types import Predictor
 
 

@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from vtmr.atomic import exists
 from vtmr.bench import Protocol, evaluate, summarise
 from vtmr.cli import predictors
-from vtmr.cli.failures import needs_extra, resumable
+from vtmr.cli.failures import resumable
 from vtmr.data import open_benchmark
+from vtmr.errors import needs_extra
 from vtmr.segmenter import ModelOptions
 
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")

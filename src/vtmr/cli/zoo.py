@@ -9,8 +9,7 @@ from pathlib import Path
 
 from vtmr.atomic import make_folder
 from vtmr.cli import contenders
-from vtmr.cli.failures import needs_extra
-from vtmr.errors import InputError, VtmrError
+from vtmr.errors import InputError, VtmrError, needs_extra
 from vtmr.segmenter import ModelOptions
 
 OURS = (".onnx", ".safetensors")

@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer
-from vtmr.segmenter.loading import (
+from vtmr.segmenter.loading import load, segmenter_for
+from vtmr.segmenter.options import (
+    AS_THE_MODEL_SAYS,
     ModelOptions,
     evaluation_mode,
-    load,
-    segmenter_for,
+    used_as,
     view_policy,
     zoom_schedule,
 )
 from vtmr.segmenter.pipeline import Segmenter
 
 __all__ = [
+    "AS_THE_MODEL_SAYS",
     "LayeredPrediction",
     "LogitLayer",
     "ModelOptions",
@@ -24,6 +26,7 @@ __all__ = [
     "evaluation_mode",
     "load",
     "segmenter_for",
+    "used_as",
     "view_policy",
     "zoom_schedule",
 ]

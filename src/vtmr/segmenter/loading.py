@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING
 
-from vtmr.errors import ConfigError, InputError
-from vtmr.runtime import load_network
+from vtmr.atomic import is_file
+from vtmr.errors import CheckpointError, InputError, needs_extra
+from vtmr.runtime import BundledModel, bundled_models, load_network
 from vtmr.segmenter.brs import BrsSegmenter
 from vtmr.segmenter.cdnet import CDNetSegmenter
 from vtmr.segmenter.fbrs import FbrsSegmenter
@@ -16,13 +15,24 @@ from vtmr.segmenter.fca import FcaSegmenter
 from vtmr.segmenter.fcfi import FcfiSegmenter
 from vtmr.segmenter.focalclick import FocalClickSegmenter
 from vtmr.segmenter.latent import LatentSegmenter
+from vtmr.segmenter.options import (
+    AS_THE_MODEL_SAYS,
+    ModelOptions,
+    mode_and_size,
+    require_modes,
+    used_as,
+    view_policy,
+    zoom_schedule,
+)
 from vtmr.segmenter.pipeline import Segmenter
 from vtmr.segmenter.ritm import RitmSegmenter
 from vtmr.segmenter.vtmr import VtmrSegmenter
-from vtmr.spec import VIEWS, EvalMode, Schedule, ViewPolicy, ZoomSchedule
+from vtmr.spec import ViewPolicy, ZoomSchedule
 from vtmr.types import Network
 
-CVPR_SIDE = 400  # of RITM's evaluator, where nothing else is asked for; DAVIS has 600
+if TYPE_CHECKING:
+    from vtmr.models.torch_network import TorchNetwork
+    from vtmr.runtime import OnnxNetwork
 
 PIPELINES: dict[str, type[Segmenter]] = {
     "vtmr": VtmrSegmenter,
@@ -37,40 +47,90 @@ PIPELINES: dict[str, type[Segmenter]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """How a model is used; None leaves what the model's own spec says, or what the machine allows.
-
-    threads: of ONNX Runtime or torch. device: of torch, for checkpoints; None is ONNX Runtime.
-    zoom: see `zoom_schedule`. threshold: the probability that masks are cut at. input_size: the
-    side of the grids that the network works on; smaller is faster and coarser. eval_mode: see
-    `evaluation_mode`. views: see `view_policy`.
-    """
-
-    threads: int | None = None
-    device: str | None = None
-    zoom: str | None = None
-    threshold: float | None = None
-    input_size: int | None = None
-    eval_mode: str | None = None
-    views: str | None = None
-
-
 def load(
-    name_or_path: str | Path = "lite0", *, threads: int | None = None, input_size: int | None = None
+    name_or_path: str | Path = "lite0",
+    *,
+    threads: int | None = None,
+    input_size: int | None = None,
+    device: str | None = None,
+    zoom: str | None = None,
+    threshold: float | None = None,
+    eval_mode: str | None = None,
+    views: str | None = None,
 ) -> Segmenter:
-    """What answers clicks by the bundled model of that name, or by an .onnx file of `vtmr export`.
+    """What answers clicks by the bundled model of that name, or by a file of weights.
+
+    Each argument is what the flag of that name is to `vtmr evaluate`; None is the model's own.
 
     Args:
-        name_or_path: `vtmr models` lists the names.
-        threads: Of ONNX Runtime; None is one for each core that the process may use, at most 4.
+        name_or_path: `vtmr models` lists the names. Else an .onnx file of `vtmr export`, or with
+            `device` a .safetensors checkpoint, too.
+        threads: Of ONNX Runtime or torch; None is one for each core that the process may use, at
+            most 4.
         input_size: Side of the grids that the network works on, a multiple of 32; smaller is faster
-            and coarser. None is the model's own.
+            and coarser. On torch a checkpoint has its own.
+        device: Of torch, "cpu" or "cuda", which needs the extra [train]; None is ONNX Runtime.
+        zoom: "paper", "eager", "eager=WEIGHT" or "off", perhaps with "@SHRINK" after it.
+        threshold: The probability that masks are cut at.
+        eval_mode: "cvpr", "cvprN" or "fixedN", of networks in RITM's pipeline.
+        views: "wide" or "narrow".
 
     Raises:
         CheckpointError: For anything that isn't a sound model.
+        ConfigError: For impossible threads, input size, threshold or evaluation mode, and where
+            torch is asked for and isn't installed.
+        InputError: For a zoom, evaluation mode or views that can't be read or that the model has
+            none of, and for an input size on torch.
     """
-    return segmenter_for(load_network(name_or_path, threads=threads, input_size=input_size))
+    options = ModelOptions(
+        threads=threads,
+        device=device,
+        zoom=zoom,
+        threshold=threshold,
+        input_size=input_size,
+        eval_mode=eval_mode,
+        views=views,
+    )
+    return in_pipeline(open_network(name_or_path, options), options)
+
+
+def open_network(
+    name_or_path: str | Path, options: ModelOptions = AS_THE_MODEL_SAYS
+) -> OnnxNetwork | TorchNetwork:
+    """The network on ONNX Runtime or, where the options name a device, on torch.
+
+    Raises what `load` raises.
+    """
+    wanted = mode_and_size(options)
+    if options.device is None:
+        return load_network(name_or_path, threads=options.threads, **wanted)
+    if options.input_size is not None:
+        raise InputError(
+            f"An input size, {options.input_size}, and a device, {options.device}, are both given "
+            "(--input-size and --device): on torch a checkpoint has its own size."
+        )
+    path = file_of(name_or_path)
+    if not is_file(path):
+        raise CheckpointError(
+            f"There is no file {path}: with a device, expected a .safetensors or .onnx file."
+        )
+    with needs_extra("train"):
+        from vtmr.models.loading import load_torch_network
+
+        changed = used_as(None, options.eval_mode)
+        return load_torch_network(path, options.device, threads=options.threads, changed=changed)
+
+
+def in_pipeline(network: Network, options: ModelOptions = AS_THE_MODEL_SAYS) -> Segmenter:
+    """The network in the pipeline that its spec names, used as the options say.
+
+    Raises ConfigError for an impossible threshold, InputError for a zoom, an evaluation mode or
+    views that can't be read or that the network has none of.
+    """
+    require_modes(network.spec, options.eval_mode)
+    zoom = zoom_schedule(options.zoom, network.spec.zoom)
+    views = view_policy(options.views, network.spec.views)
+    return segmenter_for(network, zoom=zoom, threshold=options.threshold, views=views)
 
 
 def segmenter_for(
@@ -89,53 +149,12 @@ def segmenter_for(
     return pipeline(network, zoom=zoom, threshold=threshold, views=views)
 
 
-def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
-    """The schedule that `paper`, `eager`, `eager=WEIGHT` or `off` means, as people write it.
-
-    A least shrink of the crop may follow, as in `eager=0.3@1.2`; without one there is none. own:
-    the model's, whose rounds, guidance and kernel are kept; None as `text` is that one itself.
-    Raises InputError for anything else.
-    """
-    if text is None:
-        return own
-    schedule, at, least = text.partition("@")
-    name, separator, number = schedule.partition("=")
-    try:
-        if name not in get_args(Schedule) or (separator and name != "eager"):
-            raise ValueError(name)
-        weight = float(number) if separator else None
-        shrink = float(least) if at else 0.0
-        return replace(own, schedule=cast(Schedule, name), eager_weight=weight, min_shrink=shrink)
-    except (ValueError, ConfigError) as error:
-        raise InputError(
-            f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
-            "weight above 0 and up to 1, for example eager=0.5, and perhaps @SHRINK, from which on "
-            "it counts, as in eager=0.3@1.2."
-        ) from error
+def bundled_model(name_or_path: str | Path) -> BundledModel | None:
+    """The bundled model of that name."""
+    return next((bundled for bundled in bundled_models() if bundled.name == name_or_path), None)
 
 
-def evaluation_mode(text: str) -> tuple[EvalMode, int]:
-    """The mode of RITM's evaluator that `cvpr`, `cvprN` or `fixedN` means, and its size.
-
-    The size is that of the target crop's longer side or of the square. Raises InputError for
-    anything else.
-    """
-    found = re.fullmatch(r"(cvpr|fixed)([0-9]{0,5})", text)
-    if found is None or text == "fixed":
-        raise InputError(
-            f"The evaluation mode {text!r} can't be read: expected cvpr (crops of {CVPR_SIDE} "
-            "pixels), cvprN or fixedN, for example cvpr600 or fixed400."
-        )
-    return cast(EvalMode, found[1]), int(found[2] or CVPR_SIDE)
-
-
-def view_policy(text: str | None, own: ViewPolicy) -> ViewPolicy:
-    """The policy of that name, `wide` or `narrow`; None is the model's own.
-
-    Raises InputError for anything else.
-    """
-    if text is None:
-        return own
-    if text not in VIEWS:
-        raise InputError(f"The views {text!r} aren't known: expected {' or '.join(VIEWS)}.")
-    return VIEWS[text]
+def file_of(name_or_path: str | Path) -> Path:
+    """The file that a bundled name or a path stands for."""
+    bundled = bundled_model(name_or_path)
+    return Path(name_or_path) if bundled is None else bundled.path

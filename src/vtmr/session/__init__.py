@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from vtmr.session.eventlog import EventLog
 from vtmr.session.history import NOTHING_TO_TAKE, Session, replay
+from vtmr.session.oneline import segment
 
-__all__ = ["NOTHING_TO_TAKE", "EventLog", "Session", "replay"]
+__all__ = ["NOTHING_TO_TAKE", "EventLog", "Session", "replay", "segment"]

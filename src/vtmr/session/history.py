@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from vtmr.errors import InputError
-from vtmr.geometry import Box
+from vtmr.geometry import Box, Frame, as_box
 from vtmr.masks import Mask
 from vtmr.provenance import processor, versions
+from vtmr.segmenter.logits import sigmoid
+from vtmr.session.answers import logits_of
 from vtmr.session.eventlog import EventLog
 from vtmr.session.merge import Patch, merge
 from vtmr.types import (
@@ -29,6 +31,7 @@ from vtmr.types import (
     Click,
     Correction,
     Event,
+    FloatMap,
     Image,
     MaskEdit,
     Prediction,
@@ -59,6 +62,9 @@ class _Nothing:
 
     def render(self) -> Mask:
         return np.zeros((self.height, self.width), np.bool_)
+
+    def logits_on(self, frame: Frame) -> FloatMap:
+        return np.full((frame.height, frame.width), -np.inf, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +117,7 @@ class Session:
         image: Image,
         *,
         initial_mask: Mask | None = None,
-        region: Box | None = None,
+        region: Box | Sequence[float] | None = None,
         correction: Correction = "here",
         scene: Any = None,
     ) -> None:
@@ -121,7 +127,8 @@ class Session:
             predictor: What answers clicks; `vtmr.load()` makes one.
             image: uint8 H x W x 3, RGB.
             initial_mask: bool H x W, the first event: a mask to correct.
-            region: What the caller looks at, in pixels; the first click's answer stays in it.
+            region: What the caller looks at, a Box or four numbers (x0, y0, x1, y1) in pixels,
+                rounded outwards; the first click's answer stays in it.
             correction: That of clicks on an edit that name none, "here" or "refit".
             scene: What `predictor.prepare` returned for this very image, where several objects
                 share it; None prepares the image.
@@ -132,10 +139,8 @@ class Session:
         """
         height, width = _require_image(image)
         require_correction(correction)
-        if region is not None and not isinstance(region, Box):
-            raise InputError(
-                f"The region is {region!r}: expected a vtmr.geometry.Box in pixels, or None."
-            )
+        if region is not None:
+            region = as_box(region, "region")
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
             initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),)),)
@@ -311,6 +316,53 @@ class Session:
         return self._steps[-1].prediction if self._steps else None
 
     @property
+    def probability(self) -> FloatMap:
+        """How sure the predictor is of each pixel: float32 H x W in [0, 1]; see `logits`.
+
+        Of a large image rather ask `probability_in` for a part.
+        """
+        return sigmoid(self.logits())
+
+    def probability_in(
+        self, box: Box | Sequence[float], size: tuple[int, int] | None = None
+    ) -> FloatMap:
+        """The probability in a part of the image, float32; arguments and errors as of `logits`."""
+        return sigmoid(self.logits(box, size))
+
+    def logits(
+        self, box: Box | Sequence[float] | None = None, size: tuple[int, int] | None = None
+    ) -> FloatMap:
+        """The newest answer's logits, the predictor's own: before any merge with an edited mask.
+
+        Args:
+            box: Pixels of the image, a Box or four numbers (x0, y0, x1, y1); None is all of them.
+            size: (height, width) of a grid over the box, at whose cells' centres they are told;
+                None is one value for each pixel.
+
+        Returns:
+            float32 height x width; -inf where the predictor didn't look.
+
+        Raises:
+            InputError: Where the newest step is no answer but an edit or nothing, for a predictor
+                that tells its mask alone, and for a box that isn't in the image.
+        """
+        subject = self._subject
+        whole = Box.whole(subject.height, subject.width)
+        part = whole if box is None else as_box(box, "box")
+        if part.intersection(whole) != part:
+            raise InputError(
+                f"The box {part.as_tuple()} isn't in the image of {subject.width}x{subject.height} "
+                "pixels: expected one that is, with whole numbers of pixels at its sides."
+            )
+        if self.prediction is None:
+            raise InputError(
+                "There is no answer to tell logits of, only a mask that was given or none: add a "
+                "click first."
+            )
+        height, width = _require_size(size) if size else (part.height, part.width)
+        return logits_of(self.prediction, Frame(part, width, height), subject.predictor.name)
+
+    @property
     def note(self) -> str:
         """A sentence about the newest step that its mask doesn't tell; empty where there is
         none."""
@@ -446,6 +498,15 @@ def _require_mask(mask: Mask, height: int, width: int) -> Mask:
             "height and width."
         )
     return mask
+
+
+def _require_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The height and width of a grid. Raises InputError for what no grid can have."""
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise InputError(
+            f"The size of the grid is {size!r}: expected (height, width), whole numbers above 0."
+        )
+    return size
 
 
 def _require_taken(event: Event, predictor: Predictor) -> None:

@@ -333,8 +333,8 @@ def test_an_initial_mask_is_the_first_event_and_stays() -> None:
         (lambda: session(initial_mask=np.zeros((3, 4), np.bool_)), r"\(3, 4\).*\(120, 160\)"),
         (lambda: session(initial_mask=np.zeros((120, 160), np.uint8)), "uint8"),
         (
-            lambda: session(region=(0, 0, 5, 5)),
-            r"region is \(0, 0, 5, 5\): expected a vtmr.geometry.Box",
+            lambda: session(region=(0, 0, 5)),
+            r"region is \(0, 0, 5\): expected a vtmr.Box or four numbers",
         ),
         (lambda: session().add(), "Nothing"),
         (lambda: session().add(Click(200, 5)), r"\(200, 5\).*160x120"),
