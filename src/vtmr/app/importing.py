@@ -156,8 +156,8 @@ def _require_size(said: tuple[int, int] | None, size: tuple[int, int]) -> None:
     if said is None or said == size:
         return
     turned = (
-        " That is the size before the photo is turned upright, as its orientation says: the "
-        "file's outlines lie on a picture that nobody sees."
+        " That is the same picture lying on its side, as before a photo is turned upright: the "
+        "outlines are of another picture than the one that is shown."
         if said == size[::-1] and said[0] != said[1]
         else ""
     )

@@ -178,7 +178,8 @@ class _Reading:
         self._categories = _categories(categories, self._said)
         self._images, self._ambiguous = _images(images, self._said)
         self._entries = annotations
-        if not self._images and (images or annotations):
+        # Ids that several images share are told where their annotations are.
+        if not (self._images or self._ambiguous) and (images or annotations):
             raise InputError(
                 "This isn't a COCO instance file: expected images with an id and a file_name"
                 + (f", and it has {_first_of(annotations)}." if annotations else ".")

@@ -45,9 +45,9 @@ def coco_runs(segmentation: Any, height: int, width: int) -> RunLengths:
             return _of_polygons(segmentation, height, width)
         return _of_run_lengths(segmentation, height, width)
     except _BESIDE_ITS_KIND as error:
-        reason = f"{type(error).__name__}: {error}"
         raise InputError(
-            f"A COCO segmentation can't be read ({reason[:200]}): expected polygons or run lengths."
+            f"A COCO segmentation can't be read ({repr(segmentation)[:60]}): expected polygons, as "
+            "lists x1, y1, x2, y2, …, or run lengths, as size and counts."
         ) from error
 
 
@@ -56,8 +56,9 @@ def short_polygons(segmentation: Any) -> int:
     more."""
     if not isinstance(segmentation, list):
         return 0
-    short = sum(isinstance(polygon, list) and len(polygon) < 6 for polygon in segmentation)
-    return short if short < len(segmentation) else 0
+    polygons = _polygons(segmentation)
+    short = sum(len(polygon) < 6 for polygon in polygons)
+    return short if short < len(polygons) else 0
 
 
 def outline_px(segmentation: Any) -> float:
@@ -65,11 +66,37 @@ def outline_px(segmentation: Any) -> float:
     none."""
     if not isinstance(segmentation, list):
         return 0.0
-    return sum(_outline_px(_points(polygon)) for polygon in segmentation if len(polygon) >= 6)
+    polygons = _polygons(segmentation)
+    return sum(_outline_px(_points(polygon)) for polygon in polygons if len(polygon) >= 6)
+
+
+def _polygons(segmentation: list[Any]) -> list[list[Any]]:
+    """The numbers x1, y1, x2, y2, … of each polygon.
+
+    Where there is one, many exporters leave out the list around it, and points come as pairs, too:
+    neither could mean anything else.
+    """
+    if all(isinstance(entry, int | float | str) for entry in segmentation):
+        return [segmentation]
+    if len(segmentation) > 2 and all(map(_is_pair, segmentation)):
+        return [_numbers(segmentation)]
+    return [
+        _numbers(polygon) if _is_pair(next(iter(polygon), None)) else polygon
+        for polygon in segmentation
+    ]
+
+
+def _is_pair(entry: Any) -> bool:
+    """Whether it is a point x, y."""
+    return isinstance(entry, list) and len(entry) == 2 and not isinstance(entry[0], list)
+
+
+def _numbers(points: list[Any]) -> list[Any]:
+    return [number for point in points for number in point]
 
 
 def _of_polygons(segmentation: list[Any], height: int, width: int) -> RunLengths:
-    polygons = [_points(polygon) for polygon in segmentation if len(polygon) >= 6]
+    polygons = [_points(numbers) for numbers in _polygons(segmentation) if len(numbers) >= 6]
     if not polygons:
         raise InputError(
             "A COCO polygon has fewer than three points: expected x1, y1, x2, y2, x3, y3, …"

@@ -72,6 +72,13 @@ class TestIds:
             "Annotation 1 is of image 1, which the file doesn't list."
         ]
 
+    def test_an_id_that_all_images_share_is_told_as_that(self) -> None:
+        content = document(annotation(), images=[image("a.png"), image("b.png")])
+        assert said(content) == [
+            "a.png and b.png share the id 1: neither is read.",
+            "Annotation 1 is of image 1, which several images share.",
+        ]
+
     def test_an_id_of_two_images_means_neither(self) -> None:
         both = [image("a.png"), image("b.png"), image("c.png", "01")]
         content = document(annotation(), images=both)
@@ -188,8 +195,8 @@ class TestBadAnnotations:
             annotation(2, segmentation=[[1, 1, 5, 5, 9]]),
             annotation(2, segmentation=[[1, 1, 5, 5, 9, "x"]]),
             annotation(2, segmentation=[[1, 1, 5, 5, 9, None]]),
-            annotation(2, segmentation=[[[1, 1], [5, 5], [9, 1]]]),
-            annotation(2, segmentation=[1, 1, 5, 5, 9, 1]),
+            annotation(2, segmentation=[[[1, 1], [5, 5], [9]]]),
+            annotation(2, segmentation=[1, 1, 5, 5, [9, 1]]),
             annotation(2, segmentation=[[1, 1, 5, 5, 9, 10**400]]),
             annotation(2, segmentation=[[100, 100, 120, 100, 120, 120]]),
             annotation(2, segmentation={"size": [60, 40], "counts": [2400]}),
@@ -218,6 +225,29 @@ class TestBadAnnotations:
         content = document(annotation(segmentation=[*SQUARE, [], [1, 1], [3, 3, 4, 4]]))
         assert found(content) == [("cat", 100)]
         assert said(content) == ["a.png: annotation 1 lost 3 polygon(s) of under three points."]
+
+    @pytest.mark.parametrize(
+        "segmentation",
+        [
+            SQUARE[0],
+            ["10", "10", "20", "10", "20", "20", "10", "20"],
+            [[10, 10], [20, 10], [20, 20], [10, 20]],
+            [[[10, 10], [20, 10], [20, 20], [10, 20]]],
+        ],
+        ids=["one without its list", "as text", "pairs", "a list of pairs"],
+    )
+    def test_lists_nested_otherwise_that_mean_one_thing(self, segmentation: Any) -> None:
+        assert coco_runs(segmentation, 40, 60) == coco_runs(SQUARE, 40, 60)
+        assert said(document(annotation(segmentation=segmentation))) == []
+
+    @pytest.mark.parametrize(
+        "segmentation", [[3, [10, 10, 20, 10, 20, 20]], "text", {"counts": [3, 5]}]
+    )
+    def test_what_cant_be_read_is_told_without_words_of_python(self, segmentation: Any) -> None:
+        (sentence,) = said(document(annotation(segmentation=segmentation)))
+        assert "can't be read" in sentence
+        assert "expected polygons, as lists x1, y1, x2, y2, …, or run lengths" in sentence
+        assert "Error" not in sentence
 
     def test_many_alike_are_counted(self) -> None:
         content = document(*[annotation(n, segmentation=[]) for n in range(100)])
