@@ -29,25 +29,25 @@ class Entry:
     def whole(self) -> int:
         """How many runs of objects the folder is for, repeats counted; a shard's are its part."""
         shard = self.run.shard
-        places = [
-            place for place in range(len(self.run.objects)) if shard is None or shard.holds(place)
-        ]
-        return len(places) * self.run.protocol.repeats
+        count = len(self.run.objects)
+        if shard is not None:
+            count = sum(map(shard.holds, range(count)))
+        return count * self.run.protocol.repeats
 
     @property
     def missing(self) -> int:
         """How many of them it lacks, as when it was interrupted; 0 where the folder doesn't say
         what it is for."""
-        return max(0, self.whole - len({record.key for record in self.records}))
+        played = {record.key for record in self.records}
+        return max(0, self.whole - len(played))
 
     def data_path(self, dataset: str) -> Path | None:
         """Where the data set lay when the run was last continued, where it says so."""
-        paths = [
-            sitting["data"][dataset]
-            for sitting in self.run.sittings
-            if dataset in sitting.get("data", {})
-        ]
-        return Path(paths[-1]) if paths else None
+        for sitting in reversed(self.run.sittings):
+            folders = sitting.get("data", {})  # runs from before paths were noted lack it
+            if dataset in folders:
+                return Path(folders[dataset])
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,17 @@ def labels_of(folders: Sequence[Path]) -> dict[str, Path]:
     Raises ConfigError for a folder that is given twice.
     """
     paths = [folder.resolve() for folder in folders]
-    if twice := next((path for path in paths if paths.count(path) > 1), None):
-        raise ConfigError(f"The folder {twice} is given twice: expected each run once.")
-    depth, longest = 1, max(len(path.parts) for path in paths)
-    while depth < longest and len({path.parts[-depth:] for path in paths}) < len(paths):
-        depth += 1
-    return {
-        "/".join(path.parts[-depth:]): folder for path, folder in zip(paths, folders, strict=True)
-    }
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(f"The folder {path} is given twice: expected each run once.")
+    # One depth for all: labels that show as much of the path each are easier to tell apart.
+    longest = max(len(path.parts) for path in paths)
+    labels: list[str] = []
+    for depth in range(1, longest + 1):
+        labels = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(labels)) == len(paths):
+            break
+    return dict(zip(labels, folders, strict=True))
 
 
 def sections_of(entries: Sequence[Entry]) -> list[Section]:
@@ -113,26 +116,27 @@ def sections_of(entries: Sequence[Entry]) -> list[Section]:
             found = objects_of(records, protocol)
             objects.setdefault(name, {})[entry.label] = found
             summaries.setdefault(name, {})[entry.label] = row_figures(found, records, protocol)
+    # One seed for all runs: intervals of the same objects are then of the same resamples.
     first, seed = entries[0].label, entries[0].run.protocol.seed
-    return [
-        Section(
-            name,
-            of_runs,
-            summaries[name],
-            _against(first, of_runs, seed) if first in of_runs else {},
-            {}
-            if "/" in name
-            else {label: curves_of(each, seed) for label, each in of_runs.items()},
-        )
-        for name, of_runs in objects.items()
-    ]
+    sections = []
+    for name, of_runs in objects.items():
+        curves: dict[str, dict[str, Curve]] = {}
+        if "/" not in name:  # nothing draws the curves of a part
+            for label, each in of_runs.items():
+                curves[label] = curves_of(each, seed)
+        against = _against(first, of_runs, seed)
+        sections.append(Section(name, of_runs, summaries[name], against, curves))
+    return sections
 
 
 def _against(first: str, objects: Mapping[str, Objects], seed: int) -> dict[str, list[Difference]]:
-    """The other runs' differences to the first."""
-    others = {
-        label: differences(found, objects[first], seed)
-        for label, found in objects.items()
-        if label != first
-    }
-    return {label: found for label, found in others.items() if found}
+    """The other runs' differences to the first; empty where the first has nothing here."""
+    against: dict[str, list[Difference]] = {}
+    if first not in objects:
+        return against
+    for label, found in objects.items():
+        if label == first:
+            continue
+        if compared := differences(found, objects[first], seed):
+            against[label] = compared
+    return against

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vtmr.atomic import exists, make_folder, one_writer
-from vtmr.bench.folder import RUN, StoredRun, differences, read_run, write_run
+from vtmr.bench.folder import RUN, Sitting, StoredRun, differences, read_run, write_run
+from vtmr.bench.protocol import Shard
 from vtmr.bench.records import RECORDS, Key, Record, name_of, read_records, replace_records
 from vtmr.errors import ConfigError, DataError, InputError
 
@@ -39,20 +40,29 @@ def merge_runs(folders: Sequence[Path], out: Path) -> StoredRun:
     for part in parts[1:]:
         _require_same_run(parts[0], part)
     found = _found(parts)
-    keys: list[Key] = [
-        (*key, repeat) for key in whole.objects for repeat in range(whole.protocol.repeats)
-    ]
+    keys: list[Key] = []
+    for key in whole.objects:
+        keys += [(*key, repeat) for repeat in range(whole.protocol.repeats)]
     _require_all(keys, found, parts)
+    records: list[Record] = []
+    for run_key in keys:
+        records += found[run_key].runs[run_key]
     make_folder(out)
-    sittings = [
-        sitting | {"shard": str(part.run.shard or "1/1")}
-        for part in parts
-        for sitting in part.run.sittings
-    ]
     with one_writer(out):
-        write_run(out, whole.settings | {"shard": None}, sittings, whole.objects)
-        replace_records(out, [record for key in keys for record in found[key].runs[key]])
+        write_run(out, whole.settings | {"shard": None}, _sittings(parts), whole.objects)
+        replace_records(out, records)
+
     return read_run(out)
+
+
+def _sittings(parts: Sequence[_Part]) -> list[Sitting]:
+    """All parts' sittings, each with the shard that it worked on."""
+    sittings = []
+    for part in parts:
+        # A folder that was never sharded may be merged alone: it is the one shard of one.
+        shard = str(part.run.shard or "1/1")
+        sittings += [sitting | {"shard": shard} for sitting in part.run.sittings]
+    return sittings
 
 
 def _runs(records: Sequence[Record]) -> dict[Key, list[Record]]:
@@ -64,12 +74,13 @@ def _runs(records: Sequence[Record]) -> dict[Key, list[Record]]:
 
 def _require_same_run(first: _Part, other: _Part) -> None:
     """Raises ConfigError unless both are parts of one run; which part isn't compared."""
-    unsharded, other_unsharded = (part.run.settings | {"shard": None} for part in (first, other))
+    unsharded = first.run.settings | {"shard": None}
+    other_unsharded = other.run.settings | {"shard": None}
+    # The hash of the objects' names is among the settings, so data sets that differ are told too.
     for name, one, another in differences(unsharded, other_unsharded):
         raise ConfigError(
             f"{first.folder} has {name} = {json.dumps(one)}, {other.folder} has "
-            f"{json.dumps(another)}: "
-            "expected shards of one run."
+            f"{json.dumps(another)}: expected shards of one run."
         )
 
 
@@ -88,8 +99,7 @@ def _found(parts: Sequence[_Part]) -> dict[Key, _Part]:
 
 
 def _require_all(keys: Sequence[Key], found: dict[Key, _Part], parts: Sequence[_Part]) -> None:
-    """Raises DataError when an object is missing or unknown, and says which folders can't be
-    complete."""
+    """Raises DataError when an object is missing or unknown, with what to do about it."""
     if strange := found.keys() - set(keys):
         key = min(strange)
         raise DataError(
@@ -98,19 +108,22 @@ def _require_all(keys: Sequence[Key], found: dict[Key, _Part], parts: Sequence[_
     missing = [key for key in keys if key not in found]
     if not missing:
         return
-    names = ", ".join(name_of(key) for key in missing[:MOST_NAMED]) + (
-        ", …" if len(missing) > MOST_NAMED else ""
-    )
-    given = {part.run.shard.index for part in parts if part.run.shard}
-    number = max((part.run.shard.of for part in parts if part.run.shard), default=1)
-    absent = (
-        [f"{index}/{number}" for index in range(1, number + 1) if index not in given]
-        if given
-        else []
-    )
-    advice = (
-        f"add the folder of shard {', '.join(absent)}" if absent else "finish the interrupted shard"
-    )
+    names = list(map(name_of, missing[:MOST_NAMED]))
+    if len(missing) > MOST_NAMED:
+        names.append("…")
+    # With every shard given, what is missing was never played: one of them was interrupted.
+    advice = "finish the interrupted shard"
+    if absent := _absent([part.run.shard for part in parts if part.run.shard]):
+        advice = f"add the folder of shard {', '.join(absent)}"
     raise DataError(
-        f"{len(missing)} of {len(keys)} runs of objects are missing ({names}): {advice}."
+        f"{len(missing)} of {len(keys)} runs of objects are missing ({', '.join(names)}): {advice}."
     )
+
+
+def _absent(given: Sequence[Shard]) -> list[str]:
+    """The shards that aren't given, as I/N; none where no folder is of a shard."""
+    if not given:
+        return []
+    indices = {shard.index for shard in given}
+    number = max(shard.of for shard in given)
+    return [f"{index}/{number}" for index in range(1, number + 1) if index not in indices]

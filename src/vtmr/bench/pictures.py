@@ -11,9 +11,10 @@ from pathlib import Path
 
 from vtmr.bench.contact import cell_of, draw_sheet, worst_runs
 from vtmr.bench.entries import Entry, Section
-from vtmr.bench.figures import REACHED
+from vtmr.bench.figures import REACHED, Curve
 from vtmr.bench.playing import key_of
 from vtmr.bench.plots import colours_of, plot_clicks, plot_quality
+from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, name_of
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import DataError, InputError
@@ -40,13 +41,16 @@ def draw_pictures(
 
     data, predictors: see `write_report`. Needs matplotlib.
     """
-    samples = cache(_samples)  # read once for all runs
+    samples = cache(_samples)  # a data set is listed once, however many runs it has
     colours = colours_of([entry.label for entry in entries])
     pictures: dict[str, list[Picture]] = {}
-    lacking: dict[str, None] = {}
-    for section in [section for section in sections if section.is_whole]:
+    lacking: dict[str, None] = {}  # a set that keeps its order: runs often lack the same thing
+    for section in sections:
+        if not section.is_whole:
+            continue
         found = pictures.setdefault(section.name, [*_plots(section, entries, colours)])
-        for entry in [entry for entry in entries if entry.label in section.objects]:
+        for entry in _having(section, entries):
+            # A sheet that can't be drawn costs itself alone: plots and figures need no images.
             try:
                 path = data.get(section.name) or _path_of(section.name, [entry, *entries])
                 predictor = predictors.get(entry.label)
@@ -56,31 +60,17 @@ def draw_pictures(
     return pictures, list(lacking)
 
 
+def _having(section: Section, entries: Sequence[Entry]) -> list[Entry]:
+    """The runs that have the section's row."""
+    return [entry for entry in entries if entry.label in section.objects]
+
+
 def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str]) -> list[Picture]:
     """Values against clicks, and clicks needed; the targets that some runs lack are left out."""
-    counts = {len(objects.keys) for objects in section.objects.values()}
-    title = f"{section.name}, {' to '.join(map(str, sorted({min(counts), max(counts)})))} objects"
-    if len(section.objects) == 1:
-        title += f", {next(iter(section.objects))}"
-    protocols = {
-        entry.label: entry.run.protocol for entry in entries if entry.label in section.objects
-    }
-    stops = [protocol.min_clicks for protocol in protocols.values() if protocol.stop == "targets"]
-    curves = section.curves
-    quality = plot_quality(
-        title,
-        {label: found["IoU"] for label, found in curves.items()},
-        {label: found["BIoU"] for label, found in curves.items()},
-        colours,
-        min(stops, default=None),
-    )
-    highest = {REACHED.format(max(protocol.targets)) for protocol in protocols.values()}
-    target = highest.pop() if len(highest) == 1 else "each run's highest target"
-    shared = set.intersection(*(set(protocol.targets) for protocol in protocols.values()))
-    names = [REACHED.format(q) for q in sorted(shared, reverse=True)]
-    reached = {label: {name: found[name] for name in names} for label, found in curves.items()}
-    needed = {label: objects.clicks.mean(axis=0) for label, objects in section.objects.items()}
-    clicks = plot_clicks(title, target, needed, reached, colours)
+    title = _title(section)
+    protocols = [entry.run.protocol for entry in _having(section, entries)]
+    quality = _quality_plot(title, section, protocols, colours)
+    clicks = _clicks_plot(title, section, protocols, colours)
     return [
         Picture(
             _file_name("png", section.name, "quality"),
@@ -95,12 +85,57 @@ def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str
     ]
 
 
+def _title(section: Section) -> str:
+    """The data set, and how many objects the runs have of it; a single run's label too."""
+    counts = [len(objects.keys) for objects in section.objects.values()]
+    fewest, most = min(counts), max(counts)
+    title = f"{section.name}, {fewest} objects"
+    if fewest < most:
+        title = f"{section.name}, {fewest} to {most} objects"
+    if len(section.objects) == 1:
+        title += f", {next(iter(section.objects))}"
+    return title
+
+
+def _quality_plot(
+    title: str, section: Section, protocols: Sequence[Protocol], colours: Mapping[str, str]
+) -> bytes:
+    """Of IoU and BIoU against clicks; a PNG."""
+    iou: dict[str, Curve] = {}
+    biou: dict[str, Curve] = {}
+    for label, curves in section.curves.items():
+        iou[label], biou[label] = curves["IoU"], curves["BIoU"]
+    # Curves go on as constants where objects stopped: the mark stands where that first may happen.
+    stops = [protocol.min_clicks for protocol in protocols if protocol.stop == "targets"]
+    return plot_quality(title, iou, biou, colours, min(stops, default=None))
+
+
+def _clicks_plot(
+    title: str, section: Section, protocols: Sequence[Protocol], colours: Mapping[str, str]
+) -> bytes:
+    """Of the clicks needed, and the shares of objects that reached the targets; a PNG."""
+    highest = {REACHED.format(max(protocol.targets)) for protocol in protocols}
+    target = "each run's highest target"
+    if len(highest) == 1:
+        target = highest.pop()
+    # A dash means one target in the whole plot, so only targets that every run has are drawn.
+    shared = set(protocols[0].targets)
+    for protocol in protocols[1:]:
+        shared &= set(protocol.targets)
+    names = list(map(REACHED.format, sorted(shared, reverse=True)))
+    reached: dict[str, dict[str, Curve]] = {}
+    for label, curves in section.curves.items():
+        reached[label] = {name: curves[name] for name in names}
+    needed = {label: objects.clicks.mean(axis=0) for label, objects in section.objects.items()}
+    return plot_clicks(title, target, needed, reached, colours)
+
+
 def _path_of(dataset: str, entries: Sequence[Entry]) -> Path:
     """Where the first run that says so has found a data set. Raises DataError when none does."""
-    path = next((path for path in (entry.data_path(dataset) for entry in entries) if path), None)
-    if path is None:
-        raise DataError(f"No run says where its images are: give --data {dataset}=PATH.")
-    return path
+    for entry in entries:
+        if path := entry.data_path(dataset):
+            return path
+    raise DataError(f"No run says where its images are: give --data {dataset}=PATH.")
 
 
 def _sheet(
@@ -112,19 +147,22 @@ def _sheet(
     """
     records = [record for record in entry.records if record.dataset == dataset]
     runs = worst_runs(records, entry.run.protocol)
-    if gone := next((run[0].object_key for run in runs if run[0].object_key not in samples), None):
-        raise DataError(
-            f"The data set lacks {name_of(gone)} of {entry.label}: give another --data "
-            f"{dataset}=PATH."
-        )
-    cells = [
-        cell_of(run, samples[run[0].object_key], entry.run.protocol, predictor) for run in runs
-    ]
+    # All are looked for before any is drawn: replaying a run's clicks takes seconds.
+    for run in runs:
+        key = run[0].object_key
+        if key not in samples:
+            raise DataError(
+                f"The data set lacks {name_of(key)} of {entry.label}: give another --data "
+                f"{dataset}=PATH."
+            )
+    cells = []
+    for run in runs:
+        sample = samples[run[0].object_key]
+        cells.append(cell_of(run, sample, entry.run.protocol, predictor))
     count = len({record.object_key for record in records})
     title = f"{dataset}, {entry.label}: the {len(cells)} worst of {count} objects"
-    return Picture(
-        _file_name("jpg", dataset, "worst", entry.label), title, draw_sheet(title, cells)
-    )
+    name = _file_name("jpg", dataset, "worst", entry.label)
+    return Picture(name, title, draw_sheet(title, cells))
 
 
 def _samples(dataset: str, path: Path) -> dict[ObjectKey, EvalSample]:
@@ -134,4 +172,5 @@ def _samples(dataset: str, path: Path) -> dict[ObjectKey, EvalSample]:
 
 def _file_name(suffix: str, *parts: str) -> str:
     """From words that may hold anything."""
-    return "-".join(re.sub(r"[^\w.]+", "-", part).strip("-.") for part in parts) + f".{suffix}"
+    words = [re.sub(r"[^\w.]+", "-", part).strip("-.") for part in parts]
+    return f"{'-'.join(words)}.{suffix}"

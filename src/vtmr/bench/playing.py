@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,16 +38,18 @@ def play(
         DataError: For an unusable sample.
         InputError: For a predictor whose mask has another size.
     """
+    # The first click's wall time has the reading in it, as in the field's seconds per click.
     finished = time.perf_counter()
     image, gt_mask, ignore_mask, initial = load_arrays(sample, protocol, repeat)
     session = Session(predictor, image, initial_mask=initial, correction=protocol.correction)
-    mask = np.zeros_like(gt_mask) if initial is None else initial
-    clicks: list[Click | BoxPrompt] = []
-    rows: list[tuple[float, float, float]] = []  # IoU, BIoU, seconds after each click
-    views: list[tuple[bool | None, int | None]] = []  # whether cut, passes
-    walls: list[float] = []
+    mask = np.zeros_like(gt_mask)
+    if initial is not None:
+        mask = initial
+    prompts: list[Click | BoxPrompt] = []
+    ious: list[float] = []
+    records: list[Record] = []
     key = key_of(sample)
-    click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
+    click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, prompts)
     if click is None:
         raise DataError(
             f"The initial mask of {name_of(key)} is right already: expected one to correct, or "
@@ -55,41 +58,33 @@ def play(
     while click is not None:
         start = time.perf_counter()
         session = session.add(click)
-        mask = session.mask
+        mask = session.mask  # painted when it is asked for: part of what a user waits for
         seconds = time.perf_counter() - start
         if mask.shape != gt_mask.shape:
             raise InputError(
                 f"{predictor.name} answered with a mask of {mask.shape}: expected {gt_mask.shape}."
             )
-        clicks.append(click)
-        rows.append(
-            (iou(mask, gt_mask, ignore_mask), boundary_iou(mask, gt_mask, ignore_mask), seconds)
-        )
-        views.append((is_cut(mask, session.prediction), _passes(session.prediction)))
-        over = protocol.is_over([row[0] for row in rows])
-        click = (
-            None
-            if over
-            else _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, clicks)
-        )
-        begun, finished = finished, time.perf_counter()
-        walls.append(finished - begun)
-    return [
-        Record(
+        prompts.append(click)
+        ious.append(iou(mask, gt_mask, ignore_mask))
+        record = Record(
             *key,
-            k,
-            *_place(prompt),
-            *row,
-            last=k == len(clicks),
+            len(prompts),
+            *_place(click),
+            ious[-1],
+            boundary_iou(mask, gt_mask, ignore_mask),
+            seconds,
+            last=False,
             repeat=repeat,
-            wall_seconds=wall,
-            cut=cut,
-            passes=passes,
+            cut=is_cut(mask, session.prediction),
+            passes=_passes(session.prediction),
         )
-        for k, (prompt, row, wall, (cut, passes)) in enumerate(
-            zip(clicks, rows, walls, views, strict=True), start=1
-        )
-    ]
+        click = None
+        if not protocol.is_over(ious):
+            click = _robot_click(protocol, (*key, repeat), mask, gt_mask, ignore_mask, prompts)
+        begun, finished = finished, time.perf_counter()
+        # Only now is it known whether the robot finds another click, and what that took.
+        records.append(replace(record, wall_seconds=finished - begun, last=click is None))
+    return records
 
 
 def _place(prompt: Click | BoxPrompt) -> tuple[float, float, bool]:
@@ -103,6 +98,7 @@ def events_of(
     run: Sequence[Record], gt_mask: Mask, ignore_mask: Mask | None, protocol: Protocol
 ) -> list[Click | BoxPrompt]:
     """What the robot of a run did, read from its records; a box is drawn as it was then."""
+    # A record holds a box's middle alone; its random numbers are the same again.
     events: list[Click | BoxPrompt] = [Click(record.x, record.y, record.positive) for record in run]
     if protocol.robot_at(1) == "box":
         first = run[0]
@@ -167,11 +163,9 @@ def load_arrays(
     Raises DataError when they don't fit together or hold nothing to click.
     """
     image, gt_mask, ignore_mask = sample.load()
-    initial = (
-        sample.initial()
-        if sample.initial is not None and protocol.initial_mask == "given"
-        else None
-    )
+    initial: Mask | None = None
+    if sample.initial is not None and protocol.initial_mask == "given":
+        initial = sample.initial()
     name = name_of(key_of(sample))
     for what, mask in (("mask", gt_mask), ("ignore mask", ignore_mask), ("initial mask", initial)):
         if mask is not None and mask.shape != image.shape[:2]:
@@ -179,12 +173,16 @@ def load_arrays(
                 f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one "
                 "size."
             )
-    if not (gt_mask if ignore_mask is None else gt_mask & ~ignore_mask).any():
+    counted = gt_mask
+    if ignore_mask is not None:
+        counted = gt_mask & ~ignore_mask
+    if not counted.any():
         raise DataError(
             f"The object {name} has no pixel that counts: expected a mask with some; mend or leave "
             "it out."
         )
     if protocol.initial_mask in ("perturbed", "superpixels"):
-        stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)  # clicks count from 1
+        # Clicks count from 1, so the stream of number 0 is no click's.
+        stream = click_stream(protocol.seed, *key_of(sample), repeat, 0)
         initial = made_wrong(image, gt_mask, ignore_mask, protocol, stream)
     return image, gt_mask, ignore_mask, initial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -68,27 +69,31 @@ class Record:
         Raises ValueError for anything else.
         """
         values: Any = json.loads(line)
-        if not isinstance(values, dict) or not set(_TYPES) - _OPTIONAL <= set(values) <= set(
-            _TYPES
-        ):
+        if not isinstance(values, dict) or not _REQUIRED <= set(values) <= set(_TYPES):
             raise ValueError(f"expected an object with the keys {', '.join(_TYPES)}")
         for name, value in values.items():
+            # Exact types: isinstance would take true for the number 1.
             if type(value) not in _TYPES[name]:
                 expected = " or ".join(kind.__name__ for kind in _TYPES[name])
                 raise ValueError(f"{name} is {value!r}, expected {expected}")
         return Record(**values)
 
 
-_HINTS = {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
-_TYPES: dict[str, tuple[type, ...]] = {
-    name: get_args(hint) or (hint,) for name, hint in _HINTS.items()
-}
-_OPTIONAL = {field.name for field in fields(Record) if field.default is not MISSING}
+# Worked out once: reading hints takes longer than a line, and files have tens of thousands.
+_HINTS = get_type_hints(Record)
+_TYPES: dict[str, tuple[type, ...]] = {}  # by key, in the fields' order
+for _name in Record.__slots__:
+    _TYPES[_name] = get_args(_HINTS[_name]) or (_HINTS[_name],)
+# Fields with a default came later: files from before lack them and are read all the same.
+_REQUIRED = {field.name for field in fields(Record) if field.default is MISSING}
 
 
 def name_of(key: ObjectKey | Key) -> str:
     """As messages name an object, or one of its repeats."""
-    return "/".join(key[:4]) + (f", repeat {key[4]}" if len(key) == 5 and key[4] else "")
+    name = "/".join(key[:4])
+    if len(key) == 5 and key[4]:  # a first repeat is mostly the only one, and isn't told
+        name += f", repeat {key[4]}"
+    return name
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -123,6 +128,7 @@ def _finished(records: list[Record], path: Path) -> list[Record]:
 
     Raises DataError when clicks are missing, doubled or mixed.
     """
+    # An object's lines are written together, so only the file's last run can be unfinished.
     runs: dict[Key, list[Record]] = {}
     open_key: Key | None = None
     for number, record in enumerate(records, start=1):
@@ -133,17 +139,24 @@ def _finished(records: list[Record], path: Path) -> list[Record]:
                 "remove that object's lines, or use a new folder."
             )
         run.append(record)
-        open_key = None if record.last else record.key
+        open_key = record.key
+        if record.last:
+            open_key = None
     if open_key is not None:
         del runs[open_key]
-    return [record for run in runs.values() for record in run]
+    return list(chain.from_iterable(runs.values()))
 
 
 def replace_records(folder: Path, records: Iterable[Record]) -> None:
     """Writes a run's records anew, whole or not at all. Raises InputError."""
-    write_atomically(folder / RECORDS, "".join(record.to_line() for record in records).encode())
+    write_atomically(folder / RECORDS, _lines(records).encode())
 
 
 def append_records(folder: Path, records: Iterable[Record]) -> None:
     """Appends one object's records in one go. Raises InputError."""
-    append(folder / RECORDS, "".join(record.to_line() for record in records))
+    # An interruption leaves at most this object unfinished, which `read_records` drops.
+    append(folder / RECORDS, _lines(records))
+
+
+def _lines(records: Iterable[Record]) -> str:
+    return "".join(record.to_line() for record in records)

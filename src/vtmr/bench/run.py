@@ -17,7 +17,15 @@ from vtmr.atomic import make_folder, one_writer
 from vtmr.bench.folder import open_folder, settings_of
 from vtmr.bench.playing import key_of, play
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard
-from vtmr.bench.records import Key, Record, append_records, name_of, read_records, replace_records
+from vtmr.bench.records import (
+    Key,
+    ObjectKey,
+    Record,
+    append_records,
+    name_of,
+    read_records,
+    replace_records,
+)
 from vtmr.bench.report import print_table, summarise, write_summary
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import ConfigError, DataError
@@ -50,12 +58,12 @@ def run_benchmark(
     shard: Shard | None = None,
     team: Team | None = None,
 ) -> dict[str, Any]:
-    """Evaluates a predictor on data sets, given as (name, path), and returns what summary.json then
-    holds.
+    """Evaluates a predictor on data sets and returns what summary.json then holds.
 
-    limit: only the first so many objects of each. shard, team: see `evaluate`. Writes
-    records.jsonl, run.json, objects.json, summary.json and table.md into `out`, continues an
-    interrupted run there, prints the table. Raises ConfigError, DataError and InputError.
+    data: (name, path) of each. limit: only the first so many objects of each. shard, team: see
+    `evaluate`. Writes records.jsonl, run.json, objects.json, summary.json and table.md into `out`,
+    continues an interrupted run there, prints the table. Raises ConfigError, DataError and
+    InputError.
     """
     protocol, console = protocol or Protocol(), console or Console()
     samples = open_benchmarks(data, limit)
@@ -76,6 +84,7 @@ def run_benchmark(
             highlight=False,
         )
         return {}
+    # A shard's folder gets a summary too, of its part: merging reads the records, never that.
     summary = summarise(records, protocol)
     write_summary(out, summary, protocol, model)
     print_table(summary, protocol, model, console)
@@ -98,7 +107,10 @@ def open_benchmarks(data: Sequence[tuple[str, Path]], limit: int | None = None) 
             f"The data sets are {', '.join(counts.elements()) or 'none'}: expected each of them "
             "once."
         )
-    return [sample for name, path in data for sample in open_benchmark(name, path, limit)]
+    samples: list[EvalSample] = []
+    for name, path in data:
+        samples += open_benchmark(name, path, limit)
+    return samples
 
 
 def evaluate(
@@ -136,38 +148,64 @@ def evaluate(
         InputError: When the folder can't be written or another process writes into it.
     """
     model = model or ModelInfo(predictor.name)
-    if protocol.threshold is not None and protocol.threshold != model.threshold:
-        raise ConfigError(
-            f"The protocol cuts at {protocol.threshold:g}, {model.name} at {_cut(model)}: expected "
-            "a model that "
-            "is told to cut there."
-        )
+    _require_same_cut(protocol, model)
     objects = [key_of(sample) for sample in samples]
-    counts = Counter(objects)
-    if doubled := next((key for key, count in counts.items() if count > 1), None):
-        raise DataError(
-            f"The object {name_of(doubled)} occurs {counts[doubled]} times: expected each object "
-            "once."
-        )
-    tasks = [
-        Task(place, (*key, repeat))
-        for place, key in enumerate(objects)
-        if shard is None or shard.holds(place)
-        for repeat in range(protocol.repeats)
-    ]
+    _require_each_once(objects)
+    tasks = _tasks(objects, protocol.repeats, shard)
+    team = team or _alone(samples, predictor)
     make_folder(out)
+    # Held for the whole run: two writers' lines would mix, and neither could be continued.
     with one_writer(out):
         settings = settings_of(protocol, model, objects, shard)
-        done = {record.key for record in open_folder(out, settings, objects, data)}
-        if foreign := next(iter(done - {task.key for task in tasks}), None):
-            raise DataError(
-                f"{out} holds clicks on {name_of(foreign)}, which isn't played here: use a new "
-                "folder."
-            )
-        left = [task for task in tasks if task.key not in done]
-        with closing((team or _alone(samples, predictor))(left, protocol)) as played:
+        left = _left(out, tasks, open_folder(out, settings, objects, data))
+        # Closed here, not when it is collected: an error has to end the team's processes at once.
+        with closing(team(left, protocol)) as played:
             _write_played(out, played, len(tasks), len(left), console)
         return _in_order(out, tasks)
+
+
+def _require_same_cut(protocol: Protocol, model: ModelInfo) -> None:
+    """Raises ConfigError when the model cuts masks elsewhere than the protocol says."""
+    if protocol.threshold is None or protocol.threshold == model.threshold:
+        return
+    cut = "no probability"
+    if model.threshold is not None:
+        cut = f"{model.threshold:g}"
+    raise ConfigError(
+        f"The protocol cuts at {protocol.threshold:g}, {model.name} at {cut}: expected "
+        "a model that is told to cut there."
+    )
+
+
+def _require_each_once(objects: Sequence[ObjectKey]) -> None:
+    """Raises DataError when two samples have one name: their records couldn't be told apart."""
+    for key, count in Counter(objects).items():
+        if count > 1:
+            raise DataError(
+                f"The object {name_of(key)} occurs {count} times: expected each object once."
+            )
+
+
+def _tasks(objects: Sequence[ObjectKey], repeats: int, shard: Shard | None) -> list[Task]:
+    """What the run plays, in the samples' order, an object's repeats behind each other."""
+    tasks = []
+    for place, key in enumerate(objects):
+        # A shard's tasks keep their places in the whole: other processes open the whole data set.
+        if shard is None or shard.holds(place):
+            tasks += [Task(place, (*key, repeat)) for repeat in range(repeats)]
+    return tasks
+
+
+def _left(out: Path, tasks: Sequence[Task], records: Iterable[Record]) -> list[Task]:
+    """The tasks that the folder has no records of. Raises DataError for records of others."""
+    done = {record.key for record in records}
+    foreign = done - {task.key for task in tasks}
+    if foreign:
+        key = next(iter(foreign))
+        raise DataError(
+            f"{out} holds clicks on {name_of(key)}, which isn't played here: use a new folder."
+        )
+    return [task for task in tasks if task.key not in done]
 
 
 def _write_played(
@@ -199,15 +237,11 @@ def _alone(samples: Sequence[EvalSample], predictor: Predictor) -> Team:
 
 
 def _in_order(out: Path, tasks: Sequence[Task]) -> list[Record]:
-    """The folder's records in the order of the tasks, as which they are written again where they
-    came otherwise."""
+    """The folder's records in the order of the tasks, and the file in that order too."""
+    # A team finishes objects in any order; sorted, a run's file is the same however it was played.
     records = read_records(out)
     order = {task.key: number for number, task in enumerate(tasks)}
     ordered = sorted(records, key=lambda record: order[record.key])
     if ordered != records:
         replace_records(out, ordered)
     return ordered
-
-
-def _cut(model: ModelInfo) -> str:
-    return "no probability" if model.threshold is None else f"{model.threshold:g}"
