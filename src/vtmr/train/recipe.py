@@ -12,6 +12,7 @@ from typing import Any
 from vtmr.data import OPENERS
 from vtmr.errors import ConfigError
 from vtmr.spec import ZoomKernel
+from vtmr.train.bounds import at_least, below, between, one_of, require, require_bounds, within
 from vtmr.values import from_values
 
 CHAIN_ENGINES = ("torch", "onnxruntime", "auto")
@@ -22,10 +23,8 @@ ACCELERATORS = ("auto", "cpu", "cuda")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
 LARGEST_RATIO = 10.0
-GRID_STEP, LARGEST_GRID = (
-    64,
-    1024,
-)  # every network's coarsest map is whole then, and one step's grids fit in memory
+GRID_STEP = 64  # every network's coarsest map is whole then
+LARGEST_GRID = 1024  # one step's grids fit in memory
 WIDEST_RIM = 10.0  # of small objects nothing would be left
 MAX_THREADS = 64  # a hundred thousand would take the machine down
 INIT_CLICKS = ("multi", "single", "mixed")
@@ -33,12 +32,7 @@ MATCH_AVERAGES = ("all", "selected")
 MATCH_LOSSES = ("match", "supervised")
 REFINED_LOSSES = ("focal", "boundary")
 EDGE_LOSSES = ("focal", "cross_entropy")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raises ConfigError with the message unless the condition holds."""
-    if not condition:
-        raise ConfigError(message)
+BATCH_NORMS = ("eval", "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +87,23 @@ class DataRecipe:
 
     root: str
     sources: tuple[SourceWeight, ...]
-    paste_weight: float = 0.0
-    min_object_px: int = 250
-    workers: int = 1
-    stuff_share: float = 0.0
-    merge_share: float = 0.0
+    paste_weight: float = field(default=0.0, metadata=below(0, math.inf, "0 or more"))
+    min_object_px: int = field(default=250, metadata=at_least(1))
+    workers: int = field(default=1, metadata=at_least(0, "0 or more"))
+    stuff_share: float = field(default=0.0, metadata=within(0, 1))
+    merge_share: float = field(default=0.0, metadata=within(0, 1))
     roots_only: bool = True
 
     def __post_init__(self) -> None:
-        for name, share in (("stuff_share", self.stuff_share), ("merge_share", self.merge_share)):
-            require(0 <= share <= 1, f"data.{name} is {share}: expected 0 to 1.")
+        require_bounds(self, "data.")
         require(
             sum(s.weight for s in self.sources) > 0,
             "data.sources has no positive weight: expected at least one.",
         )
         require(
-            0 <= self.paste_weight < math.inf,
-            f"data.paste_weight is {self.paste_weight}: expected 0 or more.",
-        )
-        require(
-            self.min_object_px > 0,
-            f"data.min_object_px is {self.min_object_px}: expected at least 1.",
-        )
-        require(
             not self.paste_weight or any(s.cut_outs for s in self.sources),
             "data.paste_weight is set but no source has cut_outs = true.",
         )
-        require(self.workers >= 0, f"data.workers is {self.workers}: expected 0 or more.")
         readers = {s.reader for s in self.sources}
         for name, share, known in (
             ("stuff_share", self.stuff_share, HAVE_STUFF),
@@ -146,9 +130,9 @@ class AugmentRecipe:
     object_share: float = 0.6
     scale: tuple[float, float] = (0.75, 1.40)
     object_ratio: tuple[float, float] = (1.1, 3.0)
-    flip: float = 0.5
-    colour: float = 0.75
-    zoom_share: float = 0.0
+    flip: float = field(default=0.5, metadata=within(0, 1))
+    colour: float = field(default=0.75, metadata=within(0, 1))
+    zoom_share: float = field(default=0.0, metadata=within(0, 1))
     zoom_kernel: ZoomKernel = field(default_factory=ZoomKernel)
 
     def __post_init__(self) -> None:
@@ -165,12 +149,7 @@ class AugmentRecipe:
                 f"augment.{name} is ({low}, {high}): expected {least:g} <= low <= high <= "
                 f"{LARGEST_RATIO:g}.",
             )
-        for name, share in (
-            ("flip", self.flip),
-            ("colour", self.colour),
-            ("zoom_share", self.zoom_share),
-        ):
-            require(0 <= share <= 1, f"augment.{name} is {share}: expected 0 to 1.")
+        require_bounds(self, "augment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,23 +166,15 @@ class ClickRecipe:
     starts from, each from one click to a number of its own: the target crop follows the answer.
     """
 
-    init_clicks: str = "multi"
-    max_steps: int = 3
-    first_share: float = 0.0
+    init_clicks: str = field(default="multi", metadata=one_of(INIT_CLICKS))
+    max_steps: int = field(default=3, metadata=at_least(0, "0 or more"))
+    first_share: float = field(default=0.0, metadata=within(0, 1))
     centred: bool = True
-    deepest_share: float = 0.0
-    played_share: float = 0.0
+    deepest_share: float = field(default=0.0, metadata=within(0, 1))
+    played_share: float = field(default=0.0, metadata=within(0, 1))
 
     def __post_init__(self) -> None:
-        for name in ("first_share", "deepest_share", "played_share"):
-            share = getattr(self, name)
-            require(0 <= share <= 1, f"clicks.{name} is {share}: expected 0 to 1.")
-        require(
-            self.init_clicks in INIT_CLICKS,
-            f"clicks.init_clicks is {self.init_clicks!r}: expected one of "
-            f"{', '.join(INIT_CLICKS)}.",
-        )
-        require(self.max_steps >= 0, f"clicks.max_steps is {self.max_steps}: expected 0 or more.")
+        require_bounds(self, "clicks.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,37 +188,19 @@ class MaskMatchRecipe:
     pixels or those "selected". loss: "match", or "supervised" by the ground truth (Table 4).
     """
 
-    share: float = 1.0
-    weight: float = 1.0
-    alpha: float = 0.8
-    confidence: float = 0.9
+    share: float = field(default=1.0, metadata=within(0, 1, "0 (never) to 1 (every step)"))
+    weight: float = field(default=1.0, metadata=below(0, math.inf, "0 or more"))
+    alpha: float = field(default=0.8, metadata=below(0, 1, "an IoU from 0 to below 1"))
+    confidence: float = field(
+        default=0.9, metadata=below(0.5, 1, "a probability from .5 to below 1")
+    )
     two_sided: bool = False
-    average: str = "all"
-    loss: str = "match"
+    average: str = field(default="all", metadata=one_of(MATCH_AVERAGES))
+    loss: str = field(default="match", metadata=one_of(MATCH_LOSSES))
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.share <= 1,
-            f"maskmatch.share is {self.share}: expected 0 (never) to 1 (every step).",
-        )
-        require(
-            0 <= self.weight < math.inf, f"maskmatch.weight is {self.weight}: expected 0 or more."
-        )
-        require(
-            0 <= self.alpha < 1,
-            f"maskmatch.alpha is {self.alpha}: expected an IoU from 0 to below 1.",
-        )
-        require(
-            0.5 <= self.confidence < 1,
-            f"maskmatch.confidence is {self.confidence}: expected a probability from .5 to below "
-            "1.",
-        )
-        for name, known in (("average", MATCH_AVERAGES), ("loss", MATCH_LOSSES)):
-            value = getattr(self, name)
-            require(
-                value in known,
-                f"maskmatch.{name} is {value!r}: expected one of {', '.join(known)}.",
-            )
+        require_bounds(self, "maskmatch.")
+        # The ground truth is sure of every pixel, of the background's as well.
         require(
             self.loss == "match" or (self.average == "all" and not self.two_sided),
             'maskmatch.loss is "supervised", which average and two_sided contradict: '
@@ -264,15 +217,11 @@ class LossRecipe:
     "cross_entropy".
     """
 
-    refined: str = "focal"
-    edge: str = "focal"
+    refined: str = field(default="focal", metadata=one_of(REFINED_LOSSES))
+    edge: str = field(default="focal", metadata=one_of(EDGE_LOSSES))
 
     def __post_init__(self) -> None:
-        for name, known in (("refined", REFINED_LOSSES), ("edge", EDGE_LOSSES)):
-            value = getattr(self, name)
-            require(
-                value in known, f"losses.{name} is {value!r}: expected one of {', '.join(known)}."
-            )
+        require_bounds(self, "losses.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,30 +233,24 @@ class OptimiserRecipe:
     cosine.
     """
 
-    lr: float
-    encoder_factor: float = 0.1
-    warmup_steps: int = 100
-    final_factor: float = 0.02
-    ema: float = 0.999
-    clip_norm: float = 0.0
+    lr: float = field(metadata=between(0, math.inf, "a positive number"))
+    encoder_factor: float = field(default=0.1, metadata=below(0, math.inf, "0 or more"))
+    warmup_steps: int = field(default=100, metadata=below(0, math.inf, "0 or more"))
+    final_factor: float = field(default=0.02, metadata=below(0, math.inf, "0 or more"))
+    ema: float = field(default=0.999, metadata=below(0, 1, "0 (off) to below 1"))
+    clip_norm: float = field(default=0.0, metadata=below(0, math.inf, "0 or more"))
     frozen: tuple[str, ...] = ()
-    encoder_batch_norm: str = "eval"
+    encoder_batch_norm: str = field(
+        default="eval", metadata=one_of(BATCH_NORMS, "'eval' or 'train'")
+    )
     drops: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        require(0 < self.lr < math.inf, f"optimiser.lr is {self.lr}: expected a positive number.")
-        for name in ("encoder_factor", "warmup_steps", "final_factor", "clip_norm"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, f"optimiser.{name} is {value}: expected 0 or more.")
+        require_bounds(self, "optimiser.")
+        # The empty name is that of the whole network, of which nothing would be left to train.
         require(
             all(self.frozen),
             "optimiser.frozen has an empty name: expected names of parts of the network.",
-        )
-        require(0 <= self.ema < 1, f"optimiser.ema is {self.ema}: expected 0 (off) to below 1.")
-        require(
-            self.encoder_batch_norm in ("eval", "train"),
-            f"optimiser.encoder_batch_norm is {self.encoder_batch_norm!r}: expected 'eval' or "
-            "'train'.",
         )
         require(
             list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
@@ -327,22 +270,15 @@ class ComputeRecipe:
     (CUDA alone); else each has its own and the first one's are kept.
     """
 
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    precision: str = "float32"
-    accumulate: int = 1
+    accelerator: str = field(default="auto", metadata=one_of(ACCELERATORS))
+    devices: int = field(default=1, metadata=at_least(1))
+    nodes: int = field(default=1, metadata=at_least(1))
+    precision: str = field(default="float32", metadata=one_of(COMPUTE_PRECISIONS))
+    accumulate: int = field(default=1, metadata=at_least(1))
     sync_batch_norm: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("accelerator", ACCELERATORS), ("precision", COMPUTE_PRECISIONS)):
-            value = getattr(self, name)
-            require(
-                value in known, f"compute.{name} is {value!r}: expected one of {', '.join(known)}."
-            )
-        for name in ("devices", "nodes", "accumulate"):
-            value = getattr(self, name)
-            require(value > 0, f"compute.{name} is {value}: expected at least 1.")
+        require_bounds(self, "compute.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,18 +297,20 @@ class Recipe:
 
     name: str
     model: str
-    steps: int
+    steps: int = field(metadata=at_least(1))
     data: DataRecipe
     optimiser: OptimiserRecipe
-    batch: int = 16
+    batch: int = field(default=16, metadata=at_least(1))
     input_size: int = 0
-    seed: int = 0
-    threads: int = 2
-    no_grad_precision: str = "float32"
-    chain_engine: str = "torch"
-    refiner_share: float = 1.0
-    checkpoint_minutes: float = 10.0
-    validate_minutes: float = 0.0
+    seed: int = field(default=0, metadata=at_least(0, "0 or more"))
+    threads: int = field(default=2, metadata=within(1, MAX_THREADS))
+    no_grad_precision: str = field(default="float32", metadata=one_of(PRECISIONS))
+    chain_engine: str = field(default="torch", metadata=one_of(CHAIN_ENGINES))
+    refiner_share: float = field(default=1.0, metadata=within(0, 1))
+    checkpoint_minutes: float = field(
+        default=10.0, metadata=at_least(0, "0 (after every step) or more")
+    )
+    validate_minutes: float = field(default=0.0, metadata=at_least(0, "0 (never) or more"))
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
     losses: LossRecipe = field(default_factory=LossRecipe)
@@ -381,42 +319,15 @@ class Recipe:
     encoder_weights: str | None = None
 
     def __post_init__(self) -> None:
-        require(self.steps > 0, f"steps is {self.steps}: expected at least 1.")
-        require(self.batch > 0, f"batch is {self.batch}: expected at least 1.")
+        require_bounds(self)
         require(
             self.input_size == 0
             or (self.input_size % GRID_STEP == 0 and GRID_STEP <= self.input_size <= LARGEST_GRID),
             f"input_size is {self.input_size}: expected 0 (the network's own) or a multiple of "
-            f"{GRID_STEP} up to "
-            f"{LARGEST_GRID}.",
+            f"{GRID_STEP} up to {LARGEST_GRID}.",
         )
         require(
             bool(self.name), "name is empty: expected one, which the weights' lineage then gives."
-        )
-        require(
-            0 < self.threads <= MAX_THREADS,
-            f"threads is {self.threads}: expected 1 to {MAX_THREADS}.",
-        )
-        for name, zero in (
-            ("checkpoint_minutes", "after every step"),
-            ("validate_minutes", "never"),
-        ):
-            require(
-                getattr(self, name) >= 0,
-                f"{name} is {getattr(self, name)}: expected 0 ({zero}) or more.",
-            )
-        require(self.seed >= 0, f"seed is {self.seed}: expected 0 or more.")
-        require(
-            0 <= self.refiner_share <= 1, f"refiner_share is {self.refiner_share}: expected 0 to 1."
-        )
-        require(
-            self.no_grad_precision in PRECISIONS,
-            f"no_grad_precision is {self.no_grad_precision!r}: expected one of "
-            f"{', '.join(PRECISIONS)}.",
-        )
-        require(
-            self.chain_engine in CHAIN_ENGINES,
-            f"chain_engine is {self.chain_engine!r}: expected one of {', '.join(CHAIN_ENGINES)}.",
         )
         require(
             self.batch % self.compute.accumulate == 0,
@@ -426,8 +337,7 @@ class Recipe:
         require(
             self.maskmatch is None or not self.compute.sync_batch_norm,
             "compute.sync_batch_norm and maskmatch exclude each other: a process without a sample "
-            "to match would leave "
-            "the others waiting for its statistics.",
+            "to match would leave the others waiting for its statistics.",
         )
         require(
             not self.clicks.played_share
