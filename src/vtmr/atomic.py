@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from vtmr.errors import InputError
+from vtmr.errors import InputError, VtmrWarning
 
 try:
     import fcntl
@@ -127,8 +128,8 @@ def one_writer(folder: Path) -> Iterator[None]:
     """Keeps other processes from writing into the folder as well, for as long as the block runs.
 
     The lock goes with its process, however that ends. Where the file system has no locks nothing is
-    kept from anybody. Raises InputError when another process has the folder, with its number, and
-    when the folder can't be written.
+    kept from anybody, and a VtmrWarning says so. Raises InputError when another process has the
+    folder, with its number, and when the folder can't be written.
     """
     path = folder / ".lock"
     try:
@@ -150,7 +151,15 @@ def _locked(path: Path) -> TextIO:
     OSError."""
     while True:
         file = path.open("a+", encoding="ascii", errors="replace")
-        if take_lock(file.fileno()) is False:
+        held = take_lock(file.fileno())
+        if held is None:
+            warnings.warn(
+                f"Locks don't work in {path.parent} (a network disk?): make sure that no other "
+                "process writes there at the same time.",
+                VtmrWarning,
+                stacklevel=4,
+            )
+        if held is False:
             file.seek(0)
             owner = file.read(20).strip() or "unknown"
             file.close()

@@ -40,3 +40,8 @@ def needs_extra(extra: str) -> Iterator[None]:
             f"This needs the package {error.name}, which is not installed: in a clone of vtmr, "
             f'pip install -c constraints.txt -e ".[{extra}]".'
         ) from error
+
+
+class VtmrWarning(UserWarning):
+    """What the user should know though it keeps nothing from being done. The CLI prints it as one
+    sentence."""

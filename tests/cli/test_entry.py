@@ -8,14 +8,16 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from running import Command
 
 import vtmr
+from vtmr.cli.entry import main
 from vtmr.cli.failures import Interrupted, resumable
-from vtmr.errors import ConfigError, needs_extra
+from vtmr.errors import ConfigError, VtmrWarning, needs_extra
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -156,3 +158,12 @@ def test_output_that_does_not_fit_is_an_error() -> None:
     assert done.returncode == 2
     assert b"No space left on device" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_warning_of_ours_is_one_sentence() -> None:
+    """What Python prints of a warning names a line of the source, which helps no user."""
+    main(["--version"])
+    ours = warnings.formatwarning(VtmrWarning("No locks."), VtmrWarning, "atomic.py", 1)
+    theirs = warnings.formatwarning(UserWarning("odd"), UserWarning, "torch.py", 7)
+    assert ours == "vtmr: No locks.\n"
+    assert theirs.startswith("torch.py:7: UserWarning: odd")

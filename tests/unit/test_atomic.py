@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vtmr.atomic import append, one_writer, write_atomically
-from vtmr.errors import InputError
+from vtmr.errors import InputError, VtmrWarning
 
 
 def test_the_file_is_written_or_replaced(tmp_path: Path) -> None:
@@ -90,11 +90,15 @@ class TestOneWriter:
         with one_writer(tmp_path):
             assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
 
-    def test_where_there_are_no_locks_nobody_is_kept_out(
+    def test_where_there_are_no_locks_nobody_is_kept_out_and_that_is_said(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("vtmr.atomic.take_lock", lambda descriptor: None)
-        with one_writer(tmp_path), one_writer(tmp_path):
+        with (
+            pytest.warns(VtmrWarning, match=r"Locks don't work in .*: make sure that no other"),
+            one_writer(tmp_path),
+            one_writer(tmp_path),
+        ):
             pass
 
     def test_a_folder_that_cant_be_written(self, tmp_path: Path) -> None:

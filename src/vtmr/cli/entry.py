@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -21,9 +22,10 @@ import typer
 
 from vtmr.cli.commands import app
 from vtmr.cli.failures import Interrupted
-from vtmr.errors import VtmrError
+from vtmr.errors import VtmrError, VtmrWarning
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PYTHONS = warnings.formatwarning
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
 
 
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name need not be in the terminal's encoding: shown escaped, it ends no command.
         sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = _warning
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -73,6 +76,19 @@ def _end(code: int, sentence: str) -> int:
     """Prints the sentence on one line of stderr and returns the code."""
     print(f"vtmr: {' '.join(sentence.split())}", file=sys.stderr)
     return code
+
+
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Ours as a sentence, those of other packages as Python has them."""
+    if issubclass(category, VtmrWarning):
+        return f"vtmr: {message}\n"
+    return _PYTHONS(message, category, filename, lineno, line)
 
 
 def _closed_pipe() -> int:

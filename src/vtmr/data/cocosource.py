@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vtmr.data.sources import IMAGE_SUFFIXES, entry, read_data_image
+from vtmr.data.sources import IMAGE_SUFFIXES, composed, entry, read_data_image
 from vtmr.errors import DataError, InputError
 from vtmr.formats.coco import CocoAnnotation, CocoFile
 from vtmr.formats.cocoshapes import coco_runs
@@ -119,7 +119,7 @@ def _by_stem(
     found = [key for key in coco.images if coco.images[key].name in placed.files and objects[key]]
     for key in sorted(found, key=lambda key: placed.files[coco.images[key].name]):
         file = placed.files[coco.images[key].name]
-        stem = str(PurePosixPath(file).with_suffix(""))
+        stem = composed(str(PurePosixPath(file).with_suffix("")))
         if images.setdefault(stem, folder / file) != folder / file:
             raise DataError(
                 f"{folder} holds {images[stem].name} and {PurePosixPath(file).name}: expected one "

@@ -3,6 +3,7 @@ calls."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def entry(entries: Mapping[str, Value], key: str, where: str) -> Value:
 
 def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
     """The files of a folder by stem, sorted; the case of suffixes is ignored, and so are hidden
-    files.
+    files. Accents are composed: archives from macOS have them in two characters.
 
     Raises DataError when there are none, and when two have one stem.
     """
@@ -99,17 +100,22 @@ def files_by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
         ) from error
     for path in paths:
         if path.suffix.lower() in wanted and not path.name.startswith("."):
-            if path.stem in found:
+            stem = composed(path.stem)
+            if stem in found:
                 raise DataError(
-                    f"{folder} holds {found[path.stem].name} and {path.name}: expected one file a "
-                    "stem."
+                    f"{folder} holds {found[stem].name} and {path.name}: expected one file a stem."
                 )
-            found[path.stem] = path
+            found[stem] = path
     if not found:
         raise DataError(
             f"{folder} holds no {', '.join(sorted(wanted))} file: check the data set's path."
         )
     return found
+
+
+def composed(name: str) -> str:
+    """The name with each accent and its letter as one character (NFC)."""
+    return unicodedata.normalize("NFC", name)
 
 
 def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
@@ -158,7 +164,7 @@ def read_stems(path: Path) -> list[str]:
         raise DataError(
             f"The list {path} can't be read: {reason}. Check the data set's path."
         ) from error
-    return [line.strip() for line in lines if line.strip()]
+    return [composed(line.strip()) for line in lines if line.strip()]
 
 
 IMAGE_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")

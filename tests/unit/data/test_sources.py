@@ -56,6 +56,15 @@ class TestPairs:
         np.testing.assert_array_equal(source.mask("My Photo 1", "0"), block())
         np.testing.assert_array_equal(source.mask("b", "0"), ~block())
 
+    def test_accents_in_two_characters_and_in_one_are_the_same_name(self, tmp_path: Path) -> None:
+        save(tmp_path / "images" / "e\u0301t\u00e9.png", photo())
+        save(tmp_path / "masks" / "\u00e9te\u0301.png", block() * np.uint8(255))
+        (tmp_path / "val.txt").write_text("e\u0301te\u0301\n", "utf-8")
+        source = PairSource.open("pairs", tmp_path)
+        assert source.stems == ("\u00e9t\u00e9",)
+        np.testing.assert_array_equal(source.mask("\u00e9t\u00e9", "0"), block())
+        assert listed_stems(tmp_path / "val.txt") == {"\u00e9t\u00e9"}
+
     @pytest.mark.parametrize("mode", ["L", "1", "RGB", "RGBA", "P"])
     def test_a_mask_is_white_in_whatever_mode_it_is_stored(self, tmp_path: Path, mode: str) -> None:
         """A palette whose white has index 1: by value it is object, by index it would be
@@ -302,7 +311,7 @@ class TestCoco:
             [[]],
             [[1, 2, 3]],
             [["a"] * 6],
-            [1, 2, 3, 4, 5, 6],
+            [1, 2, 3, 4, 5, [6]],
             {
                 "size": [HEIGHT, WIDTH],
                 "counts": [13, 3],
