@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from fuzzing.mutations import damaged_bytes, damaged_json, damaged_toml, generator
 from numpy.random import Generator
+from peaks import peak_kb
 
 from vtmr.errors import VtmrError
 
@@ -372,7 +373,7 @@ def main(kind: str, seed: int, first: int, end: int, folder: Path) -> None:
         print(number, flush=True)
         path.write_bytes(damaged(kind, name, seeds, rng))
         answers = {title: read(reader, path) for title, reader in readers.items()}
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mb = peak_kb() / 1024
         record = {"number": number, "seed": name, "answers": answers, "peak_mb": round(peak_mb)}
         print(json.dumps(record), flush=True)
 
