@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -183,7 +184,7 @@ In all {sum(run.samples for run in spec.lineage):,} samples, \
 
 The file format and code are Apache-2.0. The weights inherit the terms of the data they were trained
 on, several of which allow research only: **use these weights for research and evaluation; for
-anything else train your own** (`recipes/lite0-cpu.toml`).
+anything else train your own** (`recipes/lite0`).
 
 {terms}
 
@@ -206,7 +207,8 @@ boundaries (IoU above .95) take clicks.
 def commands(spec: ModelSpec) -> str:
     """How the runs were started, as far as they say so."""
     lines = [
-        f"vtmr train recipes/{run.recipe}.toml --init {run.initialised_from} {run.changes}"
+        f"vtmr train recipes/{run.recipe}.toml --init {run.initialised_from} "
+        f"{without_places(run.changes)}"
         for run in spec.lineage
         if run.changes
     ]
@@ -214,6 +216,13 @@ def commands(spec: ModelSpec) -> str:
     if not lines:
         return f"{log}."
     return f"{log}, those of the newest runs here too:\n\n```console\n{chr(10).join(lines)}\n```"
+
+
+def without_places(changes: str) -> str:
+    """The changes but for where the data lay on the machine, which is no part of the recipe."""
+    words = shlex.split(changes)
+    kept = [word for word in words if word != "--set" and not word.startswith("data.root=")]
+    return shlex.join(word for change in kept for word in ("--set", change))
 
 
 def lineage_row(run: Run) -> str:

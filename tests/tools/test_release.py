@@ -41,3 +41,12 @@ def test_the_bundled_file_says_what_grabcut_was_measured_with() -> None:
     for page in ("README.md", "docs/results.md", "src/vtmr/assets/models/lite0.md"):
         said = f"GrabCut was measured with `{entry.get('grabcut_of')}`"
         assert (said in (ROOT / page).read_text()) is ("grabcut_of" in entry)
+
+
+def test_a_cards_commands_name_no_place_of_a_machine() -> None:
+    """Where the data lay is no part of the recipe; the bundled card is printed this way."""
+    changes = "--set seed=3 --set data.root=/home/me/data --set 'maskmatch={share = 0.5}'"
+    assert release.without_places(changes) == "--set seed=3 --set 'maskmatch={share = 0.5}'"
+    card = (ROOT / "src/vtmr/assets/models/lite0.md").read_text()
+    assert release.commands(load_network("lite0").spec) in card
+    assert "data.root" not in card

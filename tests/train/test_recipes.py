@@ -23,10 +23,12 @@ from vtmr.train.checkpoint import as_comparable, comparable
 from vtmr.train.losses import boundary_focal_loss, normalised_focal_loss
 from vtmr.train.optimiser import learning_rate
 from vtmr.train.recipe import ComputeRecipe, LossRecipe, MaskMatchRecipe, load_recipe
+from vtmr.train.stages import read_stages
 from vtmr.train.step import TrainingStep
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
+STAGES = sorted((ROOT / "recipes" / "lite0").glob("*.toml"))
+RECIPES = [*sorted((ROOT / "recipes").glob("*.toml")), *STAGES]
 PAPERS = ["focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b0", "vtmr-b3"]
 SLOW = (
     "fcfi-hrnet18s",
@@ -51,8 +53,23 @@ def test_headers_say_what_a_reader_must_know(path: Path) -> None:
     header = path.read_text().split("\n\n")[0]
     for label in ("Paper", "Data", "Hardware", "Hours", "Expected", "Command"):
         assert re.search(rf"^# {label}: +\S", header, flags=re.M), label
-    assert f"vtmr train recipes/{path.name} --out " in header
-    assert load_recipe(path).name == path.stem
+    name = path.relative_to(ROOT / "recipes").with_suffix("").as_posix()
+    trained = f"{path.parent.name}/" if path in STAGES else path.name
+    assert f"vtmr train recipes/{trained} --out " in header
+    assert load_recipe(path).name == name
+
+
+def test_the_stages_show_as_many_samples_as_the_release_has_seen() -> None:
+    """What the headers say of each stage's samples is what it draws, and their sum the
+    lineage's."""
+    releases = json.loads((ROOT / "docs" / "releases.json").read_text())
+    (released,) = [row for row in releases if row["sha256"] == "561dfbea36cf"]
+    stages = read_stages(ROOT / "recipes" / "lite0", ROOT / "gone")
+    drawn = [stage.recipe.steps * stage.recipe.batch for stage in stages]
+    assert sum(drawn) == released["samples"]
+    for stage, samples in zip(stages, drawn, strict=True):
+        assert f" {samples:,} samples, " in stage.path.read_text()
+        assert f"stage {stage.number} of {len(stages)}:" in stage.path.read_text()
 
 
 @pytest.mark.parametrize(
@@ -210,7 +227,7 @@ def test_two_steps_of_each(
     assert row["step"] == 2
     assert row["coarse"] > 0
     assert (row["refined"] > 0) == (not path.stem.startswith(("ritm", "cdnet", "fcfi")))
-    assert ("match" in row) == path.stem.startswith("vtmr")
+    assert ("match" in row) == path.stem.startswith(("vtmr", "2-maskmatch"))
 
 
 def test_a_state_from_before_these_fields_can_be_resumed(tmp_path: Path) -> None:

@@ -486,7 +486,10 @@ def import_official(
 @app.command()
 def train(
     recipe: Annotated[
-        Path, typer.Argument(metavar="RECIPE.toml", help="The whole configuration of the run.")
+        Path,
+        typer.Argument(
+            metavar="RECIPE.toml", help="The run's configuration, or a folder of numbered stages."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for checkpoints, log and plots.")
@@ -505,7 +508,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train a network by a recipe. Needs the extra [train]."""
+    """Train a network by a recipe, or by a folder of recipes in turn. Needs the extra [train]."""
     from vtmr.cli.train import train_recipe
 
     train_recipe(recipe, out, init=init, resume=resume, overrides=override or [])

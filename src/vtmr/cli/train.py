@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vtmr.atomic import exists
+from vtmr.atomic import exists, is_folder
 from vtmr.bench import Protocol, evaluate, summarise
 from vtmr.cli import predictors
 from vtmr.cli.failures import resumable
+from vtmr.cli.stages import train_stages
 from vtmr.data import open_benchmark
 from vtmr.errors import needs_extra
 from vtmr.segmenter import ModelOptions
@@ -22,11 +23,15 @@ FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 def train_recipe(
     recipe_path: Path, out: Path, *, init: Path | None, resume: bool, overrides: Sequence[str]
 ) -> None:
-    """Trains by the recipe, into `out`.
+    """Trains by the recipe, into `out`; a folder's recipes are trained as stages, which need no
+    `resume`.
 
     Raises ConfigError for a recipe that can't be read, unknown keys or a missing torch, DataError
     for missing data, CheckpointError for weights that don't fit.
     """
+    if is_folder(recipe_path):
+        train_stages(recipe_path, out, init=init, overrides=overrides)
+        return
     with needs_extra("train"):
         from vtmr.train import load_recipe, run
     root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root

@@ -183,3 +183,12 @@ def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress
             "resume with the same recipe, or start a new run from its weights with --init."
         )
     return tensors, progress, spec
+
+
+def saved_step(out: Path, recipe: Recipe) -> int:
+    """How many steps the run in `out` has done.
+
+    Raises CheckpointError for a state that can't be read, ConfigError for one of another recipe.
+    """
+    _, progress, _ = _read_state(out / STATE, recipe)
+    return progress.step
