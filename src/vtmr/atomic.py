@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -150,7 +151,7 @@ def _locked(path: Path) -> TextIO:
     """The file, locked, with our number in it. Raises InputError when another process has it,
     OSError."""
     while True:
-        file = path.open("a+", encoding="ascii", errors="replace")
+        file = _lock_file(path)
         held = take_lock(file.fileno())
         if held is None:
             warnings.warn(
@@ -174,6 +175,25 @@ def _locked(path: Path) -> TextIO:
                 file.flush()
                 return file
         file.close()  # its owner removed it between our opening and our locking
+
+
+def _lock_file(path: Path) -> TextIO:
+    """The file, open. What we write into it mustn't reach another one that a link leads to.
+
+    Raises InputError for a link, a pipe and the like, OSError.
+    """
+    kind = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | kind, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError(f"{path} is a link: remove it, or name another folder.") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(descriptor)
+        raise InputError(f"{path} is no plain file: remove it, or name another folder.")
+    return os.fdopen(descriptor, "r+", encoding="ascii", errors="replace")
 
 
 def is_file(path: str | Path) -> bool:

@@ -101,6 +101,26 @@ class TestOneWriter:
         ):
             pass
 
+    @pytest.mark.parametrize("kind", ["link", "second name", "pipe", "folder"])
+    def test_what_lies_in_the_locks_place_stays_as_it_is(self, tmp_path: Path, kind: str) -> None:
+        folder, other = tmp_path / "run", tmp_path / "other.txt"
+        folder.mkdir()
+        other.write_text("precious")
+        lock = folder / ".lock"
+        if kind == "link":
+            lock.symlink_to(other)
+        elif kind == "second name":
+            lock.hardlink_to(other)
+        elif kind == "pipe":
+            os.mkfifo(lock)
+        else:
+            lock.mkdir()
+        with pytest.raises(
+            InputError, match=r"\.lock (is a link|is no plain file|can't be written)"
+        ):
+            one_writer(folder).__enter__()
+        assert other.read_text() == "precious"
+
     def test_a_folder_that_cant_be_written(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="can't be written"), one_writer(tmp_path / "nowhere"):
             pass
