@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vtmr.geometry import Box
     from vtmr.images import read_image
     from vtmr.maskfiles import read_mask
+    from vtmr.plugins.samstyle import VtmrPredictor
     from vtmr.segmenter.loading import load
     from vtmr.session import Session, replay, segment
     from vtmr.types import BoxPrompt, Click, MaskEdit
@@ -32,6 +33,7 @@ _HOMES = {
     "MaskEdit": "vtmr.types",
     "Session": "vtmr.session",
     "VtmrError": "vtmr.errors",
+    "VtmrPredictor": "vtmr.plugins.samstyle",
     "load": "vtmr.segmenter.loading",
     "read_image": "vtmr.images",
     "read_mask": "vtmr.maskfiles",
@@ -49,6 +51,7 @@ __all__ = [
     "MaskEdit",
     "Session",
     "VtmrError",
+    "VtmrPredictor",
     "__version__",
     "load",
     "read_image",

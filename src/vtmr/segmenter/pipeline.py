@@ -59,6 +59,11 @@ class Segmenter(ABC):
         threshold, views = self.spec.threshold, self.spec.views
         return type(self)(self.network, zoom=zoom, threshold=threshold, views=views)
 
+    def with_threshold(self, threshold: float) -> Self:
+        """The same with masks cut at another probability. Raises ConfigError as `__init__`."""
+        views = self.spec.views
+        return type(self)(self.network, zoom=self.zoom, threshold=threshold, views=views)
+
     def prepare(self, image: Image) -> Pyramid:
         """The image with its halvings, which are built as crops need them.
 
