@@ -7,14 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from vtmr.bench.figures import Objects
 from vtmr.bench.folder import Settings
 from vtmr.bench.folder import differences as differing
 from vtmr.bench.metrics import mean_band
 
-FEWEST = (
-    6  # objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03)
-)
+# Objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03).
+FEWEST = 6
 FEWER = ("No", "cut", "passes")  # what figures begin with of which less is better
 SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
 
@@ -49,9 +50,14 @@ class Difference:
     @property
     def reading(self) -> str:
         """`better`, `worse`, `equal`, or `not resolved`."""
+        if self.is_nil and not self.resolved:
+            return "equal"
         if not self.resolved:
-            return "equal" if self.is_nil else "not resolved"
-        return "better" if (self.difference < 0) == self.figure.startswith(FEWER) else "worse"
+            return "not resolved"
+        # NoC, NoF, cut and passes count what is unwanted: less of them is better.
+        if (self.difference < 0) == self.figure.startswith(FEWER):
+            return "better"
+        return "worse"
 
 
 def differences(objects: Objects, reference: Objects, seed: int) -> list[Difference]:
@@ -62,20 +68,18 @@ def differences(objects: Objects, reference: Objects, seed: int) -> list[Differe
     if not common or not figures:
         return []
     values, references = objects.of(common, figures), reference.of(common, figures)
-    lows, highs = mean_band(values - references, seed)
-    columns = zip(
-        values.mean(axis=0),
-        references.mean(axis=0),
-        (values - references).mean(axis=0),
-        lows,
-        highs,
-        strict=True,
-    )
-    scales = [len(common) if figure.startswith("NoF") else 1 for figure in figures]
-    return [
-        Difference(figure, len(common), *(scale * float(number) for number in column))
-        for figure, scale, column in zip(figures, scales, columns, strict=True)
-    ]
+    # Paired: objects differ more among each other than two runs do on one of them.
+    apart = values - references
+    lows, highs = mean_band(apart, seed)
+    means = values.mean(axis=0), references.mean(axis=0), apart.mean(axis=0)
+    columns = np.stack([*means, lows, highs], axis=1)
+    found = []
+    for figure, column in zip(figures, columns, strict=True):
+        scale = 1
+        if figure.startswith("NoF"):  # a number of objects, not a share
+            scale = len(common)
+        found.append(Difference(figure, len(common), *(scale * column).tolist()))
+    return found
 
 
 def differing_settings(settings: Mapping[str, Settings]) -> dict[str, dict[str, str]]:

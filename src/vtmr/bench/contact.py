@@ -72,9 +72,8 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
     events = events_of(run, gt_mask, ignore_mask, protocol)
     clicks = tuple(event for event in events if isinstance(event, Click))
     last = run[-1]
-    name = _short(
-        f"{last.image} {last.object}".removesuffix(" 0")
-    )  # the only object of an image is called 0
+    # The only object of an image is called 0.
+    name = _short(f"{last.image} {last.object}".removesuffix(" 0"))
     caption = f"{name}\nIoU {last.iou:.3f} after {last.k} click{'s' * (last.k > 1)}"
     if predictor is None:
         return Cell(image, gt_mask, None, clicks, caption)

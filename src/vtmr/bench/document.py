@@ -40,7 +40,8 @@ def write_report(
     to draw its masks too. Returns what a reader has to know of the report's limits, a sentence
     each. Needs matplotlib. Raises InputError when `out` can't be written.
     """
-    sections = sections_of(entries) if sections is None else sections
+    if sections is None:
+        sections = sections_of(entries)
     pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
     notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
     content = json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False)
@@ -55,6 +56,7 @@ def write_report(
     for drawn in pictures.values():
         for picture in drawn:
             files[picture.name] = picture.content
+    # Everything is worked out before the first file is written: an error leaves the former report.
     make_folder(out)
     for name, data_of_file in files.items():
         write_atomically(out / name, data_of_file)
@@ -63,27 +65,28 @@ def write_report(
 
 def _unfinished(entries: Iterable[Entry]) -> list[str]:
     """A sentence for each run that isn't played to its end."""
-    return [
-        f"{entry.label} is unfinished: it lacks {entry.missing} of {entry.whole} runs of objects."
-        for entry in entries
-        if entry.missing > 0
-    ]
+    notes = []
+    for entry in entries:
+        if entry.missing > 0:
+            lacking = f"it lacks {entry.missing} of {entry.whole} runs of objects"
+            notes.append(f"{entry.label} is unfinished: {lacking}.")
+    return notes
 
 
 def _not_shared(entries: Sequence[Entry], sections: Iterable[Section]) -> list[str]:
     """A sentence for each run that has other objects than the reference."""
     first, notes = entries[0].label, []
     for section in sections:
+        if not section.is_whole or first not in section.objects:
+            continue
+        reference = section.objects[first].keys
         for label, objects in section.objects.items():
-            if section.is_whole and label != first and first in section.objects:
-                reference = section.objects[first].keys
-                common = len(set(reference) & set(objects.keys))
-                if not common == len(reference) == len(objects.keys):
-                    notes.append(
-                        f"{section.name}: {label} has {len(objects.keys)} objects, {first} "
-                        f"{len(reference)}; their "
-                        f"difference is over the {common} that both have."
-                    )
+            common = len(set(reference) & set(objects.keys))
+            if not common == len(reference) == len(objects.keys):
+                notes.append(
+                    f"{section.name}: {label} has {len(objects.keys)} objects, {first} "
+                    f"{len(reference)}; their difference is over the {common} that both have."
+                )
     return notes
 
 
@@ -160,28 +163,40 @@ def _page(
 ) -> str:
     """report.md."""
     first = entries[0]
-    parts = [f"# {' · '.join(entry.label for entry in entries)}", _runs_table(entries)]
+    labels = [entry.label for entry in entries]
+    parts = [f"# {' · '.join(labels)}", _runs_table(entries)]
+    protocol = f"Protocol: {first.run.protocol}."
     if differing := _differing(entries):
-        header = ["setting", *[entry.label for entry in entries]]
-        rows = []
-        for name, values in differing.items():
-            rows.append([name, *[f"`{value}`" for value in values.values()]])
-        parts += ["Settings that differ:", markdown_lines(header, rows, names=len(header))]
-    parts += [f"Protocol{f' of {first.label}' if differing else ''}: {first.run.protocol}."]
-    parts += ["\n".join(f"* {note}" for note in notes)] if notes else []
+        protocol = f"Protocol of {first.label}: {first.run.protocol}."
+        parts += ["Settings that differ:", _settings_table(labels, differing)]
+    parts.append(protocol)
+    if notes:
+        parts.append("\n".join(f"* {note}" for note in notes))
+    compared = False
     for section in sections:
         parts += [f"## {section.name}", _figures_table(section, entries)]
-        parts += [_differences_table(section, first)] if section.differences else []
-        parts += [
-            f"![{picture.title}]({picture.name})" for picture in pictures.get(section.name, ())
-        ]
-    parts += ["## How to read this", how_to_read(any(section.differences for section in sections))]
+        if section.differences:
+            compared = True
+            parts.append(_differences_table(section, first))
+        for picture in pictures.get(section.name, ()):
+            parts.append(f"![{picture.title}]({picture.name})")
+    parts += ["## How to read this", how_to_read(compared)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _settings_table(labels: Sequence[str], differing: Mapping[str, Mapping[str, str]]) -> str:
+    """A line for each setting that isn't the same in all runs."""
+    header = ["setting", *labels]
+    rows = []
+    for name, values in differing.items():
+        rows.append([name, *map("`{}`".format, values.values())])
+    return markdown_lines(header, rows, names=len(header))
 
 
 def _runs_table(entries: Sequence[Entry]) -> str:
     rows = []
     for entry in entries:
+        # A run that was continued has several sittings, often of one commit and machine.
         sittings = entry.run.sittings
         commits = [sitting["commit"][:12] or "unknown" for sitting in sittings]
         processors = [sitting["cpu"] for sitting in sittings]
@@ -236,10 +251,8 @@ def _compared_figures(section: Section) -> list[str]:
 def in_words(found: Difference, protocol: Protocol) -> str:
     """`**−0.35** [−0.60, −0.10] better`, `−0.12 [−0.40, 0.16] ~`, or `=`."""
     digits = digits_of(found.figure, protocol)
-    value, low, high = (
-        f"{number:.{digits}f}".replace("-", MINUS)
-        for number in (found.difference, found.low, found.high)
-    )
+    value = _signed(found.difference, digits)
+    low, high = _signed(found.low, digits), _signed(found.high, digits)
     if found.is_nil:
         return "="
     if not found.resolved:
@@ -247,22 +260,23 @@ def in_words(found: Difference, protocol: Protocol) -> str:
     return f"**{value}** [{low}, {high}] {found.reading}"
 
 
+def _signed(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}".replace("-", MINUS)
+
+
 def how_to_read(compared: bool) -> str:
     """What the signs mean, and what a sample can't tell."""
     lines = [
         "A figure is a mean over objects, NoF a number of them; in brackets its 95 % bootstrap "
-        "interval over objects. "
-        "NoC counts clicks: fewer are better. What each figure is, and how it is measured: "
-        "docs/protocol.md.",
+        "interval over objects. NoC counts clicks: fewer are better. What each figure is, and how "
+        "it is measured: docs/protocol.md.",
     ]
     if compared:
         lines.append(
             "A difference is that of the objects which both runs have, each compared with itself. "
             f"`{UNRESOLVED}` marks one that this sample can't resolve: its interval includes 0, or "
-            "there are fewer "
-            f"than {FEWEST} objects. It may be there all the same: more objects would narrow the "
-            "interval. Of twenty "
-            "intervals about nothing, one leaves 0 out by chance. `=` stands where every object "
-            "has the same value."
+            f"there are fewer than {FEWEST} objects. It may be there all the same: more objects "
+            "would narrow the interval. Of twenty intervals about nothing, one leaves 0 out by "
+            "chance. `=` stands where every object has the same value."
         )
     return "\n\n".join(lines)

@@ -43,10 +43,9 @@ class Objects:
     def of(self, keys: Sequence[ObjectKey], figures: Sequence[str]) -> Values:
         """Some figures of some of the objects: a row for each of `keys`, a column for each of
         `figures`."""
-        place = {key: i for i, key in enumerate(self.keys)}
-        return np.stack([self.values[figure] for figure in figures], axis=1)[
-            [place[key] for key in keys]
-        ]
+        place = {key: row for row, key in enumerate(self.keys)}
+        columns = np.stack([self.values[figure] for figure in figures], axis=1)
+        return columns[[place[key] for key in keys]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,12 @@ def curves_of(objects: Objects, seed: int) -> dict[str, Curve]:
     """{name: curve}: IoU, BIoU, and for each target q, as REACHED names it, the share of objects
     that had reached q."""
     rows = {"IoU": objects.iou, "BIoU": objects.biou}
-    rows |= {REACHED.format(q): values for q, values in objects.reached.items()}
-    return {
-        name: Curve(values.mean(axis=0), *mean_band(values, seed)) for name, values in rows.items()
-    }
+    for target, values in objects.reached.items():
+        rows[REACHED.format(target)] = values
+    curves: dict[str, Curve] = {}
+    for name, values in rows.items():
+        curves[name] = Curve(values.mean(axis=0), *mean_band(values, seed))
+    return curves
 
 
 def rows_of(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -88,7 +89,11 @@ def runs_of(records: Iterable[Record]) -> dict[ObjectKey, list[Run]]:
     runs: dict[ObjectKey, dict[int, Run]] = {}
     for record in records:
         runs.setdefault(record.object_key, {}).setdefault(record.repeat, []).append(record)
-    return {key: [repeats[number] for number in sorted(repeats)] for key, repeats in runs.items()}
+    # An unfinished run of several processes has repeats in the order in which they ended.
+    ordered: dict[ObjectKey, list[Run]] = {}
+    for key, repeats in runs.items():
+        ordered[key] = [repeats[number] for number in sorted(repeats)]
+    return ordered
 
 
 def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
@@ -168,7 +173,7 @@ def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, flo
     if not runs:
         return figures
     ious = _read(runs, lambda record: record.iou)
-    for target in protocol.targets:
+    for target in protocol.targets:  # objects are rows, their repeats columns
         needed = []
         for repeats in ious:
             needed.append([noc(run, target, protocol.max_clicks) for run in repeats])

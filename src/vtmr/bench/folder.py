@@ -67,9 +67,8 @@ def settings_of(
         },
         "shard": shard and asdict(shard),
     }
-    loaded: Settings = json.loads(
-        json.dumps(settings)
-    )  # lists for tuples, as a stored run has them
+    # Lists for tuples, as a stored run has them: the two are compared.
+    loaded: Settings = json.loads(json.dumps(settings))
     return loaded
 
 
@@ -151,8 +150,7 @@ def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
     for name, was, is_now in differences(_completed(former["settings"]), settings):
         raise ConfigError(
             f"{out} holds a run with {name} = {json.dumps(was)}, this one has "
-            f"{json.dumps(is_now)}: "
-            "use a new folder, or the former setting."
+            f"{json.dumps(is_now)}: use a new folder, or the former setting."
         )
     return list(former["sittings"])
 

@@ -77,9 +77,8 @@ def processes(work: Work, jobs: int) -> Team:
     def team(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
         if not tasks:
             return
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # ONNX Runtime and OpenCV don't survive a fork
+        # ONNX Runtime and OpenCV don't survive a fork.
+        context = multiprocessing.get_context("spawn")
         line, held = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(
             min(jobs, len(tasks)), context, _begin, (work, cv2.getNumThreads(), line)

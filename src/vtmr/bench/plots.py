@@ -19,22 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#5f5f5f",
-    "#a0522d",
-)  # after Okabe, Ito
+# After Okabe and Ito.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#a0522d")
 INK, FAINT = "#333333", "#d9d9d9"
-DASHES: tuple[Any, ...] = (
-    "-",
-    (0, (4, 1.6)),
-    (0, (1, 1.2)),
-)  # of the highest target, the next, and the others
+# Of the highest target, the next, and the others.
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)))
 MOST_BARS = 3  # runs whose bars fit side by side; more are drawn as steps
 DPI = 140
 STYLE: dict[Any, Any] = {
@@ -158,10 +147,8 @@ def _draw(
     clicks = np.arange(1, len(curve.mean) + 1)
     if band:
         axes.fill_between(clicks, curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
-        for edge in (
-            curve.low,
-            curve.high,
-        ):  # bands that lie on each other are told apart by their edges
+        # Bands that lie on each other are told apart by their edges.
+        for edge in (curve.low, curve.high):
             axes.plot(clicks, edge, color=colour, alpha=0.35, linewidth=0.7)
     marker = "o" if len(clicks) == 1 else None
     axes.plot(

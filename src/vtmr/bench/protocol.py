@@ -69,20 +69,7 @@ class Protocol:
             raise ConfigError(
                 f"targets are {self.targets}: expected at least one IoU above 0 and up to 1."
             )
-        if not self.report_at or not all(1 <= click <= self.shortest for click in self.report_at):
-            raise ConfigError(
-                f"report_at is {self.report_at}: expected clicks from 1 to "
-                + (
-                    f"max_clicks ({self.max_clicks})."
-                    if self.stop == "never"
-                    else f"min_clicks ({self.min_clicks}), "
-                )
-                + (
-                    ""
-                    if self.stop == "never"
-                    else 'because an object may stop after that, unless stop is "never".'
-                )
-            )
+        self._check_reported()
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ConfigError(
                 f"threshold is {self.threshold}: expected a probability between 0 and 1."
@@ -95,16 +82,41 @@ class Protocol:
             raise ConfigError(f"seed is {self.seed}: expected 0 or more.")
         self._check_robots()
 
+    def _check_reported(self) -> None:
+        """Raises ConfigError for a reported click that an object may have stopped before."""
+        if self.report_at and all(1 <= click <= self.shortest for click in self.report_at):
+            return
+        expected = (
+            f"min_clicks ({self.min_clicks}), because an object may stop after that, unless stop "
+            'is "never".'
+        )
+        if self.stop == "never":
+            expected = f"max_clicks ({self.max_clicks})."
+        raise ConfigError(f"report_at is {self.report_at}: expected clicks from 1 to {expected}")
+
     def _check_robots(self) -> None:
+        """Raises ConfigError for robots and numbers of theirs that don't go together."""
         robots = {self.robot_at(1), self.robot}
-        if not 0 <= self.jitter_px < float("inf") or ("perturbed" in robots) != (
-            self.jitter_px > 0
-        ):
+        named = ", ".join(sorted(robots))
+        # A number that no robot reads is refused, too: its run would be taken for another one.
+        sound = 0 <= self.jitter_px < float("inf")
+        if not sound or ("perturbed" in robots) != (self.jitter_px > 0):
             raise ConfigError(
-                f"jitter_px is {self.jitter_px:g} with the robots {', '.join(sorted(robots))}: "
-                "expected a standard "
+                f"jitter_px is {self.jitter_px:g} with the robots {named}: expected a standard "
                 "deviation above 0 with the perturbed robot, 0 without."
             )
+        self._check_box()
+        # Without any chance in it, all repeats of an object would be one run.
+        steady = robots <= {"deterministic", "box"} and not self.box_jitter
+        fixed = steady and self.initial_mask in ("given", "none")
+        if self.repeats < 1 or (self.repeats > 1 and fixed):
+            raise ConfigError(
+                f"repeats is {self.repeats} with the robots {named}: expected 1, or more with a "
+                "random or perturbed robot or initial mask, whose runs differ."
+            )
+
+    def _check_box(self) -> None:
+        """Raises ConfigError for a box that isn't the first click, or for its shares without it."""
         drawn = self.robot_at(1) == "box"
         if self.robot == "box":
             raise ConfigError(
@@ -116,14 +128,6 @@ class Protocol:
                     f"{name} is {share:g}: expected a share from 0 to {LARGEST_BOX_SHARE:g} of "
                     'the box with first_click = "box", 0 without.'
                 )
-        steady = robots <= {"deterministic", "box"} and not self.box_jitter
-        fixed = steady and self.initial_mask in ("given", "none")
-        if self.repeats < 1 or (self.repeats > 1 and fixed):
-            raise ConfigError(
-                f"repeats is {self.repeats} with the robots {', '.join(sorted(robots))}: expected "
-                "1, or more with a "
-                "random or perturbed robot or initial mask, whose runs differ."
-            )
 
     @property
     def correction(self) -> Correction:
@@ -133,49 +137,63 @@ class Protocol:
     @property
     def shortest(self) -> int:
         """The click up to which every object has values, unless nothing is left to click."""
-        return self.max_clicks if self.stop == "never" else self.min_clicks
+        if self.stop == "never":
+            return self.max_clicks
+        return self.min_clicks
 
     def robot_at(self, click: int) -> Robot:
         """Who makes that click, counted from 1."""
-        return self.first_click or self.robot if click == 1 else self.robot
+        if click == 1 and self.first_click:
+            return self.first_click
+        return self.robot
 
     def is_over(self, ious: Sequence[float]) -> bool:
         """Whether a run with these IoUs, one per click so far, takes no further click."""
         if len(ious) >= self.max_clicks:
             return True
-        return (
-            self.stop == "targets"
-            and len(ious) >= self.min_clicks
-            and max(ious) >= max(self.targets)
-        )
+        if self.stop == "never" or len(ious) < self.min_clicks:
+            return False
+        # The best so far, not the last: a target once reached stays reached, whatever follows.
+        return max(ious) >= max(self.targets)
 
     def __str__(self) -> str:
         """One line for the head of a table: every rule."""
         targets = "/".join(f"{target:g}" for target in self.targets)
-        first = (
-            "" if self.first_click in (None, self.robot) else f", first click: {self._in_words(1)}"
-        )
+        robot = f"robot user: {self._in_words(2)}"
+        if self.first_click not in (None, self.robot):
+            robot += f", first click: {self._in_words(1)}"
+        parts = [robot]
+        if self.repeats > 1:
+            parts.append(f"{self.repeats} runs an object")
         ends = f"stops at IoU {targets}, never before click {self.min_clicks}"
-        merged = f", {'merged progressively' if self.merge else 'not merged'}"
-        starts = {
-            "given": f"initial masks, where given{merged}",
-            "none": "from an empty mask",
-            "perturbed": f"from the truth perturbed to IoU {self.initial_iou:g}{merged}",
-            "superpixels": f"from the truth with superpixels added and removed{merged}",
-        }
-        parts = [
-            f"robot user: {self._in_words(2)}{first}",
-            *([f"{self.repeats} runs an object"] if self.repeats > 1 else []),
+        if self.stop == "never":
+            ends = f"all of them are made; targets IoU {targets}"
+        cut = "cut at the model's threshold"
+        if self.threshold is not None:
+            cut = f"cut at {self.threshold:g}"
+        parts += [
             f"at most {self.max_clicks} clicks",
-            ends if self.stop == "targets" else f"all of them are made; targets IoU {targets}",
-            starts[self.initial_mask],
-            "cut at the model's threshold"
-            if self.threshold is None
-            else f"cut at {self.threshold:g}",
+            ends,
+            self._start_in_words(),
+            cut,
             f"values at click {', '.join(map(str, self.report_at))}",
             f"95 % bootstrap intervals, seed {self.seed}",
         ]
         return "; ".join(parts)
+
+    def _start_in_words(self) -> str:
+        merged = "not merged"
+        if self.merge:
+            merged = "merged progressively"
+        match self.initial_mask:
+            case "given":
+                return f"initial masks, where given, {merged}"
+            case "none":  # nothing that clicks could be merged into
+                return "from an empty mask"
+            case "perturbed":
+                return f"from the truth perturbed to IoU {self.initial_iou:g}, {merged}"
+            case "superpixels":
+                return f"from the truth with superpixels added and removed, {merged}"
 
     def _in_words(self, click: int) -> str:
         match self.robot_at(click):
@@ -209,8 +227,7 @@ def load_protocol(name: str) -> Protocol:
     except OSError as error:
         raise ConfigError(
             f"The protocol {name} can't be read ({error.strerror}): expected a .toml file or one "
-            "of "
-            f"{', '.join(sorted(bundled))}."
+            f"of {', '.join(sorted(bundled))}."
         ) from error
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of numbers too long to read
         raise ConfigError(f"The protocol {name} is not valid TOML: {error}.") from error
@@ -248,8 +265,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A part of a run: of its objects, numbered from 1, those whose number leaves the same rest by
-    `of` as `index`.
+    """A part of a run: every `of`-th object, from the `index`-th on, both counted from 1.
 
     Raises ConfigError for a part that there isn't.
     """

@@ -55,12 +55,15 @@ def summarise(records: Sequence[Record], protocol: Protocol) -> Summary:
 
 
 def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol) -> dict[str, Any]:
-    """One row of the summary, see `summarise`: of one group's records and the objects that they are
-    of."""
+    """One row of the summary, see `summarise`.
+
+    objects: what the records are of.
+    """
     count = len(objects.keys)
     row: dict[str, Any] = {"n": count}
     if protocol.repeats > 1:
         row["repeats"] = protocol.repeats
+    # All figures together, so that the resamples are drawn once and are the same for each.
     lows, highs = mean_band(np.stack(list(objects.values.values()), axis=1), protocol.seed)
     intervals: dict[str, list[float]] = {}
     for place, (name, values) in enumerate(objects.values.items()):
@@ -86,9 +89,8 @@ def write_summary(folder: Path, summary: Summary, protocol: Protocol, model: Mod
 
     Raises InputError.
     """
-    write_atomically(
-        folder / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
-    )
+    content = json.dumps(summary, indent=2, ensure_ascii=False)
+    write_atomically(folder / SUMMARY, f"{content}\n".encode())
     write_atomically(folder / TABLE, markdown_table(summary, protocol, model).encode())
 
 
@@ -132,7 +134,7 @@ def figure_cell(row: Mapping[str, Any], figure: str, protocol: Protocol) -> str:
 
 
 def markdown_lines(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
-    """A Markdown table, the first columns to the left, numbers to the right.
+    """A Markdown table, the first `names` columns to the left, numbers to the right.
 
     A bar inside a cell is escaped.
     """
@@ -193,7 +195,9 @@ def describe(model: ModelInfo) -> str:
         ("views {}", model.views),
     )
     told = [text.format(value) for text, value in details if value not in (None, "")]
-    return f"{model.name} ({', '.join(told)})" if told else model.name
+    if not told:
+        return model.name
+    return f"{model.name} ({', '.join(told)})"
 
 
 def _escaped(cell: str) -> str:
@@ -203,24 +207,24 @@ def _escaped(cell: str) -> str:
 def _main_figures(protocol: Protocol) -> list[str]:
     """The columns of a run's own table."""
     targets = [f"{100 * q:g}" for q in protocol.targets]
-    spread = ("std", "worst") if protocol.repeats > 1 else ()
-    return [
-        *(f"NoC@{q}" for q in targets),
-        *(f"NoC@{max(targets, key=float)}_{name}" for name in spread),
-        f"NoF@{max(targets, key=float)}",
-        *(f"IoU@{k}" for k in protocol.report_at),
-        f"BIoU@{max(protocol.report_at)}",
-    ]
+    highest = max(targets, key=float)
+    figures = [f"NoC@{target}" for target in targets]
+    if protocol.repeats > 1:
+        figures += [f"NoC@{highest}_std", f"NoC@{highest}_worst"]
+    figures.append(f"NoF@{highest}")
+    figures += [f"IoU@{k}" for k in protocol.report_at]
+    return [*figures, f"BIoU@{max(protocol.report_at)}"]
 
 
 def _fewest_figures(protocol: Protocol) -> list[str]:
     """Those columns that fit a narrow terminal: of the clicks the first and the last, or how far
     repeats vary."""
     first, last = f"IoU@{min(protocol.report_at)}", f"IoU@{max(protocol.report_at)}"
+    figures = _main_figures(protocol)
     if protocol.repeats > 1:
-        return [name for name in _main_figures(protocol) if name.startswith("NoC") or name == last]
-    return [
-        name
-        for name in _main_figures(protocol)
-        if not name.startswith("IoU") or name in (first, last)
-    ]
+        return [name for name in figures if name.startswith("NoC") or name == last]
+    for k in protocol.report_at:
+        name = f"IoU@{k}"
+        if name in figures and name not in (first, last):
+            figures.remove(name)
+    return figures

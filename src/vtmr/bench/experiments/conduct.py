@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product, starmap
 from pathlib import Path
 from typing import Protocol
 
@@ -64,14 +65,13 @@ def run_experiment(
     if len(models) < experiment.fewest_models:
         raise ConfigError(
             f"The experiment {experiment.name} compares variants, and has {len(models)}: expected "
-            "at least "
-            f"{experiment.fewest_models}, each given as LABEL=MODEL."
+            f"at least {experiment.fewest_models}, each given as LABEL=MODEL."
         )
-    plan = [(label, condition) for label in models for condition in experiment.conditions]
-    folders = _folders(out / RUNS, [_name(label, condition) for label, condition in plan])
-    for number, ((label, condition), (name, folder)) in enumerate(
-        zip(plan, folders.items(), strict=True), start=1
-    ):
+    plan = list(product(models, experiment.conditions))
+    # All names are checked before anything is played: a run may take hours.
+    folders = _folders(out / RUNS, list(starmap(_name, plan)))
+    for number, (name, planned) in enumerate(zip(folders, plan, strict=True), start=1):
+        label, condition = planned
         contender = models[label](condition)
         if console is not None:
             console.print(f"Run {number} of {len(plan)}: {name}", markup=False, highlight=False)
@@ -79,7 +79,7 @@ def run_experiment(
             samples,
             contender.predictor,
             condition.protocol,
-            folder,
+            folders[name],
             model=contender.info,
             console=console,
             team=contender.team,
@@ -89,12 +89,18 @@ def run_experiment(
 
 
 def _name(label: str, condition: Condition) -> str:
-    return f"{label}, {condition.name}" if condition.name else label
+    if not condition.name:
+        return label
+    return f"{label}, {condition.name}"
 
 
 def _folders(root: Path, names: Sequence[str]) -> dict[str, Path]:
     """{run's name: its folder}. Raises ConfigError when two names would share one."""
-    folders = {name: root / (re.sub(r"[^\w.]+", "-", name).strip("-.") or "run") for name in names}
+    folders: dict[str, Path] = {}
+    for name in names:
+        plain = re.sub(r"[^\w.]+", "-", name).strip("-.")
+        folders[name] = root / (plain or "run")
+    # Without case: on macOS and Windows A and a are one folder.
     counts = Counter(str(folder).lower() for folder in folders.values())
     if alike := [name for name, folder in folders.items() if counts[str(folder).lower()] > 1]:
         raise ConfigError(
@@ -133,7 +139,9 @@ def _print_table(table: ResultTable, first: str, console: Console) -> None:
     console.print(terminal_table(table.header, table.rows, intervals=intervals))
     if not table.compared:
         return
-    rows = [[cell.replace("**", "") for cell in row] for row in table.compared]
+    rows = []
+    for row in table.compared:  # Markdown's bold is nothing to a terminal
+        rows.append([cell.replace("**", "") for cell in row])
     header = [f"minus {first}", *table.header[1:]]
     console.print(
         terminal_table(header, rows, intervals=intervals),

@@ -12,6 +12,8 @@ from vtmr.bench.experiments.definitions import Experiment
 from vtmr.bench.experiments.published import beside_published
 from vtmr.bench.report import describe, figure_cell, markdown_lines
 
+LACKING = "–"
+
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
@@ -27,45 +29,62 @@ def result_table(
     experiment: Experiment, entries: Sequence[Entry], sections: Sequence[Section]
 ) -> ResultTable:
     """The experiment's figures of every whole data set, with their intervals."""
-    columns = [
-        (section, figure)
-        for section in sections
-        if section.is_whole
-        for figure in experiment.figures
-    ]
-    several = len({section.name for section, _ in columns}) > 1
-    header = [
-        "run",
-        *(f"{section.name} {figure}" if several else figure for section, figure in columns),
-    ]
-    if experiment.ratio:
-        whole = [section for section in sections if section.is_whole]
-        header += [f"{section.name} × {experiment.ratio}" for section in whole]
+    whole = [section for section in sections if section.is_whole]
     rows, compared = [], []
     for number, entry in enumerate(entries):
-        protocol = entry.run.protocol
         cells, against = [], []
-        for section, figure in columns:
-            row = section.summary.get(entry.label)
-            cells.append(figure_cell(row, figure, protocol) if row else "–")
-            found = {each.figure: each for each in section.differences.get(entry.label, ())}.get(
-                figure
-            )
-            against.append(in_words(found, protocol) if found else "–")
+        for section in whole:
+            cells += _figure_cells(experiment, section, entry)
+            against += _difference_cells(experiment, section, entry)
         if experiment.ratio:
+            # A model's conditions stand behind each other, in every model's the same order.
             first = entries[number - number % len(experiment.conditions)]
-            ratios = [_ratio(section, entry, first, experiment.ratio) for section in whole]
-            cells, against = cells + ratios, against + ["–"] * len(ratios)
+            cells += [_ratio(section, entry, first, experiment.ratio) for section in whole]
+            against += [LACKING] * len(whole)
         rows.append([entry.label, *cells])
-        if entry is not entries[0] and any(cell != "–" for cell in against):
+        if entry is not entries[0] and set(against) - {LACKING}:
             compared.append([entry.label, *against])
-    return ResultTable([name.replace("_", " ") for name in header], rows, compared)
+    return ResultTable(_header(experiment, whole), rows, compared)
+
+
+def _header(experiment: Experiment, whole: Sequence[Section]) -> list[str]:
+    """The columns' names, with the data set's where there are several."""
+    header = ["run"]
+    for section in whole:
+        for figure in experiment.figures:
+            name = figure
+            if len(whole) > 1:
+                name = f"{section.name} {figure}"
+            header.append(name)
+    if experiment.ratio:
+        header += [f"{section.name} × {experiment.ratio}" for section in whole]
+    return [name.replace("_", " ") for name in header]
+
+
+def _figure_cells(experiment: Experiment, section: Section, entry: Entry) -> list[str]:
+    """An entry's figures of one data set."""
+    row = section.summary.get(entry.label)
+    if not row:
+        return [LACKING] * len(experiment.figures)
+    protocol = entry.run.protocol
+    return [figure_cell(row, figure, protocol) for figure in experiment.figures]
+
+
+def _difference_cells(experiment: Experiment, section: Section, entry: Entry) -> list[str]:
+    """How an entry's figures of one data set differ from the first entry's."""
+    cells = dict.fromkeys(experiment.figures, LACKING)
+    for difference in section.differences.get(entry.label, ()):
+        if difference.figure in cells:
+            cells[difference.figure] = in_words(difference, entry.run.protocol)
+    return list(cells.values())
 
 
 def _ratio(section: Section, entry: Entry, first: Entry, figure: str) -> str:
     """An entry's figure as a multiple of the same model's under the first condition."""
     row, base = section.summary.get(entry.label), section.summary.get(first.label)
-    return f"{row[figure] / base[figure]:.2f}" if row and base else "–"
+    if not row or not base:
+        return LACKING
+    return f"{row[figure] / base[figure]:.2f}"
 
 
 def as_markdown(
@@ -77,27 +96,27 @@ def as_markdown(
     """The page of an experiment: table, differences to the first line, what was played, what limits
     it."""
     table = result_table(experiment, entries, sections)
-    counts = ", ".join(
-        f"{section.name}: "
-        f"{' to '.join(map(str, sorted({len(found.keys) for found in section.objects.values()})))}"
-        for section in sections
-        if section.is_whole
-    )
+    counts = [_counts(section) for section in sections if section.is_whole]
     parts = [
         f"# {experiment.name}: {experiment.title}",
-        f"Objects: {counts}.",
+        f"Objects: {', '.join(counts)}.",
         markdown_lines(table.header, table.rows),
     ]
     if table.compared:
         header = [f"minus {entries[0].label}", *table.header[1:]]
         parts += ["Differences on the same objects:", markdown_lines(header, table.compared)]
-    played = [
-        f"{entry.label}: {describe(entry.run.model)}; {entry.run.protocol}." for entry in entries
-    ]
     if experiment.is_published:
         parts += beside_published(entries, sections)
-    parts += [
-        "\n".join(f"* {line}" for line in [*played, *notes]),
-        how_to_read(bool(table.compared)),
-    ]
+    remarks = ""
+    for entry in entries:
+        remarks += f"* {entry.label}: {describe(entry.run.model)}; {entry.run.protocol}.\n"
+    for note in notes:
+        remarks += f"* {note}\n"
+    parts += [remarks, how_to_read(bool(table.compared))]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _counts(section: Section) -> str:
+    """How many objects the runs have of a data set: every number that occurs."""
+    counts = {len(found.keys) for found in section.objects.values()}
+    return f"{section.name}: {' to '.join(map(str, sorted(counts)))}"

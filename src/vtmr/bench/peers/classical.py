@@ -16,9 +16,8 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.types import Event, FloatMap, Image, MaskEdit, active_clicks
 
-Method = Callable[
-    [Image, Seeds], FloatMap
-]  # the working image, h x w x 3 -> the object's probability, h x w
+# The working image, h x w x 3, and seeds -> the object's probability, h x w.
+Method = Callable[[Image, Seeds], FloatMap]
 
 
 @dataclass(frozen=True)

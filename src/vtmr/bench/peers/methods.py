@@ -33,10 +33,9 @@ def grab_cut(image: Image, seeds: Seeds) -> FloatMap:
     classes[seeds.labels == OBJECT], classes[seeds.labels == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     if not _of_object(classes).all():  # else there is no colour to be had for the background
         cv2.setRNGSeed(0)
-        pixels, mixtures = (
-            np.ascontiguousarray(image[..., ::-1]),
-            [np.zeros((1, 65)) for _ in range(2)],
-        )
+        pixels = np.ascontiguousarray(image[..., ::-1])  # OpenCV's order, BGR
+        # 5 Gaussians of 13 numbers each, which OpenCV fills in place.
+        mixtures = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(
             pixels, classes, None, mixtures[0], mixtures[1], ITERATIONS, cv2.GC_INIT_WITH_MASK
         )  # type: ignore[call-overload]

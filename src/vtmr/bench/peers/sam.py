@@ -91,6 +91,7 @@ class SamPeer:
             fed = low_res_logits(edit.runs.decode(), padded=self._padded)
         self._show(scene)
         found = self._tool.predict(
+            # A SAM-style tool's origin is a pixel's centre, ours a pixel's corner.
             point_coords=np.array([(click.x - 0.5, click.y - 0.5) for click in clicks], np.float32),
             point_labels=np.array([click.positive for click in clicks], np.int32),
             mask_input=fed,
