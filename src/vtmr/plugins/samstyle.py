@@ -50,7 +50,7 @@ class VtmrPredictor:
     _image: Any
     _scene: Any
     _last: list[Session]
-    _answers: dict[bytes, Session]
+    _answers: dict[bytes, tuple[Session, float]]  # with the logit that its mask is cut at
 
     def __init__(self, model: Segmenter | str | Path = "lite0") -> None:
         """model: what `vtmr.load` returned, or takes."""
@@ -117,23 +117,23 @@ class VtmrPredictor:
         if not self.is_image_set:
             raise NoImage("An image must be set with .set_image(...) before mask prediction.")
         prompts = self._events(point_coords, point_labels, box)
-        answers = []
+        pairs = []
         for number in range(3 if multimask_output else 1):
-            start = self._start(number, prompts, mask_input, init_mask)
-            answers.append(_continued(start, prompts))
-            self._last[number] = answers[-1]
-        cuts = [logit_of(self._predictors[number].spec.threshold) for number in range(len(answers))]
-        pairs = list(zip(answers, cuts, strict=True))
+            start, cut = self._start(number, prompts, mask_input, init_mask)
+            answer = _continued(start, prompts)
+            pairs.append((answer, cut))
+            if mask_input is None and init_mask is None:  # only prompts alone say all there is
+                self._last[number] = answer
         low = np.stack([_low_res(session, cut) for session, cut in pairs])
         scores = np.array([_stability(session, cut) for session, cut in pairs], np.float32)
-        for session, logits in zip(answers, low, strict=True):
-            self._answers[_digest(logits)] = session
+        for pair, logits in zip(pairs, low, strict=True):
+            self._answers[_digest(logits)] = pair
         while len(self._answers) > _ANSWERS_KEPT:
             self._answers.pop(next(iter(self._answers)))
         if return_logits:
             whole = [_signed(session, cut, session.mask) for session, cut in pairs]
             return np.stack(whole), scores, low
-        return np.stack([session.mask for session in answers]), scores, low
+        return np.stack([session.mask for session, _ in pairs]), scores, low
 
     def _session(self, number: int, **options: Any) -> Session:
         return Session(self._predictors[number], self._image, scene=self._scene, **options)
@@ -144,10 +144,15 @@ class VtmrPredictor:
         prompts: Sequence[Event],
         mask_input: FloatMap | None,
         init_mask: Mask | None,
-    ) -> Session:
-        """The session that the prompts are added to."""
+    ) -> tuple[Session, float]:
+        """The session that the prompts are added to, and the logit that its masks are cut at.
+
+        An answer that was fed back goes on as it was for the first mask; the two beside it are that
+        answer's mask, refitted at their thresholds.
+        """
+        cut = logit_of(self._predictors[number].spec.threshold)
         if init_mask is not None:
-            return self._session(number, initial_mask=init_mask)
+            return self._session(number, initial_mask=init_mask), cut
         if mask_input is not None:
             logits = np.asarray(mask_input, np.float32)
             if logits.shape != (1, LOW_RES, LOW_RES):
@@ -155,14 +160,14 @@ class VtmrPredictor:
                     f"mask_input has shape {logits.shape}: expected (1, {LOW_RES}, {LOW_RES})."
                 )
             known = self._answers.get(_digest(logits[0]))
-            if known is not None:
+            if known is not None and number == 0:
                 return known
-            mask = self._full(logits[0])
-            return self._session(number, initial_mask=mask, correction="refit")
+            mask = self._full(logits[0]) if known is None else known[0].mask
+            return self._session(number, initial_mask=mask, correction="refit"), cut
         last = self._last[number]
         if last.events and tuple(prompts[: len(last.events)]) == last.events:
-            return last
-        return self._session(number)
+            return last, cut
+        return self._session(number), cut
 
     def _full(self, logits: FloatMap) -> Mask:
         """Low-resolution logits as a mask of the image's size."""

@@ -179,3 +179,16 @@ def test_an_initial_mask_is_corrected_and_logits_of_others_are_refitted() -> Non
     foreign[0, 64:144, 176:224] = 5  # 1.6 cells a pixel: the same mask
     (alone, *_), _, _ = predictor.predict(mask_input=foreign)
     assert np.array_equal(alone, initial)
+
+
+def test_a_variant_fed_back_goes_on_and_leaves_prompts_alone_as_they_were() -> None:
+    predictor = ours()
+    predictor.set_image(IMAGE)
+    points, labels = np.array([[56, 54], [124, 66]]), np.array([1, 1])
+    expected, _, low = predictor.predict(points, labels)
+    same, _, again = predictor.predict(points, labels, mask_input=low[1:2])
+    assert np.array_equal(same[0], expected[1])  # nothing new: that very answer
+    assert np.array_equal(again[0], low[1])
+    assert not np.array_equal(again[0], again[2])
+    alone, _, _ = predictor.predict(points, labels)
+    assert np.array_equal(alone, expected)
