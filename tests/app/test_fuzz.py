@@ -91,9 +91,7 @@ def test_two_hundred_made_up_requests_do_no_harm(
     watch.on = True
     annotating.change("shapes.png", "set", object="o1", label="new")
     watch.on = False
-    assert (
-        str(folder.resolve() / ".vtmr" / "project.json") in watch.touched
-    )  # it sees what is written
+    assert "project.json" in watch.touched  # it sees what is written
     before, images = everything(tmp_path), list(annotating.ids().values())
     statuses: dict[int, int] = {}
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
@@ -133,4 +131,7 @@ def test_two_hundred_made_up_requests_do_no_harm(
     assert {200, 400, 404} <= set(statuses), statuses
     assert everything(tmp_path) == before
     kept = folder.resolve() / ".vtmr"
-    assert [path for path in watch.touched if not Path(path).resolve().is_relative_to(kept)] == []
+    for path in watch.touched:
+        # Names without a folder are written through the descriptor of .vtmr or a folder in it.
+        assert (kept / path).resolve().is_relative_to(kept), path
+        assert Path(path).is_absolute() or not Path(path).exists(), path
