@@ -19,9 +19,9 @@ from vtmr.segmenter.official import (
     ProbabilityLayer,
     cut,
     drawn,
-    edited,
     index_points,
     previous_map,
+    seen_mask,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.pixel_diffusion import diffused
@@ -51,10 +51,8 @@ class CDNetSegmenter(Segmenter):
         spec, size = self.spec, self.spec.input_size
         target = Box.whole(scene.height, scene.width)
         if len(clicks) > 1:
-            seen = previous_map(scene, previous, mask) > _CROP_THRESHOLD
-            # A mask that the user brought decides the target crop; else it is the probability's.
-            if mask is not None and edited(events):
-                seen = mask
+            prev_prob = previous_map(scene, previous, mask)
+            seen = seen_mask(prev_prob, _CROP_THRESHOLD, mask, events)
             target = focalclick_target_box(seen, clicks, spec.target_ratio)
 
         frame = Frame(target, size, size)

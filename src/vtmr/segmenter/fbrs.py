@@ -22,9 +22,9 @@ from vtmr.segmenter.official import (
     OfficialPrediction,
     ProbabilityLayer,
     cut,
-    edited,
     index_points,
     previous_map,
+    seen_mask,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks, require_scipy
 from vtmr.segmenter.ritm import CROP_THRESHOLD, view_of
@@ -106,9 +106,7 @@ class FbrsSegmenter(Segmenter):
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
         last = None if previous is None else previous.answer
-        seen = previous_map(scene, last, mask) > CROP_THRESHOLD
-        if mask is not None and edited(events):
-            seen = mask
+        seen = seen_mask(previous_map(scene, last, mask), CROP_THRESHOLD, mask, events)
         view = view_of(self.spec, seen, clicks, None if last is None else last.kept)
 
         start = None

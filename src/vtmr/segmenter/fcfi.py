@@ -20,10 +20,10 @@ from vtmr.segmenter.official import (
     OfficialPrediction,
     ProbabilityLayer,
     cut,
-    edited,
     index_points,
     previous_map,
     resized_by_corners,
+    seen_mask,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.ritm import CROP_THRESHOLD, View, at_full_size, in_proportion, twice
@@ -47,7 +47,7 @@ class FcfiSegmenter(Segmenter):
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
         prev_prob = previous_map(scene, previous, mask)
-        seen = mask if mask is not None and edited(events) else prev_prob > CROP_THRESHOLD
+        seen = seen_mask(prev_prob, CROP_THRESHOLD, mask, events)
         view = self._view(seen, clicks, previous.kept if previous is not None else None)
 
         frame = view.frame

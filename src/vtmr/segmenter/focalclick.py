@@ -23,10 +23,10 @@ from vtmr.segmenter.official import (
     ProbabilityLayer,
     cut,
     drawn,
-    edited,
     index_points,
     previous_map,
     resized_by_corners,
+    seen_mask,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.types import Event
@@ -50,8 +50,7 @@ class FocalClickSegmenter(Segmenter):
         clicks = require_clicks(events, scene)
         network, spec, size = self.network, self.spec, self.spec.input_size
         prev_prob = previous_map(scene, previous, mask)
-        # A mask that the user brought decides the target crop; else it is the probability's.
-        seen = mask if mask is not None and edited(events) else prev_prob > _THRESHOLD
+        seen = seen_mask(prev_prob, _THRESHOLD, mask, events)
         target = Box.whole(scene.height, scene.width)
         if len(clicks) > 1:
             target = focalclick_target_box(seen, clicks, spec.target_ratio)

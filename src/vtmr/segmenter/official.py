@@ -78,6 +78,18 @@ def previous_map(
     return np.zeros((scene.height, scene.width), np.float32)
 
 
+def seen_mask(
+    prev_prob: FloatMap, threshold: float, mask: Mask | None, events: Sequence[Event]
+) -> Mask:
+    """What decides the target crop, bool H x W: the last probability above the threshold.
+
+    A mask that the user brought goes before it. mask: what the user saw before the newest clicks.
+    """
+    if mask is not None and edited(events):
+        return mask
+    return prev_prob > threshold
+
+
 def edited(events: Sequence[Event]) -> bool:
     """Whether the user brought a mask, so that what is on the screen isn't the network's alone."""
     return any(isinstance(event, MaskEdit) for event in events)

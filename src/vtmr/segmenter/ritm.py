@@ -24,10 +24,10 @@ from vtmr.segmenter.official import (
     ProbabilityLayer,
     cut,
     drawn,
-    edited,
     index_points,
     previous_map,
     resized_by_corners,
+    seen_mask,
 )
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.spec import MAX_INPUT_SIZE, ModelSpec
@@ -64,8 +64,7 @@ class RitmSegmenter(Segmenter):
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
         prev_prob = previous_map(scene, previous, mask)
-        # A mask that the user brought decides the target crop; else it is the probability's.
-        seen = mask if mask is not None and edited(events) else prev_prob > CROP_THRESHOLD
+        seen = seen_mask(prev_prob, CROP_THRESHOLD, mask, events)
         view = view_of(self.spec, seen, clicks, previous.kept if previous is not None else None)
 
         frame = view.frame
