@@ -16,7 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "architecture.md"
-FOLDERS = ("src/vtmr", "src/vtmr/app/static/js", "tools", "examples")
+PAGE = "src/vtmr/app/static/js"
+FOLDERS = (
+    "src/vtmr",
+    PAGE,
+    *(f"{PAGE}/{name}" for name in ("editing", "gestures", "paint", "panels")),
+    "tools",
+    "examples",
+)
 BEGIN, END = "<!-- file tree: tools/file_tree.py writes it -->\n", "<!-- end of the file tree -->"
 NAME_WIDTH, WIDTH = 30, 100
 

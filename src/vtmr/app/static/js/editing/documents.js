@@ -1,0 +1,67 @@
+// The open image's document: opened, and taken over whole from each answer of the server.
+
+const CLOSED = {
+  document: null,
+  masks: {},
+  openError: null,
+  preview: null,
+  stroke: null,
+  dragged: null,
+  cursor: null,
+  conflict: null,
+  ms: null,
+};
+
+/** `settled` is a promise that no change waits any more. */
+export function createDocuments(store, api, { images, selection, refused, settled }) {
+  let opened = 0; // counts openings, so that a late answer of an earlier one is dropped
+
+  async function open(id) {
+    const turn = (opened += 1);
+    await settled();
+    if (turn !== opened || !store.state.images.some((image) => image.id === id)) return;
+    selection.select(null);
+    store.update({ ...CLOSED, imageId: id, opening: true });
+    try {
+      const { document, masks } = await api.open(id);
+      if (turn === opened) adopt(document, masks, { opening: false, selected: document.objects.at(-1)?.id ?? null });
+    } catch (error) {
+      if (turn !== opened) return;
+      store.update({ opening: false, openError: error.message });
+      if (error.code === "unreadable") images.note(id, { error: error.message });
+      else refused(error);
+    }
+  }
+
+  /** Opens the image that couldn't be opened while the server was away. */
+  function reopen() {
+    const { imageId, document } = store.state;
+    if (imageId && !document) open(imageId);
+  }
+
+  /** Takes over a whole document; masks of objects that are gone go too. */
+  function adopt(document, masks, more = {}) {
+    const kept = {};
+    for (const object of document.objects) {
+      const mask = masks[object.id] ?? store.state.masks[object.id] ?? null;
+      kept[object.id] = mask?.box ? mask : null;
+    }
+    noteLabels(document);
+    const has = (object) => document.objects.some(({ id }) => id === object);
+    if (selection.draft.id && !has(selection.draft.id)) selection.forget();
+    const { selected } = store.state;
+    const stillThere = has(selected) ? selected : null;
+    store.update({ document, masks: kept, preview: null, selected: stillThere, selectedClick: null, ...more });
+    images.note(document.image, { state: document.state, objects: document.objects.length });
+  }
+
+  /** Labels that the document brings up are the project's from now on. */
+  function noteLabels(document) {
+    const { project } = store.state;
+    const labels = new Set([...(project?.labels ?? []), ...document.objects.map((object) => object.label)]);
+    labels.delete("");
+    if (project && labels.size > project.labels.length) store.update({ project: { ...project, labels: [...labels] } });
+  }
+
+  return { open, reopen, adopt };
+}

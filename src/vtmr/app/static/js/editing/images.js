@@ -1,0 +1,58 @@
+// The list of images and the folder that they are in, as the server knows them.
+
+const REFRESH_MS = 300;
+
+export function createImages(store, api, refused) {
+  let refreshing = 0;
+
+  async function start() {
+    try {
+      const [project, images] = await Promise.all([api.project(), api.images()]);
+      store.update({ project, images, connection: "ok" });
+    } catch (error) {
+      refused(error);
+    }
+  }
+
+  function note(id, patch) {
+    const known = store.state.images.find((image) => image.id === id);
+    if (!known || same(known, patch)) return;
+    store.update({ images: store.state.images.map((image) => (image === known ? { ...image, ...patch } : image)) });
+  }
+
+  /** Asks for the list again: the server knows more by now, of files that it couldn't read for one. */
+  function refresh() {
+    clearTimeout(refreshing);
+    refreshing = setTimeout(
+      () => api.images().then((images) => store.update({ images: merged(images) }), refused),
+      REFRESH_MS,
+    );
+  }
+
+  /** Asks what has become of the folder: it may have been taken away. */
+  function noteFolder() {
+    api.project().then((project) => store.update({ project }), refused);
+  }
+
+  /** Entries that are as before stay the same objects, so that their rows aren't drawn anew. */
+  function merged(images) {
+    const before = new Map(store.state.images.map((image) => [image.id, image]));
+    return images.map((image) => (same(before.get(image.id), image) ? before.get(image.id) : image));
+  }
+
+  /** The image `by` places further in the list; with `todo`, the next one that isn't done, around the end. */
+  function neighbour(by, todo = false) {
+    const { images, imageId } = store.state;
+    const at = images.findIndex((image) => image.id === imageId);
+    if (!todo) return images[at + by]?.id ?? null;
+    const order = [...images.slice(at + 1), ...images.slice(0, Math.max(at, 0))];
+    return order.find((image) => image.state !== "done" && !image.error)?.id ?? null;
+  }
+
+  return { start, note, refresh, noteFolder, neighbour };
+}
+
+/** Whether `known` has all of `patch`'s values. */
+function same(known, patch) {
+  return Boolean(known) && Object.keys(patch).every((key) => known[key] === patch[key]);
+}

@@ -1,0 +1,39 @@
+// What is done to objects as a whole: label, order, copies, and masks that lie beside the image.
+
+export function objectActions(store, { change, onSelected, follow }, say) {
+  const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
+  /** A mask file may mean more than one thing: what it was taken for is said. */
+  const imported = (answer) => {
+    selectTop(answer);
+    if (answer.notes.length) say(answer.notes.join(" "));
+  };
+
+  return {
+    setLabel(label) {
+      store.update({ label });
+      onSelected("label", { op: "set", label });
+    },
+    setVisible(object, visible) {
+      change("visibility", { op: "set", object, visible });
+    },
+    setLocked(object, locked) {
+      change("lock", { op: "set", object, locked });
+    },
+    duplicate() {
+      onSelected("copy", { op: "duplicate" }, { answered: follow });
+    },
+    remove() {
+      onSelected("deletion", { op: "delete" });
+    },
+    /** Moves the selected object one place towards the top (+1) or the bottom (-1). */
+    reorder(by) {
+      const { document, selected } = store.state;
+      const ids = document?.objects.map((object) => object.id) ?? [];
+      const from = ids.indexOf(selected);
+      if (from < 0 || from + by < 0 || from + by >= ids.length) return;
+      ids.splice(from + by, 0, ids.splice(from, 1)[0]);
+      change("order", { op: "order", objects: ids });
+    },
+    importBeside: () => change("import", { op: "import_mask" }, { answered: imported }),
+  };
+}
