@@ -15,12 +15,14 @@ from PIL import Image as pillow
 
 from vtmr.atomic import write_atomically
 from vtmr.errors import InputError
-from vtmr.images.opening import MAX_PIXELS, opened
+from vtmr.images.opening import MAX_PIXELS, decoded_by_pillow, opened, opened_bytes
 from vtmr.images.rgb import as_grey, as_rgb, thumbnail
 
 __all__ = [
     "MAX_PIXELS",
     "Header",
+    "decode_image",
+    "image_of_pillow",
     "read_header",
     "read_image",
     "read_thumbnail",
@@ -48,6 +50,29 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.
     with opened(path) as picture:
         picture.require_size(max_pixels)
         return as_rgb(path, picture.decode())
+
+
+def decode_image(
+    data: bytes, name: str = "The image", *, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """A file's bytes as `read_image` gives the file. name: what errors call it.
+
+    Raises InputError as `read_image`.
+    """
+    with opened_bytes(name, data) as picture:
+        picture.require_size(max_pixels)
+        return as_rgb(name, picture.decode())
+
+
+def image_of_pillow(
+    picture: pillow.Image, name: str = "The image", *, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """A picture that another program opened with Pillow, as `read_image` would give it.
+
+    Turned upright where its EXIF still says so; of 16-bit colours Pillow keeps 8 bits by itself.
+    name: what errors call it. Raises InputError as `read_image`.
+    """
+    return as_rgb(name, decoded_by_pillow(name, picture, max_pixels))
 
 
 def read_thumbnail(path: str | Path, side: int) -> NDArray[np.uint8]:

@@ -128,6 +128,36 @@ def opened(path: str | Path) -> Iterator[Opened]:
         yield _recognised(path, stream)
 
 
+@contextmanager
+def opened_bytes(name: str, data: bytes) -> Iterator[Opened]:
+    """As `opened`, of a file's bytes. name: what errors call it."""
+    if not data:
+        raise InputError(f"{name} is empty (zero bytes): expected {_NAMES}.")
+    yield _recognised(name, io.BytesIO(data))
+
+
+def decoded_by_pillow(name: str, image: pillow.Image, max_pixels: int) -> Decoded:
+    """A picture that Pillow opened, and perhaps decoded.
+
+    Raises InputError for one of no pixels or of more than `max_pixels`, before it is decoded, and
+    for one that is damaged.
+    """
+    width, height = image.size
+    if width * height == 0:
+        raise InputError(f"{name} has {width}x{height} pixels: expected at least one.")
+    orientation = orientation_in(image.info.get("exif", b""))
+    rows, cols = upright_shape(height, width, orientation)
+
+    def load(side: int | None) -> Decoded:
+        image.load()
+        pixels = PillowPixels(image, height, width, mode_for(image))
+        return Decoded(image.format or "picture", pixels, orientation, palette_of(image))
+
+    picture = Opened(name, image.format or "picture", rows, cols, "", load)
+    picture.require_size(max_pixels)
+    return picture.decode()
+
+
 def _recognised(path: str | Path, stream: BinaryIO) -> Opened:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
