@@ -50,7 +50,7 @@ class TestDocuments:
         from vtmr.app.operations import OPERATIONS
 
         mapping = OPENAPI["components"]["schemas"]["Change"]["discriminator"]["mapping"]
-        assert set(mapping) == {*OPERATIONS, "undo", "redo", "done"}
+        assert set(mapping) == {*OPERATIONS, "undo", "redo", "done", "review"}
         assert set(OPENAPI["components"]["schemas"]["Format"]["enum"]) == set(FORMATS)
 
     def test_the_page_names_every_route_operation_code_and_format(self, annotating: Any) -> None:
@@ -119,6 +119,7 @@ class TestReading:
             "images": 2,
             "untouched": 2,
             "in_work": 0,
+            "review": 0,
             "done": 0,
             "unreadable": 0,
         }

@@ -4,25 +4,27 @@ change at a time."""
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vtmr.app.document import Content, Document, Item
 from vtmr.app.documents import Head
 from vtmr.app.importing import Arrival, Arrivals, arrivals, asks, known_already
+from vtmr.app.labelling import Labelling
 from vtmr.app.operations import (
     OPERATIONS,
-    Outcome,
     Target,
-    find,
     read_change,
     read_clicks,
 )
+from vtmr.app.outcomes import Outcome, find
 from vtmr.app.pictures import Picture, Pictures
 from vtmr.app.project import Entry, find_images
 from vtmr.app.reading import Reading, unreadable
@@ -43,6 +45,7 @@ from vtmr.types import Predictor
 Result = TypeVar("Result")
 
 _MAX_REVISION = 1 << 53
+_STATES = ("untouched", "in_work", "review", "done")
 _UNTOUCHED, _DAMAGED = Head("untouched", 0, 0), Head("damaged", 0, 0)
 
 
@@ -63,6 +66,8 @@ class Annotator:
         Raises InputError as Store and list_images.
         """
         self._folder = folder.resolve()
+        # Another one after each start, so that a page that is open notices it.
+        self._session = secrets.token_hex(8)
         self.name = self._folder.name
         found = find_images(folder)
         self.entries = {entry.id: entry for entry in found.images}
@@ -92,6 +97,7 @@ class Annotator:
         )
         self._reading, self._thumbnails = Reading(decoders), Reading(thumbnailer)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.labelling = Labelling(self.store, self._turns, self.files)
         self._newest: defaultdict[str, int] = defaultdict(
             int
         )  # per image: a preview counts while none came later
@@ -137,16 +143,20 @@ class Annotator:
     def project_json(self) -> Json:
         """Everything about the folder but the list of images."""
         heads = [self.store.heads.get(entry.name, _UNTOUCHED) for entry in self.entries.values()]
-        counts = {
-            state: sum(head.state == state for head in heads)
-            for state in ("untouched", "in_work", "done")
-        }
+        states = Counter(head.state for head in heads)
+        counts = {state: states[state] for state in _STATES}
+        labels = self.store.all_labels()
         return {
             "name": self.name,
             "model": self.model,
             "read_only": self.store.read_only,
             "notices": self.notices(),
-            "labels": self.store.labels,
+            "labels": [label.name for label in labels],
+            "colours": {label.name: label.colour for label in labels if label.colour},
+            "attributes": {
+                label.name: label.to_json()["attributes"] for label in labels if label.attributes
+            },
+            "session": self._session,
             "counts": {"images": len(heads), **counts, "unreadable": len(self.pictures.errors)},
         }
 
@@ -193,7 +203,7 @@ class Annotator:
         """Makes one change and answers when it is on disk. Raises Refusal."""
         start = time.perf_counter()
         fields = Fields(body)
-        op = fields.choice("op", (*OPERATIONS, "undo", "redo", "done"))
+        op = fields.choice("op", (*OPERATIONS, "undo", "redo", "done", "review"))
         revision = fields.integer("revision", 0, _MAX_REVISION)
         self.entry(image_id)
         self._require_writable()
@@ -210,6 +220,7 @@ class Annotator:
             "document": document_json(changed),
             "masks": masks_json(changed, opened.document.content),
             "object": touched,
+            "labels": self.store.labels,
             "notes": list(notes),
             "ms": {
                 "predict": round(predict_ms, 2),
@@ -296,9 +307,14 @@ class Annotator:
             done = fields.boolean("done")
             fields.done()
             return before.accepted(done), None, 0.0, ()
+        if op == "review":
+            review = fields.boolean("review")
+            fields.done()
+            return before.to_review(review), None, 0.0, ()
         if op in ("undo", "redo"):
             fields.done()
-            return _given(lambda: before.moved(-1 if op == "undo" else 1)), None, 0.0, ()
+            move = before.undone if op == "undo" else partial(before.moved, 1)
+            return _given(move), None, 0.0, ()
         label = self.store.labels[0] if self.store.labels else DEFAULT_LABEL
         beside = await self._beside(opened) if op == "import_mask" else None
         target = Target(before.content, label, beside)
@@ -355,7 +371,8 @@ class Annotator:
         except InputError as gone:
             version, error = "", str(gone)
         record = {"id": entry.id, "name": entry.name, "state": head.state, "objects": head.objects}
-        return {**record, "version": version, "error": error}
+        labels = list(head.labels or ())
+        return {**record, "labels": labels, "version": version, "error": error}
 
     def _require_writable(self) -> None:
         if self.store.read_only is not None:

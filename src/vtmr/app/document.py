@@ -7,18 +7,21 @@ between them left alone. On disk it is the first content and what each change re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, TypeVar
 
 from vtmr.errors import InputError
+from vtmr.formats.records import Attributes
 from vtmr.geometry import Box
 from vtmr.serving.maskruns import EMPTY, MaskRuns
 from vtmr.session.eventlog import event_from_json, event_to_json, whole_number
 from vtmr.types import Event
 
 MAX_UNDO = 200
+ACCEPT = "accept"  # what undo takes back first of an accepted image
 
 Steps = tuple[tuple[Event, ...], ...]
 Json = dict[str, Any]
@@ -30,7 +33,7 @@ class Item:
     """One object: its events as a Session's steps, and the mask that they made.
 
     region: what was visible at its first click. made_with: the model and versions behind the mask.
-    crowd: COCO's iscrowd, as it was imported.
+    crowd: COCO's iscrowd, as it was imported. attributes, note: what else is known of it.
     """
 
     id: str
@@ -42,6 +45,8 @@ class Item:
     mask: MaskRuns = EMPTY
     made_with: Mapping[str, str] | None = None
     crowd: bool = False
+    attributes: Attributes = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +84,7 @@ class State:
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """An image's annotations. states: never empty; states[at] is the current one; `revision` counts
-    every change."""
+    every change. done: accepted; review: somebody else is to look at it."""
 
     name: str
     height: int
@@ -88,6 +93,7 @@ class Document:
     done: bool = False
     states: tuple[State, ...] = (State("", Content()),)
     at: int = 0
+    review: bool = False
 
     @property
     def content(self) -> Content:
@@ -95,27 +101,44 @@ class Document:
 
     @property
     def state(self) -> str:
-        """untouched, in_work or done"""
+        """untouched, in_work, review or done"""
         if self.done:
             return "done"
+        if self.review:
+            return "review"
         return "in_work" if self.content.items else "untouched"
 
     @property
+    def labels(self) -> dict[str, int]:
+        """The labels of the current objects, and of how many each is."""
+        return dict(Counter(item.label for item in self.content.items))
+
+    @property
     def undo_name(self) -> str | None:
-        """The operation that would be undone."""
+        """The operation that would be undone; "accept" while the image is accepted."""
+        if self.done:
+            return ACCEPT
         return self.states[self.at].op if self.at > 0 else None
 
     @property
     def redo_name(self) -> str | None:
         return self.states[self.at + 1].op if self.at + 1 < len(self.states) else None
 
-    def changed(self, op: str, content: Content) -> Document:
+    def changed(self, op: str, content: Content, *, stays_done: bool = False) -> Document:
         """After a change: what was undone is dropped, and so is what lies further back than
-        MAX_UNDO."""
+        MAX_UNDO. stays_done: an accepted image stays accepted."""
         states = (*self.states[: self.at + 1], State(op, content))[-MAX_UNDO - 1 :]
+        done = self.done and stays_done
         return replace(
-            self, revision=self.revision + 1, done=False, states=states, at=len(states) - 1
+            self, revision=self.revision + 1, done=done, states=states, at=len(states) - 1
         )
+
+    def undone(self) -> Document:
+        """Without the acceptance, where the image is accepted, else without the last change.
+
+        Raises InputError when there is nothing to undo.
+        """
+        return self.accepted(False) if self.done else self.moved(-1)
 
     def moved(self, by: int) -> Document:
         """After an undo (-1) or redo (1). Raises InputError when there is none."""
@@ -124,7 +147,28 @@ class Document:
         return replace(self, revision=self.revision + 1, done=False, at=self.at + by)
 
     def accepted(self, done: bool) -> Document:
-        return replace(self, revision=self.revision + 1, done=done)
+        """Accepted, or taken back into work; an acceptance is the end of a review."""
+        review = self.review and not done
+        return replace(self, revision=self.revision + 1, done=done, review=review)
+
+    def to_review(self, review: bool) -> Document:
+        """Marked for somebody else to look at, or not any more; then it isn't accepted yet."""
+        done = self.done and not review
+        return replace(self, revision=self.revision + 1, done=done, review=review)
+
+    def renamed(self, label: str, to: str) -> Document:
+        """With another name for a label, as if it had always been called so: undo doesn't bring
+        the old name back."""
+        fresh: dict[int, Item] = {}  # by the old item: states go on sharing what they shared
+        states = []
+        for state in self.states:
+            items = []
+            for item in state.content.items:
+                if item.label == label:
+                    item = fresh.setdefault(id(item), replace(item, label=to))
+                items.append(item)
+            states.append(State(state.op, Content(tuple(items), state.content.next_id)))
+        return replace(self, revision=self.revision + 1, states=tuple(states))
 
 
 def transition(before: Document, after: Document) -> Json:
@@ -134,11 +178,22 @@ def transition(before: Document, after: Document) -> Json:
         "size": [after.height, after.width],
         "revision": after.revision,
     }
-    if after.states is before.states:
-        return record | (
-            {"move": after.at - before.at} if after.at != before.at else {"done": after.done}
-        )
-    return record | {"op": after.states[-1].op, "change": difference(before.content, after.content)}
+    if after.states is not before.states:
+        change = difference(before.content, after.content)
+        stays = {"stays_done": True} if after.done else {}
+        return record | {"op": after.states[-1].op, "change": change} | stays
+    if after.at != before.at:
+        return record | {"move": after.at - before.at}
+    if after.review != before.review and not after.done:
+        return record | {"review": after.review}
+    return record | {"done": after.done}
+
+
+def renaming(after: Document, label: str, to: str) -> Json:
+    """What the journal keeps of `after`, which is `before.renamed(label, to)`."""
+    size = [after.height, after.width]
+    record = {"image": after.name, "size": size, "revision": after.revision}
+    return record | {"rename": [label, to]}
 
 
 def follow(before: Document, record: Json, *, gap: bool = False) -> Document:
@@ -150,10 +205,16 @@ def follow(before: Document, record: Json, *, gap: bool = False) -> Document:
     """
     if "done" in record:
         return before.accepted(_as(bool, record["done"]))
+    if "review" in record:
+        return before.to_review(_as(bool, record["review"]))
+    if "rename" in record:
+        label, to = record["rename"]
+        return before.renamed(_as(str, label), _as(str, to))
     if "move" in record:
         return before if gap else before.moved(_as(int, record["move"]))
     content = applied(before.content, record["change"], gap=gap)
-    return before.changed(_as(str, record["op"]), content)
+    stays_done = _as(bool, record.get("stays_done", False))
+    return before.changed(_as(str, record["op"]), content, stays_done=stays_done)
 
 
 def to_json(document: Document) -> tuple[Json, Json]:
@@ -172,6 +233,7 @@ def to_json(document: Document) -> tuple[Json, Json]:
         "revision": document.revision,
         "state": document.state,
         "objects": len(document.content.items),
+        "labels": document.labels,
     }
     base = {"op": first.op, "change": difference(Content(), first.content)}
     return head, {"history": [base, *changes], "at": document.at}
@@ -188,12 +250,13 @@ def from_json(head: Json, body: Json) -> Document:
     for record in body["history"]:
         content = applied(content, record["change"])
         states.append(State(_as(str, record["op"]), content))
-    done, size = head["state"] == "done", (_as(int, head["height"]), _as(int, head["width"]))
+    done, review = head["state"] == "done", head["state"] == "review"
+    size = _as(int, head["height"]), _as(int, head["width"])
     at = _as(int, body["at"])
     if not 0 <= at < len(states):
         raise InputError(f"The annotations stand at {at} of {len(states)} states.")
     name, revision = _as(str, head["image"]), _as(int, head["revision"])
-    return Document(name, *size, revision, done, tuple(states), at)
+    return Document(name, *size, revision, done, tuple(states), at, review)
 
 
 def difference(before: Content, after: Content) -> Json:
@@ -244,6 +307,10 @@ def _item_json(old: Item | None, item: Item) -> Json:
         record["mask"] = item.mask.to_json()
     if item.crowd != was.crowd:
         record["crowd"] = item.crowd
+    if item.attributes != was.attributes:
+        record["attributes"] = dict(item.attributes)
+    if item.note != was.note:
+        record["note"] = item.note
     if item.made_with != was.made_with:
         record["made_with"] = dict(item.made_with or {})
     return record
@@ -256,7 +323,9 @@ def _item_from_json(was: Item, record: Json) -> Item:
             tuple(event_from_json(event) for event in step) for step in record["steps"]["added"]
         )
         steps = (*was.steps[: _as(int, record["steps"]["kept"])], *added)
-    region, made_with = was.region, was.made_with
+    region, made_with, attributes = was.region, was.made_with, was.attributes
+    if "attributes" in record:
+        attributes = tuple((_as(str, k), _as(str, v)) for k, v in record["attributes"].items())
     if "region" in record:
         bounds = record["region"]
         region = None if bounds is None else Box(*map(whole_number, bounds))
@@ -272,6 +341,8 @@ def _item_from_json(was: Item, record: Json) -> Item:
         MaskRuns.from_json(record["mask"]) if "mask" in record else was.mask,
         made_with,
         _as(bool, record.get("crowd", was.crowd)),
+        attributes,
+        _as(str, record.get("note", was.note)),
     )
 
 

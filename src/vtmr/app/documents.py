@@ -6,6 +6,7 @@ nothing. What a file says of its image is believed only where its own name says 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -35,11 +36,21 @@ _BODY = b'{"history":'  # what every body begins with
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the list of images says of a document."""
+    """What the list of images says of a document.
+
+    labels: of how many objects each is; None where an earlier version wrote the document, which
+    then has to be read.
+    """
 
     state: str
     objects: int
     revision: int
+    labels: Mapping[str, int] | None = None
+
+    @staticmethod
+    def of(document: Document) -> Head:
+        objects = len(document.content.items)
+        return Head(document.state, objects, document.revision, document.labels)
 
 
 def path_of(found_id: str) -> str:
@@ -76,7 +87,8 @@ def read_head(folder: Directory, found_id: str) -> tuple[str, Head] | None:
         if not intact:
             return None
         name, state = _named(record, found_id), str(record["state"])
-        return name, Head(state, int(record["objects"]), int(record["revision"]))
+        counts = int(record["objects"]), int(record["revision"])
+        return name, Head(state, *counts, _labels(record.get("labels")))
     except UNREADABLE:
         return None
 
@@ -112,6 +124,13 @@ def leads_out(name: str) -> bool:
     """Whether an image's name isn't a plain path below a folder."""
     parts = PurePosixPath(name).parts
     return not parts or name.startswith("/") or ".." in parts or "\0" in name
+
+
+def _labels(found: Any) -> dict[str, int] | None:
+    """Raises ValueError or TypeError for nonsense."""
+    if found is None:
+        return None
+    return {str(label): int(count) for label, count in dict(found).items()}
 
 
 def _head(line: bytes, found_id: str) -> tuple[dict[str, Any] | None, bool]:

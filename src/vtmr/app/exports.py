@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vtmr.app.document import Item
 from vtmr.app.store import Store
 from vtmr.atomic import make_folder, write_atomically
 from vtmr.errors import InputError
@@ -29,7 +30,8 @@ def annotated_images(store: Store, *, only_done: bool) -> tuple[list[AnnotatedIm
     images: list[AnnotatedImage] = []
     for name in sorted(store.heads):
         head = store.heads[name]
-        if head.state == "done" or (head.state == "in_work" and not only_done):
+        in_work = head.state == "in_work" or (head.state == "review" and head.objects > 0)
+        if head.state == "done" or (in_work and not only_done):
             with suppress(InputError):  # it is among the damaged from now on
                 images.append(_annotated(store, name))
     return images, [f"Left out: {sentence}" for _, sentence in sorted(store.damaged.items())]
@@ -42,14 +44,16 @@ def _annotated(store: Store, name: str) -> AnnotatedImage:
         raise store.blame(name, "its file is gone")
     height, width = document.height, document.width
     try:
-        objects = [
-            Annotation(item.label, RunLengths.encode(item.mask.decode(height, width)), item.crowd)
-            for item in document.content.items
-            if item.mask.box is not None
-        ]
+        filled = [item for item in document.content.items if item.mask.box is not None]
+        objects = [_annotation(item, height, width) for item in filled]
     except InputError as error:
         raise store.blame(name, error) from error
     return AnnotatedImage(name, height, width, tuple(objects))
+
+
+def _annotation(item: Item, height: int, width: int) -> Annotation:
+    runs = RunLengths.encode(item.mask.decode(height, width))
+    return Annotation(item.label, runs, item.crowd, item.attributes, item.note)
 
 
 def export_to_folder(files: Files, out: Path, photos: Path) -> list[Path]:

@@ -27,7 +27,7 @@ class Memory:
         name = document.name
         self.documents.pop(name, None)
         self.documents[name] = document
-        self.heads[name] = Head(document.state, len(document.content.items), document.revision)
+        self.heads[name] = Head.of(document)
         if changed:
             self.changed.add(name)
         if len(self.documents) > _KEPT + len(self.changed):

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from vtmr.app.details import delete, set_details
 from vtmr.app.document import Content, Item
 from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
+from vtmr.app.outcomes import Outcome, find, locked
 from vtmr.app.workbench import Place, Workbench, require_click, with_click
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
@@ -29,16 +31,6 @@ from vtmr.types import Click, MaskEdit, require_correction
 
 MAX_OBJECTS = 5000
 _FAR = 1e6  # pixels: no coordinate lies beyond
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a change makes of a content, the object that it was about, and what a file was taken
-    for where it could mean something else."""
-
-    content: Content
-    object_id: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 Plan = Callable[[Workbench], Outcome]
@@ -84,14 +76,6 @@ def read_clicks(fields: Fields) -> tuple[list[Click], Box | None, bool]:
     return clicks, _region(fields), fields.boolean("keep_rest", False)
 
 
-def find(content: Content, item_id: Any) -> Item:
-    """The object of that id. Raises Refusal (404)."""
-    item = content.get(item_id) if isinstance(item_id, str) else None
-    if item is None:
-        raise Refusal(404, "not_found", "There is no such object on this image.")
-    return item
-
-
 def with_annotations(
     content: Content, annotations: Sequence[Annotation], made_with: Mapping[str, str]
 ) -> Content:
@@ -104,8 +88,17 @@ def with_annotations(
         item_id, content = content.new_id()
         mask = MaskRuns.encode(annotation.runs.decode())
         label, steps = plain_label(annotation.label), ((MaskEdit(annotation.runs),),)
-        item = Item(item_id, label, steps=steps, mask=mask, made_with=made_with)
-        content = content.put(replace(item, crowd=annotation.crowd))
+        item = Item(
+            item_id,
+            label,
+            steps=steps,
+            mask=mask,
+            made_with=made_with,
+            crowd=annotation.crowd,
+            attributes=annotation.attributes,
+            note=annotation.note,
+        )
+        content = content.put(item)
     return content
 
 
@@ -196,20 +189,6 @@ def _import_mask(fields: Fields, target: Target) -> Plan:
     return plan
 
 
-def _set(fields: Fields, target: Target) -> Plan:
-    item = find(target.content, fields.take("object"))
-    changed = item
-    if fields.has("locked"):
-        changed = replace(changed, locked=fields.boolean("locked"))
-    if fields.has("visible"):
-        changed = replace(changed, visible=fields.boolean("visible"))
-    if fields.has("label"):
-        if item.locked and changed.locked:
-            raise _locked(item)
-        changed = replace(changed, label=fields.text("label", MAX_LABEL))
-    return _at_once(Outcome(target.content.put(changed), item.id))
-
-
 def _order(fields: Fields, target: Target) -> Plan:
     ids = fields.items("objects", 0, MAX_OBJECTS)
     content = target.content
@@ -226,13 +205,6 @@ def _duplicate(fields: Fields, target: Target) -> Plan:
     return _at_once(Outcome(content.put(replace(item, id=item_id, locked=False)), item_id))
 
 
-def _delete(fields: Fields, target: Target) -> Plan:
-    item, content = _unlocked(fields, target), target.content
-    return _at_once(
-        Outcome(Content(tuple(one for one in content.items if one is not item), content.next_id))
-    )
-
-
 OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
     {
         "click": _click,
@@ -244,10 +216,10 @@ OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
         "smooth": _smooth,
         "mask": _mask,
         "import_mask": _import_mask,
-        "set": _set,
+        "set": lambda fields, target: _at_once(set_details(fields, target.content)),
         "order": _order,
         "duplicate": _duplicate,
-        "delete": _delete,
+        "delete": lambda fields, target: _at_once(delete(fields, target.content)),
     }
 )
 
@@ -282,12 +254,8 @@ def _unlocked(fields: Fields, target: Target) -> Item:
 
 def _require_unlocked(item: Item) -> Item:
     if item.locked:
-        raise _locked(item)
+        raise locked(item)
     return item
-
-
-def _locked(item: Item) -> Refusal:
-    return Refusal(423, "locked", f"The object {item.id} is locked: unlock it first.")
 
 
 def _click_at(item: Item, index: int) -> Place:

@@ -104,7 +104,7 @@ def replay(
             continue
         if after is not None:
             memory.keep(after, changed=True)
-            labels.add(item.label for item in after.content.items)
+            labels.add(after.labels, passing=True)
     return len(trouble.notices) == before
 
 

@@ -102,6 +102,12 @@ def api_routes(annotator: Annotator) -> list[Route]:
             )
         )
 
+    async def labels(request: Request) -> Response:
+        return json_answer(await annotator.labelling.as_json())
+
+    async def change_labels(request: Request) -> Response:
+        return json_answer(await annotator.labelling.change(await read_json(request, MAX_BODY)))
+
     async def import_coco(request: Request) -> Response:
         repeated = request.query_params.get("repeated", "ask")
         if repeated not in REPEATED:
@@ -144,6 +150,8 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/images/{image}/tiles/{level}/{column}/{row}.jpg", tile),
         Route("/api/v1/images/{image}/changes", changes, methods=["POST"]),
         Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
+        Route("/api/v1/labels", labels),
+        Route("/api/v1/labels", change_labels, methods=["POST"]),
         Route("/api/v1/import", import_coco, methods=["POST"]),
         Route("/api/v1/exports", export, methods=["POST"]),
         Route("/api/v1/exports/{export}/{name}", fetch),

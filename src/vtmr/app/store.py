@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vtmr.app.directory import Directory
-from vtmr.app.document import Document, transition
+from vtmr.app.document import Document, Json, transition
 from vtmr.app.documents import (
     DOCUMENTS,
     UNREADABLE,
@@ -36,7 +36,7 @@ from vtmr.app.documents import (
     read_head,
 )
 from vtmr.app.journal import JOURNAL, Entries, Journal, read_journal
-from vtmr.app.labels import Labels, read_labels
+from vtmr.app.labels import Label, Labels, read_labels
 from vtmr.app.lines import is_sealed, sealed
 from vtmr.app.memory import Memory
 from vtmr.app.place import Place
@@ -79,6 +79,20 @@ class Store:
     @property
     def labels(self) -> list[str]:
         return self._labels.names
+
+    def all_labels(self) -> list[Label]:
+        """The project's labels, with their colours and attributes."""
+        with self._mutex:
+            return list(self._labels.all.values())
+
+    def labels_on(self, name: str) -> Mapping[str, int]:
+        """The labels on an image, and of how many objects each is. Raises InputError when its
+        annotations can't be read."""
+        head = self.heads.get(name)
+        if head is not None and head.labels is not None:
+            return head.labels
+        document = self.document(name)
+        return document.labels if document is not None else {}
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -151,7 +165,9 @@ class Store:
                 lines = folder.read(path_of(image_id(name))).splitlines()
             except OSError:  # it isn't written yet, or its image tells
                 continue
-            if len(lines) != 2 or not all(is_sealed(line) for line in lines):
+            sound = len(lines) == 2 and all(is_sealed(line) for line in lines)
+            head = self.heads.get(name)
+            if not sound or (head is not None and head.labels is None):
                 with contextlib.suppress(InputError):
                     self.document(name)
 
@@ -163,20 +179,36 @@ class Store:
     def commit(self, before: Document, after: Document) -> None:
         """Makes `after` the image's document, on disk first. Raises NotSavedError; then everything
         is as it was."""
-        line = sealed(transition(before, after))
+        with self._mutex:
+            self.commit_together([(transition(before, after), after)])
+            if after.at < before.at:  # an undo: what only the undone was called isn't offered
+                gone = before.labels.keys() - after.labels.keys()
+                self._labels.forget_unused(gone, self.heads.values())
+            self._labels.add(after.labels, passing=True)
+            self._save_labels()
+
+    def commit_together(self, changes: Sequence[tuple[Json, Document]]) -> None:
+        """Makes documents those of their images with one write to the disk, all or none.
+
+        changes: what the journal keeps of each (`transition`, `renaming`) and the document after
+        it. Raises NotSavedError; then everything is as it was. After a power cut in the middle of
+        it some may be there, each of them whole.
+        """
+        lines = b"".join(sealed(record) for record, _ in changes)
         with self._mutex:
             if self.read_only is not None:
                 raise NotSavedError(self.read_only)
-            journal = self._append(line)
-            known = self._memory.snapshot(after.name)
-            self._memory.keep(after, changed=True)
+            journal = self._append(lines)
+            known = [(after.name, self._memory.snapshot(after.name)) for _, after in changes]
+            for _, after in changes:
+                self._memory.keep(after, changed=True)
             try:
                 self._secure()
             except (OSError, InputError) as error:
-                self._memory.put_back(after.name, known)
-                journal.take_back(line)
+                for name, before in known:
+                    self._memory.put_back(name, before)
+                journal.take_back(lines)
                 raise NotSavedError(f"{reason(error)}.") from error
-            self.add_labels([item.label for item in after.content.items])
             if journal.size > self._fold_at:
                 self._try_to_fold()
 
@@ -203,8 +235,27 @@ class Store:
         """Appends those that are new; on the disk now, or when it has room again."""
         with self._mutex:
             self._labels.add(labels)
-            if self._journal is not None and self._place.folder is not None:
-                self._labels.save(self._place.folder)
+            self._save_labels()
+
+    def put_labels(self, labels: Sequence[Label]) -> None:
+        """Makes these the project's labels, on disk first. Raises NotSavedError; then everything
+        is as it was."""
+        with self._mutex:
+            if self.read_only is not None:
+                raise NotSavedError(self.read_only)
+            before = self.all_labels()
+            self._labels.put(labels)
+            try:
+                self._place.hold()
+                self._secure()
+                self._labels.save_now(self._folder())
+            except (OSError, InputError) as error:
+                self._labels.put(before)
+                raise NotSavedError(f"The disk refused the labels: {reason(error)}.") from error
+
+    def _save_labels(self) -> None:
+        if self._journal is not None and self._place.folder is not None:
+            self._labels.save(self._place.folder)
 
     # --- opening
 
@@ -231,8 +282,8 @@ class Store:
         # The journal first: a writer that folds in between leaves documents that are newer, which
         # is harmless.
         entries = self._entries(folder)
-        names, sentence = read_labels(folder)
-        self._labels = Labels(names)
+        labels, sentence = read_labels(folder)
+        self._labels = Labels(labels)
         if sentence is not None:
             self._trouble.note(sentence)
         try:
@@ -240,6 +291,7 @@ class Store:
         except OSError as error:
             self._trouble.note(f"{HIDDEN_FOLDER}/{DOCUMENTS} can't be listed: {reason(error)}.")
         sound = replay(entries, self.document, self._memory, self._labels, self._trouble)
+        self._labels.forget_unused(self.labels, self.heads.values())
         if self._journal is not None and (self._memory.changed or not sound):
             self._begin_anew(self._journal, sound=sound)
 

@@ -79,4 +79,6 @@ def _item_json(item: Item, picture: Picture) -> Json:
         "area": mask.area,
         "box": list(mask.box.as_tuple()) if mask.box else None,
         "clicks": clicks_json(item),
+        "attributes": dict(item.attributes),
+        "note": item.note,
     }

@@ -15,14 +15,15 @@ from typing import Any
 
 from vtmr.errors import InputError
 from vtmr.formats.cocoshapes import coco_runs, outline_px, short_polygons
+from vtmr.formats.details import plain_attributes, plain_note
 from vtmr.formats.jsonscan import Span, array_items
-from vtmr.formats.records import DEFAULT_LABEL, Annotation, Summary, plain_label
+from vtmr.formats.records import DEFAULT_LABEL, Annotation, Attributes, Summary, plain_label
 
 _MOST_OUTLINES_PX = 100e6  # of an image: half a minute's work
 _TOO_MUCH = "the outlines of its image are longer than a hundred million pixels."
 _MOST_DIGITS = 18  # of a number that is compared as one
 _ANNOTATIONS, _SEGMENTATION = "annotations", "segmentation"
-_KEPT = ("id", "image_id", "category_id", "iscrowd")
+_KEPT = ("id", "image_id", "category_id", "iscrowd", "attributes", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,14 @@ class CocoImage:
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
     """An object before it is decoded. id: its own among its image's; crowd: COCO's iscrowd; stored:
-    its outline, or where it is in the file."""
+    its outline, or where it is in the file; attributes, note: as CVAT and vtmr write them."""
 
     id: str
     label: str
     stored: Any
     crowd: bool
+    attributes: Attributes = ()
+    note: str = ""
 
     @property
     def has_outline(self) -> bool:
@@ -113,7 +116,8 @@ class CocoFile:
             short = short_polygons(segmentation)
             if short:
                 said.add("annotations", f"{where} lost {short} polygon(s) of under three points.")
-            objects.append(Annotation(annotation.label, runs, annotation.crowd))
+            details = annotation.attributes, annotation.note
+            objects.append(Annotation(annotation.label, runs, annotation.crowd, *details))
         return objects, said
 
 
@@ -201,7 +205,9 @@ class _Reading:
                 unique = own_id if times == 1 else f"{own_id}#{times}"
                 crowd = entry.get("iscrowd") in (1, True, "1")
                 label = self._label_of(entry.get("category_id"), unique)
-                found[image].append(CocoAnnotation(unique, label, entry.get(_SEGMENTATION), crowd))
+                details = plain_attributes(entry.get("attributes")), plain_note(entry.get("note"))
+                stored = entry.get(_SEGMENTATION)
+                found[image].append(CocoAnnotation(unique, label, stored, crowd, *details))
         annotations = {key: tuple(entries) for key, entries in found.items()}
         return CocoFile(self._images, annotations, self._said)
 

@@ -37,7 +37,8 @@ def _written(images: Sequence[AnnotatedImage], labels: Sequence[str], *, polygon
                 "image_id": image_id,
                 "category_id": numbers[annotation.label],
             }
-            annotations.append(record | _shape(annotation, polygons=polygons))
+            record |= _shape(annotation, polygons=polygons)
+            annotations.append(record | _details(annotation))
     document = {
         "info": {"description": "Made with vtmr"},
         "images": [
@@ -50,6 +51,16 @@ def _written(images: Sequence[AnnotatedImage], labels: Sequence[str], *, polygon
     # A name that isn't UTF-8 holds lone surrogates: as JSON's escapes they come back as they are.
     text = json.dumps(document, ensure_ascii=False)
     return Files({"annotations.json": text.encode("utf-8", "backslashreplace")})
+
+
+def _details(annotation: Annotation) -> dict[str, Any]:
+    """Where CVAT and others have attributes, and a field of our own for the note."""
+    details: dict[str, Any] = {}
+    if annotation.attributes:
+        details["attributes"] = dict(annotation.attributes)
+    if annotation.note:
+        details["note"] = annotation.note
+    return details
 
 
 def _shape(annotation: Annotation, *, polygons: bool) -> dict[str, Any]:

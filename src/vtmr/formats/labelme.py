@@ -41,12 +41,15 @@ def _shape(annotation: Annotation) -> dict[str, Any] | None:
     box = bounding_box(mask)
     if box is None:
         return None
-    return {
+    shape: dict[str, Any] = {
         "label": annotation.label,
         "points": [[float(box.x0), float(box.y0)], [float(box.x1 - 1), float(box.y1 - 1)]],
         "group_id": None,
-        "description": "",
+        "description": annotation.note,
         "shape_type": "mask",
         "flags": {},
         "mask": base64.b64encode(png_bytes(mask[box.slices])).decode("ascii"),
     }
+    if annotation.attributes:
+        shape["attributes"] = dict(annotation.attributes)  # as X-AnyLabeling; LabelMe keeps them
+    return shape

@@ -18,15 +18,21 @@ MAX_LABEL = 100  # characters
 _MAX_NAME = 255  # bytes, on every file system in use
 _SAID_IN_FULL = 20  # sentences of a kind
 
+Attributes = tuple[tuple[str, str], ...]  # names, each once, with their values
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One object: what it is called and where it is. crowd: COCO's mark for a region that holds
-    many."""
+    """One object: what it is called and where it is.
+
+    crowd: COCO's mark for a region that holds many. attributes, note: what else is known of it.
+    """
 
     label: str
     runs: RunLengths
     crowd: bool = False
+    attributes: Attributes = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

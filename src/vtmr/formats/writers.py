@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from vtmr.errors import InputError
 from vtmr.formats.cocowriter import write_coco, write_coco_polygons
+from vtmr.formats.details import lost_details
 from vtmr.formats.labelme import write_labelme
 from vtmr.formats.png import write_indexed_pngs, write_pngs
 from vtmr.formats.records import AnnotatedImage, Files, leads_out
@@ -44,6 +45,7 @@ def write(form: str, images: Sequence[AnnotatedImage], labels: Sequence[str]) ->
         raise InputError(f"The format {form!r} is unknown: expected one of {', '.join(FORMATS)}.")
     inside = [image for image in images if not leads_out(image.name)]
     files = FORMATS[form](inside, labels)
+    files.warnings += lost_details(form, inside)
     files.missing += [
         f"{image.name} isn't in the export: its name leads out of the folder."
         for image in images
