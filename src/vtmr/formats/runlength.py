@@ -1,0 +1,231 @@
+"""Run lengths as other tools write them, each in its own order and packing.
+
+Label Studio keeps a brush's mask as RGBA pixels, row by row, in the bit stream of thi.ng's
+rle-pack, most significant bit first:
+
+    32 bits   how many words there are, four a pixel
+     5 bits   a word's size in bits, less 1
+    4 x 4     four sizes of run lengths in bits, each less 1
+    then chunks: 1 bit (a repeated word, or words as they are), 2 bits (which size), the length
+    less 1 in so many bits, and the word or words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtmr.errors import InputError
+from vtmr.masks import Mask
+
+_CHANNELS = 4  # R, G, B, A: a mask is in all of them, and A is the one that counts
+_ALPHA = 3
+_HEADER_BITS = 32 + 5 + 4 * 4
+_SIZES = (3, 4, 8, 16)  # as Label Studio's page and its converter write them
+_LARGEST_RUN = 1 << _SIZES[-1]
+_MOST_WORDS = (1 << 32) - 1
+_REPEATED = 4  # the first of a chunk's three leading bits
+_LANES = 5  # bytes that a code of up to 33 bits touches
+_WINDOW = 19  # bits: a chunk's kind, its class and the longest length
+_BLOCK = 1 << 16  # bits of the stream that are looked at together
+
+
+def encode_label_studio(mask: Mask) -> bytes:
+    """A bool mask H x W as Label Studio's stream: byte for byte what its own converter writes.
+
+    Raises InputError for a mask whose words can't be counted in 32 bits.
+    """
+    words = mask.size * _CHANNELS
+    if words > _MOST_WORDS:
+        raise InputError(
+            f"The mask has {mask.shape[1]}x{mask.shape[0]} pixels: Label Studio's stream holds at "
+            f"most {_MOST_WORDS // _CHANNELS}."
+        )
+    flat = mask.reshape(-1)
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    runs = np.diff(starts, append=flat.size) * _CHANNELS
+    chunks, lengths = _split(runs)
+    # All chunks of a run have the size of lengths that the run asks for, as the converter's have.
+    size_of = np.searchsorted([1 << size for size in _SIZES[:-1]], runs)[chunks]
+    sizes = np.array(_SIZES)[size_of]
+    values = np.where(flat[starts[chunks]], 255, 0)
+    codes = ((_REPEATED | size_of) << sizes | (lengths - 1)) << 8 | values
+    head = np.array([words, 8 - 1, *(size - 1 for size in _SIZES)])
+    return _packed(
+        np.concatenate([head, codes]), np.concatenate([[32, 5, 4, 4, 4, 4], 3 + sizes + 8])
+    )
+
+
+def decode_label_studio(stream: bytes | Sequence[int], height: int, width: int) -> Mask:
+    """The mask of Label Studio's stream, bool height x width.
+
+    stream: bytes, or their values as a list. A pixel is on where its opacity is more than half of
+    the stream's highest: brushes have soft edges, and labels an opacity of their own.
+
+    Raises InputError for anything but a whole stream of that size.
+    """
+    bits = _Bits(_as_bytes(stream))
+    head = _Header.read(bits)
+    if head.words != height * width * _CHANNELS:
+        raise InputError(
+            f"The brush's run lengths hold {head.words} words: expected {height * width} pixels "
+            f"of {_CHANNELS}, for an image of {width}x{height}."
+        )
+    values, counts = _opacities(bits, head, _chunks(bits, head))
+    most = int(values.max(initial=0))
+    return np.repeat(values > most // 2, counts).reshape(height, width)
+
+
+class _Bits:
+    """A stream in which bits are looked up at many places at once."""
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self.size = data.size * 8
+        self._padded = np.concatenate([data, np.zeros(_LANES, np.uint8)])
+
+    def at(self, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """From each place on `count` bits, at most 32, as a number; zeros after the end."""
+        firsts = places // 8
+        value = np.zeros(places.shape, np.int64)
+        for lane in range(_LANES):
+            value = value << 8 | self._padded[firsts + lane]
+        return value >> (8 * _LANES - count - places % 8) & ((1 << count) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    words: int
+    word_bits: int
+    sizes: tuple[int, ...]
+
+    @staticmethod
+    def read(bits: _Bits) -> _Header:
+        """Raises InputError for a stream that ends in its header."""
+        if bits.size < _HEADER_BITS:
+            raise InputError(
+                f"The brush's run lengths are {bits.size // 8} bytes: expected a header of 7 and "
+                "more."
+            )
+        words, word_bits = bits.at(np.array([0]), 32)[0], bits.at(np.array([32]), 5)[0]
+        sizes = bits.at(np.arange(37, _HEADER_BITS, 4), 4) + 1
+        return _Header(int(words), int(word_bits) + 1, tuple(sizes.tolist()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunks:
+    """places: of their first words, in bits of the stream; ends: numbers of the words after them;
+    repeats: whether one word stands for all."""
+
+    places: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    repeats: NDArray[np.bool_]
+
+
+def _split(runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Runs as chunks that are short enough: which run each is of, and its length."""
+    parts = -(-runs // _LARGEST_RUN)
+    lengths = np.full(int(parts.sum()), _LARGEST_RUN, np.int64)
+    lengths[np.cumsum(parts) - 1] = runs - (parts - 1) * _LARGEST_RUN
+    return np.repeat(np.arange(runs.size), parts), lengths
+
+
+def _packed(codes: NDArray[np.int64], sizes: NDArray[np.int64]) -> bytes:
+    """Codes of so many bits one after the other, and zeros up to the next byte, at least one."""
+    starts = np.cumsum(sizes) - sizes
+    total = int(sizes.sum())
+    out = np.zeros(total // 8 + _LANES, np.uint8)
+    shifted = codes << (8 * _LANES - sizes - starts % 8)
+    for lane in range(_LANES):
+        part = (shifted >> 8 * (_LANES - 1 - lane) & 255).astype(np.uint8)
+        np.bitwise_or.at(out, starts // 8 + lane, part)
+    return out[: total // 8 + 1].tobytes()
+
+
+def _as_bytes(stream: bytes | Sequence[int]) -> NDArray[np.uint8]:
+    """Raises InputError for what isn't bytes."""
+    try:
+        return np.frombuffer(bytes(stream), np.uint8)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"The brush's run lengths can't be read ({error}): expected a list of whole numbers "
+            "from 0 to 255."
+        ) from error
+
+
+def _chunks(bits: _Bits, head: _Header) -> _Chunks:
+    """The chunks up to the last word. Raises InputError where the stream ends before that."""
+    starts = np.array(_starts(bits, head), np.int64)
+    firsts, lengths, repeats = _told(bits, starts, head)
+    ends = np.cumsum(lengths)
+    used = int(np.searchsorted(ends, head.words)) + 1
+    whole = (
+        used <= ends.size
+        and int(ends[used - 1]) == head.words
+        and int(_after(firsts, lengths, repeats, head)[used - 1]) <= bits.size
+    )
+    if not whole:
+        raise InputError(
+            f"The brush's run lengths end early or run over their {head.words} words: the stream "
+            f"of {bits.size // 8} bytes is damaged."
+        )
+    return _Chunks(firsts[:used], lengths[:used], ends[:used], repeats[:used])
+
+
+def _starts(bits: _Bits, head: _Header) -> list[int]:
+    """Where chunks begin, in bits; not many more than there are words.
+
+    Where a chunk ends is known only once it is read. So for a block of the stream it is told at
+    once for every bit where the chunk that would begin there ends, and the chain is then followed.
+    """
+    found: list[int] = []
+    place = _HEADER_BITS
+    while place < bits.size and len(found) < head.words:
+        first, last = place, min(place + _BLOCK, bits.size)
+        every = np.arange(first, last, dtype=np.int64)
+        after = _after(*_told(bits, every, head), head).tolist()
+        while place < last:
+            found.append(place)
+            place = after[place - first]
+    return found
+
+
+def _told(
+    bits: _Bits, starts: NDArray[np.int64], head: _Header
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Of the chunks that begin there: where their first words are, how many words they stand for,
+    and whether one is repeated."""
+    windows = bits.at(starts, _WINDOW)
+    size = np.array(head.sizes, np.int64)[windows >> 16 & 3]
+    lengths = ((windows & 0xFFFF) >> (16 - size)) + 1
+    return starts + 3 + size, lengths, (windows >> 16 & _REPEATED).astype(np.bool_)
+
+
+def _after(
+    firsts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    repeats: NDArray[np.bool_],
+    head: _Header,
+) -> NDArray[np.int64]:
+    """Where such chunks end."""
+    words = np.where(repeats, 1, lengths).astype(np.int64)
+    return firsts + words * head.word_bits
+
+
+def _opacities(
+    bits: _Bits, head: _Header, chunks: _Chunks
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The opacities of the pixels, and how many in turn have each."""
+    firsts = chunks.ends - chunks.lengths
+    # Of the words before a number, every fourth is an opacity.
+    pixels = chunks.ends // _CHANNELS - firsts // _CHANNELS
+    looked_up = np.where(chunks.repeats, np.minimum(pixels, 1), pixels)
+    chunk = np.repeat(np.arange(pixels.size), looked_up)
+    nth = np.arange(chunk.size) - np.repeat(np.cumsum(looked_up) - looked_up, looked_up)
+    word = (firsts[chunk] // _CHANNELS + nth) * _CHANNELS + _ALPHA - firsts[chunk]
+    word[chunks.repeats[chunk]] = 0
+    values = bits.at(chunks.places[chunk] + word * head.word_bits, head.word_bits)
+    return values, np.where(chunks.repeats[chunk], pixels[chunk], 1)
