@@ -30,7 +30,7 @@ from vtmr.models import lite0
 from vtmr.train import loop, step
 lite0.SPEC = dataclasses.replace(lite0.SPEC, input_size=64)
 loop.LOG_STEPS = 1
-step.set_training = lambda network, recipe: network.eval()
+step.set_training = lambda network, recipe, step: network.eval()
 compute = step.TrainingStep.__call__
 def interrupted(self, batch, number, edge_weight):
     if number == int(sys.argv[1]) and os.environ.get("LOCAL_RANK") == "1":
@@ -67,7 +67,7 @@ def light(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def evaluating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_module, "set_training", lambda network, recipe: network.eval())
+    monkeypatch.setattr(step_module, "set_training", lambda network, recipe, step: network.eval())
 
 
 def rows(out: Path) -> list[dict[str, Any]]:

@@ -322,7 +322,7 @@ def plain_step(
             for i, sample in enumerate(clicks):
                 click = corrective_click(prev_mask[i, 0].numpy(), batch.gt_masks[i], rngs[i])
                 sample.extend([click] if click else [])
-    set_training(network, recipe)
+    set_training(network, recipe, 0)
     logits, _ = network.late(network.early(image), maps())
     return normalised_focal_loss(logits, batch.gt.float()).sum() / len(clicks), dict(
         rng.bit_generator.state

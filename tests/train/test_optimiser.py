@@ -38,6 +38,13 @@ def test_drops_take_the_place_of_the_cosine() -> None:
     assert rates == pytest.approx([0.5, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
+def test_a_later_part_is_warmed_up_anew_and_then_on_the_wholes_curve() -> None:
+    whole = [learning_rate(RECIPE, step, steps=13) for step in range(13)]
+    part = [learning_rate(RECIPE, step, steps=13, begun=6) for step in range(6, 13)]
+    assert part[:3] == pytest.approx([whole[6] / 4, whole[7] / 2, whole[8] * 3 / 4])
+    assert part[3:] == whole[9:]
+
+
 @pytest.mark.parametrize(("warmup", "steps"), [(0, 1), (0, 5), (4, 4), (4, 5), (9, 3)])
 def test_short_runs_have_sensible_rates(warmup: int, steps: int) -> None:
     recipe = OptimiserRecipe(lr=2.0, warmup_steps=warmup)

@@ -35,6 +35,8 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
         {"step": -1},
         {"step": 2.5},
         {"seconds": float("inf")},
+        {"begun": 4},
+        {"begun": -1},
         {"scaler": [1]},
         {"scaler": {"scale": "large"}},
         {"other": 1},

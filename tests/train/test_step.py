@@ -378,11 +378,23 @@ def test_no_loss_counts_what_is_ignored(
 def test_modes(network: Lite0, recipe: Recipe) -> None:
     recipe = replace(recipe, optimiser=replace(recipe.optimiser, frozen=("head.mix",)))
     network.eval()
-    set_training(network, recipe)
+    set_training(network, recipe, 0)
     assert network.training
     assert network.head.training
     assert not network.head.mix.training
     assert not any(module.training for module in network.encoder.modules())
+
+
+def test_batch_norm_learns_in_the_first_share_of_the_steps(network: Lite0, recipe: Recipe) -> None:
+    """Of 10 steps those up to the eighth."""
+    optimiser = replace(recipe.optimiser, encoder_batch_norm="train", batch_norm_share=0.8)
+    recipe = replace(recipe, steps=10, optimiser=optimiser)
+    learns = []
+    for step in range(10):
+        set_training(network, recipe, step)
+        learns.append(network.encoder.training)
+        assert network.head.training
+    assert learns == [True] * 8 + [False] * 2
 
 
 def test_normalisation_is_the_specs(network: Lite0) -> None:

@@ -17,6 +17,7 @@ from vtmr.data import open_benchmark
 from vtmr.errors import needs_extra
 from vtmr.segmenter import ModelOptions
 
+WEIGHTS = "weights.safetensors"  # in the run's folder, as vtmr.train has it; torch isn't loaded
 FIGURES = ("NoC@85", "NoC@90", "IoU@1", "IoU@5")
 
 
@@ -44,6 +45,10 @@ def train_recipe(
             overrides=overrides,
             validate=validation(root),
         )
+    if outcome is not None and outcome.whole:
+        print(outcome.whole)
+    if outcome is not None and outcome.unfinished:
+        print(f"The next part: vtmr train {recipe_path} --init {out / WEIGHTS} --out NEXT")
     if outcome is not None and outcome.unreadable:
         print(
             f"vtmr: {outcome.unreadable} draws for {outcome.samples} samples couldn't be read and "
@@ -70,9 +75,7 @@ def validation(root: Path) -> Callable[[Path], dict[str, float]]:
     `root`."""
 
     def validate(run_folder: Path) -> dict[str, float]:
-        predictor = predictors.load(
-            str(run_folder / "weights.safetensors"), ModelOptions(device="cpu")
-        ).predictor
+        predictor = predictors.load(str(run_folder / WEIGHTS), ModelOptions(device="cpu")).predictor
         protocol = Protocol()
         with TemporaryDirectory() as records_folder:
             records = evaluate(

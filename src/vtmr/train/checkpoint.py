@@ -28,7 +28,7 @@ WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 # What may change between the parts of one run, because no sample and no gradient depends on it, but
 # for rounding.
-FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "chain_engine")
+FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "part_minutes", "chain_engine")
 FREE_DATA_KEYS = ("root", "workers")
 NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
@@ -38,8 +38,9 @@ FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for roundin
 class Progress:
     """How far a run is. `step` counts finished steps; cpu_seconds and seconds cover all its parts.
 
-    unreadable: how often something couldn't be read, and another sample was drawn. scaler: the
-    state of float16's. changes: as in `vtmr.spec.Run`, of the command that started the run.
+    begun: the step at which this part of a run in parts began, 0 otherwise. unreadable: how often
+    something couldn't be read, and another sample was drawn. scaler: the state of float16's.
+    changes: as in `vtmr.spec.Run`, of the command that started the run.
     """
 
     step: int
@@ -51,10 +52,14 @@ class Progress:
     unreadable: int = 0
     scaler: dict[str, float] = field(default_factory=dict)
     changes: str = ""
+    begun: int = 0
 
     def __post_init__(self) -> None:
-        if self.step < 0:
-            raise ConfigError(f"The step is {self.step}: expected 0 or more.")
+        if not 0 <= self.begun <= self.step:
+            raise ConfigError(
+                f"The step is {self.step} of a run that began at {self.begun}: expected 0 or more, "
+                "and no fewer than it began at."
+            )
 
 
 def comparable(recipe: Recipe) -> dict[str, Any]:
@@ -79,13 +84,14 @@ def as_comparable(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> tuple[Run, ...]:
-    """The ancestors' runs and this one."""
+    """The ancestors' runs and this one: of a run in parts the newest part."""
+    steps = progress.step - progress.begun
     run = Run(
         recipe=recipe.name,
         commit=progress.commit,
         started=progress.started,
-        steps=progress.step,
-        samples=progress.step * recipe.batch,
+        steps=steps,
+        samples=steps * recipe.batch,
         cpu_seconds=round(progress.cpu_seconds, 2),
         initialised_from=progress.initialised_from,
         changes=progress.changes,

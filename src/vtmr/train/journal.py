@@ -49,8 +49,9 @@ class Journal:
             return ""
         steps = len(self.losses)
         means = {part: sum(row[part] for row in self.losses) / steps for part in self.losses[0]}
-        earlier = self.rows[-1] if self.rows else {"samples": 0, "seconds": 0.0}
-        speed = (samples - earlier["samples"]) / max(1e-9, progress.seconds - earlier["seconds"])
+        earlier = self.rows[-1]["seconds"] if self.rows else 0.0
+        batch = samples // progress.step
+        speed = steps * batch / max(1e-9, progress.seconds - earlier)
         row = {
             "step": progress.step,
             "samples": samples,

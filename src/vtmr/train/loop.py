@@ -38,7 +38,14 @@ from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
 from vtmr.train.batches import Batch, Parts, made_ahead
-from vtmr.train.checkpoint import STATE, WEIGHTS, Progress, restore_checkpoint, save_checkpoint
+from vtmr.train.checkpoint import (
+    STATE,
+    WEIGHTS,
+    Progress,
+    lineage,
+    restore_checkpoint,
+    save_checkpoint,
+)
 from vtmr.train.clock import Clock
 from vtmr.train.devices import (
     LossModule,
@@ -49,6 +56,7 @@ from vtmr.train.devices import (
     placed,
     summed,
 )
+from vtmr.train.in_parts import how_far, steps_before
 from vtmr.train.journal import Journal, read_log
 from vtmr.train.memory import keep_freed_memory
 from vtmr.train.optimiser import MovingAverage, build_adam, freeze, learning_rate, set_learning_rate
@@ -66,12 +74,18 @@ Validate = Callable[[Path], dict[str, float]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run is to report when it is done: how many draws couldn't be read, why (the first
-    few), of how many."""
+    """What a run is to report when it is done.
+
+    unreadable: how many draws for `samples` samples couldn't be read; reasons: why, the first few.
+    whole: how far the whole of a run in parts is, in words; empty for other runs. unfinished:
+    whether the whole has further parts to come.
+    """
 
     samples: int
     unreadable: int
     reasons: tuple[str, ...]
+    whole: str = ""
+    unfinished: bool = False
 
 
 def run(
@@ -238,8 +252,10 @@ class Training:
             self.network.refiner.requires_grad_(False)
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)
+        begun = steps_before(recipe, spec)
         self.progress = Progress(
-            step=0,
+            step=begun,
+            begun=begun,
             cpu_seconds=0.0,
             seconds=0.0,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -288,7 +304,7 @@ class Training:
         saved = validated = time.monotonic()
         workers = 0.0
         with stop_requests() as stop, closing(self.data), self.bar() as bar:
-            for sentence in self.left_out:
+            for sentence in (*self.left_out, *self.how_far()):
                 bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
             task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
             for step in range(first.step, recipe.steps):
@@ -296,10 +312,13 @@ class Training:
                 workers += sum(part.cpu_seconds for part in parts) if recipe.data.workers else 0.0
                 losses = self.gradients(parts, step, edge_weight)
                 cpu_seconds = time.process_time() - started[1] + workers
+                over = time.monotonic() - started[0] > 60 * recipe.part_minutes > 0
                 agreed = summed(
-                    self.fabric, {**losses, "stop": stop.is_set(), "cpu_seconds": cpu_seconds}
+                    self.fabric,
+                    {**losses, "stop": stop.is_set(), "over": over, "cpu_seconds": cpu_seconds},
                 )
                 stopped, cpu_seconds = agreed.pop("stop") > 0, agreed.pop("cpu_seconds")
+                over = agreed.pop("over") > 0
                 self.update(agreed, step)
                 now = time.monotonic()
                 self.progress = replace(
@@ -310,7 +329,7 @@ class Training:
                     unreadable=self.progress.unreadable + unreadable,
                 )
                 self.journal.add(agreed)
-                last = step + 1 == recipe.steps or stopped
+                last = step + 1 == recipe.steps or stopped or over
                 if len(self.journal.losses) == LOG_STEPS or last:
                     bar.update(task, completed=step + 1, note=self.log())
                 score = (
@@ -324,8 +343,23 @@ class Training:
                     validated = time.monotonic()
                 if stopped:
                     raise KeyboardInterrupt
-        samples = self.progress.step * recipe.batch
-        return Outcome(samples, self.progress.unreadable, tuple(self.journal.reasons))
+                if over:
+                    break
+        progress = self.progress
+        return Outcome(
+            samples=(progress.step - progress.begun) * recipe.batch,
+            unreadable=progress.unreadable,
+            reasons=tuple(self.journal.reasons),
+            whole=" ".join(self.how_far()),
+            unfinished=progress.step < recipe.steps,
+        )
+
+    def how_far(self) -> list[str]:
+        """How far the whole of a run in parts is, as a sentence; none for other runs."""
+        recipe, progress = self.recipe, self.progress
+        if not recipe.in_parts:
+            return []
+        return [how_far(recipe, lineage(recipe, progress, self.spec.lineage))]
 
     def fetch(self, step: int, stop: threading.Event) -> tuple[list[Batch], int, Tensor | None]:
         """This process's parts of a step; and of the whole step how much couldn't be read, and its
@@ -371,7 +405,7 @@ class Training:
 
     def too_much_unreadable(self, unreadable: int, step: int) -> DataError | None:
         """The error when more than a hundredth couldn't be read; a few are let pass in any run."""
-        samples = (step + 1) * self.recipe.batch
+        samples = (step + 1 - self.progress.begun) * self.recipe.batch
         if unreadable <= UNREADABLE_SHARE * max(samples, SAMPLES_TO_JUDGE):
             return None
         return DataError(
@@ -423,9 +457,7 @@ class Training:
                 "and a lower optimiser.lr."
             )
         with self.clock.part("update"):
-            set_learning_rate(
-                self.adam, learning_rate(self.recipe.optimiser, step, self.recipe.steps)
-            )
+            set_learning_rate(self.adam, self.rate(step))
             if self.recipe.optimiser.clip_norm:
                 norm = self.recipe.optimiser.clip_norm
                 self.fabric.clip_gradients(
@@ -436,10 +468,14 @@ class Training:
 
     def log(self) -> str:
         """Adds the steps since the last row to the log; returns a note for the bar."""
-        rate = learning_rate(self.recipe.optimiser, self.progress.step - 1, self.recipe.steps)
-        return self.journal.write(
-            self.progress, self.progress.step * self.recipe.batch, rate, self.clock.taken()
-        )
+        samples = self.progress.step * self.recipe.batch
+        rate = self.rate(self.progress.step - 1)
+        return self.journal.write(self.progress, samples, rate, self.clock.taken())
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        recipe = self.recipe
+        return learning_rate(recipe.optimiser, step, recipe.steps, self.progress.begun)
 
     def save(self) -> None:
         """The checkpoint and the loss curve, by the first process."""

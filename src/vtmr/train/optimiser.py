@@ -40,16 +40,27 @@ def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.op
     return torch.optim.Adam([g for g in groups if g["params"]], lr=recipe.lr)
 
 
-def learning_rate(recipe: OptimiserRecipe, step: int, steps: int) -> float:
-    """Linear warm-up, then the recipe's drops, or a cosine from lr to final_factor * lr at the last
-    step."""
-    if step < recipe.warmup_steps:
-        return recipe.lr * (step + 1) / recipe.warmup_steps
+def learning_rate(recipe: OptimiserRecipe, step: int, steps: int, begun: int = 0) -> float:
+    """The rate of a step, from 0, of `steps`.
+
+    Linear warm-up, then the recipe's drops, or a cosine from lr to final_factor * lr at the last
+    step. begun: the step at which this part of the run began: Adam's moments are new there, so
+    that the rate is warmed up anew.
+    """
+    warmed = recipe.warmup_steps
+    rate = recipe.lr * _factor(recipe, max(step, warmed), steps)
+    if step - begun < warmed:
+        rate *= (step - begun + 1) / warmed
+    return rate
+
+
+def _factor(recipe: OptimiserRecipe, step: int, steps: int) -> float:
+    """What share of lr a step after the warm-up gets."""
     if recipe.drops:
-        return recipe.lr * 0.1 ** sum(step >= drop for drop in recipe.drops)
+        return 0.1 ** sum(step >= drop for drop in recipe.drops)
     progress = (step - recipe.warmup_steps) / max(1, steps - 1 - recipe.warmup_steps)
     floor = recipe.final_factor
-    return recipe.lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
 def set_learning_rate(adam: torch.optim.Adam, rate: float) -> None:

@@ -230,7 +230,9 @@ class OptimiserRecipe:
     cosine.
 
     drops: the steps from which on the rate is a tenth of what it was before; with them there is no
-    cosine.
+    cosine. batch_norm_share: of the steps, from the first on, in which the encoder's BatchNorm
+    learns where `encoder_batch_norm` is "train"; in the others it is frozen, so that the last
+    steps see the statistics that inference uses.
     """
 
     lr: float = field(metadata=between(0, math.inf, "a positive number"))
@@ -243,6 +245,7 @@ class OptimiserRecipe:
     encoder_batch_norm: str = field(
         default="eval", metadata=one_of(BATCH_NORMS, "'eval' or 'train'")
     )
+    batch_norm_share: float = field(default=1.0, metadata=within(0, 1))
     drops: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -256,6 +259,11 @@ class OptimiserRecipe:
             list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
             f"optimiser.drops is {list(self.drops)}: expected numbers of steps above 0, each "
             "larger than the last.",
+        )
+        require(
+            self.batch_norm_share == 1 or self.encoder_batch_norm == "train",
+            f"optimiser.batch_norm_share is {self.batch_norm_share}, but BatchNorm learns in no "
+            'step: set optimiser.encoder_batch_norm to "train", or leave the share out.',
         )
 
 
@@ -289,7 +297,10 @@ class Recipe:
     cost less and show more objects in the same time; a run at the network's own size belongs after
     them. no_grad_precision: of the passes without gradients, where it is lower than
     `compute.precision`; "auto" is bfloat16 where the device computes in it and float32 where it
-    would be emulated, which takes many times as long. chain_engine: what computes the passes of
+    would be emulated, which takes many times as long. in_parts: whether the steps are those of a
+    whole that several runs make up, on one machine or many: a run that starts (`--init`) from
+    weights of this recipe goes on at their step. part_minutes: after which such a run ends; 0 is
+    never. chain_engine: what computes the passes of
     click chains, "torch" or "onnxruntime" (on CPUs alone, in float32); "auto" is the latter on a
     CPU without bfloat16, where it takes about half the time. encoder_weights: the file that the
     encoder starts from, relative to the data root; lite0's come with a package.
@@ -311,6 +322,8 @@ class Recipe:
         default=10.0, metadata=at_least(0, "0 (after every step) or more")
     )
     validate_minutes: float = field(default=0.0, metadata=at_least(0, "0 (never) or more"))
+    in_parts: bool = False
+    part_minutes: float = field(default=0.0, metadata=at_least(0, "0 (never) or more"))
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
     losses: LossRecipe = field(default_factory=LossRecipe)
@@ -333,6 +346,11 @@ class Recipe:
             self.batch % self.compute.accumulate == 0,
             f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch "
             "must divide evenly.",
+        )
+        require(
+            self.in_parts or not self.part_minutes,
+            f"part_minutes is {self.part_minutes}, but the recipe isn't trained in parts: set "
+            "in_parts = true, or leave the minutes out.",
         )
         require(
             self.maskmatch is None or not self.compute.sync_batch_norm,

@@ -82,10 +82,13 @@ def overlap_of(logits: Tensor, batch: Batch) -> Tensor:
     return logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
 
 
-def set_training(network: InteractiveNetwork, recipe: Recipe) -> None:
-    """Training mode, but not for frozen parts, nor for the encoder where the recipe says so."""
+def set_training(network: InteractiveNetwork, recipe: Recipe, step: int) -> None:
+    """Training mode, but not for frozen parts, nor for the encoder in steps where the recipe says
+    so."""
     network.train()
-    if recipe.optimiser.encoder_batch_norm == "eval":
+    optimiser = recipe.optimiser
+    learns = step < optimiser.batch_norm_share * recipe.steps
+    if optimiser.encoder_batch_norm == "eval" or not learns:
         network.encoder.eval()
     for name in recipe.optimiser.frozen:
         network.get_submodule(name).eval()
@@ -123,7 +126,7 @@ class TrainingStep:
         with self.clock.part("chains"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
             c1, chain, second = self.chains(image, batch, matching, steps, rngs)
-        set_training(self.network, recipe)
+        set_training(self.network, recipe, step)
         with self.clock.part("coarse"):
             if not self.early_frozen:
                 # The chains' features have no gradients, which is right where nothing learns there.
