@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import vtmr
-from vtmr.bench.peers import Answer
+from vtmr.bench.baselines import Answer
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.types import Event, Image, active_clicks

@@ -11,12 +11,11 @@ docs/results.md, from measured figures alone.
     python tools/release.py lite0.onnx FROZEN GRABCUT FAST
 
 What was measured at another input size becomes `lite0-fast`, the same file under another name. The
-figures of classical methods come from docs/peers.json, the summaries of their runs. The release is
-added to docs/releases.json, whose figures docs/pictures/progress.png shows.
-Refuses figures that were measured with another model file than the one it bundles. Where the file
-is a released one that is only used otherwise (`vtmr export lite0.onnx -o … --views wide`), GrabCut
-isn't looked at again: its row is that of the release with the same weights, and card, README and
-docs/results.md say so.
+figures of classical methods come from docs/baselines.json, the summaries of their runs. The release
+is added to docs/releases.json, whose figures docs/pictures/progress.png shows. Refuses figures that
+were measured with another model file than the one it bundles. Where the file is a released one that
+is only used otherwise (`vtmr export lite0.onnx -o … --views wide`), GrabCut isn't looked at again:
+its row is that of the release with the same weights, and card, README and docs/results.md say so.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/vtmr/assets/models"
 README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
-PEERS, CLASSICAL = ROOT / "docs/peers.json", "grabcut-opencv"
+BASELINES, CLASSICAL = ROOT / "docs/baselines.json", "grabcut-opencv"
 
 
 def main(model: Path, *results: Path) -> None:
@@ -84,11 +83,11 @@ def main(model: Path, *results: Path) -> None:
         at_size[FAST], methods[FAST] = (size, chosen(other)), other
     release(model, NAME, chosen(summary), MODELS, at_size)
     (MODELS / f"{NAME}.md").write_text(card(spec, summary, by_size, found, note))
-    peers = json.loads(PEERS.read_text())
+    baselines = json.loads(BASELINES.read_text())
     hours = sum(run.cpu_seconds for run in spec.lineage) / 3600
-    beside = beside_published(summary["grabcut"], hours, peers[CLASSICAL]["grabcut"])
+    beside = beside_published(summary["grabcut"], hours, baselines[CLASSICAL]["grabcut"])
     replace_between(README, beside + note)
-    replace_between(RESULTS, all_results(summary, methods | peers) + note)
+    replace_between(RESULTS, all_results(summary, methods | baselines) + note)
     enter(found, spec, summary, grabcut_of)
     draw_progress.main()
     print(

@@ -131,17 +131,17 @@ def test_evaluate_measures_at_another_input_size(
     command("evaluate", *flags, "--input-size", 96, "--device", "cpu").assert_refused(
         "--input-size", "--device"
     )
-    peer = (
+    baseline = (
         "--data",
         f"pairs={pairs}",
         "--out",
         out,
         "--model",
-        "peer:grabcut-opencv",
+        "baseline:grabcut-opencv",
         "--input-size",
         96,
     )
-    command("evaluate", *peer).assert_refused("The input size is 96", "has none")
+    command("evaluate", *baseline).assert_refused("The input size is 96", "has none")
 
 
 @pytest.mark.slow

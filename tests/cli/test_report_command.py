@@ -183,7 +183,7 @@ def test_table6_needs_a_zoom(command: Command, tmp_path: Path, pairs: Path) -> N
         "--data",
         f"pairs={pairs}",
         "--model",
-        "peer:grabcut-opencv",
+        "baseline:grabcut-opencv",
         "--out",
         tmp_path / "out",
     )
@@ -225,7 +225,7 @@ def test_jobs_play_the_same(command: Command, tmp_path: Path, pairs: Path) -> No
             "--data",
             f"pairs={pairs}",
             "--model",
-            "peer:grabcut-opencv",
+            "baseline:grabcut-opencv",
             "--jobs",
             jobs,
             "--out",

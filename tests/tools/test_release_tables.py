@@ -23,8 +23,8 @@ def released() -> dict[str, Any]:
 
 def test_the_readme_shows_the_release() -> None:
     entry = released()
-    peers = json.loads((ROOT / "docs" / "peers.json").read_text())
-    classical = peers["grabcut-opencv"]["grabcut"]
+    baselines = json.loads((ROOT / "docs" / "baselines.json").read_text())
+    classical = baselines["grabcut-opencv"]["grabcut"]
     hours = entry["cpu_seconds"] / 3600
     table = release_tables.beside_published(entry["figures"]["grabcut"], hours, classical)
     assert table in (ROOT / "README.md").read_text()

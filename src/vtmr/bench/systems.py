@@ -48,7 +48,7 @@ class System:
         if not (self.name and self.file):
             return ""
         if self.name == "edgeflow":
-            return f"vtmr evaluate --model peer:edgeflow:{self.file} --data NAME=PATH --out DIR"
+            return f"vtmr evaluate --model baseline:edgeflow:{self.file} --data NAME=PATH --out DIR"
         vgg = " --vgg imagenet-vgg-verydeep-19.mat" if self.name == "ld-vgg19" else ""
         file = "OFFICIAL.pth" if " " in self.file else self.file
         return f"vtmr import {file}{vgg} -o {self.name}.safetensors"
@@ -239,7 +239,7 @@ SYSTEMS: tuple[System, ...] = (
         "Apache-2.0",
         "COCO+LVIS",
         quoted=figures(1.60, 1.72, None, 2.40, None, None, 4.54, 5.77),
-        note="its code was never released; it plays as a peer, from paddle2onnx's file",
+        note="its code was never released; it plays as a baseline, from paddle2onnx's file",
     ),
     System(
         "fcfi-hrnet18s",

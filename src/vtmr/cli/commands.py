@@ -134,8 +134,8 @@ def latency(
 
 @app.command()
 def models(
-    peers: Annotated[
-        bool, typer.Option("--peers", help="The methods to compare with instead.")
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="The methods to compare with instead.")
     ] = False,
     known: Annotated[
         bool, typer.Option("--known", help="Table 1's systems: files, licences, expected figures.")
@@ -149,10 +149,14 @@ def models(
         listed = systems.records()
         print(json.dumps(listed) if as_json else systems.as_text(listed))
         return
-    if peers:
+    if baselines:
         from vtmr.cli import contenders
 
-        print(json.dumps(contenders.peers()) if as_json else contenders.as_text(contenders.peers()))
+        print(
+            json.dumps(contenders.baselines())
+            if as_json
+            else contenders.as_text(contenders.baselines())
+        )
         return
     from vtmr.cli.model_table import as_text, records
 
@@ -194,7 +198,8 @@ def evaluate(
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Bundled model, .onnx file, peer:NAME, or with --device a .safetensors."
+            "--model",
+            help="Bundled model, .onnx file, baseline:NAME, or with --device a .safetensors.",
         ),
     ] = DEFAULT_MODEL,
     limit: Annotated[

@@ -1,27 +1,29 @@
-"""From the value of --model to what the benchmark plays: a model, or a peer by `peer:NAME`."""
+"""From the value of --model to what the benchmark plays: a model, or a baseline by
+`baseline:NAME`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from vtmr.bench import ModelInfo
-from vtmr.bench.peers import PEERS, open_peer
+from vtmr.bench.baselines import BASELINES, open_baseline
 from vtmr.cli import predictors
 from vtmr.errors import InputError, needs_extra
 from vtmr.segmenter import AS_THE_MODEL_SAYS, ModelOptions
 from vtmr.types import Predictor
 
-PEER = "peer:"
+BASELINE = "baseline:"
 
 
 def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predictor, ModelInfo]:
-    """As `predictors.load`, or a peer (`vtmr.bench.peers.open_peer`), with what a run stores of it.
+    """As `predictors.load`, or a baseline (`vtmr.bench.baselines.open_baseline`), with what a run
+    stores of it.
 
-    threads: of a network; a peer has none. Raises what `predictors.load` raises; InputError for an
-    unknown peer and for an option of networks with a peer, ConfigError when the peer needs a
-    package that isn't installed.
+    threads: of a network; a baseline has none. Raises what `predictors.load` raises; InputError for
+    an unknown baseline and for an option of networks with a baseline, ConfigError when the baseline
+    needs a package that isn't installed.
     """
-    if not model.startswith(PEER):
+    if not model.startswith(BASELINE):
         loaded = predictors.load(model, options)
         predictor = loaded.predictor
         return predictor, ModelInfo(
@@ -46,8 +48,8 @@ def load(model: str, options: ModelOptions = AS_THE_MODEL_SAYS) -> tuple[Predict
         if value is not None:
             raise InputError(f"The {what} is {value}, but {model} has none: leave it out.")
     with needs_extra("bench"):
-        peer = open_peer(model.removeprefix(PEER))
-    return peer, ModelInfo(peer.name)
+        baseline = open_baseline(model.removeprefix(BASELINE))
+    return baseline, ModelInfo(baseline.name)
 
 
 def only_predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor:
@@ -55,14 +57,17 @@ def only_predictor(load: Callable[[], tuple[Predictor, ModelInfo]]) -> Predictor
     return load()[0]
 
 
-def peers() -> list[dict[str, str]]:
-    """One object for each peer that comes with vtmr: its value of --model and what it is."""
+def baselines() -> list[dict[str, str]]:
+    """One object for each baseline that comes with vtmr: its value of --model and what it is."""
     return [
-        {"name": f"{PEER}{name}", "description": peer.description} for name, peer in PEERS.items()
+        {"name": f"{BASELINE}{name}", "description": baseline.description}
+        for name, baseline in BASELINES.items()
     ]
 
 
 def as_text(listed: Sequence[dict[str, str]]) -> str:
-    """A line for each of `peers`."""
-    width = max(len(peer["name"]) for peer in listed)
-    return "\n".join(f"{peer['name']:{width}}  {peer['description']}" for peer in listed)
+    """A line for each of `baselines`."""
+    width = max(len(baseline["name"]) for baseline in listed)
+    return "\n".join(
+        f"{baseline['name']:{width}}  {baseline['description']}" for baseline in listed
+    )

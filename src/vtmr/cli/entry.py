@@ -22,6 +22,7 @@ import typer
 
 from vtmr.cli.commands import app
 from vtmr.cli.failures import Interrupted
+from vtmr.cli.oldnames import by_present_names
 from vtmr.errors import VtmrError, VtmrWarning
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     warnings.formatwarning = _warning
     try:
-        code = _run(arguments)
+        code = _run(by_present_names(arguments))
         sys.stdout.flush()
     except VtmrError as error:
         return _end(WRONG_INPUT, str(error))

@@ -120,7 +120,7 @@ class _Opener:
 
 def _label(model: str) -> str:
     """A model's name in the table: a file's without folder and suffix."""
-    return Path(model).stem if Path(model).suffix else model.removeprefix(contenders.PEER)
+    return Path(model).stem if Path(model).suffix else model.removeprefix(contenders.BASELINE)
 
 
 def _require_packages(experiment: Experiment) -> None:

@@ -58,7 +58,7 @@ def played_from(path: Path, imports: Path, options: ModelOptions, vgg: Path | No
     """One file as a model. Raises whatever importing it raises."""
     if path.suffix == ".onnx":
         if EDGEFLOW in path.name.lower():
-            return Found(path.stem, f"{contenders.PEER}{EDGEFLOW}:{path}", ModelOptions())
+            return Found(path.stem, f"{contenders.BASELINE}{EDGEFLOW}:{path}", ModelOptions())
         return Found(path.stem, str(path), replace(options, device=None))
     on_torch = replace(options, device=options.device or "cpu")
     if path.suffix == ".safetensors":

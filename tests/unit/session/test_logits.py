@@ -76,9 +76,9 @@ def test_a_negative_click_on_nothing_is_certain_of_nothing() -> None:
 
 
 class MaskAlone:
-    """A predictor as peers are: its answer is a mask."""
+    """A predictor as baselines are: its answer is a mask."""
 
-    name = "Peer"
+    name = "Baseline"
 
     def prepare(self, image: Any) -> Any:
         return image
@@ -100,7 +100,7 @@ def test_where_there_are_no_logits_it_says_why() -> None:
     edited = empty.add(vtmr.MaskEdit.of(np.ones((120, 160), np.bool_)))
     with pytest.raises(InputError, match="only a mask that was given"):
         edited.logits()
-    with pytest.raises(InputError, match="Peer answers with a mask alone"):
+    with pytest.raises(InputError, match="Baseline answers with a mask alone"):
         Session(MaskAlone(), shapes_image()).add(ON_ELLIPSE).logits()
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.bench.peers.seeds import BACKGROUND, OBJECT, UNKNOWN, Seeds
+from vtmr.bench.baselines.seeds import BACKGROUND, OBJECT, UNKNOWN, Seeds
 from vtmr.types import FloatMap, Image
 
 ITERATIONS = 3  # of GrabCut: estimate colours, cut, repeat

@@ -1,5 +1,5 @@
-"""Classical peers on a picture whose objects differ in colour, their seeds by hand, and what is
-asked of any peer."""
+"""Classical baselines on a picture whose objects differ in colour, their seeds by hand, and what is
+asked of any baseline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ import numpy as np
 import pytest
 from fakes import shapes_image
 
-from vtmr.bench.peers import BACKGROUND, OBJECT, PEERS, UNKNOWN, ClassicalPeer, Seeds, open_peer
-from vtmr.bench.peers.seeds import place_seeds
+from vtmr.bench.baselines import (
+    BACKGROUND,
+    BASELINES,
+    OBJECT,
+    UNKNOWN,
+    ClassicalBaseline,
+    Seeds,
+    open_baseline,
+)
+from vtmr.bench.baselines.seeds import place_seeds
 from vtmr.errors import InputError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, iou
@@ -33,32 +41,32 @@ def ellipse(scale: int = 1) -> Mask:
     return np.asarray(inside)
 
 
-@pytest.fixture(params=list(PEERS))
-def peer(request: pytest.FixtureRequest) -> Predictor:
-    return open_peer(request.param)
+@pytest.fixture(params=list(BASELINES))
+def baseline(request: pytest.FixtureRequest) -> Predictor:
+    return open_baseline(request.param)
 
 
-def answer(peer: Predictor, image: np.ndarray, *events: Click | MaskEdit) -> Mask:
-    return peer.predict(peer.prepare(image), events).render()
+def answer(baseline: Predictor, image: np.ndarray, *events: Click | MaskEdit) -> Mask:
+    return baseline.predict(baseline.prepare(image), events).render()
 
 
-# --- what any peer does
+# --- what any baseline does
 # -----------------------------------------------------------------------------------------------
 
 
-def test_clicks_find_the_object_they_are_on(peer: Predictor) -> None:
+def test_clicks_find_the_object_they_are_on(baseline: Predictor) -> None:
     clicks = (
         Click(*IN_ELLIPSE),
         Click(*IN_GRASS, positive=False),
         Click(*IN_RECTANGLE, positive=False),
     )
-    mask = answer(peer, shapes_image(), *clicks)
+    mask = answer(baseline, shapes_image(), *clicks)
     assert (mask.shape, mask.dtype) == ((120, 160), np.bool_)
     assert iou(mask, ellipse()) > 0.9
 
 
-def test_a_click_changes_what_it_is_on(peer: Predictor) -> None:
-    session = Session(peer, shapes_image()).add(Click(*IN_ELLIPSE))
+def test_a_click_changes_what_it_is_on(baseline: Predictor) -> None:
+    session = Session(baseline, shapes_image()).add(Click(*IN_ELLIPSE))
     for place, positive in ((IN_RECTANGLE, True), (IN_GRASS, False), (IN_ELLIPSE, False)):
         session = session.add(Click(*place, positive))
         assert session.mask[place[1], place[0]] == positive
@@ -66,52 +74,52 @@ def test_a_click_changes_what_it_is_on(peer: Predictor) -> None:
     assert session.undo().mask[54, 56]
 
 
-def test_without_a_click_on_the_object_the_answer_is_the_empty_mask(peer: Predictor) -> None:
+def test_without_a_click_on_the_object_the_answer_is_the_empty_mask(baseline: Predictor) -> None:
     image = shapes_image()
-    assert not answer(peer, image).any()
-    assert not answer(peer, image, Click(*IN_GRASS, positive=False)).any()
-    later = Session(peer, image).add(Click(*IN_GRASS, positive=False)).add(Click(*IN_ELLIPSE))
+    assert not answer(baseline, image).any()
+    assert not answer(baseline, image, Click(*IN_GRASS, positive=False)).any()
+    later = Session(baseline, image).add(Click(*IN_GRASS, positive=False)).add(Click(*IN_ELLIPSE))
     assert later.mask[54, 56]
 
 
-def test_the_same_clicks_give_the_same_bits_whatever_was_asked_before(peer: Predictor) -> None:
+def test_the_same_clicks_give_the_same_bits_whatever_was_asked_before(baseline: Predictor) -> None:
     image = shapes_image()
     clicks = Click(*IN_ELLIPSE), Click(*IN_GRASS, positive=False)
-    first = answer(peer, image, *clicks)
+    first = answer(baseline, image, *clicks)
     cv2.setRNGSeed(99)
-    answer(peer, image[::-1], Click(3, 3))
-    assert np.array_equal(answer(peer, image, *clicks), first)
-    assert np.array_equal(answer(open_peer(peer.name.split()[0]), image, *clicks), first)
+    answer(baseline, image[::-1], Click(3, 3))
+    assert np.array_equal(answer(baseline, image, *clicks), first)
+    assert np.array_equal(answer(open_baseline(baseline.name.split()[0]), image, *clicks), first)
 
 
 @pytest.mark.slow
 def test_the_first_click_isnt_charged_for_loading_packages() -> None:
-    """In a fresh process: after the peer was opened, answering loads nothing of scikit-image or
+    """In a fresh process: after the baseline was opened, answering loads nothing of scikit-image or
     SciPy any more."""
     code = """
 import sys
 import numpy as np
-from vtmr.bench.peers import PEERS, open_peer
+from vtmr.bench.baselines import BASELINES, open_baseline
 from vtmr.types import Click
 image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-for name in PEERS:
-    peer = open_peer(name)
-    scene, before = peer.prepare(image), set(sys.modules)
-    peer.predict(scene, [Click(9, 9)]).render()
+for name in BASELINES:
+    baseline = open_baseline(name)
+    scene, before = baseline.prepare(image), set(sys.modules)
+    baseline.predict(scene, [Click(9, 9)]).render()
     new = sorted(set(sys.modules) - before)
     print([name for name in new if name.startswith(("skimage", "scipy"))])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n") == ["[]"] * len(PEERS) + [""]
+    assert done.stdout.split("\n") == ["[]"] * len(BASELINES) + [""]
 
 
-def test_a_large_image_is_worked_on_small_and_answered_large(peer: Predictor) -> None:
-    assert isinstance(peer, ClassicalPeer)
+def test_a_large_image_is_worked_on_small_and_answered_large(baseline: Predictor) -> None:
+    assert isinstance(baseline, ClassicalBaseline)
     image = shapes_image(600, 800)
-    scene = peer.prepare(image)
-    assert max(scene.small.shape[:2]) == peer.side
+    scene = baseline.prepare(image)
+    assert max(scene.small.shape[:2]) == baseline.side
     clicks = Click(280, 270), Click(450, 500, False), Click(620, 330, False)
-    prediction = peer.predict(scene, clicks)
+    prediction = baseline.predict(scene, clicks)
     assert prediction.render().shape == (600, 800)
     assert iou(prediction.render(), ellipse(5)) > 0.9
     assert prediction.nbytes < 1_000_000
@@ -120,28 +128,28 @@ def test_a_large_image_is_worked_on_small_and_answered_large(peer: Predictor) ->
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 5), (10, 300)])
 @pytest.mark.parametrize("grey", [None, 77])
 def test_small_and_plain_pictures_have_an_answer(
-    peer: Predictor, size: tuple[int, int], grey: int | None
+    baseline: Predictor, size: tuple[int, int], grey: int | None
 ) -> None:
     height, width = size
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     if grey is not None:
         image[:] = grey
     corner = Click(np.nextafter(width, 0), np.nextafter(height, 0))
-    mask = answer(peer, image, corner)
+    mask = answer(baseline, image, corner)
     assert mask.shape == size
     assert mask[-1, -1]
-    assert answer(peer, image, Click(0, 0, False), corner)[-1, -1]
-    assert not answer(peer, image, corner, Click(0, 0, False))[0, 0]
+    assert answer(baseline, image, Click(0, 0, False), corner)[-1, -1]
+    assert not answer(baseline, image, corner, Click(0, 0, False))[0, 0]
 
 
-def test_a_mask_to_correct_is_kept_but_for_what_the_clicks_say(peer: Predictor) -> None:
+def test_a_mask_to_correct_is_kept_but_for_what_the_clicks_say(baseline: Predictor) -> None:
     """Both shapes are given, the rectangle is clicked off; then the ellipse alone, the rectangle is
     clicked on."""
     rectangle = np.zeros((120, 160), bool)
     rectangle[36:96, 104:144] = True
     both = ellipse() | rectangle
     for given, wanted, positive in ((both, ellipse(), False), (ellipse(), both, True)):
-        session = Session(peer, shapes_image(), initial_mask=given).add(
+        session = Session(baseline, shapes_image(), initial_mask=given).add(
             Click(*IN_RECTANGLE, positive)
         )
         assert iou(session.mask, wanted) > 0.9
@@ -220,7 +228,7 @@ def test_a_method_sees_the_working_image_and_its_answer_is_cut_at_one_half() -> 
         return prob
 
     image = np.arange(40 * 80 * 3, dtype=np.uint8).reshape(40, 80, 3)
-    mask = answer(ClassicalPeer("half", half, side=80, radius=1), image, Click(5, 5))
+    mask = answer(ClassicalBaseline("half", half, side=80, radius=1), image, Click(5, 5))
     assert np.array_equal(seen[0][0], image)
     assert np.flatnonzero(mask.all(axis=0)).tolist() == list(range(40))
     assert not mask[:, 40:].any()
@@ -230,32 +238,33 @@ def test_a_method_sees_the_working_image_and_its_answer_is_cut_at_one_half() -> 
 # -----------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_peer_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_baseline_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(
-        InputError, match=r"no peer 'grabcut-opencl': known are .*geodesic.*'grabcut-opencv'\?"
+        InputError, match=r"no baseline 'grabcut-opencl': known are .*geodesic.*'grabcut-opencv'\?"
     ):
-        open_peer("grabcut-opencl")
+        open_baseline("grabcut-opencl")
 
 
 counter = itertools.count()
 
 
 def own_module(folder: Path, text: str) -> str:
-    name = f"own_peer_{next(counter)}"
+    name = f"own_baseline_{next(counter)}"
     (folder / f"{name}.py").write_text(text)
     return name
 
 
-def test_ones_own_peer_is_found_in_the_current_folder(
+def test_ones_own_baseline_is_found_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["/nowhere"])
     name = own_module(
         tmp_path,
-        "from vtmr.bench.peers import open_peer\ndef make(): return open_peer('grabcut-opencv')\n",
+        "from vtmr.bench.baselines import open_baseline\n"
+        "def make(): return open_baseline('grabcut-opencv')\n",
     )
-    assert open_peer(f"{name}:make").name == "grabcut-opencv"
+    assert open_baseline(f"{name}:make").name == "grabcut-opencv"
 
 
 @pytest.mark.parametrize(
@@ -267,16 +276,16 @@ def test_ones_own_peer_is_found_in_the_current_folder(
         ("def make(): return 3", "make", "returned int: expected a Predictor"),
     ],
 )
-def test_an_unusable_own_peer_is_refused(
+def test_an_unusable_own_baseline_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, function: str, expected: str
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     name = own_module(tmp_path, text)
     with pytest.raises(InputError, match=expected):
-        open_peer(f"{name}:{function}")
+        open_baseline(f"{name}:{function}")
 
 
 @pytest.mark.parametrize("name", ["no_such_module:make", ":make", "vtmr:"])
-def test_an_own_peer_that_isnt_there_is_refused(name: str) -> None:
+def test_an_own_baseline_that_isnt_there_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="can't be had"):
-        open_peer(name)
+        open_baseline(name)

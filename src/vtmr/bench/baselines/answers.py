@@ -1,4 +1,4 @@
-"""What a peer answers: its mask, kept as run lengths."""
+"""What a baseline answers: its mask, kept as run lengths."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vtmr.masks import Mask, RunLengths
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction. memory: what the peer wants back with the next click; memory_bytes: what that
-    takes."""
+    """A prediction. memory: what the baseline wants back with the next click; memory_bytes: what
+    that takes."""
 
     runs: RunLengths
     memory: Any = None

@@ -1,4 +1,4 @@
-"""EdgeFlow as a peer, from the ONNX export of the static model that its authors released
+"""EdgeFlow as a baseline, from the ONNX export of the static model that its authors released
 [docs/method.md §G.9].
 
 Neither its network nor its training was released, so there is nothing to rebuild: the graph is
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from vtmr.bench.peers.answers import Answer
+from vtmr.bench.baselines.answers import Answer
 from vtmr.errors import CheckpointError, InputError
 from vtmr.geometry import Box, Frame
 from vtmr.inputs import click_maps, normalise
@@ -44,7 +44,7 @@ class Scene:
     planes: FloatMap
 
 
-class EdgeFlowPeer:
+class EdgeFlowBaseline:
     """The exported graph as a Predictor: the whole image at every click, the edges fed back.
 
     A mask to correct isn't used: the network is told of edges alone. Raises CheckpointError for a
@@ -134,6 +134,6 @@ def _inputs_of(session: ort.InferenceSession, path: Path) -> tuple[str, str]:
     return inputs[0].name, inputs[1].name
 
 
-def open_edgeflow(path: Path) -> EdgeFlowPeer:
-    """The peer with that file. Raises CheckpointError."""
-    return EdgeFlowPeer(path)
+def open_edgeflow(path: Path) -> EdgeFlowBaseline:
+    """The baseline with that file. Raises CheckpointError."""
+    return EdgeFlowBaseline(path)

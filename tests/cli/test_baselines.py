@@ -1,5 +1,5 @@
-"""Peers on the command line, and docs/peers.md's own example, word for word, played against a tiny
-data set."""
+"""Baselines on the command line, and docs/baselines.md's own example, word for word, played against
+a tiny data set."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from fakes import shapes_image
 from PIL import Image
 from running import Command
 
-from vtmr.bench.peers import PEERS, ClassicalPeer
+from vtmr.bench.baselines import BASELINES, ClassicalBaseline
+from vtmr.cli.oldnames import by_present_names
+from vtmr.errors import VtmrWarning
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "baselines.md"
 
 
 @pytest.fixture
@@ -43,14 +45,14 @@ def test_the_documents_example_plays(
     (line,) = [
         line
         for line in text.splitlines()
-        if line.startswith("vtmr evaluate") and "my_peers" in line
+        if line.startswith("vtmr evaluate") and "my_baselines" in line
     ]
     arguments = line.split()[1:]
     arguments[arguments.index("--data") + 1] = f"pairs={pairs}"
-    (tmp_path / "my_peers.py").write_text(code)
+    (tmp_path / "my_baselines.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "my_peers", raising=False)
+    monkeypatch.delitem(sys.modules, "my_baselines", raising=False)
     result = command(*arguments)
     assert result.code == 0, result.err
     out = tmp_path / arguments[arguments.index("--out") + 1]
@@ -58,14 +60,14 @@ def test_the_documents_example_plays(
     assert json.loads((out / "run.json").read_text())["settings"]["model"]["name"] == "near colours"
 
 
-def test_a_peers_run_is_continued_and_its_settings_are_stored(
+def test_a_baselines_run_is_continued_and_its_settings_are_stored(
     command: Command, pairs: Path, tmp_path: Path
 ) -> None:
     flags = (
         "--data",
         f"pairs={pairs}",
         "--model",
-        "peer:grabcut-opencv",
+        "baseline:grabcut-opencv",
         "--out",
         tmp_path / "out",
     )
@@ -87,16 +89,19 @@ def test_a_peers_run_is_continued_and_its_settings_are_stored(
     ("flags", "fragments"),
     [
         (
-            ["--model", "peer:grabcut"],
+            ["--model", "baseline:grabcut"],
             ("'grabcut'", "known are", "grabcut-opencv", "MODULE:FUNCTION"),
         ),
-        (["--model", "peer:"], ("''", "known are")),
-        (["--model", "peer:no_such_module:make"], ("no_such_module:make", "can't be had")),
-        (["--model", "peer:geodesic", "--device", "cpu"], ("device is cpu", "peer:geodesic")),
-        (["--model", "peer:geodesic", "--zoom", "off"], ("zoom is off", "peer:geodesic")),
+        (["--model", "baseline:"], ("''", "known are")),
+        (["--model", "baseline:no_such_module:make"], ("no_such_module:make", "can't be had")),
+        (
+            ["--model", "baseline:geodesic", "--device", "cpu"],
+            ("device is cpu", "baseline:geodesic"),
+        ),
+        (["--model", "baseline:geodesic", "--zoom", "off"], ("zoom is off", "baseline:geodesic")),
     ],
 )
-def test_what_is_no_peer_or_not_for_peers_is_refused(
+def test_what_is_no_baseline_or_not_for_baselines_is_refused(
     command: Command, pairs: Path, tmp_path: Path, flags: list[str], fragments: tuple[str, ...]
 ) -> None:
     command("evaluate", "--data", f"pairs={pairs}", "--out", tmp_path / "o", *flags).assert_refused(
@@ -113,7 +118,7 @@ def test_a_missing_package_is_named_with_its_extra(
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("vtmr.bench.peers.registry.metadata.version", missing)
+    monkeypatch.setattr("vtmr.bench.baselines.registry.metadata.version", missing)
     result = command(
         "evaluate",
         "--data",
@@ -121,25 +126,55 @@ def test_a_missing_package_is_named_with_its_extra(
         "--out",
         tmp_path / "o",
         "--model",
-        "peer:random-walker",
+        "baseline:random-walker",
     )
     result.assert_refused("scikit-image", "[bench]")
 
 
-def test_the_peers_are_listed(command: Command) -> None:
-    lines = command("models", "--peers").out.splitlines()
-    assert [line.split()[0] for line in lines] == [f"peer:{name}" for name in PEERS]
-    assert all(peer.description in line for peer, line in zip(PEERS.values(), lines, strict=True))
-    listed = json.loads(command("models", "--peers", "--json").out)
+def test_the_baselines_are_listed(command: Command) -> None:
+    lines = command("models", "--baselines").out.splitlines()
+    assert [line.split()[0] for line in lines] == [f"baseline:{name}" for name in BASELINES]
+    assert all(
+        baseline.description in line
+        for baseline, line in zip(BASELINES.values(), lines, strict=True)
+    )
+    listed = json.loads(command("models", "--baselines", "--json").out)
     assert listed == [
-        {"name": f"peer:{name}", "description": peer.description} for name, peer in PEERS.items()
+        {"name": f"baseline:{name}", "description": baseline.description}
+        for name, baseline in BASELINES.items()
     ]
 
 
-def test_every_peer_is_documented_with_the_size_it_works_at() -> None:
-    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `peer:")]
-    for name, peer in PEERS.items():
-        (row,) = [row for row in rows if f"`peer:{name}`" in row]
-        opened = peer.open()
-        assert isinstance(opened, ClassicalPeer)
+def test_the_names_of_earlier_versions_are_read_with_a_note(command: Command) -> None:
+    with pytest.warns(VtmrWarning, match="--peers is --baselines now: the old name is still read"):
+        listed = command("models", "--peers")
+    assert listed.out == command("models", "--baselines").out
+
+
+@pytest.mark.parametrize(
+    ("given", "present"),
+    [
+        (["--model", "peer:geodesic"], ["--model", "baseline:geodesic"]),
+        (["--model=peer:geodesic"], ["--model=baseline:geodesic"]),
+        (["--variant", "G=peer:geodesic"], ["--variant", "G=baseline:geodesic"]),
+        (["--variant=G=peer:my:own"], ["--variant=G=baseline:my:own"]),
+    ],
+)
+def test_a_baseline_by_its_old_name_is_that_baseline(given: list[str], present: list[str]) -> None:
+    with pytest.warns(VtmrWarning, match="peer: is baseline: now"):
+        assert by_present_names(given) == present
+
+
+def test_what_only_looks_like_an_old_name_stays() -> None:
+    """A data set's folder, a model's file, and what stands behind `--`, which is no flag."""
+    arguments = ["--data", "peer:=peer:x", "--model", "my=peer", "--", "--peers"]
+    assert by_present_names(arguments) == arguments
+
+
+def test_every_baseline_is_documented_with_the_size_it_works_at() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `baseline:")]
+    for name, baseline in BASELINES.items():
+        (row,) = [row for row in rows if f"`baseline:{name}`" in row]
+        opened = baseline.open()
+        assert isinstance(opened, ClassicalBaseline)
         assert f"| long side {opened.side} |" in row

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fakes import shapes_image
 
-from vtmr.bench.peers import SamPeer
-from vtmr.bench.peers.sam import low_res_logits
+from vtmr.bench.baselines import SamBaseline
+from vtmr.bench.baselines.sam import low_res_logits
 from vtmr.errors import InputError
 from vtmr.masks import Mask
 from vtmr.session import Session
@@ -85,7 +85,7 @@ def tool() -> StandIn:
 
 
 def on(tool: StandIn, initial: Mask | None = None) -> Session:
-    return Session(SamPeer(tool, "stand-in"), shapes_image(HEIGHT, WIDTH), initial_mask=initial)
+    return Session(SamBaseline(tool, "stand-in"), shapes_image(HEIGHT, WIDTH), initial_mask=initial)
 
 
 def test_the_first_click_takes_the_best_of_three_and_the_next_gets_its_logits(
@@ -137,9 +137,9 @@ def test_negative_clicks_alone_are_answered_with_the_empty_mask_without_asking(
 
 
 def test_two_images_in_turn_are_set_again_each_time(tool: StandIn) -> None:
-    peer = SamPeer(tool, "stand-in")
+    baseline = SamBaseline(tool, "stand-in")
     small, large = np.zeros((10, 20, 3), np.uint8), np.zeros((300, 200, 3), np.uint8)
-    sessions = [Session(peer, image) for image in (small, large)]
+    sessions = [Session(baseline, image) for image in (small, large)]
     assert sessions[0].add(Click(15, 5)).mask.shape == (10, 20)
     assert sessions[1].add(Click(15, 290)).mask.shape == (300, 200)
     assert sessions[0].add(Click(15, 5)).mask.shape == (10, 20)
@@ -177,8 +177,8 @@ def test_low_resolution_logits_lie_as_the_tools_do() -> None:
 
 
 def test_an_answer_takes_less_than_a_megabyte(tool: StandIn) -> None:
-    peer = SamPeer(tool, "stand-in")
-    prediction = peer.predict(peer.prepare(shapes_image()), [Click(50, 50)])
+    baseline = SamBaseline(tool, "stand-in")
+    prediction = baseline.predict(baseline.prepare(shapes_image()), [Click(50, 50)])
     assert 256 * 256 * 4 < prediction.nbytes < 300_000
 
 

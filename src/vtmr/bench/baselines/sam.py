@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.bench.peers.answers import Answer
+from vtmr.bench.baselines.answers import Answer
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
@@ -51,7 +51,7 @@ class _Scene:
     image: Image
 
 
-class SamPeer:
+class SamBaseline:
     """A SAM-style tool as a Predictor.
 
     The first click asks for several masks and takes the one with the best score; every later one

@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vtmr.bench.peers.answers import Answer
-from vtmr.bench.peers.seeds import Seeds, place_seeds
+from vtmr.bench.baselines.answers import Answer
+from vtmr.bench.baselines.seeds import Seeds, place_seeds
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.types import Event, FloatMap, Image, MaskEdit, active_clicks
@@ -22,14 +22,14 @@ Method = Callable[[Image, Seeds], FloatMap]
 
 @dataclass(frozen=True)
 class Scene:
-    """An image and its working copy, whose longer side is at most the peer's `side`."""
+    """An image and its working copy, whose longer side is at most the baseline's `side`."""
 
     frame: Frame
     small: Image
 
 
 @dataclass(frozen=True)
-class ClassicalPeer:
+class ClassicalBaseline:
     """A method that labels an image from seeds, as a Predictor.
 
     Every click starts anew from all clicks; `previous`, `mask` and `region` are not used. A mask to
