@@ -40,7 +40,7 @@ BUNDLED = ROOT / "src/vtmr/assets/models/lite0.onnx"
 # A short fine-tuning: a fifth of the recipe's rate, which is for a network that knows nothing yet.
 SHARED = ("optimiser.lr=4e-4", "optimiser.warmup_steps=20", "validate_minutes=0")
 ZOOM = "augment.zoom_share=0.5"
-COSTS = ("data", "chains", "coarse", "match", "refiner", "backward", "update")
+COSTS = ("data", "iterative clicks", "coarse", "match", "refiner", "backward", "update")
 MAIN = ("baseline", "zoom", "maskmatch", "both")
 SUBSET = 8
 RANDOM = 'robot = "random"\nrepeats = 10\n'

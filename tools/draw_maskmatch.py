@@ -23,10 +23,10 @@ from vtmr.perturb import perturb_official, perturb_to_iou
 from vtmr.pyramid import crop_resized
 from vtmr.train import load_recipe
 from vtmr.train.batches import click_rngs
-from vtmr.train.chain import Chain
-from vtmr.train.chain_passes import TorchPasses
 from vtmr.train.clicks import initial_clicks
-from vtmr.train.maskmatch import second_chain
+from vtmr.train.iterative_clicks import IterativeClicks
+from vtmr.train.iterative_passes import TorchPasses
+from vtmr.train.maskmatch import second_interaction
 from vtmr.train.recipe import MaskMatchRecipe
 from vtmr.train.step import TrainingStep, normalised
 from vtmr.types import Click, Image
@@ -44,7 +44,7 @@ def main(weights: Path | None) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     write_png(OUT / "perturbations.png", perturbations(image, gt_mask))
     if weights is not None:
-        write_png(OUT / "maskmatch.png", two_chains(image, gt_mask, weights))
+        write_png(OUT / "maskmatch.png", two_interactions(image, gt_mask, weights))
 
 
 def object_crop() -> tuple[Image, Mask]:
@@ -88,9 +88,9 @@ def perturbations(image: Image, gt_mask: Mask) -> Image:
 
 
 @torch.no_grad()
-def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
-    """Both chains of one training sample, mask by mask: K = STEPS steps, then the masks that are
-    matched."""
+def two_interactions(image: Image, gt_mask: Mask, weights: Path) -> Image:
+    """Both interactions of one training sample, mask by mask: K = STEPS steps, then the masks that
+    are matched."""
     network, spec = restore(weights)
     network.eval()
     recipe = replace(load_recipe(ROOT / "recipes/lite0-cpu.toml"), no_grad_precision="float32")
@@ -101,30 +101,33 @@ def two_chains(image: Image, gt_mask: Mask, weights: Path) -> Image:
     )
     clicks = initial_clicks(gt_mask, np.zeros_like(gt_mask), rng, single=True)
 
-    def led(chain: Chain, names: list[str]) -> tuple[Chain, list[Panel]]:
+    def led(interaction: IterativeClicks, names: list[str]) -> tuple[IterativeClicks, list[Panel]]:
         panels = []
         for i, name in enumerate(names):
             if i:
-                chain = step.advanced(passes, c1, chain, 1)
-            panels.append(labelled(chain.prev_mask, name, chain.clicks[0]))
-        logits, _ = network.late(c1, chain.maps(spec))
-        return chain, [*panels, labelled(torch.sigmoid(logits), "matched:", chain.clicks[0])]
+                interaction = step.advanced(passes, c1, interaction, 1)
+            panels.append(labelled(interaction.prev_mask, name, interaction.clicks[0]))
+        logits, _ = network.late(c1, interaction.maps(spec))
+        return interaction, [
+            *panels,
+            labelled(torch.sigmoid(logits), "matched:", interaction.clicks[0]),
+        ]
 
     def labelled(prob: torch.Tensor, name: str, clicks: tuple[Click, ...]) -> Panel:
         mask = prob[0, 0].numpy() > spec.threshold
         return panel(image, mask, gt_mask, f"{name} IoU {iou(mask, gt_mask):.3f}", clicks)
 
-    blank = Chain.blank([tuple(clicks)], [gt_mask], [rng])
+    blank = IterativeClicks.blank([tuple(clicks)], [gt_mask], [rng])
     first = step.advanced(passes, c1, blank, 1)
     names = [f"step {k}:" for k in range(1, STEPS + 1)]
     last, upper = led(first, ["first answer:", *names])
-    second = second_chain(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0))
+    second = second_interaction(first.prev_mask, last, spec.threshold, MaskMatchRecipe(alpha=0.0))
     if second is None:
         sys.exit(
             "The first answer is too poor to be matched by a perturbed ground truth: use better "
             "weights."
         )
-    _, lower = led(second.chain, ["perturbed:", *names])
+    _, lower = led(second.interaction, ["perturbed:", *names])
     return strip([*upper, *lower], panel_width=PANEL_WIDTH, columns=STEPS + 2)
 
 

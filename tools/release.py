@@ -1,7 +1,7 @@
 r"""Bundles an exported model as `lite0`: model file, manifest, model card, the tables of README and
 docs/results.md, from measured figures alone.
 
-    vtmr export RUN/weights.safetensors -o lite0.onnx --second-look 0.5
+    vtmr export RUN/weights.safetensors -o lite0.onnx --recrop-share 0.5
     vtmr evaluate --data validation=../shared/data --data report=../shared/data \
         --model lite0.onnx --out FROZEN
     # Once, when it is decided:

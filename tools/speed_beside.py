@@ -36,8 +36,8 @@ from vtmr import modelfile
 from vtmr.cli.latency import scene, spare_click
 from vtmr.errors import CheckpointError, VtmrError
 from vtmr.models import build
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.export import model_bytes
-from vtmr.models.foreign import import_checkpoint
 from vtmr.models.restore import restore
 from vtmr.models.torch_network import TorchNetwork
 from vtmr.provenance import processor, versions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -45,3 +46,9 @@ def needs_extra(extra: str) -> Iterator[None]:
 class VtmrWarning(UserWarning):
     """What the user should know though it keeps nothing from being done. The CLI prints it as one
     sentence."""
+
+
+def tell(notes: Iterable[str]) -> None:
+    """A VtmrWarning for each of the sentences."""
+    for note in notes:
+        warnings.warn(note, VtmrWarning, stacklevel=3)

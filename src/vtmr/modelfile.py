@@ -158,8 +158,10 @@ def metadata_of(
     return {**metadata, DIGEST_KEY: _digest(graph, metadata)}
 
 
-def parse(data: bytes, name: str) -> ModelFile:
+def parse(data: bytes, name: str, told: list[str] | None = None) -> ModelFile:
     """The parts of the model file with these bytes; `name` is what errors call it.
+
+    told: see `ModelSpec.from_json`.
 
     Raises CheckpointError when it is empty, truncated, damaged, foreign, of another format, or
     refers to other files.
@@ -175,7 +177,7 @@ def parse(data: bytes, name: str) -> ModelFile:
             f"{name} is an ONNX model but not one of vtmr's (no {missing[0]!r} in its metadata): "
             "expected a file written by `vtmr export`."
         )
-    spec = _named(metadata[SPEC_KEY], name)
+    spec = _named(metadata[SPEC_KEY], name, told)
     try:
         refine = base64.b64decode(metadata[REFINE_KEY], validate=True)
         counters = {
@@ -201,9 +203,9 @@ def parse(data: bytes, name: str) -> ModelFile:
     return ModelFile(spec, data, refine, counters, found)
 
 
-def _named(text: str, name: str) -> ModelSpec:
+def _named(text: str, name: str, told: list[str] | None) -> ModelSpec:
     """The spec, its errors naming the file."""
     try:
-        return ModelSpec.from_json(text)
+        return ModelSpec.from_json(text, told)
     except CheckpointError as error:
         raise CheckpointError(f"{name}: {error}") from error

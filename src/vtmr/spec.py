@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
 from vtmr.errors import CheckpointError, ConfigError
-from vtmr.values import from_values
+from vtmr.values import by_present_names, formerly, from_values
 
 FORMAT = 1
 CODE_LICENCE = "Apache-2.0"
 MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
 MOST_WIDER = 8  # passes: nobody waits for more
 Pipeline = Literal["vtmr", "focalclick", "ritm", "fcfi", "fca", "brs", "ld", "cdnet", "fbrs"]
-REFINED: frozenset[Pipeline] = frozenset({"vtmr", "focalclick"})  # by a second pass
+REFINING: frozenset[Pipeline] = frozenset({"vtmr", "focalclick"})  # by a second pass
 Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
 FocusRule = Literal["click", "largest"]
@@ -141,7 +141,7 @@ class ViewPolicy:
     """Which views a click is answered in, beyond its own target crop [docs/decisions/0016].
 
     touch_share: of a side of the crop at which the image goes on, how much an answer may cover;
-    above, the pass is made anew in a wider crop, and a second look isn't kept. 1 is never.
+    above, the pass is made anew in a wider crop, and a re-crop pass isn't kept. 1 is never.
     widening: how many times as long the wider crop's sides are. most_wider: passes a click at most.
     easing: the share of the focus crop's side over which the refined answer goes over into what
     lies around it, so that no step stays there. 0 is at once. Raises ConfigError for anything else.
@@ -226,7 +226,7 @@ class ModelSpec:
     focus_rule: FocusRule = "click"
     freeze_from_click: int = 11
     # First answers whose target crop is a smaller share of the region are made anew in it.
-    second_look: float = 0.0
+    recrop_share: float = field(default=0.0, metadata=formerly("second_look"))
     # Whether it was trained to take a filled box as its previous mask; else clicks stand for boxes.
     box_prompt: bool = False
     pipeline: Pipeline = "vtmr"
@@ -261,10 +261,10 @@ class ModelSpec:
                     f"{name} is {value}: expected "
                     f"{f'at least {least}' if least else 'more than 0'}."
                 )
-        if not 0 <= self.second_look <= 1:
+        if not 0 <= self.recrop_share <= 1:
             raise ConfigError(
-                f"second_look is {self.second_look}: expected a share of the region, 0 (never) to "
-                "1."
+                f"recrop_share is {self.recrop_share}: expected a share of the region, 0 (never) "
+                "to 1."
             )
         if self.freeze_from_click < 1:
             raise ConfigError(
@@ -288,9 +288,9 @@ class ModelSpec:
 
     def _require_input_size(self) -> None:
         """Raises ConfigError for a side that the network can't take or that would take minutes."""
-        step = 1 if self.pipeline in _ANY_SIZE else 32
-        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % step:
-            number = "a whole number" if step == 1 else f"a multiple of {step}"
+        multiple = 1 if self.pipeline in _ANY_SIZE else 32
+        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % multiple:
+            number = "a whole number" if multiple == 1 else f"a multiple of {multiple}"
             raise ConfigError(
                 f"input_size is {self.input_size}: expected {number}, from 32 to {MAX_INPUT_SIZE}."
             )
@@ -298,7 +298,7 @@ class ModelSpec:
     @property
     def refines(self) -> bool:
         """Whether a refining pass follows the coarse one; RITM, for one, has none."""
-        return self.pipeline in REFINED
+        return self.pipeline in REFINING
 
     @property
     def has_modes(self) -> bool:
@@ -310,10 +310,16 @@ class ModelSpec:
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @staticmethod
-    def from_json(text: str) -> ModelSpec:
-        """The inverse of `to_json`. Raises CheckpointError for anything else."""
+    def from_json(text: str, told: list[str] | None = None) -> ModelSpec:
+        """The inverse of `to_json`. Raises CheckpointError for anything else.
+
+        told: gets a sentence for each field that is given by the name it had before.
+        """
         try:
-            spec: ModelSpec = from_values(ModelSpec, json.loads(text), "the model's spec")
+            values, notes = by_present_names(ModelSpec, json.loads(text), "the model's spec")
+            spec: ModelSpec = from_values(ModelSpec, values, "the model's spec")
+            if told is not None:
+                told += notes
             return spec
         except (ValueError, RecursionError) as error:
             raise CheckpointError(

@@ -1,5 +1,5 @@
 """Frozen records from plain values, as TOML and JSON have them: every key known, every type right,
-or a clear error."""
+or a clear error. Keys of earlier versions are found out and told."""
 
 from __future__ import annotations
 
@@ -20,6 +20,49 @@ _NAMES = {
     NoneType: "nothing",
 }
 _LARGEST = 1 << 63  # whole numbers beyond are for no machine
+_FORMERLY = "formerly"
+
+
+def formerly(*names: str) -> Mapping[str, tuple[str, ...]]:
+    """Metadata of a field that earlier versions had by those names: see `by_present_names`."""
+    return {_FORMERLY: names}
+
+
+def by_present_names(record: type, values: Any, where: str) -> tuple[Any, list[str]]:
+    """A table as `from_values` wants it, with the fields' present names for those they had before,
+    and a sentence for each name that was replaced.
+
+    Tables inside are gone through, too; what is no table or no field is left as it is. Raises
+    ConfigError for a field that is given by both names.
+    """
+    if not isinstance(values, Mapping):
+        return values, []
+    former: dict[str, str] = {}
+    for f in fields(record):
+        former |= dict.fromkeys(f.metadata.get(_FORMERLY, ()), f.name)
+    hints = get_type_hints(record)
+    present: dict[str, Any] = {}
+    notes: list[str] = []
+    for key, value in values.items():
+        name = former.get(str(key), str(key))
+        if name != key:
+            if name in values:
+                raise ConfigError(f"{where} has {name!r} and its old name {key!r}: leave one out.")
+            notes.append(f"{where}.{key} is {where}.{name} now: the old name is still read.")
+        inside = _record_in(hints.get(name))
+        if inside is not None:
+            value, more = by_present_names(inside, value, f"{where}.{name}")
+            notes += more
+        present[name] = value
+    return present, notes
+
+
+def _record_in(hint: Any) -> type | None:
+    """The dataclass that an annotation names, alone or beside None; None where it names none."""
+    for option in (hint, *get_args(hint)):
+        if isinstance(option, type) and is_dataclass(option):
+            return option
+    return None
 
 
 def from_values(record: type, values: Any, where: str) -> Any:

@@ -165,6 +165,13 @@ def test_a_baseline_by_its_old_name_is_that_baseline(given: list[str], present: 
         assert by_present_names(given) == present
 
 
+def test_a_flag_by_its_old_name_keeps_its_value() -> None:
+    with pytest.warns(VtmrWarning, match="--second-look is --recrop-share now"):
+        assert by_present_names(["export", "--second-look=0.5"]) == ["export", "--recrop-share=0.5"]
+    with pytest.warns(VtmrWarning, match="--second-look is --recrop-share now"):
+        assert by_present_names(["--second-look", "0.5"]) == ["--recrop-share", "0.5"]
+
+
 def test_what_only_looks_like_an_old_name_stays() -> None:
     """A data set's folder, a model's file, and what stands behind `--`, which is no flag."""
     arguments = ["--data", "peer:=peer:x", "--model", "my=peer", "--", "--peers"]

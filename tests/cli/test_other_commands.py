@@ -178,7 +178,7 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
         "eager=0.5@1.2",
         "--views",
         "wide",
-        "--second-look",
+        "--recrop-share",
         "0.25",
         "--target-ratio",
         "1.2",
@@ -189,13 +189,13 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     assert result.code == 0, result.err
     other = load_network(tmp_path / "other.onnx")
     zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5, min_shrink=1.2)
-    how = {"zoom": zoom, "views": WIDE, "second_look": 0.25, "target_ratio": 1.2}
+    how = {"zoom": zoom, "views": WIDE, "recrop_share": 0.25, "target_ratio": 1.2}
     assert other.spec == replace(bundled.spec, **how, focus_ratio=3.0)
     for flag, value in (
         ("--zoom", "late"),
         ("--zoom", "eager=0.5@much"),
         ("--views", "everywhere"),
-        ("--second-look", "2"),
+        ("--recrop-share", "2"),
         ("--target-ratio", "0.9"),
         ("--focus-ratio", "nan"),
     ):
@@ -211,7 +211,7 @@ def test_a_model_file_that_is_used_otherwise_keeps_its_graphs(
     """Bit for bit: only the metadata's spec, and with it the digest, are others."""
     onnx = pytest.importorskip("onnx")
     bundled, other = bundled_models()[0].path, tmp_path / "other.onnx"
-    assert command("export", bundled, "-o", other, "--second-look", "0.125").code == 0
+    assert command("export", bundled, "-o", other, "--recrop-share", "0.125").code == 0
     before, after = onnx.load(bundled), onnx.load(other)
     assert after.graph.SerializeToString() == before.graph.SerializeToString()
     (was, is_now) = (

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vtmr.models.cdnet import CDNet, FeatureDiffusion
-from vtmr.models.foreign import import_checkpoint
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.network import DiversityMaps
 from vtmr.models.restore import restore
 from vtmr.models.torch_network import TorchNetwork

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from vtmr.encodings import distance_maps
 from vtmr.geometry import Box
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.corrections import Objective, Vector
-from vtmr.models.foreign import import_checkpoint
 from vtmr.models.loading import load_torch_network
 from vtmr.models.restore import restore
 from vtmr.segmenter import segmenter_for

@@ -13,7 +13,7 @@ import official
 import pytest
 import torch
 
-from vtmr.models.foreign import import_checkpoint
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 

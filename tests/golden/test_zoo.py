@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from vtmr.encodings import bytes_apart, gaussians, nearness, with_newest
 from vtmr.inputs import normalise
-from vtmr.models.foreign import import_checkpoint
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.network import FeedbackMaps, Hypotheses, InteractiveNetwork
 from vtmr.models.residual import upsampled
 from vtmr.models.restore import restore

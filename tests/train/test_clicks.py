@@ -229,7 +229,7 @@ class TestDeepest:
 
 def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
     def drawn(share: float) -> list[int]:
-        clicks = ClickRecipe(first_share=share, max_steps=9)
+        clicks = ClickRecipe(first_share=share, max_further=9)
         return [further_clicks(clicks, np.random.default_rng(number)) for number in range(2000)]
 
     assert set(drawn(1.0)) == {0}

@@ -168,8 +168,8 @@ def test_parts_of_a_batch_are_its_samples(tmp_path: Path, processes: int, accumu
     for step in (0, 1):
         positions = [position for part in found[step] for position in part.positions]
         assert sorted(positions) == list(range(6))
-        refined = [part.refined(loaded.refined) for part in found[step]]
-        assert sum(refined) == loaded.refined == 4
+        refined = [part.refiner_samples(loaded.refiner_samples) for part in found[step]]
+        assert sum(refined) == loaded.refiner_samples == 4
         assert max(refined) - min(refined) <= 1
         for part in found[step]:
             assert part.whole == 6

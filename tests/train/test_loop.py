@@ -28,8 +28,8 @@ from vtmr.models.export import model_bytes
 from vtmr.models.restore import restore
 from vtmr.spec import Run
 from vtmr.train import loop, run
-from vtmr.train.batches import SAMPLE_STREAM, Batch, Parts, batches, made_ahead
-from vtmr.train.chain import Chain
+from vtmr.train.batches import SAMPLE_STREAM, Batch, MicroBatches, batches, made_ahead
+from vtmr.train.iterative_clicks import IterativeClicks
 from vtmr.train.loop import initial_network, with_terms
 from vtmr.train.recipe import load_recipe
 from vtmr.train.sampling import Sampler
@@ -124,7 +124,7 @@ class TestWhatIsWritten:
             )
             assert set(row["spent"]) == {
                 "data",
-                "chains",
+                "iterative clicks",
                 "coarse",
                 "refiner",
                 "backward",
@@ -198,7 +198,7 @@ class TestWhatIsWritten:
             "checkpoint_minutes=3",
             "data.workers=0",
             "validate_minutes=7",
-            "chain_engine=auto",
+            "iterative_clicks_engine=auto",
         ]
         run(finished.parent / "tiny.toml", finished, resume=True, overrides=overrides)
 
@@ -396,12 +396,12 @@ class TestInterruptions:
         self, recipe: Path, tmp_path: Path, unplotted: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """By the same ones after it was resumed, and so it ends as an uninterrupted one."""
-        played = ("clicks.played_share=0.7",)
+        played = ("clicks.rollout_share=0.7",)
         start, _ = initial_network(load_recipe(recipe), None)
         run(recipe, tmp_path / "whole", overrides=played)
-        player, _ = restore(tmp_path / "whole" / "player.onnx")
+        rollouts, _ = restore(tmp_path / "whole" / "player.onnx")
         for name, value in start.state_dict().items():
-            assert torch.equal(player.state_dict()[name], value), name
+            assert torch.equal(rollouts.state_dict()[name], value), name
         at_step(1, ctrl_c, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             run(recipe, tmp_path / "parts", overrides=played)
@@ -567,8 +567,8 @@ class TestUnreadable:
         """SIGTERM to the whole group, while the next batch is waited for: the steps done are
         saved."""
 
-        def cut(parts: Parts) -> Iterator[Batch]:
-            yield next(made_ahead(parts))
+        def cut(micro_batches: MicroBatches) -> Iterator[Batch]:
+            yield next(made_ahead(micro_batches))
             os.kill(os.getpid(), signal.SIGTERM)
             raise DataError("A process that reads the data ended unexpectedly.")
 
@@ -609,8 +609,8 @@ class TestDescent:
     ) -> None:
         asked: list[int] = []
 
-        def noted(parts: Parts) -> Iterator[Batch]:
-            asked.append(parts.size)
+        def noted(micro_batches: MicroBatches) -> Iterator[Batch]:
+            asked.append(micro_batches.size)
             raise DataError("That was all.")
 
         monkeypatch.setattr(loop, "made_ahead", noted)
@@ -683,7 +683,7 @@ def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
         "steps=40",
         "optimiser.lr=4e-3",
         "optimiser.encoder_factor=1",
-        "clicks.max_steps=0",
+        "clicks.max_further=0",
         "clicks.init_clicks=single",
         "augment={whole_share=1, scaled_share=0, object_share=0, flip=0, colour=0}",
     ]
@@ -702,7 +702,7 @@ def test_a_tiny_run_learns(recipe: Path, tmp_path: Path) -> None:
         image = normalised(batch.image, network.spec.coarse_normalisation)
         with torch.no_grad():
             logits, _ = network.coarse(
-                image, Chain.blank(batch.clicks, batch.gt_masks, ()).maps(network.spec)
+                image, IterativeClicks.blank(batch.clicks, batch.gt_masks, ()).maps(network.spec)
             )
         ious.append(iou((logits[0, 0] > 0).numpy(), batch.gt_masks[0]))
     assert ious[0] > 0.85 > 0.5 > ious[1]

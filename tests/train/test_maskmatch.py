@@ -23,12 +23,12 @@ from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import RAW, ModelSpec
 from vtmr.train import step as step_module
 from vtmr.train.batches import Batch, click_maps, click_rngs, collate, step_rng
-from vtmr.train.chain import Chain
 from vtmr.train.checkpoint import comparable
 from vtmr.train.clicks import corrective_click
+from vtmr.train.iterative_clicks import IterativeClicks
 from vtmr.train.loop import run
 from vtmr.train.losses import matching_loss, normalised_focal_loss
-from vtmr.train.maskmatch import second_chain
+from vtmr.train.maskmatch import second_interaction
 from vtmr.train.recipe import MaskMatchRecipe, Recipe, load_recipe
 from vtmr.train.refiner_targets import edge_band
 from vtmr.train.sampling import Sample
@@ -90,8 +90,8 @@ class Shown(InteractiveNetwork):
     """Logits of about +-`sureness` where the image is bright or not, whatever the clicks; keeps
     what it was asked.
 
-    The previous mask takes away a little, so that the two chains' logits differ and their masks
-    don't.
+    The previous mask takes away a little, so that the two interactions' logits differ and their
+    masks don't.
     """
 
     def __init__(self, sureness: float = 6.0) -> None:
@@ -130,14 +130,14 @@ class Shown(InteractiveNetwork):
 def recipe(tmp_path: Path) -> Recipe:
     path = tmp_path / "tiny.toml"
     path.write_text(RECIPE)
-    return replace(load_recipe(path, ["clicks.max_steps=3"]), maskmatch=MaskMatchRecipe())
+    return replace(load_recipe(path, ["clicks.max_further=3"]), maskmatch=MaskMatchRecipe())
 
 
 def drawn_steps(recipe: Recipe, step: int) -> int:
     """K, as the plain step draws it: after the seed of the dropout."""
     rng = step_rng(recipe.seed, step)
     rng.integers(2**31)
-    return int(rng.integers(recipe.clicks.max_steps + 1))
+    return int(rng.integers(recipe.clicks.max_further + 1))
 
 
 def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(
@@ -154,10 +154,10 @@ def test_only_samples_with_an_open_gate_count_and_the_mean_is_over_the_batch(
     torch.testing.assert_close(
         losses.total, losses.coarse + losses.refined + losses.edge + losses.match
     )
-    assert list(losses.parts) == ["coarse", "refined", "edge", "iou", "match", "gate"]
+    assert list(losses.by_name) == ["coarse", "refined", "edge", "iou", "match", "gate"]
 
 
-def test_no_gradient_flows_through_the_first_chain(recipe: Recipe) -> None:
+def test_no_gradient_flows_through_the_first_interaction(recipe: Recipe) -> None:
     network = Shown()
     losses = TrainingStep(network, recipe)(batch_of([GOOD, POOR]), 0)
     assert losses.match is not None
@@ -190,11 +190,11 @@ def test_nothing_is_computed_when_the_mask_is_not_better_than_alpha(
     assert len(network.learning()) == 1
 
 
-def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(
+def test_both_interactions_make_the_same_steps_and_the_refiner_sees_the_first_alone(
     recipe: Recipe,
 ) -> None:
-    """Passes: one for M'01, K for chain 1, K for chain 2, then one each that learns; K clicks and
-    one more."""
+    """Passes: one for M'01, K for interaction 1, K for interaction 2, then one each that learns; K
+    clicks and one more."""
     seen = set()
     for step in range(12):
         network, k = Shown(), drawn_steps(recipe, step)
@@ -207,36 +207,36 @@ def test_both_chains_make_the_same_steps_and_the_refiner_sees_the_first_alone(
         assert [len(logits) for logits in network.refined] == [2]
         assert torch.equal(network.refined[0], network.learning()[0])
         image, rngs = normalised(batch_of([POOR, GOOD]).image, RAW), click_rngs(0, step, (0, 1))
-        _, chain, second = training.chains(image, batch_of([POOR, GOOD]), recipe.maskmatch, k, rngs)
+        _, interaction, second = training.iterate_clicks(
+            image, batch_of([POOR, GOOD]), recipe.maskmatch, k, rngs
+        )
         assert second is not None and second.samples.tolist() == [1]
-        assert [len(clicks) for clicks in chain.clicks] == [1 + k + 1] * 2
-        assert [len(clicks) for clicks in second.chain.clicks] == [k + 1]
+        assert [len(clicks) for clicks in interaction.clicks] == [1 + k + 1] * 2
+        assert [len(clicks) for clicks in second.interaction.clicks] == [k + 1]
         seen.add(k)
     assert seen == {0, 1, 2, 3}
 
 
-def test_the_second_chain_begins_with_a_mask_as_good_as_the_first_and_a_click_on_its_error() -> (
-    None
-):
+def test_the_second_interaction_begins_with_an_equally_good_mask_and_a_click_on_its_error() -> None:
     gt_mask = square(8, 8, 56, 56)
     for rows, expected in ((54, 46 / 48), (44, 36 / 48), (32, 0.5)):
         first_mask = torch.from_numpy(square(8, 8, 56, rows))[None, None].float() * 0.8
-        last = Chain(
+        last = IterativeClicks(
             torch.from_numpy(gt_mask)[None, None].float(), ((),), (gt_mask,), click_rngs(1, 0, (0,))
         )
-        second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
+        second = second_interaction(first_mask, last, 0.5, MaskMatchRecipe())
         assert second is not None
-        start = second.chain.prev_mask[0, 0].numpy()
+        start = second.interaction.prev_mask[0, 0].numpy()
         assert set(np.unique(start)) == {0.0, 1.0}
         assert iou(start > 0.5, gt_mask) == pytest.approx(expected, abs=0.02)
-        ((click,),) = second.chain.clicks
+        ((click,),) = second.interaction.clicks
         assert click.positive == gt_mask[click.pixel] != (start[click.pixel] > 0.5)
 
 
-def test_the_second_chain_has_the_first_ones_robots() -> None:
+def test_the_second_interaction_has_the_first_ones_robots() -> None:
     """Both clicks are where the error is deepest, when the recipe's are."""
     rngs = click_rngs(1, 0, (0, 1))
-    last = Chain(
+    last = IterativeClicks(
         torch.from_numpy(np.stack([GT, GT]))[:, None].float(),
         ((), ()),
         (GT, GT),
@@ -244,30 +244,30 @@ def test_the_second_chain_has_the_first_ones_robots() -> None:
         deepest_share=1.0,
     )
     first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 40)] * 2))[:, None].float()
-    second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())
+    second = second_interaction(first_mask, last, 0.5, MaskMatchRecipe())
     assert second is not None
     for start, clicks in zip(
-        second.chain.prev_mask[:, 0].numpy(), second.chain.clicks, strict=True
+        second.interaction.prev_mask[:, 0].numpy(), second.interaction.clicks, strict=True
     ):
         assert list(clicks) == [next_click(start > 0.5, GT)]
-    assert second.chain.rngs == last.rngs and second.chain.deepest_share == 1.0
+    assert second.interaction.rngs == last.rngs and second.interaction.deepest_share == 1.0
 
 
 def test_a_first_mask_far_below_what_perturbation_reaches_is_no_match() -> None:
     """.3 is the least IoU of a perturbed mask; it stands for .1 at the least (docs/method.md
     §E.3)."""
     masks = torch.from_numpy(np.stack([GT, GT]))[:, None].float()
-    last = Chain(masks, ((), ()), (GT, GT), click_rngs(1, 0, (0, 1)))
+    last = IterativeClicks(masks, ((), ()), (GT, GT), click_rngs(1, 0, (0, 1)))
     first_mask = torch.from_numpy(np.stack([square(12, 12, 52, 15), square(12, 12, 52, 17)]))[
         :, None
     ].float()
-    second = second_chain(first_mask, last, 0.5, MaskMatchRecipe())  # .075 and .125
+    second = second_interaction(first_mask, last, 0.5, MaskMatchRecipe())  # .075 and .125
     assert second is not None and second.samples.tolist() == [1]
 
 
 def test_supervision_may_take_the_place_of_matching(recipe: Recipe) -> None:
-    """Table 4's "replace L_mr with L_sup": the second chain's coarse logits against the ground
-    truth, gate kept."""
+    """Table 4's "replace L_mr with L_sup": the second interaction's coarse logits against the
+    ground truth, gate kept."""
     network = Shown()
     variant = MaskMatchRecipe(loss="supervised", weight=0.5)
     batch = batch_of([POOR, GOOD])
@@ -317,7 +317,7 @@ def plain_step(
     image = normalised(batch.image, SMALL.coarse_normalisation)
     prev_mask = torch.zeros(len(clicks), 1, SIZE, SIZE)
     with torch.no_grad():
-        for _ in range(int(rng.integers(recipe.clicks.max_steps + 1))):
+        for _ in range(int(rng.integers(recipe.clicks.max_further + 1))):
             prev_mask = torch.sigmoid(network.late(network.early(image), maps())[0])
             for i, sample in enumerate(clicks):
                 click = corrective_click(prev_mask[i, 0].numpy(), batch.gt_masks[i], rngs[i])
@@ -357,12 +357,12 @@ def test_steps_without_gradients_leave_the_statistics_of_batch_norm_alone(recipe
     before = {name: value.clone() for name, value in network.state_dict().items()}
     training = TrainingStep(network, replace(recipe, maskmatch=MaskMatchRecipe(alpha=0.0)))
     image = normalised(batch.image, SMALL.coarse_normalisation)
-    training.chains(image, batch, MaskMatchRecipe(alpha=0.0), 2, click_rngs(0, 1, (0, 1)))
+    training.iterate_clicks(image, batch, MaskMatchRecipe(alpha=0.0), 2, click_rngs(0, 1, (0, 1)))
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
 
 
-def test_each_chain_that_learns_updates_the_statistics_once(
+def test_each_interaction_that_learns_updates_the_statistics_once(
     recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever an untrained network answers, here every gate is open; the same step again gives the
@@ -378,7 +378,7 @@ def test_each_chain_that_learns_updates_the_statistics_once(
         assert all(
             p.grad is not None and p.grad.isfinite().all() for p in network.head.parameters()
         )
-        losses.append(torch.stack(list(found.parts.values())))
+        losses.append(torch.stack(list(found.by_name.values())))
     assert torch.equal(losses[0], losses[1])
 
 

@@ -27,7 +27,7 @@ SIZE = 64
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(write_recipe(tmp_path), ("clicks.max_steps=0",))
+    return load_recipe(write_recipe(tmp_path), ("clicks.max_further=0",))
 
 
 @pytest.fixture

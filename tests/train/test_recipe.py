@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from shapes import RECIPE
 
-from vtmr.errors import ConfigError
+from vtmr.errors import ConfigError, VtmrWarning
 from vtmr.train.recipe import Recipe, load_recipe, parse_override
 
 
@@ -19,7 +19,7 @@ def load(tmp_path: Path, text: str = RECIPE, overrides: tuple[str, ...] = ()) ->
 
 def test_values_and_defaults(tmp_path: Path) -> None:
     recipe = load(tmp_path)
-    assert (recipe.name, recipe.steps, recipe.batch, recipe.refined) == ("tiny", 4, 2, 2)
+    assert (recipe.name, recipe.steps, recipe.batch, recipe.refiner_samples) == ("tiny", 4, 2, 2)
     assert recipe.data.sources[0].reader == "duts"
     assert recipe.data.sources[0].weight == 1
     assert recipe.augment.scale == (0.75, 1.40)  # docs/method.md §C.3
@@ -71,7 +71,10 @@ def test_overrides(tmp_path: Path) -> None:
         ),
         ("input_size=2048", "input_size is 2048"),
         ("input_size=-64", "input_size is -64"),
-        ("chain_engine=numpy", "chain_engine is 'numpy': expected one of torch, onnxruntime, auto"),
+        (
+            "iterative_clicks_engine=numpy",
+            "iterative_clicks_engine is 'numpy': expected one of torch, onnxruntime, auto",
+        ),
         ("no_grad_precision=float16", "no_grad_precision is 'float16'.*float32, bfloat16"),
         ("optimiser=3", r"recipe\.optimiser is 3: expected a table"),
         ("optimiser.lr=0", "optimiser.lr is 0"),
@@ -129,13 +132,13 @@ def test_overrides(tmp_path: Path) -> None:
         ),
         ("augment={whole_share=0, scaled_share=0, object_share=0}", "not all 0"),
         ("clicks.init_clicks=double", "clicks.init_clicks is 'double'.*mixed"),
-        ("clicks.max_steps=-1", "clicks.max_steps is -1"),
+        ("clicks.max_further=-1", "clicks.max_further is -1"),
         ("clicks.centred=1", r"recipe\.clicks\.centred is 1: expected true or false"),
         ("clicks.first_share=1.5", "clicks.first_share is 1.5: expected 0 to 1"),
         ("clicks.first_share=-0.5", "clicks.first_share is -0.5"),
         ("clicks.deepest_share=2", "clicks.deepest_share is 2.0: expected 0 to 1"),
         ("clicks.deepest_share=-0.1", "clicks.deepest_share is -0.1"),
-        ("clicks.played_share=1.1", "clicks.played_share is 1.1: expected 0 to 1"),
+        ("clicks.rollout_share=1.1", "clicks.rollout_share is 1.1: expected 0 to 1"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
         ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
         (
@@ -198,7 +201,7 @@ def test_overrides_are_checked(tmp_path: Path, override: str, message: str | Non
 
 
 def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Path) -> None:
-    """docs/decisions/0005: the second chain is led where it counts only."""
+    """docs/decisions/0005: the second interaction is led where it counts only."""
     with pytest.raises(
         ConfigError, match=r"compute\.sync_batch_norm and maskmatch exclude each other"
     ):
@@ -208,9 +211,9 @@ def test_statistics_over_all_processes_need_the_same_passes_in_each(tmp_path: Pa
 @pytest.mark.parametrize("other", ["maskmatch={}", "augment.zoom_share=0.5"])
 def test_played_samples_are_neither_matched_nor_zoomed(tmp_path: Path, other: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"clicks\.played_share excludes maskmatch, .* and augment\.zoom_share"
+        ConfigError, match=r"clicks\.rollout_share excludes maskmatch, .* and augment\.zoom_share"
     ):
-        load(tmp_path, overrides=("clicks.played_share=0.5", other))
+        load(tmp_path, overrides=("clicks.rollout_share=0.5", other))
 
 
 def test_pasting_needs_cut_outs(tmp_path: Path) -> None:
@@ -244,11 +247,44 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
 
 def test_the_share_of_refined_samples(tmp_path: Path) -> None:
     found = [
-        load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refined
+        load(tmp_path, overrides=("batch=16", f"refiner_share={share}")).refiner_samples
         for share in (0.0, 0.3, 0.5, 1.0)
     ]
     assert found == [0, 5, 8, 16]
-    assert load(tmp_path, overrides=("batch=2", "refiner_share=0.25")).refined == 1  # not none
+    few = load(tmp_path, overrides=("batch=2", "refiner_share=0.25"))
+    assert few.refiner_samples == 1  # not none
+
+
+OLD_NAMES = """
+[clicks]
+max_steps = 5
+played_share = 0.25
+"""
+
+
+def test_the_keys_of_earlier_versions_are_read_with_a_note(tmp_path: Path) -> None:
+    with pytest.warns(VtmrWarning) as told:
+        recipe = load(tmp_path, f"chain_engine = 'auto'\n{RECIPE}{OLD_NAMES}")
+    assert [str(note.message).partition(":")[0] for note in told] == [
+        "recipe.chain_engine is recipe.iterative_clicks_engine now",
+        "recipe.clicks.max_steps is recipe.clicks.max_further now",
+        "recipe.clicks.played_share is recipe.clicks.rollout_share now",
+    ]
+    assert recipe.iterative_clicks_engine == "auto"
+    assert (recipe.clicks.max_further, recipe.clicks.rollout_share) == (5, 0.25)
+
+
+def test_an_override_by_an_old_name_changes_the_key_of_the_new_one(tmp_path: Path) -> None:
+    text = f"{RECIPE}\n[clicks]\nmax_further = 5\n"
+    with pytest.warns(VtmrWarning, match=r"clicks\.max_steps is recipe\.clicks\.max_further now"):
+        recipe = load(tmp_path, text, overrides=("clicks.max_steps=2",))
+    assert recipe.clicks.max_further == 2
+
+
+def test_a_key_by_both_of_its_names_is_refused(tmp_path: Path) -> None:
+    text = f"{RECIPE}\n[clicks]\nmax_steps = 5\nmax_further = 5\n"
+    with pytest.raises(ConfigError, match=r"clicks has 'max_further' and its old name 'max_steps'"):
+        load(tmp_path, text)
 
 
 def test_overrides_are_toml_or_bare_words() -> None:

@@ -114,7 +114,7 @@ def test_the_papers_values(
     assert (recipe.augment.scaled_share, recipe.augment.scale) == (1, (0.75, 1.40))
     assert (recipe.augment.whole_share, recipe.augment.object_share) == (0, 0)
     assert (recipe.augment.zoom_share, recipe.augment.zoom_kernel) == (zoom, ZoomKernel())
-    assert (recipe.clicks.max_steps, recipe.refiner_share) == (3, 1)
+    assert (recipe.clicks.max_further, recipe.refiner_share) == (3, 1)
     assert recipe.compute == ComputeRecipe(accelerator="cuda", devices=2)
 
 
@@ -125,7 +125,7 @@ def test_fcfis_values() -> None:
     assert (recipe.batch, recipe.steps) == (64, 230 * epoch)
     assert recipe.optimiser.drops == (200 * epoch, 220 * epoch)
     assert (recipe.optimiser.lr, recipe.optimiser.encoder_factor) == (5e-4, 0.1)
-    assert (recipe.clicks.max_steps, recipe.clicks.centred) == (3, True)
+    assert (recipe.clicks.max_further, recipe.clicks.centred) == (3, True)
 
 
 def test_cdnets_values() -> None:
@@ -135,7 +135,7 @@ def test_cdnets_values() -> None:
     assert (recipe.batch, recipe.steps, recipe.input_size) == (32, 120 * epoch, 384)
     assert recipe.optimiser.drops == (80 * epoch, 105 * epoch)
     assert (recipe.optimiser.lr, recipe.optimiser.encoder_factor) == (5e-4, 0.1)
-    assert (recipe.clicks.max_steps, recipe.clicks.centred) == (0, True)
+    assert (recipe.clicks.max_further, recipe.clicks.centred) == (0, True)
     assert (recipe.data.stuff_share, recipe.augment.colour) == (0.2, 0)
 
 

@@ -30,7 +30,7 @@ def network(small: int) -> Any:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(write_recipe(tmp_path), ("clicks.max_steps=3",))
+    return load_recipe(write_recipe(tmp_path), ("clicks.max_further=3",))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[st
     }
 
 
-def test_the_click_chain_leaves_the_statistics_alone(
+def test_the_iterative_clicks_leave_the_statistics_alone(
     network: Lite0, recipe: Recipe, batch: Batch
 ) -> None:
     network.train()
@@ -60,8 +60,10 @@ def test_the_click_chain_leaves_the_statistics_alone(
     image = normalised(batch.image, step.spec.coarse_normalisation)
     longest = 0
     for steps in range(4):
-        _, chain, _ = step.chains(image, batch, None, steps, click_rngs(0, steps, batch.positions))
-        longest = max(longest, len(chain.clicks[0]))
+        _, interaction, _ = step.iterate_clicks(
+            image, batch, None, steps, click_rngs(0, steps, batch.positions)
+        )
+        longest = max(longest, len(interaction.clicks[0]))
     assert changed(before, network) == set()
     assert longest > len(batch.clicks[0])  # there were passes
 
@@ -109,7 +111,7 @@ def test_gradients_reach_every_part_but_the_frozen_ones(
 def test_a_frozen_beginning_gives_the_same_losses(
     network: Lite0, recipe: Recipe, batch: Batch
 ) -> None:
-    """Its features are reused from the click chain, which changes nothing but the time."""
+    """Its features are reused from the iterative clicks, which changes nothing but the time."""
     state = {name: value.clone() for name, value in network.state_dict().items()}
     whole = TrainingStep(network, recipe)(batch, 0)
     network.load_state_dict(state)
@@ -140,21 +142,21 @@ def test_the_batch_is_not_changed(network: Lite0, recipe: Recipe, batch: Batch) 
     assert torch.equal(batch.image, image)
 
 
-def test_the_chain_feeds_the_probability_back_and_adds_a_click_a_pass(
+def test_the_interaction_feeds_the_probability_back_and_adds_a_click_a_pass(
     network: Lite0, recipe: Recipe, batch: Batch, small: int
 ) -> None:
     """The previous mask is the last pass's probability."""
     step = TrainingStep(network, recipe)
     image = normalised(batch.image, step.spec.coarse_normalisation)
     for passes in range(4):
-        c1, chain, second = step.chains(
+        c1, interaction, second = step.iterate_clicks(
             image, batch, None, passes, click_rngs(0, passes, batch.positions)
         )
-        prev_mask = chain.prev_mask
+        prev_mask = interaction.prev_mask
         assert second is None
         assert [
             len(after) - len(before)
-            for after, before in zip(chain.clicks, batch.clicks, strict=True)
+            for after, before in zip(interaction.clicks, batch.clicks, strict=True)
         ] == [passes] * 2
         assert torch.equal(c1, network.eval().early(image))
         assert not prev_mask.requires_grad
@@ -177,11 +179,11 @@ def test_the_number_of_passes_is_drawn_for_the_whole_step(
         asked: list[int] = []
         step = TrainingStep(network, recipe)
 
-        def chains(*arguments: Any, asked: list[int] = asked) -> Any:
+        def iterate_clicks(*arguments: Any, asked: list[int] = asked) -> Any:
             asked.append(arguments[3])
             raise InterruptedError
 
-        step.chains = chains  # type: ignore[method-assign]
+        step.iterate_clicks = iterate_clicks  # type: ignore[method-assign]
         for number in range(20):
             with pytest.raises(InterruptedError):
                 step(part, number)
@@ -193,7 +195,7 @@ def drawn_passes(recipe: Recipe, step: int) -> int:
     """The second draw of the step's generator; the first is the dropout's seed."""
     rng = step_rng(recipe.seed, step)
     rng.integers(2**31)
-    return int(rng.integers(recipe.clicks.max_steps + 1))
+    return int(rng.integers(recipe.clicks.max_further + 1))
 
 
 def test_a_played_batch_is_learnt_from_as_it_was_played(
@@ -232,7 +234,7 @@ def test_bfloat16_passes_are_close_to_those_in_float32(
     for precision in ("float32", "bfloat16"):
         step = TrainingStep(network, replace(recipe, no_grad_precision=precision))
         image = normalised(batch.image, step.spec.coarse_normalisation)
-        found.append(step.chains(image, batch, None, 2, click_rngs(0, 1, batch.positions)))
+        found.append(step.iterate_clicks(image, batch, None, 2, click_rngs(0, 1, batch.positions)))
     assert found[1][0].dtype == found[1][1].prev_mask.dtype == torch.float32
     torch.testing.assert_close(found[1][0], found[0][0], rtol=0.1, atol=0.1)
     assert not torch.equal(found[1][0], found[0][0])  # it was asked for
@@ -257,7 +259,7 @@ def test_automatic_precision_is_what_the_processor_has(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     step = TrainingStep(network, replace(recipe, no_grad_precision="auto"))
     image = normalised(batch.image, step.spec.coarse_normalisation)
-    step.chains(image, batch, None, 0, click_rngs(0, 1, batch.positions))
+    step.iterate_clicks(image, batch, None, 0, click_rngs(0, 1, batch.positions))
     assert seen == [able != {"avx2": True}]
 
 
@@ -290,7 +292,7 @@ def test_a_step_on_grids_of_another_size_than_the_networks(
     refiner = network.refiner
     assert refiner is not None
     refiner.register_forward_pre_hook(lambda _, inputs: discs.append(inputs[1]))
-    losses = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))(
+    losses = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_further=0)))(
         whole, 0
     )
     losses.total.backward()
@@ -305,7 +307,7 @@ def test_clicks_and_focus_of_the_refiner_are_in_its_patch(
 ) -> None:
     """The discs given to the refiner lie where the patch shows the clicks; each loss has its own
     ground truth."""
-    step = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_steps=0)))
+    step = TrainingStep(network, replace(recipe, clicks=replace(recipe.clicks, max_further=0)))
     got: list[tuple[torch.Tensor, ...]] = []
 
     def spy(*tensors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

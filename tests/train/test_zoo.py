@@ -17,9 +17,9 @@ from vtmr.models.network import DiversityMaps, FeedbackMaps, Hypotheses, Interac
 from vtmr.models.restore import restore
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
 from vtmr.train.batches import Batch, batches
-from vtmr.train.chain_passes import chain_passes
 from vtmr.train.coarse_losses import coarse_loss, feedback_losses, latent_losses
 from vtmr.train.diversity_losses import diversity_losses
+from vtmr.train.iterative_passes import iterative_passes
 from vtmr.train.loop import run
 from vtmr.train.losses import normalised_focal_loss
 from vtmr.train.recipe import Recipe, load_recipe
@@ -43,7 +43,9 @@ NAMES = (
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(write_recipe(tmp_path), ("clicks.max_steps=1", "chain_engine=auto"))
+    return load_recipe(
+        write_recipe(tmp_path), ("clicks.max_further=1", "iterative_clicks_engine=auto")
+    )
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def small(name: str) -> InteractiveNetwork:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_takes_a_step(name: str, recipe: Recipe, batch: Batch) -> None:
-    """A chain with a further click, the losses, and gradients for all that is trained."""
+    """An interaction with a further click, the losses, and gradients for all that is trained."""
     network = small(name)
     losses = TrainingStep(network, recipe)(batch, 1)
     losses.total.backward()
@@ -79,7 +81,12 @@ def test_a_run_leaves_a_checkpoint_that_is_played_and_not_exported(tmp_path: Pat
     metadata = {CHECKPOINT_SPEC_KEY: network.spec.to_json()}
     init = tmp_path / "init.safetensors"
     init.write_bytes(sealed(network.state_dict(), metadata))
-    overrides = ("model=fcfi-hrnet18s", "steps=1", f"input_size={SIZE}", "chain_engine=auto")
+    overrides = (
+        "model=fcfi-hrnet18s",
+        "steps=1",
+        f"input_size={SIZE}",
+        "iterative_clicks_engine=auto",
+    )
     outcome = run(write_recipe(tmp_path), tmp_path / "run", init=init, overrides=overrides)
     assert outcome is not None and outcome.samples == 2
     trained, spec = restore(tmp_path / "run" / "weights.safetensors")
@@ -93,9 +100,9 @@ def test_a_run_leaves_a_checkpoint_that_is_played_and_not_exported(tmp_path: Pat
 @pytest.mark.slow
 def test_onnx_runtime_cannot_be_asked_for(recipe: Recipe) -> None:
     network = small("ld-vgg19")
-    asked = replace(recipe, chain_engine="onnxruntime")
+    asked = replace(recipe, iterative_clicks_engine="onnxruntime")
     with pytest.raises(ConfigError, match="which ld-vgg19 can't be computed by"):
-        chain_passes(network, asked, torch.device("cpu"))
+        iterative_passes(network, asked, torch.device("cpu"))
 
 
 def labels() -> torch.Tensor:

@@ -49,7 +49,7 @@ def test_defaults_are_the_papers() -> None:
     assert (spec.input_size, spec.disc_radius, spec.threshold) == (256, 5.0, 0.5)
     assert (spec.target_ratio, spec.focus_ratio, spec.freeze_from_click) == (1.4, 1.4, 11)
     assert (spec.refine_normalisation, spec.zoom.rounds, spec.pipeline) == (RAW, 20, "vtmr")
-    assert spec.second_look == 0  # docs/decisions/0011: ours alone
+    assert spec.recrop_share == 0  # docs/decisions/0011: ours alone
     assert (spec.focus_rule, spec.eval_mode) == ("click", "fixed")
 
 
@@ -65,7 +65,7 @@ def test_defaults_are_the_papers() -> None:
         ({"focus_ratio": 0.9}, "focus_ratio"),
         ({"pipeline": "sam"}, "pipeline is 'sam': expected one of vtmr, focalclick, ritm"),
         ({"refine_disc_radius": 0.0}, "refine_disc_radius"),
-        ({"second_look": 1.5}, r"second_look is 1\.5"),
+        ({"recrop_share": 1.5}, r"recrop_share is 1\.5"),
         ({"focus_rule": "all"}, "focus_rule is 'all': expected one of click, largest"),
         ({"eval_mode": "cvpr"}, "eval_mode is 'cvpr', but the pipeline is 'vtmr'"),
         (
@@ -213,6 +213,20 @@ def test_foreign_json_is_refused(text: str) -> None:
 def test_an_unknown_key_is_refused_with_the_nearest_known_one() -> None:
     with pytest.raises(CheckpointError, match=r"unknown key 'treshold'\. Did you mean 'threshold'"):
         ModelSpec.from_json(changed(treshold=0.5))
+
+
+def test_a_field_by_the_name_it_had_before_is_read_and_told() -> None:
+    """As lite0.onnx has it, whose bytes are those of its release."""
+    values = json.loads(SPEC.to_json())
+    values["second_look"] = values.pop("recrop_share") + 0.25
+    told: list[str] = []
+    spec = ModelSpec.from_json(json.dumps(values), told)
+    assert spec.recrop_share == SPEC.recrop_share + 0.25
+    assert told == [
+        "the model's spec.second_look is the model's spec.recrop_share now: "
+        "the old name is still read."
+    ]
+    assert ModelSpec.from_json(spec.to_json(), told) == spec and len(told) == 1
 
 
 def test_a_missing_key_is_named() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from vtmr.atomic import make_folder, write_atomically
 from vtmr.bench.compare import FEWEST, Difference, differing_settings
-from vtmr.bench.entries import Entry, Section, sections_of
 from vtmr.bench.figures import Curve
+from vtmr.bench.labelled_runs import LabelledRun, Section, sections_of
 from vtmr.bench.pictures import Picture, draw_pictures
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.report import describe, digits_of, markdown_lines, table_cells
@@ -25,7 +25,7 @@ MINUS, UNRESOLVED = "−", "~"
 
 
 def write_report(
-    entries: Sequence[Entry],
+    runs: Sequence[LabelledRun],
     out: Path,
     *,
     sections: Sequence[Section] | None = None,
@@ -35,20 +35,20 @@ def write_report(
     """Writes report.md, report.json, two CSV files and the pictures into `out`; the first run is
     the reference.
 
-    sections: of these entries, where they are at hand. data: folders of data sets in place of those
+    sections: of these runs, where they are at hand. data: folders of data sets in place of those
     in the runs' notes, for the contact sheets. predictors: {run's label: what answered its clicks},
     to draw its masks too. Returns what a reader has to know of the report's limits, a sentence
     each. Needs matplotlib. Raises InputError when `out` can't be written.
     """
     if sections is None:
-        sections = sections_of(entries)
-    pictures, lacking = draw_pictures(entries, sections, data or {}, predictors or {})
-    notes = [*_unfinished(entries), *_not_shared(entries, sections), *lacking]
-    content = json.dumps(_content(entries, sections, notes), indent=1, ensure_ascii=False)
+        sections = sections_of(runs)
+    pictures, lacking = draw_pictures(runs, sections, data or {}, predictors or {})
+    notes = [*_unfinished(runs), *_not_shared(runs, sections), *lacking]
+    content = json.dumps(_content(runs, sections, notes), indent=1, ensure_ascii=False)
     columns = ("data", "run", "figure", "n", "value", "low", "high")
     compared = ("data", "run", *Difference.__slots__, "reading")
     files: dict[str, bytes] = {
-        PAGE: _page(entries, sections, pictures, notes).encode(),
+        PAGE: _page(runs, sections, pictures, notes).encode(),
         CONTENT: f"{content}\n".encode(),
         FIGURES: _csv(columns, _figure_rows(sections)),
         DIFFERENCES: _csv(compared, _difference_rows(sections)),
@@ -63,19 +63,19 @@ def write_report(
     return notes
 
 
-def _unfinished(entries: Iterable[Entry]) -> list[str]:
+def _unfinished(runs: Iterable[LabelledRun]) -> list[str]:
     """A sentence for each run that isn't played to its end."""
     notes = []
-    for entry in entries:
-        if entry.missing > 0:
-            lacking = f"it lacks {entry.missing} of {entry.whole} runs of objects"
-            notes.append(f"{entry.label} is unfinished: {lacking}.")
+    for run in runs:
+        if run.missing > 0:
+            lacking = f"it lacks {run.missing} of {run.whole} runs of objects"
+            notes.append(f"{run.label} is unfinished: {lacking}.")
     return notes
 
 
-def _not_shared(entries: Sequence[Entry], sections: Iterable[Section]) -> list[str]:
+def _not_shared(runs: Sequence[LabelledRun], sections: Iterable[Section]) -> list[str]:
     """A sentence for each run that has other objects than the reference."""
-    first, notes = entries[0].label, []
+    first, notes = runs[0].label, []
     for section in sections:
         if not section.is_whole or first not in section.objects:
             continue
@@ -91,24 +91,24 @@ def _not_shared(entries: Sequence[Entry], sections: Iterable[Section]) -> list[s
 
 
 def _content(
-    entries: Sequence[Entry], sections: Sequence[Section], notes: Sequence[str]
+    runs: Sequence[LabelledRun], sections: Sequence[Section], notes: Sequence[str]
 ) -> dict[str, Any]:
     """report.json: everything that the page shows as numbers."""
     return {
-        "runs": [_run_content(entry) for entry in entries],
+        "runs": [_run_content(run) for run in runs],
         "notes": list(notes),
-        "differing_settings": _differing(entries),
+        "differing_settings": _differing(runs),
         "data": {section.name: _section_content(section) for section in sections},
     }
 
 
-def _run_content(entry: Entry) -> dict[str, Any]:
+def _run_content(run: LabelledRun) -> dict[str, Any]:
     """What report.json says of one run."""
     return {
-        "label": entry.label,
-        "folder": str(entry.folder),
-        "settings": entry.run.settings,
-        "sittings": entry.run.sittings,
+        "label": run.label,
+        "folder": str(run.folder),
+        "settings": run.stored.settings,
+        "sittings": run.stored.sittings,
     }
 
 
@@ -127,8 +127,8 @@ def _curve_content(curve: Curve) -> dict[str, list[float]]:
     return {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
 
 
-def _differing(entries: Sequence[Entry]) -> dict[str, dict[str, str]]:
-    return differing_settings({entry.label: entry.run.settings for entry in entries})
+def _differing(runs: Sequence[LabelledRun]) -> dict[str, dict[str, str]]:
+    return differing_settings({run.label: run.stored.settings for run in runs})
 
 
 def _figure_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
@@ -156,25 +156,25 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _page(
-    entries: Sequence[Entry],
+    runs: Sequence[LabelledRun],
     sections: Sequence[Section],
     pictures: Mapping[str, Sequence[Picture]],
     notes: Sequence[str],
 ) -> str:
     """report.md."""
-    first = entries[0]
-    labels = [entry.label for entry in entries]
-    parts = [f"# {' · '.join(labels)}", _runs_table(entries)]
-    protocol = f"Protocol: {first.run.protocol}."
-    if differing := _differing(entries):
-        protocol = f"Protocol of {first.label}: {first.run.protocol}."
+    first = runs[0]
+    labels = [run.label for run in runs]
+    parts = [f"# {' · '.join(labels)}", _runs_table(runs)]
+    protocol = f"Protocol: {first.stored.protocol}."
+    if differing := _differing(runs):
+        protocol = f"Protocol of {first.label}: {first.stored.protocol}."
         parts += ["Settings that differ:", _settings_table(labels, differing)]
     parts.append(protocol)
     if notes:
         parts.append("\n".join(f"* {note}" for note in notes))
     compared = False
     for section in sections:
-        parts += [f"## {section.name}", _figures_table(section, entries)]
+        parts += [f"## {section.name}", _figures_table(section, runs)]
         if section.differences:
             compared = True
             parts.append(_differences_table(section, first))
@@ -193,22 +193,22 @@ def _settings_table(labels: Sequence[str], differing: Mapping[str, Mapping[str, 
     return markdown_lines(header, rows, names=len(header))
 
 
-def _runs_table(entries: Sequence[Entry]) -> str:
+def _runs_table(runs: Sequence[LabelledRun]) -> str:
     rows = []
-    for entry in entries:
+    for run in runs:
         # A run that was continued has several sittings, often of one commit and machine.
-        sittings = entry.run.sittings
+        sittings = run.stored.sittings
         commits = [sitting["commit"][:12] or "unknown" for sitting in sittings]
         processors = [sitting["cpu"] for sitting in sittings]
-        objects = {record.object_key for record in entry.records}
+        objects = {record.object_key for record in run.records}
         rows.append(
             [
-                entry.label,
-                describe(entry.run.model),
+                run.label,
+                describe(run.stored.model),
                 ", ".join(dict.fromkeys(commits)),
                 ", ".join(dict.fromkeys(processors)),
                 str(len(objects)),
-                str(len(entry.records)),
+                str(len(run.records)),
             ]
         )
     return markdown_lines(
@@ -216,9 +216,9 @@ def _runs_table(entries: Sequence[Entry]) -> str:
     )
 
 
-def _figures_table(section: Section, entries: Sequence[Entry]) -> str:
+def _figures_table(section: Section, runs: Sequence[LabelledRun]) -> str:
     """All figures of a row but RITM's NoF, a line for each run."""
-    protocols = [entry.run.protocol for entry in entries if entry.label in section.summary]
+    protocols = [run.stored.protocol for run in runs if run.label in section.summary]
     names: dict[str, None] = {}
     for row in section.summary.values():
         names |= dict.fromkeys(row)
@@ -226,7 +226,7 @@ def _figures_table(section: Section, entries: Sequence[Entry]) -> str:
     return markdown_lines(*table_cells(section.summary, protocols[0], figures, corner="run"))
 
 
-def _differences_table(section: Section, first: Entry) -> str:
+def _differences_table(section: Section, first: LabelledRun) -> str:
     """A line for each run against the first; what isn't resolved is marked."""
     figures = [name for name in _compared_figures(section) if not name.endswith("_ritm")]
     rows = []
@@ -234,7 +234,7 @@ def _differences_table(section: Section, first: Entry) -> str:
         cells = dict.fromkeys(figures, "–")
         for difference in found:
             if difference.figure in cells:
-                cells[difference.figure] = in_words(difference, first.run.protocol)
+                cells[difference.figure] = in_words(difference, first.stored.protocol)
         rows.append([label, str(found[0].n), *cells.values()])
     table = markdown_lines([f"minus {first.label}", "objects", *figures], rows)
     return f"Differences on the same objects:\n\n{table}"

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from vtmr.bench.contact import cell_of, draw_sheet, worst_runs
-from vtmr.bench.entries import Entry, Section
 from vtmr.bench.figures import REACHED, Curve
+from vtmr.bench.labelled_runs import LabelledRun, Section
 from vtmr.bench.playing import key_of
 from vtmr.bench.plots import colours_of, plot_clicks, plot_quality
 from vtmr.bench.protocol import Protocol
@@ -31,7 +31,7 @@ class Picture:
 
 
 def draw_pictures(
-    entries: Sequence[Entry],
+    runs: Sequence[LabelledRun],
     sections: Sequence[Section],
     data: Mapping[str, Path],
     predictors: Mapping[str, Predictor],
@@ -42,33 +42,35 @@ def draw_pictures(
     data, predictors: see `write_report`. Needs matplotlib.
     """
     samples = cache(_samples)  # a data set is listed once, however many runs it has
-    colours = colours_of([entry.label for entry in entries])
+    colours = colours_of([run.label for run in runs])
     pictures: dict[str, list[Picture]] = {}
     lacking: dict[str, None] = {}  # a set that keeps its order: runs often lack the same thing
     for section in sections:
         if not section.is_whole:
             continue
-        found = pictures.setdefault(section.name, [*_plots(section, entries, colours)])
-        for entry in _having(section, entries):
+        found = pictures.setdefault(section.name, [*_plots(section, runs, colours)])
+        for run in _having(section, runs):
             # A sheet that can't be drawn costs itself alone: plots and figures need no images.
             try:
-                path = data.get(section.name) or _path_of(section.name, [entry, *entries])
-                predictor = predictors.get(entry.label)
-                found.append(_sheet(entry, section.name, samples(section.name, path), predictor))
+                path = data.get(section.name) or _path_of(section.name, [run, *runs])
+                predictor = predictors.get(run.label)
+                found.append(_sheet(run, section.name, samples(section.name, path), predictor))
             except (DataError, InputError) as error:
                 lacking[f"{section.name}: no sheet of the worst objects. {error}"] = None
     return pictures, list(lacking)
 
 
-def _having(section: Section, entries: Sequence[Entry]) -> list[Entry]:
+def _having(section: Section, runs: Sequence[LabelledRun]) -> list[LabelledRun]:
     """The runs that have the section's row."""
-    return [entry for entry in entries if entry.label in section.objects]
+    return [run for run in runs if run.label in section.objects]
 
 
-def _plots(section: Section, entries: Sequence[Entry], colours: Mapping[str, str]) -> list[Picture]:
+def _plots(
+    section: Section, runs: Sequence[LabelledRun], colours: Mapping[str, str]
+) -> list[Picture]:
     """Values against clicks, and clicks needed; the targets that some runs lack are left out."""
     title = _title(section)
-    protocols = [entry.run.protocol for entry in _having(section, entries)]
+    protocols = [run.stored.protocol for run in _having(section, runs)]
     quality = _quality_plot(title, section, protocols, colours)
     clicks = _clicks_plot(title, section, protocols, colours)
     return [
@@ -130,38 +132,41 @@ def _clicks_plot(
     return plot_clicks(title, target, needed, reached, colours)
 
 
-def _path_of(dataset: str, entries: Sequence[Entry]) -> Path:
+def _path_of(dataset: str, runs: Sequence[LabelledRun]) -> Path:
     """Where the first run that says so has found a data set. Raises DataError when none does."""
-    for entry in entries:
-        if path := entry.data_path(dataset):
+    for run in runs:
+        if path := run.data_path(dataset):
             return path
     raise DataError(f"No run says where its images are: give --data {dataset}=PATH.")
 
 
 def _sheet(
-    entry: Entry, dataset: str, samples: Mapping[ObjectKey, EvalSample], predictor: Predictor | None
+    run: LabelledRun,
+    dataset: str,
+    samples: Mapping[ObjectKey, EvalSample],
+    predictor: Predictor | None,
 ) -> Picture:
-    """The entry's worst objects of a data set.
+    """The run's worst objects of a data set.
 
     Raises DataError when one of them isn't there or can't be read.
     """
-    records = [record for record in entry.records if record.dataset == dataset]
-    runs = worst_runs(records, entry.run.protocol)
+    records = [record for record in run.records if record.dataset == dataset]
+    worst = worst_runs(records, run.stored.protocol)
     # All are looked for before any is drawn: replaying a run's clicks takes seconds.
-    for run in runs:
-        key = run[0].object_key
+    for clicks in worst:
+        key = clicks[0].object_key
         if key not in samples:
             raise DataError(
-                f"The data set lacks {name_of(key)} of {entry.label}: give another --data "
+                f"The data set lacks {name_of(key)} of {run.label}: give another --data "
                 f"{dataset}=PATH."
             )
     cells = []
-    for run in runs:
-        sample = samples[run[0].object_key]
-        cells.append(cell_of(run, sample, entry.run.protocol, predictor))
+    for clicks in worst:
+        sample = samples[clicks[0].object_key]
+        cells.append(cell_of(clicks, sample, run.stored.protocol, predictor))
     count = len({record.object_key for record in records})
-    title = f"{dataset}, {entry.label}: the {len(cells)} worst of {count} objects"
-    name = _file_name("jpg", dataset, "worst", entry.label)
+    title = f"{dataset}, {run.label}: the {len(cells)} worst of {count} objects"
+    name = _file_name("jpg", dataset, "worst", run.label)
     return Picture(name, title, draw_sheet(title, cells))
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from vtmr.bench.initial_masks import made_wrong
 from vtmr.bench.metrics import boundary_iou
 from vtmr.bench.people import edge_click, is_cut, part_click
 from vtmr.bench.protocol import PART_CLICKS, Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
 from vtmr.bench.robot import click_stream, drawn_box, jittered, next_click, random_click
-from vtmr.bench.starts import made_wrong
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, iou

@@ -420,9 +420,11 @@ def export(
             "--focus-rule", help="What a focus crop is put around: click (its part) or largest."
         ),
     ] = None,
-    second_look: Annotated[
+    recrop_share: Annotated[
         float | None,
-        typer.Option("--second-look", metavar="SHARE", help="The file's own second_look, 0 to 1."),
+        typer.Option(
+            "--recrop-share", metavar="SHARE", help="The file's own recrop_share, 0 to 1."
+        ),
     ] = None,
     target_ratio: Annotated[
         float | None,
@@ -452,7 +454,7 @@ def export(
             eval_mode,
             views,
             focus_rule=focus_rule,
-            second_look=second_look,
+            recrop_share=recrop_share,
             target_ratio=target_ratio,
             focus_ratio=focus_ratio,
         )
@@ -482,7 +484,7 @@ def import_official(
     from vtmr.errors import needs_extra
 
     with needs_extra("train"):
-        from vtmr.models.foreign import import_checkpoint
+        from vtmr.models.converted import import_checkpoint
 
         spec = import_checkpoint(official, output, vgg, refinement)
     print(f"{output}: {spec.model}, licence: {spec.licence}")

@@ -4,12 +4,11 @@ note."""
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 
-from vtmr.errors import VtmrWarning
+from vtmr.errors import tell
 
-FLAGS = {"--peers": "--baselines"}
+FLAGS = {"--peers": "--baselines", "--second-look": "--recrop-share"}
 WITH_MODELS = ("--model", "--variant")  # the flags whose values name models
 OLD_BASELINE = re.compile(r"(?P<label>(?:[^=]*=)?)peer:")  # LABEL= is of --variant alone
 
@@ -46,5 +45,5 @@ def _model(value: str) -> str:
 
 def _noted(old: str, new: str) -> str:
     """The present name, after a word to the user; what was asked for is done."""
-    warnings.warn(f"{old} is {new} now: the old name is still read.", VtmrWarning, stacklevel=4)
+    tell([f"{old} is {new} now: the old name is still read."])
     return new

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vtmr.bench import ModelInfo
 from vtmr.bench.document import PAGE, write_report
-from vtmr.bench.entries import Entry, labels_of, open_entries
+from vtmr.bench.labelled_runs import LabelledRun, labels_of, open_runs
 from vtmr.cli import contenders
 from vtmr.cli.evaluate import parse_data
 from vtmr.errors import InputError, needs_extra
@@ -25,20 +25,20 @@ def report_runs(
     out: None for `report` in the first folder. models: to draw the masks of the runs that they
     made. Raises InputError, DataError, ConfigError and CheckpointError.
     """
-    entries = open_entries(labels_of(folders))
+    runs = open_runs(labels_of(folders))
     paths = dict(parse_data(text) for text in data)
-    known = dict.fromkeys(record.dataset for entry in entries for record in entry.records)
+    known = dict.fromkeys(record.dataset for run in runs for record in run.records)
     if unknown := next((name for name in paths if name not in known), None):
         raise InputError(
             f"No run has the data set {unknown!r}: expected one of {', '.join(known)}."
         )
     out = out or folders[0] / "report"
     with needs_extra("bench"):
-        notes = write_report(entries, out, data=paths, predictors=_predictors(entries, models))
+        notes = write_report(runs, out, data=paths, predictors=_predictors(runs, models))
     return out / PAGE, notes
 
 
-def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Predictor]:
+def _predictors(runs: Sequence[LabelledRun], models: Sequence[str]) -> dict[str, Predictor]:
     """{run's label: what answered its clicks}, where its model is among those given.
 
     Raises InputError for a model that made none of the runs.
@@ -46,18 +46,18 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
     found: dict[str, Predictor] = {}
     for model in models:
         _, named = contenders.load(model)
-        made = [entry for entry in entries if _same(entry.run.model, named)]
+        made = [run for run in runs if _same(run.stored.model, named)]
         if not made:
             raise InputError(
                 f"The model {model} made none of the runs: expected the file whose SHA-256 a run "
                 "names."
             )
-        for entry in made:
-            info = entry.run.model
+        for run in made:
+            info = run.stored.model
             options = ModelOptions(
                 threads=info.threads,
                 device=info.device or None,
-                threshold=entry.run.protocol.threshold,
+                threshold=run.stored.protocol.threshold,
                 input_size=None if info.eval_mode else info.input_size,
                 eval_mode=info.eval_mode or None,
             )
@@ -66,7 +66,7 @@ def _predictors(entries: Sequence[Entry], models: Sequence[str]) -> dict[str, Pr
             predictor, _ = contenders.load(str(file_of(model)), options)
             if isinstance(predictor, Segmenter) and info.zoom is not None:
                 predictor = predictor.with_zoom(info.zoom)
-            found[entry.label] = predictor
+            found[run.label] = predictor
     return found
 
 

@@ -66,7 +66,7 @@ def played_from(path: Path, imports: Path, options: ModelOptions, vgg: Path | No
     make_folder(imports)
     out = imports / f"{path.stem}.safetensors"
     with needs_extra("train"):
-        from vtmr.models.foreign import import_checkpoint
+        from vtmr.models.converted import import_checkpoint
 
         spec = import_checkpoint(path, out, vgg if path.suffix == ".index" else None)
     return Found(spec.model, str(out), on_torch)

@@ -16,10 +16,10 @@ from vtmr.models.efficientnet_lite import (
     imagenet_state_dict,
     published_weights,
 )
-from vtmr.models.foreign_files import read_state
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.refiner import Refiner, SeparableUnit
 from vtmr.models.renaming import require_fit
+from vtmr.models.weight_files import read_state
 from vtmr.spec import WIDE, ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128
@@ -29,7 +29,7 @@ DROPOUT = 0.1
 SPEC = ModelSpec(
     model="lite0",
     coarse_normalisation=Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
-    second_look=0.5,  # docs/decisions/0011
+    recrop_share=0.5,  # docs/decisions/0011
     zoom=ZoomSchedule(schedule="off"),  # until trained with zoomed samples: docs/decisions/0004
     views=WIDE,  # docs/decisions/0016
 )

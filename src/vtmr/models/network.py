@@ -78,7 +78,8 @@ class InteractiveNetwork(nn.Module, ABC):
 
     @abstractmethod
     def early_parameters(self) -> Iterator[nn.Parameter]:
-        """Those of `early`: where all are frozen, its result serves every step of a click chain."""
+        """Those of `early`: where all are frozen, its result serves every step of an
+        interaction."""
 
     @abstractmethod
     def early(self, image: Tensor) -> Tensor:

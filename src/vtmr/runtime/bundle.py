@@ -12,7 +12,7 @@ from typing import Any
 
 from vtmr import modelfile
 from vtmr.atomic import is_file
-from vtmr.errors import CheckpointError
+from vtmr.errors import CheckpointError, tell
 from vtmr.runtime.onnx_network import OnnxNetwork
 from vtmr.spec import EvalMode
 
@@ -88,7 +88,13 @@ def load_network(
         )
     if not is_file(path):
         raise CheckpointError(_unknown(str(name_or_path), list(bundled)))
-    return _network(_read(path), str(path), threads, input_size, eval_mode)
+    data = _read(path)
+    told: list[str] = []
+    network = _network(data, str(path), threads, input_size, eval_mode, told)
+    # Of a copy of a bundled file nothing is told: it is right as it was released.
+    if told and hashlib.sha256(data).hexdigest() not in {each.sha256 for each in bundled.values()}:
+        tell(f"{path}: {note} `vtmr export` writes it anew." for note in told)
+    return network
 
 
 def _load_bundled(
@@ -111,8 +117,9 @@ def _network(
     threads: int | None,
     input_size: int | None,
     eval_mode: EvalMode | None,
+    told: list[str] | None = None,
 ) -> OnnxNetwork:
-    model = modelfile.parse(data, name)
+    model = modelfile.parse(data, name, told)
     return OnnxNetwork(model, name, threads=threads, input_size=input_size, eval_mode=eval_mode)
 
 

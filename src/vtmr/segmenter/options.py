@@ -44,7 +44,7 @@ def used_as(
     """What makes a spec say that its network is used so; None leaves what it says.
 
     zoom, views: see `zoom_schedule` and `view_policy`. eval_mode: see `evaluation_mode`. values:
-    the spec's of the same names, such as `second_look`. The function raises InputError for a zoom,
+    the spec's of the same names, such as `recrop_share`. The function raises InputError for a zoom,
     a mode or views that can't be read or that the network has none of, ConfigError for a value that
     the spec doesn't allow.
     """

@@ -2,8 +2,8 @@
 
 A target crop follows the last answer, so an answer that grows beyond it would be cut along a
 straight line. Where an answer reaches a side at which the image goes on, the pass is made anew in a
-wider crop. Inference and training's played samples ask the same functions. Source:
-docs/decisions/0016-views.md; the second look: docs/decisions/0011-second-look.md.
+wider crop. Inference and training's rollouts ask the same functions. Source:
+docs/decisions/0016-views.md; the re-crop pass: docs/decisions/0011-recrop-pass.md.
 """
 
 from __future__ import annotations
@@ -50,15 +50,13 @@ def wider_box(
     return box.expanded(policy.widening, limits)
 
 
-def second_look_box(
-    spec: ModelSpec, mask: Mask, clicks: Sequence[Click], frame: Frame
-) -> Box | None:
+def recrop_box(spec: ModelSpec, mask: Mask, clicks: Sequence[Click], frame: Frame) -> Box | None:
     """The crop in which a first answer is made anew: its own; None where that isn't much closer.
 
     mask: bool, that answer on the frame's grid; clicks: in image coordinates.
     """
     closer = closer_box(mask, clicks, frame, spec.target_ratio)
-    if closer is None or closer.area >= spec.second_look * frame.box.area:
+    if closer is None or closer.area >= spec.recrop_share * frame.box.area:
         return None
     return closer
 

@@ -18,14 +18,14 @@ from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, over
 from vtmr.segmenter.logits import logit_of, sigmoid
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.prompts import Prompts, filled, prompts_of
-from vtmr.segmenter.views import eased, reaches_out, second_look_box, wider_box
+from vtmr.segmenter.views import eased, reaches_out, recrop_box, wider_box
 from vtmr.segmenter.zoomed import blended, zoom_guidance
 from vtmr.types import Click, Event, FloatMap, active_box, active_clicks
 from vtmr.zoom import Warp, warp_towards
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class CoarsePass:
     """One coarse pass: where it looked, what it was told and what it answered.
 
     prev_prob: probability of the last answer; logits: of the new one; float32 S x S on the frame's
@@ -66,15 +66,15 @@ class VtmrSegmenter(Segmenter):
             return self._beside(scene, prompts, fresh, previous, mask)
         if mask is None and prompts.box is not None and prompts.filled:
             mask = filled(prompts.box, whole_of(scene))
-        look = self.look(scene, prompts, previous, mask)
-        before = look.prev_prob
-        if is_first(previous, mask):  # a second look is told of the first, which nobody saw
+        coarse = self.coarse_pass(scene, prompts, previous, mask)
+        before = coarse.prev_prob
+        if is_first(previous, mask):  # a re-crop pass is told of the first, which nobody saw
             before = np.zeros_like(before)
-        focus = self._focus(look, before, fresh)
-        base = (LogitLayer.of(look.frame.box, look.logits),)
+        focus = self._focus(coarse, before, fresh)
+        base = (LogitLayer.of(coarse.frame.box, coarse.logits),)
         if previous is not None and prompts.made >= self.spec.freeze_from_click:
-            return self._refined(scene, prompts, look, focus, previous.layers, new_layers=1)
-        return self._refined(scene, prompts, look, focus, base, new_layers=2)
+            return self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
+        return self._refined(scene, prompts, coarse, focus, base, new_layers=2)
 
     def prompts(self, scene: Pyramid, events: Sequence[Event], region: Box | None) -> Prompts:
         """What the newest events ask for. Raises InputError for what isn't on the image, and
@@ -88,13 +88,13 @@ class VtmrSegmenter(Segmenter):
             require_clicks(events, scene)
         return prompts_of(events, region, whole, self.spec.target_ratio, self.spec.box_prompt)
 
-    def look(
+    def coarse_pass(
         self,
         scene: Pyramid,
         prompts: Prompts,
         previous: LayeredPrediction | None,
         mask: Mask | None,
-    ) -> Look:
+    ) -> CoarsePass:
         """The coarse pass that answers the newest clicks, after those that the policy made before.
 
         The arguments as for `predict`. A wider pass is told what the last answer was, not what the
@@ -103,16 +103,16 @@ class VtmrSegmenter(Segmenter):
         spec, clicks, limits = self.spec, prompts.clicks, prompts.limits
         threshold_logit = logit_of(spec.threshold)
         frame = self.first_view(prompts, mask)
-        look = self._look(scene, clicks, frame, previous_probability(previous, mask, frame), 1)
+        coarse = self._pass_in(scene, clicks, frame, previous_probability(previous, mask, frame), 1)
         while box := wider_box(
-            look.logits > threshold_logit, look.frame.box, limits, spec.views, look.number - 1
+            coarse.logits > threshold_logit, coarse.frame.box, limits, spec.views, coarse.number - 1
         ):
             frame = Frame(box, spec.input_size, spec.input_size)
             prev_prob = previous_probability(previous, mask, frame)
-            look = self._look(scene, clicks, frame, prev_prob, look.number + 1)
+            coarse = self._pass_in(scene, clicks, frame, prev_prob, coarse.number + 1)
         if is_first(previous, mask) and prompts.box is None:  # a box's crop is close already
-            return self._second_look(scene, clicks, look)
-        return look
+            return self._recropped(scene, clicks, coarse)
+        return coarse
 
     def first_view(self, prompts: Prompts, mask: Mask | None) -> Frame:
         """The target crop that a click's first pass is shown. mask: what the user saw before."""
@@ -122,40 +122,40 @@ class VtmrSegmenter(Segmenter):
             target = around.intersection(prompts.limits) or prompts.limits
         return Frame(target, spec.input_size, spec.input_size)
 
-    def _second_look(self, scene: Pyramid, clicks: Sequence[Click], first: Look) -> Look:
+    def _recropped(self, scene: Pyramid, clicks: Sequence[Click], first: CoarsePass) -> CoarsePass:
         """A first answer made anew in its own crop, where that is much closer and holds it."""
         spec, threshold_logit = self.spec, logit_of(self.spec.threshold)
-        box = second_look_box(spec, first.logits > threshold_logit, clicks, first.frame)
+        box = recrop_box(spec, first.logits > threshold_logit, clicks, first.frame)
         if box is None:
             return first
         frame = Frame(box, spec.input_size, spec.input_size)
         layer = LogitLayer.of(first.frame.box, first.logits)
         prev_prob = sigmoid(logits_on((layer,), frame))
-        second = self._look(scene, clicks, frame, prev_prob, first.number + 1)
+        second = self._pass_in(scene, clicks, frame, prev_prob, first.number + 1)
         share, limits = spec.views.touch_share, first.frame.box
         if reaches_out(second.logits > threshold_logit, box, limits, share):
             return replace(first, number=second.number)
         return second
 
-    def _look(
+    def _pass_in(
         self,
         scene: Pyramid,
         clicks: Sequence[Click],
         frame: Frame,
         prev_prob: FloatMap,
         number: int,
-    ) -> Look:
+    ) -> CoarsePass:
         logits, features = self.coarse(scene, frame, prev_prob, clicks)
-        return Look(frame, prev_prob, logits, features, number)
+        return CoarsePass(frame, prev_prob, logits, features, number)
 
-    def _focus(self, look: Look, before: FloatMap, fresh: Sequence[Click]) -> Box:
+    def _focus(self, coarse: CoarsePass, before: FloatMap, fresh: Sequence[Click]) -> Box:
         """The focus crop around what the newest clicks changed.
 
         before: probability of what was seen until then, on the look's grid.
         """
-        new_mask = look.logits > logit_of(self.spec.threshold)
+        new_mask = coarse.logits > logit_of(self.spec.threshold)
         prev_mask = before > self.spec.threshold
-        frame, ratio, rule = look.frame, self.spec.focus_ratio, self.spec.focus_rule
+        frame, ratio, rule = coarse.frame, self.spec.focus_ratio, self.spec.focus_rule
         if not fresh:  # a box that no click stands for: all of its crop is new
             return frame.box
         focus = focus_box(new_mask, prev_mask, fresh[0], frame, ratio, rule)
@@ -180,18 +180,18 @@ class VtmrSegmenter(Segmenter):
         near = [click for click in fresh if box.contains(click.x, click.y)]
         if not near or not mask.any():
             return self._answer(scene, prompts, previous.layers, 0, passes=0)
-        look = self.look(scene, prompts, previous, mask)
-        focus = square_around(near[0], mask, self.spec.focus_ratio, look.frame.box)
+        coarse = self.coarse_pass(scene, prompts, previous, mask)
+        focus = square_around(near[0], mask, self.spec.focus_ratio, coarse.frame.box)
         for click in near[1:]:
-            square = square_around(click, mask, self.spec.focus_ratio, look.frame.box)
+            square = square_around(click, mask, self.spec.focus_ratio, coarse.frame.box)
             focus = focus.union(square)
-        return self._refined(scene, prompts, look, focus, previous.layers, new_layers=1)
+        return self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
 
     def _refined(
         self,
         scene: Pyramid,
         prompts: Prompts,
-        look: Look,
+        coarse: CoarsePass,
         focus: Box,
         base: tuple[LogitLayer, ...],
         *,
@@ -201,8 +201,8 @@ class VtmrSegmenter(Segmenter):
 
         new_layers: how many the history gains by it where nothing is zoomed.
         """
-        frame, easing, clicks = look.frame, self.spec.views.easing, prompts.clicks
-        refined = LogitLayer.of(focus, self._refine(scene, focus, look, clicks))
+        frame, easing, clicks = coarse.frame, self.spec.views.easing, prompts.clicks
+        refined = LogitLayer.of(focus, self._refine(scene, focus, coarse, clicks))
         if easing:
             refined = eased(refined, base, whole_of(scene), easing)
         shrink = max(frame.box.width, frame.box.height) / self.spec.input_size
@@ -211,7 +211,7 @@ class VtmrSegmenter(Segmenter):
             base, refined = self._with_zoomed(scene, base, refined, frame, clicks, weight)
             new_layers = 2
         layers = overlaid(base, refined)
-        added, passes = new_layers * refined.logits.nbytes, look.number + (weight > 0)
+        added, passes = new_layers * refined.logits.nbytes, coarse.number + (weight > 0)
         return self._answer(scene, prompts, layers, added, passes=passes, zoomed=weight > 0)
 
     def _answer(
@@ -262,14 +262,16 @@ class VtmrSegmenter(Segmenter):
         base = overlaid(base, blended(below, zoomed, warp, frame, weight))
         return base, blended(refined.logits, zoomed, warp, focus, weight)
 
-    def _refine(self, scene: Pyramid, focus: Box, look: Look, clicks: Sequence[Click]) -> FloatMap:
+    def _refine(
+        self, scene: Pyramid, focus: Box, coarse: CoarsePass, clicks: Sequence[Click]
+    ) -> FloatMap:
         """Refined logits S x S of the focus crop, whose patch is cut from the image at full
         resolution."""
         size = self.spec.input_size
         patch = crop_resized(scene, focus, size)
         patch_clicks = clicks_on(Frame(focus, size, size), clicks)
         return self.network.refine(
-            patch, patch_clicks, look.logits, look.features, look.frame.box_to_grid(focus)
+            patch, patch_clicks, coarse.logits, coarse.features, coarse.frame.box_to_grid(focus)
         )
 
 

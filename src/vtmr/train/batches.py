@@ -1,9 +1,9 @@
 """Batches as tensors, and the processes that make them, whose order is a function of (seed, step)
 alone.
 
-Of a step's batch every process makes and computes its parts only: part i of n holds the samples i,
-i + n, i + 2n, …. Each sample has generators of its own, so that it is the same in whichever part it
-lies.
+Of a step's batch every process makes and computes its micro-batches only: number i of n holds the
+samples i, i + n, i + 2n, …. Each sample has generators of its own, so that it is the same in
+whichever micro-batch it lies.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from torch import Tensor
 from vtmr import inputs
 from vtmr.errors import ConfigError, DataError, VtmrError
 from vtmr.masks import Mask
-from vtmr.train.played import Player
 from vtmr.train.recipe import Recipe
+from vtmr.train.rollouts import Rollouts
 from vtmr.train.sampling import Sample, Sampler
 from vtmr.types import Click
 
-AHEAD = 4  # parts that each worker is asked for before they are needed
-SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM, PLAY_STREAM = 1, 2, 3, 4  # keeps the generators apart
+AHEAD = 4  # micro-batches that each worker is asked for before they are needed
+SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM, ROLLOUT_STREAM = 1, 2, 3, 4  # keeps the generators apart
 
 
 def step_rng(seed: int, step: int) -> np.random.Generator:
@@ -60,7 +60,7 @@ class Batch:
     gt, patch_gt: int8 B x 1 x S x S, as the losses want them: 1 object, 0 background, -1 ignored.
     positions: where each sample stands among the `whole` of its step. unreadable: what kept files
     from being read, in whose place others were drawn. prev_mask: float32 B x 1 x S x S, of a step
-    whose samples are played.
+    whose samples are rolled out.
     """
 
     image: Tensor
@@ -77,7 +77,7 @@ class Batch:
     unreadable: tuple[str, ...] = ()
     prev_mask: Tensor | None = None
 
-    def refined(self, share: int) -> int:
+    def refiner_samples(self, share: int) -> int:
         """How many samples, the first ones, are among the first `share` of the whole step."""
         return sum(position < share for position in self.positions)
 
@@ -90,11 +90,11 @@ class Batch:
         )
 
 
-class Parts:
-    """Item i is one process's i-th part of all steps from `first` on, or the error that kept it
-    from being made.
+class MicroBatches:
+    """Item i is one process's i-th micro-batch of all steps from `first` on, or the error that kept
+    it from being made.
 
-    Each step has `accumulate` parts of every process. A raised error would leave a worker process
+    Each step has `accumulate` of every process. A raised error would leave a worker process
     as text with the worker's traceback in it.
     """
 
@@ -106,32 +106,32 @@ class Parts:
         first: int,
         rank: int,
         processes: int,
-        player: Path | None = None,
+        rollouts: Path | None = None,
     ) -> None:
-        """player: the model file whose answers played samples follow; needed where the recipe has
+        """rollouts: the model file whose answers the rollouts follow; needed where the recipe has
         any."""
         self.sampler = Sampler(recipe, root, size)
-        self.recipe, self.size, self.player_file = recipe, size, player
+        self.recipe, self.size, self.rollout_model = recipe, size, rollouts
         self.first, self.rank, self.processes = first, rank, processes
 
     def __len__(self) -> int:
         return (self.recipe.steps - self.first) * self.recipe.compute.accumulate
 
     @cached_property
-    def player(self) -> Player:
+    def rollouts(self) -> Rollouts:
         """Opened where it is first used: in a worker, as its threads wouldn't outlive the fork."""
-        if self.player_file is None:
+        if self.rollout_model is None:
             raise ConfigError(
-                "The recipe has clicks.played_share, but no model to play with was given."
+                "The recipe has clicks.rollout_share, but no model to roll out with was given."
             )
-        return Player.open(self.player_file, self.recipe.clicks, self.size)
+        return Rollouts.open(self.rollout_model, self.recipe.clicks, self.size)
 
-    def played(self, step: int) -> bool:
-        """Whether the samples of a step are played."""
-        share = self.recipe.clicks.played_share
+    def rolls_out(self, step: int) -> bool:
+        """Whether the samples of a step are rollouts."""
+        share = self.recipe.clicks.rollout_share
         return (
             share > 0
-            and np.random.default_rng((self.recipe.seed, PLAY_STREAM, step)).random() < share
+            and np.random.default_rng((self.recipe.seed, ROLLOUT_STREAM, step)).random() < share
         )
 
     def __getitem__(self, index: int) -> Batch | VtmrError:
@@ -142,16 +142,16 @@ class Parts:
             return error
 
     def make(self, step: int, turn: int) -> Batch:
-        """The part of a step that this process computes in that turn. Raises DataError."""
+        """The micro-batch of a step that this process computes in that turn. Raises DataError."""
         started = time.thread_time()
-        parts = self.processes * self.recipe.compute.accumulate
-        positions = range(turn * self.processes + self.rank, self.recipe.batch, parts)
-        player = self.player if self.played(step) else None
+        count = self.processes * self.recipe.compute.accumulate
+        positions = range(turn * self.processes + self.rank, self.recipe.batch, count)
+        rollouts = self.rollouts if self.rolls_out(step) else None
         rngs = (
             np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i))
             for i in positions
         )
-        samples = [self.sampler.draw(rng, player) for rng in rngs]
+        samples = [self.sampler.draw(rng, rollouts) for rng in rngs]
         return collate(samples, started, positions, self.recipe.batch)
 
 
@@ -198,34 +198,37 @@ def batches(
     first: int,
     rank: int = 0,
     processes: int = 1,
-    player: Path | None = None,
+    rollouts: Path | None = None,
 ) -> Generator[Batch, None, None]:
-    """A process's parts of the steps first, first + 1, …, as `made_ahead` gives them.
+    """A process's micro-batches of the steps first, first + 1, …, as `made_ahead` gives them.
 
-    player: see Parts. Raises DataError, at once or from the iterator.
+    rollouts: see MicroBatches. Raises DataError, at once or from the iterator.
     """
-    return made_ahead(Parts(recipe, root, size, first, rank, processes, player))
+    return made_ahead(MicroBatches(recipe, root, size, first, rank, processes, rollouts))
 
 
-def made_ahead(parts: Parts) -> Generator[Batch, None, None]:
-    """The parts, made by worker processes ahead of time until it is closed. Raises DataError."""
-    recipe = parts.recipe
+def made_ahead(micro_batches: MicroBatches) -> Generator[Batch, None, None]:
+    """The micro-batches, made by worker processes ahead of time until it is closed. Raises
+    DataError."""
+    recipe = micro_batches.recipe
     if not recipe.data.workers:
-        return sound(parts[i] for i in range(len(parts)))
+        return sound(micro_batches[i] for i in range(len(micro_batches)))
     # Not torch's DataLoader: it waits for good for a worker that was killed while it held one of
     # the loader's locks.
     pool = ProcessPoolExecutor(
-        recipe.data.workers, get_context("fork"), begin, (parts, os.getpid())
+        recipe.data.workers, get_context("fork"), begin, (micro_batches, os.getpid())
     )
-    ahead = deque(pool.submit(make, i) for i in range(min(len(parts), AHEAD * recipe.data.workers)))
-    return sound(made_by(pool, ahead, len(parts)))
+    ahead = deque(
+        pool.submit(make, i) for i in range(min(len(micro_batches), AHEAD * recipe.data.workers))
+    )
+    return sound(made_by(pool, ahead, len(micro_batches)))
 
 
-def begin(parts: Parts, asker: int) -> None:
+def begin(micro_batches: MicroBatches, asker: int) -> None:
     """Makes this process a worker of one thread. Ctrl-C reaches the whole group; the loop decides
     when to end."""
-    global _parts
-    _parts = parts
+    global _micro_batches
+    _micro_batches = micro_batches
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
@@ -233,12 +236,12 @@ def begin(parts: Parts, asker: int) -> None:
     threading.Thread(target=end_with, args=(asker,), daemon=True).start()
 
 
-_parts: Parts  # this process's, when it is a worker
+_micro_batches: MicroBatches  # this process's, when it is a worker
 
 
 def make(index: int) -> Batch | VtmrError:
-    """Part `index`, in a worker."""
-    return _parts[index]
+    """Micro-batch `index`, in a worker."""
+    return _micro_batches[index]
 
 
 def end_with(asker: int) -> None:
@@ -252,16 +255,16 @@ def end_with(asker: int) -> None:
 def made_by(
     pool: ProcessPoolExecutor, ahead: deque[Future[Batch | VtmrError]], count: int
 ) -> Generator[Batch | VtmrError, None, None]:
-    """The first `count` parts in order; `ahead`: those asked for so far, of which there are always
-    as many."""
+    """The first `count` micro-batches in order; `ahead`: those asked for so far, of which there are
+    always as many."""
     try:
         for asked in range(len(ahead), count + len(ahead)):
             if not ahead:
                 return
-            part = ahead.popleft().result()
+            micro_batch = ahead.popleft().result()
             if asked < count:
                 ahead.append(pool.submit(make, asked))
-            yield part
+            yield micro_batch
     except BrokenProcessPool as error:
         raise DataError(
             "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of "

@@ -22,13 +22,19 @@ from vtmr.models.weights import CHECKPOINT_SPEC_KEY, read_safetensors, sealed
 from vtmr.spec import ModelSpec, Run
 from vtmr.train.optimiser import MovingAverage
 from vtmr.train.recipe import Recipe, as_values
-from vtmr.values import from_values
+from vtmr.values import by_present_names, from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 # What may change between the parts of one run, because no sample and no gradient depends on it, but
 # for rounding.
-FREE_KEYS = ("threads", "checkpoint_minutes", "validate_minutes", "part_minutes", "chain_engine")
+FREE_KEYS = (
+    "threads",
+    "checkpoint_minutes",
+    "validate_minutes",
+    "part_minutes",
+    "iterative_clicks_engine",
+)
 FREE_DATA_KEYS = ("root", "workers")
 NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
@@ -78,9 +84,10 @@ def as_comparable(saved: dict[str, Any]) -> dict[str, Any]:
     values = {
         key: value for key, value in saved.items() if value is not None
     }  # as in TOML, what is off is left out
-    return comparable(
-        from_values(Recipe, {**values, "data": {"root": "", **values["data"]}}, "the saved recipe")
-    )
+    whole = {**values, "data": {"root": "", **values["data"]}}
+    # Nothing is told of old names here: the run's folder is written by vtmr, not by its user.
+    present, _ = by_present_names(Recipe, whole, "the saved recipe")
+    return comparable(from_values(Recipe, present, "the saved recipe"))
 
 
 def lineage(recipe: Recipe, progress: Progress, ancestors: tuple[Run, ...]) -> tuple[Run, ...]:
@@ -141,17 +148,17 @@ def restore_checkpoint(
     """
     path = out / STATE
     tensors, progress, spec = _read_state(path, recipe)
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "adam": {}}
+    tensors_of: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "adam": {}}
     for key, value in tensors.items():
         part, _, name = key.partition(".")
-        parts.setdefault(part, {})[name] = value
+        tensors_of.setdefault(part, {})[name] = value
     try:
-        network.load_state_dict(parts["network"])
+        network.load_state_dict(tensors_of["network"])
         for name, value in average.tensors().items():
-            value.copy_(parts["average"][name])
+            value.copy_(tensors_of["average"][name])
         for name, parameter in network.named_parameters():
-            if f"exp_avg.{name}" in parts["adam"]:
-                moments = {key: parts["adam"][f"{key}.{name}"] for key in MOMENTS}
+            if f"exp_avg.{name}" in tensors_of["adam"]:
+                moments = {key: tensors_of["adam"][f"{key}.{name}"] for key in MOMENTS}
                 adam.state[parameter] = {  # in the parameter's own memory layout
                     key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
                     for key, value in moments.items()

@@ -89,12 +89,12 @@ def initial_clicks(
     centred, deepest_share: see `first_click`. second: one of two objects that the mask is made of;
     each then has a first click.
     """
-    parts = (
+    objects = (
         [gt_mask]
         if second is None
-        else [part for part in (gt_mask & ~second, gt_mask & second) if part.any()]
+        else [each for each in (gt_mask & ~second, gt_mask & second) if each.any()]
     )
-    clicks = [first_click(part, rng, centred, deepest_share) for part in parts]
+    clicks = [first_click(each, rng, centred, deepest_share) for each in objects]
     if single:
         return clicks
     inside = interior(gt_mask, rng)
@@ -120,7 +120,7 @@ def further_clicks(recipe: ClickRecipe, rng: Rng) -> int:
     """
     if recipe.first_share and rng.random() < recipe.first_share:
         return 0
-    return int(rng.integers(recipe.max_steps + 1))
+    return int(rng.integers(recipe.max_further + 1))
 
 
 def corrective_click(

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """CPU seconds of this process by the part of the step in which they were spent."""
+    """CPU seconds of this process by what they were spent on."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Adds the time of the block to that part."""
+    def timed(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to what is spent under that name."""
         before = time.process_time()
         try:
             yield

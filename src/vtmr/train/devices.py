@@ -38,9 +38,9 @@ class LossModule(nn.Module):
         self.network = network
 
     def forward(self, compute: Callable[[], Losses]) -> dict[str, Tensor]:
-        """The total, with gradients, and its parts by name."""
+        """The total, with gradients, and what it is the sum of, by name."""
         losses = compute()
-        return {"total": losses.total, **losses.parts}
+        return {"total": losses.total, **losses.by_name}
 
 
 def open_fabric(recipe: Recipe) -> Fabric:
@@ -54,18 +54,18 @@ def open_fabric(recipe: Recipe) -> Fabric:
     cuda = torch.cuda.is_available() and compute.accelerator != "cpu"
     require_devices(compute, cuda)
     devices, nodes = started_by_torchrun() or (compute.devices, compute.nodes)
-    parts = devices * nodes * compute.accumulate
-    if recipe.batch % parts:
+    micro_batches = devices * nodes * compute.accumulate
+    if recipe.batch % micro_batches:
         raise ConfigError(
             f"batch is {recipe.batch}, which can't be shared evenly by {devices * nodes} "
-            "process(es) in "
-            f"{compute.accumulate} part(s) each: set batch to a multiple of {parts}."
+            f"process(es) in {compute.accumulate} micro-batch(es) each: "
+            f"set batch to a multiple of {micro_batches}."
         )
-    if compute.sync_batch_norm and recipe.refined % (devices * nodes):
+    if compute.sync_batch_norm and recipe.refiner_samples % (devices * nodes):
         raise ConfigError(
-            f"{recipe.refined} samples train the refiner, which {devices * nodes} processes can't "
-            "share evenly, as "
-            "compute.sync_batch_norm needs it: change refiner_share."
+            f"{recipe.refiner_samples} samples train the refiner, which {devices * nodes} "
+            "processes can't share evenly, as compute.sync_batch_norm needs it: change "
+            "refiner_share."
         )
     try:
         fabric = Fabric(
@@ -113,7 +113,10 @@ def placed(
     """The network on this process's device."""
     if compute.sync_batch_norm:
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    moved: InteractiveNetwork = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # torch's stubs lack this overload.
+    moved: InteractiveNetwork = network.to(  # type: ignore[call-overload]
+        fabric.device, memory_format=torch.channels_last
+    )
     return moved
 
 

@@ -37,7 +37,7 @@ from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.provenance import commit
 from vtmr.spec import CODE_LICENCE, ModelSpec
-from vtmr.train.batches import Batch, Parts, made_ahead
+from vtmr.train.batches import Batch, MicroBatches, made_ahead
 from vtmr.train.checkpoint import (
     STATE,
     WEIGHTS,
@@ -248,7 +248,7 @@ class Training:
         self.network = placed(fabric, network, recipe.compute)
         self.spec = with_zoom(with_terms(spec, recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
-        if not recipe.refined and self.network.refiner is not None:
+        if not recipe.refiner_samples and self.network.refiner is not None:
             self.network.refiner.requires_grad_(False)
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)
@@ -261,7 +261,7 @@ class Training:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=commit(),
             initialised_from=str(init.name) if init else "imagenet",
-            changes=shlex.join(part for change in overrides for part in ("--set", change)),
+            changes=shlex.join(word for change in overrides for word in ("--set", change)),
         )
         if resume:
             self.progress, self.spec = restore_checkpoint(
@@ -269,12 +269,12 @@ class Training:
             )
         self.first = self.progress
         size = recipe.input_size or self.spec.input_size
-        player = self.player(resume) if recipe.clicks.played_share else None
-        parts = Parts(
-            recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, player
+        rollouts = self.rollouts(resume) if recipe.clicks.rollout_share else None
+        micro_batches = MicroBatches(
+            recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, rollouts
         )
-        self.left_out = parts.sampler.left_out
-        self.data = made_ahead(parts)
+        self.left_out = micro_batches.sampler.left_out
+        self.data = made_ahead(micro_batches)
         writes = fabric.is_global_zero
         self.journal = Journal(
             out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes
@@ -283,7 +283,7 @@ class Training:
         self.losses_of = TrainingStep(self.network, recipe, self.clock)
         self.saved_step = self.first.step
 
-    def player(self, resume: bool) -> Path:
+    def rollouts(self, resume: bool) -> Path:
         """The model file of the weights that the run started from.
 
         Every process writes it, all of them the same.
@@ -308,9 +308,13 @@ class Training:
                 bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
             task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
             for step in range(first.step, recipe.steps):
-                parts, unreadable, edge_weight = self.fetch(step, stop)
-                workers += sum(part.cpu_seconds for part in parts) if recipe.data.workers else 0.0
-                losses = self.gradients(parts, step, edge_weight)
+                micro_batches, unreadable, edge_weight = self.fetch(step, stop)
+                workers += (
+                    sum(micro_batch.cpu_seconds for micro_batch in micro_batches)
+                    if recipe.data.workers
+                    else 0.0
+                )
+                losses = self.gradients(micro_batches, step, edge_weight)
                 cpu_seconds = time.process_time() - started[1] + workers
                 over = time.monotonic() - started[0] > 60 * recipe.part_minutes > 0
                 agreed = summed(
@@ -362,25 +366,29 @@ class Training:
         return [how_far(recipe, lineage(recipe, progress, self.spec.lineage))]
 
     def fetch(self, step: int, stop: threading.Event) -> tuple[list[Batch], int, Tensor | None]:
-        """This process's parts of a step; and of the whole step how much couldn't be read, and its
-        weight of edges.
+        """This process's micro-batches of a step; and of the whole step how much couldn't be read,
+        and its weight of edges.
 
         Once the steps done are saved, raises in all processes VtmrError when one of them has no
         data or too much couldn't be read, and KeyboardInterrupt when the signal to stop took the
         data's workers with it.
         """
-        parts: list[Batch] = []
+        micro_batches: list[Batch] = []
         error: VtmrError | None = None
-        with self.clock.part("data"):
+        with self.clock.timed("data"):
             try:
-                parts = [next(self.data) for _ in range(self.recipe.compute.accumulate)]
+                micro_batches = [next(self.data) for _ in range(self.recipe.compute.accumulate)]
             except VtmrError as caught:
                 error = caught
         if self.recipe.data.workers:
-            self.clock.add("data", sum(part.cpu_seconds for part in parts))
-        reasons = tuple(reason for part in parts for reason in part.unreadable)
+            self.clock.add("data", sum(micro_batch.cpu_seconds for micro_batch in micro_batches))
+        reasons = tuple(
+            reason for micro_batch in micro_batches for reason in micro_batch.unreadable
+        )
         weights = [
-            weight for part in parts if (weight := self.losses_of.edge_weight(part)) is not None
+            weight
+            for micro_batch in micro_batches
+            if (weight := self.losses_of.edge_weight(micro_batch)) is not None
         ]
         agreed = summed(
             self.fabric,
@@ -401,7 +409,7 @@ class Training:
                 raise KeyboardInterrupt
             raise self.ended(first_error(self.fabric, error))
         edge_weight = torch.tensor(agreed["edges"], device=self.fabric.device) if weights else None
-        return parts, unreadable, edge_weight
+        return micro_batches, unreadable, edge_weight
 
     def too_much_unreadable(self, unreadable: int, step: int) -> DataError | None:
         """The error when more than a hundredth couldn't be read; a few are let pass in any run."""
@@ -430,17 +438,17 @@ class Training:
         )
 
     def gradients(
-        self, parts: Sequence[Batch], step: int, edge_weight: Tensor | None
+        self, micro_batches: Sequence[Batch], step: int, edge_weight: Tensor | None
     ) -> dict[str, Tensor]:
-        """Leaves the gradients of the whole batch in the network; returns what these parts add to
-        its losses."""
+        """Leaves the gradients of the whole batch in the network; returns what these
+        micro-batches add to its losses."""
         sums: dict[str, Tensor] = {}
         self.stepper.zero_grad(set_to_none=True)
-        for number, part in enumerate(parts, start=1):
-            compute = partial(self.losses_of, part.to(self.fabric.device), step, edge_weight)
-            with self.fabric.no_backward_sync(self.module, enabled=number < len(parts)):
+        for number, micro_batch in enumerate(micro_batches, start=1):
+            compute = partial(self.losses_of, micro_batch.to(self.fabric.device), step, edge_weight)
+            with self.fabric.no_backward_sync(self.module, enabled=number < len(micro_batches)):
                 losses = self.module(compute)
-                with self.clock.part(
+                with self.clock.timed(
                     "backward"
                 ):  # Fabric takes the mean over the processes, losses are to be added
                     self.fabric.backward(losses.pop("total") * self.fabric.world_size)
@@ -456,7 +464,7 @@ class Training:
                 f"{self.out / WEIGHTS} "
                 "and a lower optimiser.lr."
             )
-        with self.clock.part("update"):
+        with self.clock.timed("update"):
             set_learning_rate(self.adam, self.rate(step))
             if self.recipe.optimiser.clip_norm:
                 norm = self.recipe.optimiser.clip_norm

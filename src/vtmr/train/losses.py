@@ -34,8 +34,8 @@ def boundary_focal_loss(
     [docs/method.md §C.7].
 
     logits, labels: B x 1 x H x W; edge: 0 or 1, the same shape. Returns one number. total: the sum
-    of `boundary_weights` over the whole batch, where this is a part of it; the parts' losses add up
-    to the whole's.
+    of `boundary_weights` over the whole batch, where this is a micro-batch of it; their losses add
+    up to the whole's.
     """
     weight = boundary_weights(edge)
     pixel, _ = focal_pixels(logits, labels, alpha=0.5, gamma=2.0)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from vtmr.data import OPENERS
-from vtmr.errors import ConfigError
+from vtmr.errors import ConfigError, tell
 from vtmr.spec import ZoomKernel
 from vtmr.train.bounds import at_least, below, between, one_of, require, require_bounds, within
-from vtmr.values import from_values
+from vtmr.values import by_present_names, formerly, from_values
 
-CHAIN_ENGINES = ("torch", "onnxruntime", "auto")
+PASS_ENGINES = ("torch", "onnxruntime", "auto")
 PRECISIONS = ("float32", "bfloat16", "auto")
 HAVE_STUFF = frozenset({"cocolvis"})
 HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
@@ -158,20 +158,23 @@ class ClickRecipe:
 
     init_clicks: "multi" (docs/method.md §C.4), "single" (one centred click, as the paper says) or
     "mixed" (half of each). first_share: share of the training steps that end at those clicks; the
-    others draw their further clicks' number from 0 to max_steps. centred: whether the first is near
-    the object's centre; RITM's may be anywhere on it. deepest_share: share of the clicks that are
-    where the object, or the error, is deepest, as the benchmark's robot clicks and careful users
-    try to; the others are drawn from its inner part. played_share: share of the training steps
-    whose samples are played as inference plays them (train/played.py) by the weights that the run
-    starts from, each from one click to a number of its own: the target crop follows the answer.
+    others draw their further clicks' number from 0 to max_further. centred: whether the first is
+    near the object's centre; RITM's may be anywhere on it. deepest_share: share of the clicks that
+    are where the object, or the error, is deepest, as the benchmark's robot clicks and careful
+    users try to; the others are drawn from its inner part. rollout_share: share of the training
+    steps whose samples are rolled out as inference does it (train/rollouts.py) by the weights that
+    the run starts from, each from one click to a number of its own: the target crop follows the
+    answer.
     """
 
     init_clicks: str = field(default="multi", metadata=one_of(INIT_CLICKS))
-    max_steps: int = field(default=3, metadata=at_least(0, "0 or more"))
+    max_further: int = field(
+        default=3, metadata={**at_least(0, "0 or more"), **formerly("max_steps")}
+    )
     first_share: float = field(default=0.0, metadata=within(0, 1))
     centred: bool = True
     deepest_share: float = field(default=0.0, metadata=within(0, 1))
-    played_share: float = field(default=0.0, metadata=within(0, 1))
+    rollout_share: float = field(default=0.0, metadata={**within(0, 1), **formerly("played_share")})
 
     def __post_init__(self) -> None:
         require_bounds(self, "clicks.")
@@ -183,9 +186,10 @@ class MaskMatchRecipe:
     trains without it.
 
     share: of the steps; the others are plain ones, which alone supervise the answer to a blank
-    mask. weight: of L_mr. alpha: IoU that the first chain's mask must exceed. confidence: which of
-    its pixels count, object pixels alone or background ones too (`two_sided`). average: over "all"
-    pixels or those "selected". loss: "match", or "supervised" by the ground truth (Table 4).
+    mask. weight: of L_mr. alpha: IoU that the first interaction's mask must exceed. confidence:
+    which of its pixels count, object pixels alone or background ones too (`two_sided`). average:
+    over "all" pixels or those "selected". loss: "match", or "supervised" by the ground truth (Table
+    4).
     """
 
     share: float = field(default=1.0, metadata=within(0, 1, "0 (never) to 1 (every step)"))
@@ -269,8 +273,8 @@ class OptimiserRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ComputeRecipe:
-    """What a run is computed on. The batch is that of the whole step: `accumulate` parts of every
-    process make it up.
+    """What a run is computed on. The batch is that of the whole step: `accumulate` micro-batches
+    of every process make it up.
 
     accelerator: "auto" takes CUDA where there is any. devices: processes on each of `nodes`
     machines, one a GPU; under torchrun both are its own. precision: of the passes that learn,
@@ -300,10 +304,10 @@ class Recipe:
     would be emulated, which takes many times as long. in_parts: whether the steps are those of a
     whole that several runs make up, on one machine or many: a run that starts (`--init`) from
     weights of this recipe goes on at their step. part_minutes: after which such a run ends; 0 is
-    never. chain_engine: what computes the passes of
-    click chains, "torch" or "onnxruntime" (on CPUs alone, in float32); "auto" is the latter on a
-    CPU without bfloat16, where it takes about half the time. encoder_weights: the file that the
-    encoder starts from, relative to the data root; lite0's come with a package.
+    never. iterative_clicks_engine: what computes the passes of iterative clicks, "torch" or
+    "onnxruntime" (on CPUs alone, in float32); "auto" is the latter on a CPU without bfloat16, where
+    it takes about half the time. encoder_weights: the file that the encoder starts from, relative
+    to the data root; lite0's come with a package.
     """
 
     name: str
@@ -316,7 +320,9 @@ class Recipe:
     seed: int = field(default=0, metadata=at_least(0, "0 or more"))
     threads: int = field(default=2, metadata=within(1, MAX_THREADS))
     no_grad_precision: str = field(default="float32", metadata=one_of(PRECISIONS))
-    chain_engine: str = field(default="torch", metadata=one_of(CHAIN_ENGINES))
+    iterative_clicks_engine: str = field(
+        default="torch", metadata={**one_of(PASS_ENGINES), **formerly("chain_engine")}
+    )
     refiner_share: float = field(default=1.0, metadata=within(0, 1))
     checkpoint_minutes: float = field(
         default=10.0, metadata=at_least(0, "0 (after every step) or more")
@@ -358,15 +364,15 @@ class Recipe:
             "to match would leave the others waiting for its statistics.",
         )
         require(
-            not self.clicks.played_share
+            not self.clicks.rollout_share
             or (self.maskmatch is None and not self.augment.zoom_share),
-            "clicks.played_share excludes maskmatch, whose chains begin without a mask, and "
+            "clicks.rollout_share excludes maskmatch, whose interactions begin without a mask, and "
             "augment.zoom_share: "
-            "played samples are neither.",
+            "rollouts are neither.",
         )
 
     @property
-    def refined(self) -> int:
+    def refiner_samples(self) -> int:
         """Samples of each batch that train the refiner: at least one, unless none is to."""
         return max(round(self.refiner_share * self.batch), 1 if self.refiner_share else 0)
 
@@ -388,7 +394,8 @@ def parse_override(text: str) -> tuple[list[str], Any]:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Reads a recipe and applies `key=value` overrides.
 
-    Raises ConfigError with the nearest known key.
+    A VtmrWarning tells of each key that is given by the name it had before. Raises ConfigError with
+    the nearest known key.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -396,8 +403,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise ConfigError(f"The recipe {path} can't be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of numbers too long to read
         raise ConfigError(f"The recipe {path} is not valid TOML: {error}.") from error
+    values, notes = by_present_names(Recipe, values, "recipe")
     for text in overrides:
-        names, value = parse_override(text)
+        names, value, more = present_override(text)
+        notes += more
         table = values
         for name in names[:-1]:
             table = table.setdefault(name, {})
@@ -406,7 +415,26 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             )
         table[names[-1]] = value
     recipe: Recipe = from_values(Recipe, values, "recipe")
+    tell(notes)
     return recipe
+
+
+def present_override(text: str) -> tuple[list[str], Any, list[str]]:
+    """As `parse_override`, by the keys' present names, with a sentence for each that was replaced.
+
+    A key of the recipe and an override of it would else not meet, one by its old name and one by
+    its new one.
+    """
+    names, value = parse_override(text)
+    nested: Any = value
+    for name in reversed(names):
+        nested = {name: nested}
+    nested, notes = by_present_names(Recipe, nested, "recipe")
+    present = []
+    for _ in names:
+        ((name, nested),) = nested.items()
+        present.append(name)
+    return present, nested, notes
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def refined_loss(
 def edge_loss(logits: Tensor, band: Tensor, losses: LossRecipe, whole: int) -> Tensor:
     """The same of the edge logits, whose labels are the edge band."""
     if losses.edge == "cross_entropy":
-        # A mean over these patches, which has to add up with the other parts' of the step.
+        # A mean over these patches, which has to add up with the other micro-batches' of the step.
         return F.binary_cross_entropy_with_logits(logits, band) * len(logits) / whole
     return normalised_focal_loss(logits, band).sum() / whole
 

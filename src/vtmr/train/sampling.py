@@ -27,9 +27,9 @@ from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import crop_resized
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
-from vtmr.train.played import Player
 from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
 from vtmr.train.refiner_targets import draw_focus_box, edge_band
+from vtmr.train.rollouts import Rollouts
 from vtmr.train.targets import rim_of, single_component
 from vtmr.types import Click, FloatMap, Image
 from vtmr.zoom import Warp, warp_towards
@@ -48,7 +48,7 @@ class Sample:
     image, patch: uint8 S x S x 3; gt_mask, patch_gt, patch_edge: bool S x S; focus: (x0, y0, x1,
     y1) of the patch in the image's grid; clicks: initial ones in that grid. Of a zoomed sample all
     of this is in the zoomed grid. ignore_mask, patch_ignore: bool S x S, what no loss counts.
-    unreadable: what was drawn before and couldn't be read, as sentences. prev_mask: of a played
+    unreadable: what was drawn before and couldn't be read, as sentences. prev_mask: of a rolled-out
     sample, float32 S x S, what the network is told of the last answer; its clicks are all that
     there are.
     """
@@ -154,9 +154,9 @@ class Sampler:
             for sentence in entry.source.findings
         )
 
-    def draw(self, rng: Rng, player: Player | None = None) -> Sample:
-        """One sample, played if there is a player; what can't be read is noted and the next draw
-        takes its place.
+    def draw(self, rng: Rng, rollouts: Rollouts | None = None) -> Sample:
+        """One sample, rolled out where `rollouts` is given; what can't be read is noted and the
+        next draw takes its place.
 
         Raises DataError when ATTEMPTS draws give no usable object, or when more than
         UNREADABLE_DRAWS can't be read.
@@ -177,7 +177,7 @@ class Sampler:
                         f"{len(unreadable)} draws for one sample couldn't be read: {error}"
                     ) from error
                 continue
-            sample = self.crop(labelled, rng, player) if labelled is not None else None
+            sample = self.crop(labelled, rng, rollouts) if labelled is not None else None
             if sample is not None:
                 return replace(sample, unreadable=tuple(unreadable))
         raise DataError(
@@ -242,8 +242,8 @@ class Sampler:
         )
         return Labelled(image, masks[wanted], others)
 
-    def crop(self, labelled: Labelled, rng: Rng, player: Player | None = None) -> Sample | None:
-        """Colours, flip and crop: the one drawn, or the one that a play which begins there leads
+    def crop(self, labelled: Labelled, rng: Rng, rollouts: Rollouts | None = None) -> Sample | None:
+        """Colours, flip and crop: the one drawn, or the one that a rollout which begins there leads
         to.
 
         None when the object's part in the crop is too small or too large.
@@ -255,10 +255,10 @@ class Sampler:
         labelled = replace(labelled, image=jittered(labelled.image, augment.colour, rng))
         labelled, box = draw_crop(labelled, augment, size, rng)
         shown = None
-        if player is not None:
+        if rollouts is not None:
             if not labelled.target[box.slices].any():
                 return None
-            shown = player.shown(labelled.image, labelled.target, box, rng)
+            shown = rollouts.shown(labelled.image, labelled.target, box, rng)
             box = shown.frame.box
         gt_mask = resample_mask(labelled.target, box, size)
         grid: Frame | Warp = Frame(box, size, size)
@@ -293,7 +293,7 @@ class Sampler:
     def first_clicks(
         self, labelled: Labelled, grid: Frame | Warp, gt_mask: Mask, rng: Rng
     ) -> tuple[Click, ...]:
-        """What a click chain begins with, on the grid."""
+        """What an interaction begins with, on the grid."""
         start = self.recipe.clicks
         single = start.init_clicks == "single" or (
             start.init_clicks == "mixed" and rng.random() < 0.5

@@ -1,6 +1,6 @@
-"""One training step: click chains, then the passes that learn [docs/method.md §C.5-C.7].
+"""One training step: iterative clicks, then the passes that learn [docs/method.md §C.5-C.7].
 
-The chains run without gradients. The losses are VTMR's eq. 1-3.
+The interactions run without gradients. The losses are VTMR's eq. 1-3.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from vtmr.masks import iou
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import Normalisation
 from vtmr.train.batches import Batch, click_maps, click_rngs, step_rng
-from vtmr.train.chain import Chain
-from vtmr.train.chain_passes import ChainPasses, chain_passes
 from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.clock import Clock
 from vtmr.train.coarse_losses import coarse_loss
+from vtmr.train.iterative_clicks import IterativeClicks
+from vtmr.train.iterative_passes import IterativePasses, iterative_passes
 from vtmr.train.losses import boundary_weights
-from vtmr.train.maskmatch import SecondChain, match_loss, second_chain
+from vtmr.train.maskmatch import SecondInteraction, match_loss, second_interaction
 from vtmr.train.recipe import MaskMatchRecipe, Recipe
 from vtmr.train.refiner_losses import clicks_on_patches, edge_loss, no_loss, refined_loss
 
-FIGURES = ("iou", "gate")  # parts that aren't losses
+FIGURES = ("iou", "gate")  # reported beside the losses
 
 
 @dataclass(frozen=True)
 class Losses:
     """Means over the step's batch, the refiner's over its share of it.
 
-    Of a part of the batch, what it adds to them.
+    Of a micro-batch, what it adds to them.
 
     iou: of the coarse masks, to be watched: the focal losses divide by the sum of their own weights
     and hardly move. match: MaskMatch's term, weighted; gate: the share of samples that it counts.
@@ -53,7 +53,7 @@ class Losses:
         return total if self.match is None else total + self.match
 
     @property
-    def parts(self) -> dict[str, Tensor]:
+    def by_name(self) -> dict[str, Tensor]:
         """What there is, by name, without gradients; all are losses but FIGURES."""
         values = {
             "coarse": self.coarse,
@@ -95,7 +95,7 @@ def set_training(network: InteractiveNetwork, recipe: Recipe, step: int) -> None
 
 
 class TrainingStep:
-    """Computes the losses of a batch, or of a part of it.
+    """Computes the losses of a batch, or of a micro-batch of it.
 
     All randomness comes from (seed, step, position).
     """
@@ -108,39 +108,40 @@ class TrainingStep:
         self.spec = network.spec
         self.clock = clock or Clock()
         self.early_frozen = not any(p.requires_grad for p in network.early_parameters())
-        self.passes: ChainPasses | None = None
+        self.passes: IterativePasses | None = None
 
     def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
         """The losses, with gradients.
 
-        edge_weight: that of the whole batch, where this is a part of it and `edge_weight` says that
-        it counts.
+        edge_weight: that of the whole batch, where this is a micro-batch of it and `edge_weight`
+        says that it counts.
         """
         recipe, rng = self.recipe, step_rng(self.recipe.seed, step)
-        # For dropout. Without the position all parts of a batch would drop the same units.
+        # For dropout. Without the position all micro-batches would drop the same units.
         torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])
-        # Both are drawn by the step's generator, so that all of its parts agree on them.
+        # Both are drawn by the step's generator, so that all of its micro-batches agree on them.
         matching = self.matching(rng)
-        steps = further_clicks(recipe.clicks, rng) if batch.prev_mask is None else 0
+        further = further_clicks(recipe.clicks, rng) if batch.prev_mask is None else 0
         image = normalised(batch.image, self.spec.coarse_normalisation)
-        with self.clock.part("chains"):
+        with self.clock.timed("iterative clicks"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
-            c1, chain, second = self.chains(image, batch, matching, steps, rngs)
+            c1, interaction, second = self.iterate_clicks(image, batch, matching, further, rngs)
         set_training(self.network, recipe, step)
-        with self.clock.part("coarse"):
+        with self.clock.timed("coarse"):
             if not self.early_frozen:
-                # The chains' features have no gradients, which is right where nothing learns there.
+                # The interactions' features have no gradients, which is right where nothing learns
+                # there.
                 c1 = self.network.early(image)
-            logits, features, auxiliary = self.network.decode(c1, chain.maps(self.spec))
+            logits, features, auxiliary = self.network.decode(c1, interaction.maps(self.spec))
             logits = logits.float()
             coarse = coarse_loss(logits, auxiliary, batch.gt.float(), batch.whole)
             overlap = overlap_of(logits, batch)
-        with self.clock.part("refiner"):
-            refined, edge = self.refiner_losses(batch, chain, logits, features, edge_weight)
+        with self.clock.timed("refiner"):
+            refined, edge = self.refiner_losses(batch, interaction, logits, features, edge_weight)
         losses = Losses(coarse, refined, edge, overlap)
         if recipe.maskmatch is None:
             return losses
-        with self.clock.part("match"):
+        with self.clock.timed("match"):
             # Zeros where nothing is matched: all processes of a step report the same names.
             match, gate = logits.new_zeros(()), 0.0
             if matching is not None and second is not None:
@@ -152,13 +153,14 @@ class TrainingStep:
         self,
         batch: Batch,
         matching: MaskMatchRecipe,
-        second: SecondChain,
+        second: SecondInteraction,
         c1: Tensor,
         logits: Tensor,
     ) -> Tensor:
-        """The samples' part in the mean of MaskMatch's term, of those that have a second chain."""
+        """The samples' part in the mean of MaskMatch's term, of those that have a second
+        interaction."""
         picked = second.samples
-        other, _ = self.network.late(c1[picked], second.chain.maps(self.spec))
+        other, _ = self.network.late(c1[picked], second.interaction.maps(self.spec))
         losses = match_loss(other.float(), logits[picked], batch.gt[picked], matching)
         return losses.sum() / batch.whole
 
@@ -173,60 +175,67 @@ class TrainingStep:
         return recipe if recipe.share == 1 or rng.random() < recipe.share else None
 
     @torch.no_grad()
-    def chains(
+    def iterate_clicks(
         self,
         image: Tensor,
         batch: Batch,
         matching: MaskMatchRecipe | None,
-        steps: int,
+        further: int,
         rngs: Sequence[Rng],
-    ) -> tuple[Tensor, Chain, SecondChain | None]:
+    ) -> tuple[Tensor, IterativeClicks, SecondInteraction | None]:
         """Features at stride 4, and what the passes that learn are fed.
 
-        That is the state of the interactions after K = `steps` further clicks.
-        With MaskMatch the blank mask's answer comes first, M'01, and both chains make the K steps
-        from there. A played batch has its mask and clicks already.
+        That is the state of the interactions after K = `further` clicks more. With MaskMatch the
+        blank mask's answer comes first, M'01, and both interactions make the K clicks from there. A
+        rolled-out batch has its mask and clicks already.
         """
         if self.passes is None:
-            self.passes = chain_passes(self.network, self.recipe, image.device)
+            self.passes = iterative_passes(self.network, self.recipe, image.device)
         passes = self.passes
         passes.refresh()
         c1 = passes.early(image)
-        chain = Chain.blank(
+        interaction = IterativeClicks.blank(
             batch.clicks, batch.gt_masks, rngs, image.device, self.recipe.clicks.deepest_share
         )
         if batch.prev_mask is not None:
-            chain = replace(chain, prev_mask=batch.prev_mask)
+            interaction = replace(interaction, prev_mask=batch.prev_mask)
         if matching is not None:
-            chain = self.advanced(passes, c1, chain, 1)
-        first_mask = chain.prev_mask
-        chain = self.advanced(passes, c1, chain, steps)
+            interaction = self.advanced(passes, c1, interaction, 1)
+        first_mask = interaction.prev_mask
+        interaction = self.advanced(passes, c1, interaction, further)
         second = None
         if matching is not None:
-            second = second_chain(first_mask, chain, self.spec.threshold, matching)
+            second = second_interaction(first_mask, interaction, self.spec.threshold, matching)
         if second is not None:
-            further = self.advanced(passes, c1[second.samples], second.chain, steps)
-            second = replace(second, chain=further)
-        # The chains may run in a lower precision, which the passes that learn don't take on.
-        return c1.float().contiguous(memory_format=torch.channels_last), chain, second
+            ended = self.advanced(passes, c1[second.samples], second.interaction, further)
+            second = replace(second, interaction=ended)
+        # The interactions may run in a lower precision, which the passes that learn don't take on.
+        return c1.float().contiguous(memory_format=torch.channels_last), interaction, second
 
-    def advanced(self, passes: ChainPasses, c1: Tensor, chain: Chain, steps: int) -> Chain:
+    def advanced(
+        self, passes: IterativePasses, c1: Tensor, interaction: IterativeClicks, further: int
+    ) -> IterativeClicks:
         """Some passes and clicks further."""
-        for _ in range(steps):
-            chain = chain.continued(torch.sigmoid(passes.logits(c1, chain.maps(self.spec))))
-        return chain
+        for _ in range(further):
+            interaction = interaction.continued(
+                torch.sigmoid(passes.logits(c1, interaction.maps(self.spec)))
+            )
+        return interaction
 
     def refiner_losses(
         self,
         batch: Batch,
-        chain: Chain,
+        interaction: IterativeClicks,
         logits: Tensor,
         features: Tensor,
         edge_weight: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Refined and edge loss on the samples that train the refiner; without any, zeros."""
         refiner, recipe = self.network.refiner, self.recipe
-        n, whole = batch.refined(recipe.refined), min(recipe.refined, batch.whole)
+        n, whole = (
+            batch.refiner_samples(recipe.refiner_samples),
+            min(recipe.refiner_samples, batch.whole),
+        )
         if refiner is None or not whole:
             return logits.new_zeros(()), logits.new_zeros(())
         if not n:
@@ -234,7 +243,7 @@ class TrainingStep:
             return nothing, nothing
         patch = normalised(batch.patch[:n], self.spec.refine_normalisation)
         size = patch.shape[3]
-        clicks = clicks_on_patches(chain.clicks[:n], batch.focus[:n], size)
+        clicks = clicks_on_patches(interaction.clicks[:n], batch.focus[:n], size)
         discs = click_maps(clicks, self.spec.refine_disc_radius, size).to(patch.device)
         discs = discs.contiguous(memory_format=torch.channels_last)
         narrow = refiner.narrowed(features[:n])
@@ -245,11 +254,11 @@ class TrainingStep:
         return of_mask, of_edge
 
     def edge_weight(self, batch: Batch) -> Tensor | None:
-        """What a part adds to the weight that a step's refined losses are divided by.
+        """What a micro-batch adds to the weight that a step's refined losses are divided by.
 
         None where they aren't divided by one.
         """
         if self.recipe.losses.refined != "boundary" or self.network.refiner is None:
             return None
-        bands = batch.patch_edge[: batch.refined(self.recipe.refined)]
+        bands = batch.patch_edge[: batch.refiner_samples(self.recipe.refiner_samples)]
         return boundary_weights(bands.float()).sum()

@@ -13,7 +13,7 @@ from players import Player, columns, oracle, sample
 
 from vtmr.bench import ModelInfo, Protocol, Shard, evaluate, read_records, summarise
 from vtmr.bench.document import write_report
-from vtmr.bench.entries import labels_of, open_entries, sections_of
+from vtmr.bench.labelled_runs import labels_of, open_runs, sections_of
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError, DataError, InputError
 
@@ -40,7 +40,7 @@ def play(
 
 
 def report(folders: list[Path], out: Path, **how: Any) -> tuple[str, list[str]]:
-    notes = write_report(open_entries(labels_of(folders)), out, **how)
+    notes = write_report(open_runs(labels_of(folders)), out, **how)
     return (out / "report.md").read_text(), notes
 
 
@@ -174,11 +174,11 @@ def test_labels_tell_folders_apart() -> None:
 
 def test_folders_without_a_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no run\.json"):
-        open_entries({"none": tmp_path})
+        open_runs({"none": tmp_path})
     begun = play(tmp_path / "begun", oracle())
     (begun / "records.jsonl").write_text("")
     with pytest.raises(DataError, match="holds no finished object"):
-        open_entries({"begun": begun})
+        open_runs({"begun": begun})
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -194,7 +194,7 @@ def test_sections_are_data_sets_and_their_sources(tmp_path: Path) -> None:
         sample("a", "validation", "coco"),
         sample("b", "validation", "coco"),
     ]
-    found = sections_of(open_entries({"one": play(tmp_path / "one", oracle(), samples)}))
+    found = sections_of(open_runs({"one": play(tmp_path / "one", oracle(), samples)}))
     assert [
         (section.name, section.is_whole, len(section.objects["one"].keys)) for section in found
     ] == [

@@ -16,8 +16,8 @@ import torch
 
 from vtmr.errors import ConfigError
 from vtmr.models import build, read_weights
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.export import export_checkpoint, model_bytes
-from vtmr.models.foreign import import_checkpoint
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.restore import restore
 from vtmr.models.torch_network import TorchNetwork

@@ -17,7 +17,7 @@ import torch
 
 from vtmr.errors import CheckpointError
 from vtmr.models.caffe_files import read_caffemodel
-from vtmr.models.foreign import import_checkpoint
+from vtmr.models.converted import import_checkpoint
 from vtmr.models.matconvnet_files import read_vgg
 from vtmr.models.tensorflow_files import DATA, INDEX, masked_crc, read_tensorflow
 

@@ -16,7 +16,7 @@ import vtmr
 from vtmr import modelfile
 from vtmr.bench.robot import next_click
 from vtmr.cli.latency import scene
-from vtmr.errors import CheckpointError, InputError
+from vtmr.errors import CheckpointError, InputError, VtmrWarning
 from vtmr.masks import iou
 from vtmr.runtime import bundled_models, load_network
 from vtmr.session import Session
@@ -175,6 +175,24 @@ def damaged(change: str) -> bytes:
         "model of a number": tiny.with_spec(data, model=5),
         "pipeline of another network": tiny.with_spec(data, pipeline="ritm"),
     }[change]
+
+
+def test_a_file_with_an_old_name_in_its_spec_is_used_with_a_note(tmp_path: Path) -> None:
+    values = json.loads(tiny.SPEC.to_json())
+    values["second_look"] = values.pop("recrop_share")
+    path = tmp_path / "old.onnx"
+    path.write_bytes(tiny.with_metadata(tiny.model_bytes(), sealed=True, spec=json.dumps(values)))
+    with pytest.warns(VtmrWarning, match=r"old\.onnx: .*second_look is .*recrop_share now"):
+        network = load_network(path)
+    assert network.spec == tiny.SPEC
+
+
+def test_the_bundled_model_has_the_old_name_and_nothing_is_told(tmp_path: Path) -> None:
+    """Warnings are errors here. A copy of it is as right as the file itself."""
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(bundled_models()[0].path.read_bytes())
+    assert b'"second_look": 0.5' in copy.read_bytes()
+    assert load_network(copy).spec.recrop_share == load_network("lite0").spec.recrop_share == 0.5
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_the_segmenter_focuses_by_the_specs_rule() -> None:
             return coarse_logits[rows][:, cols]
 
     for rule, holds in (("click", True), ("largest", False)):
-        segmenter = segmenter_for(Parts(focus_rule=rule, second_look=0.0, target_ratio=9.0))
+        segmenter = segmenter_for(Parts(focus_rule=rule, recrop_share=0.0, target_ratio=9.0))
         scene = segmenter.prepare(np.zeros((256, 256, 3), np.uint8))
         clicks = [Click(60.5, 100.5), Click(140.5, 100.5)]
         first = segmenter.predict(scene, clicks[:1])

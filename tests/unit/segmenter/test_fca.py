@@ -75,7 +75,7 @@ def test_the_whole_pipeline_answers_as_the_authors(tmp_path: Path) -> None:
     import released
     import torch
 
-    from vtmr.models.foreign import import_checkpoint
+    from vtmr.models.converted import import_checkpoint
     from vtmr.models.loading import load_torch_network
 
     torch.save(released.filled("fcanet-resnet101"), tmp_path / "fca.pth")

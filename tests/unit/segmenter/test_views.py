@@ -143,7 +143,7 @@ def test_a_region_that_the_answer_reaches_out_of_is_widened() -> None:
     assert iou(answer.render(), truth) > 0.97
 
 
-def test_a_second_look_is_kept_only_where_its_answer_stays_inside() -> None:
+def test_a_recrop_pass_is_kept_only_where_its_answer_stays_inside() -> None:
     blob, nothing_cut, all_over = (np.zeros((64, 64), np.bool_) for _ in range(3))
     blob[20:30, 20:30] = True
     nothing_cut[15:50, 15:50] = True
@@ -154,7 +154,7 @@ def test_a_second_look_is_kept_only_where_its_answer_stays_inside() -> None:
         (all_over, WIDE, False),
         (all_over, NARROW, True),
     ):
-        network = ScriptedNetwork(blob, second, second_look=0.5, views=views)
+        network = ScriptedNetwork(blob, second, recrop_share=0.5, views=views)
         segmenter = segmenter_for(network)
         answer = segmenter.predict(segmenter.prepare(image), [Click(250.5, 250.5)])
         assert answer.passes == 2

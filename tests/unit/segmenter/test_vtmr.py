@@ -162,7 +162,7 @@ def test_the_first_crop_is_the_image_or_the_region_then_the_object() -> None:
 def test_a_small_first_answer_is_looked_at_again() -> None:
     """The ellipse is a tenth of the image, its target crop about a fifth: below .5 there is a
     second coarse pass."""
-    image, network = shapes_image(600, 800), WatchedNetwork(second_look=0.5)
+    image, network = shapes_image(600, 800), WatchedNetwork(recrop_share=0.5)
     segmenter = segmenter_for(network)
     scene, click = segmenter.prepare(image), Click(280, 270)
     prediction = segmenter.predict(scene, [click])
@@ -188,7 +188,7 @@ def test_a_small_first_answer_is_looked_at_again() -> None:
 def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
     image = shapes_image(600, 800)
     for share, mask in ((0.0, None), (0.1, None), (1.0, np.ones((600, 800), np.bool_))):
-        network = WatchedNetwork(second_look=share)
+        network = WatchedNetwork(recrop_share=share)
         segmenter = segmenter_for(network)
         edits = [] if mask is None else [MaskEdit.of(mask)]
         segmenter.predict(segmenter.prepare(image), [*edits, Click(280, 270)], None, mask)

@@ -433,7 +433,7 @@ class Asked(ColourNetwork):
 
 
 def test_first_clicks_that_are_negative_answer_nothing_and_say_so() -> None:
-    network = Asked(second_look=0.5, views=WIDE)
+    network = Asked(recrop_share=0.5, views=WIDE)
     session = Session(segmenter_for(network), shapes_image(600, 800))
     nothing = session.add(Click(700.5, 60.5, positive=False))
     assert not nothing.mask.any()

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from vtmr.atomic import write_atomically
 from vtmr.bench.document import UNRESOLVED, write_report
-from vtmr.bench.entries import Entry, Section, open_entries, sections_of
 from vtmr.bench.experiments.definitions import Condition, Experiment
 from vtmr.bench.experiments.table import ResultTable, as_markdown, result_table
+from vtmr.bench.labelled_runs import LabelledRun, Section, open_runs, sections_of
 from vtmr.bench.protocol import ModelInfo
 from vtmr.bench.report import INTERVALS_FROM_WIDTH, terminal_table
 from vtmr.bench.run import Team, evaluate
@@ -85,7 +85,7 @@ def run_experiment(
             team=contender.team,
             data=data,
         )
-    return _write_results(experiment, open_entries(folders), out, console)
+    return _write_results(experiment, open_runs(folders), out, console)
 
 
 def _name(label: str, condition: Condition) -> str:
@@ -111,16 +111,16 @@ def _folders(root: Path, names: Sequence[str]) -> dict[str, Path]:
 
 
 def _write_results(
-    experiment: Experiment, entries: Sequence[Entry], out: Path, console: Console | None
+    experiment: Experiment, runs: Sequence[LabelledRun], out: Path, console: Console | None
 ) -> Path:
     """The table and the report, from the records alone."""
-    sections = sections_of(entries)
-    notes = write_report(entries, out / REPORT, sections=sections)
-    write_atomically(out / TABLE, as_markdown(experiment, entries, sections, notes).encode())
+    sections = sections_of(runs)
+    notes = write_report(runs, out / REPORT, sections=sections)
+    write_atomically(out / TABLE, as_markdown(experiment, runs, sections, notes).encode())
     if console is not None:
         console.print(f"{experiment.title}:", markup=False)
         for shown in _for_a_terminal(experiment, sections):
-            _print_table(result_table(experiment, entries, shown), entries[0].label, console)
+            _print_table(result_table(experiment, runs, shown), runs[0].label, console)
     return out / TABLE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vtmr.bench.entries import Entry, Section
+from vtmr.bench.labelled_runs import LabelledRun, Section
 from vtmr.bench.report import markdown_lines
 from vtmr.bench.systems import SETS, SYSTEMS, System
 
@@ -13,7 +13,7 @@ TARGETS = ("NoC@85", "NoC@90")
 HEADER = ("run", "data", "objects", "figure", "here", "published", "minus published")
 
 
-def beside_published(entries: Sequence[Entry], sections: Sequence[Section]) -> list[str]:
+def beside_published(runs: Sequence[LabelledRun], sections: Sequence[Section]) -> list[str]:
     """Parts of a page: a line for each figure that a run here and a publication have, then the
     systems of Table 1 of which nothing was played.
 
@@ -23,14 +23,14 @@ def beside_published(entries: Sequence[Entry], sections: Sequence[Section]) -> l
     known = {system.name: system for system in SYSTEMS if system.name}
     rows: list[list[str]] = []
     played = set()
-    for entry in entries:
-        system = known.get(entry.run.model.name)
+    for run in runs:
+        system = known.get(run.stored.model.name)
         if system is None:
             continue
         played.add(system.name)
         for section in sections:
-            if section.is_whole and entry.label in section.summary:
-                rows += _rows(entry.label, section.name, section.summary[entry.label], system)
+            if section.is_whole and run.label in section.summary:
+                rows += _rows(run.label, section.name, section.summary[run.label], system)
     parts = []
     if rows:
         parts += [

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vtmr.bench.document import how_to_read, in_words
-from vtmr.bench.entries import Entry, Section
 from vtmr.bench.experiments.definitions import Experiment
 from vtmr.bench.experiments.published import beside_published
+from vtmr.bench.labelled_runs import LabelledRun, Section
 from vtmr.bench.report import describe, figure_cell, markdown_lines
 
 LACKING = "–"
@@ -26,24 +26,24 @@ class ResultTable:
 
 
 def result_table(
-    experiment: Experiment, entries: Sequence[Entry], sections: Sequence[Section]
+    experiment: Experiment, runs: Sequence[LabelledRun], sections: Sequence[Section]
 ) -> ResultTable:
     """The experiment's figures of every whole data set, with their intervals."""
     whole = [section for section in sections if section.is_whole]
     rows, compared = [], []
-    for number, entry in enumerate(entries):
+    for number, run in enumerate(runs):
         cells, against = [], []
         for section in whole:
-            cells += _figure_cells(experiment, section, entry)
-            against += _difference_cells(experiment, section, entry)
+            cells += _figure_cells(experiment, section, run)
+            against += _difference_cells(experiment, section, run)
         if experiment.ratio:
             # A model's conditions stand behind each other, in every model's the same order.
-            first = entries[number - number % len(experiment.conditions)]
-            cells += [_ratio(section, entry, first, experiment.ratio) for section in whole]
+            first = runs[number - number % len(experiment.conditions)]
+            cells += [_ratio(section, run, first, experiment.ratio) for section in whole]
             against += [LACKING] * len(whole)
-        rows.append([entry.label, *cells])
-        if entry is not entries[0] and set(against) - {LACKING}:
-            compared.append([entry.label, *against])
+        rows.append([run.label, *cells])
+        if run is not runs[0] and set(against) - {LACKING}:
+            compared.append([run.label, *against])
     return ResultTable(_header(experiment, whole), rows, compared)
 
 
@@ -61,27 +61,27 @@ def _header(experiment: Experiment, whole: Sequence[Section]) -> list[str]:
     return [name.replace("_", " ") for name in header]
 
 
-def _figure_cells(experiment: Experiment, section: Section, entry: Entry) -> list[str]:
-    """An entry's figures of one data set."""
-    row = section.summary.get(entry.label)
+def _figure_cells(experiment: Experiment, section: Section, run: LabelledRun) -> list[str]:
+    """A run's figures of one data set."""
+    row = section.summary.get(run.label)
     if not row:
         return [LACKING] * len(experiment.figures)
-    protocol = entry.run.protocol
+    protocol = run.stored.protocol
     return [figure_cell(row, figure, protocol) for figure in experiment.figures]
 
 
-def _difference_cells(experiment: Experiment, section: Section, entry: Entry) -> list[str]:
-    """How an entry's figures of one data set differ from the first entry's."""
+def _difference_cells(experiment: Experiment, section: Section, run: LabelledRun) -> list[str]:
+    """How a run's figures of one data set differ from the first run's."""
     cells = dict.fromkeys(experiment.figures, LACKING)
-    for difference in section.differences.get(entry.label, ()):
+    for difference in section.differences.get(run.label, ()):
         if difference.figure in cells:
-            cells[difference.figure] = in_words(difference, entry.run.protocol)
+            cells[difference.figure] = in_words(difference, run.stored.protocol)
     return list(cells.values())
 
 
-def _ratio(section: Section, entry: Entry, first: Entry, figure: str) -> str:
-    """An entry's figure as a multiple of the same model's under the first condition."""
-    row, base = section.summary.get(entry.label), section.summary.get(first.label)
+def _ratio(section: Section, run: LabelledRun, first: LabelledRun, figure: str) -> str:
+    """A run's figure as a multiple of the same model's under the first condition."""
+    row, base = section.summary.get(run.label), section.summary.get(first.label)
     if not row or not base:
         return LACKING
     return f"{row[figure] / base[figure]:.2f}"
@@ -89,13 +89,13 @@ def _ratio(section: Section, entry: Entry, first: Entry, figure: str) -> str:
 
 def as_markdown(
     experiment: Experiment,
-    entries: Sequence[Entry],
+    runs: Sequence[LabelledRun],
     sections: Sequence[Section],
     notes: Sequence[str],
 ) -> str:
     """The page of an experiment: table, differences to the first line, what was played, what limits
     it."""
-    table = result_table(experiment, entries, sections)
+    table = result_table(experiment, runs, sections)
     counts = [_counts(section) for section in sections if section.is_whole]
     parts = [
         f"# {experiment.name}: {experiment.title}",
@@ -103,13 +103,13 @@ def as_markdown(
         markdown_lines(table.header, table.rows),
     ]
     if table.compared:
-        header = [f"minus {entries[0].label}", *table.header[1:]]
+        header = [f"minus {runs[0].label}", *table.header[1:]]
         parts += ["Differences on the same objects:", markdown_lines(header, table.compared)]
     if experiment.is_published:
-        parts += beside_published(entries, sections)
+        parts += beside_published(runs, sections)
     remarks = ""
-    for entry in entries:
-        remarks += f"* {entry.label}: {describe(entry.run.model)}; {entry.run.protocol}.\n"
+    for run in runs:
+        remarks += f"* {run.label}: {describe(run.stored.model)}; {run.stored.protocol}.\n"
     for note in notes:
         remarks += f"* {note}\n"
     parts += [remarks, how_to_read(bool(table.compared))]

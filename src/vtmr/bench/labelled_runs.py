@@ -17,22 +17,22 @@ from vtmr.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LabelledRun:
     """One run of a report, under a label that no other has."""
 
     label: str
     folder: Path
-    run: StoredRun
+    stored: StoredRun
     records: tuple[Record, ...]
 
     @property
     def whole(self) -> int:
         """How many runs of objects the folder is for, repeats counted; a shard's are its part."""
-        shard = self.run.shard
-        count = len(self.run.objects)
+        shard = self.stored.shard
+        count = len(self.stored.objects)
         if shard is not None:
             count = sum(map(shard.holds, range(count)))
-        return count * self.run.protocol.repeats
+        return count * self.stored.protocol.repeats
 
     @property
     def missing(self) -> int:
@@ -43,7 +43,7 @@ class Entry:
 
     def data_path(self, dataset: str) -> Path | None:
         """Where the data set lay when the run was last continued, where it says so."""
-        for sitting in reversed(self.run.sittings):
+        for sitting in reversed(self.stored.sittings):
             folders = sitting.get("data", {})  # runs from before paths were noted lack it
             if dataset in folders:
                 return Path(folders[dataset])
@@ -71,20 +71,20 @@ class Section:
         return "/" not in self.name
 
 
-def open_entries(folders: Mapping[str, Path]) -> list[Entry]:
+def open_runs(folders: Mapping[str, Path]) -> list[LabelledRun]:
     """The runs in the folders, given by their labels.
 
     Raises DataError for a folder without a sound, begun run.
     """
-    entries = []
+    runs = []
     for label, folder in folders.items():
-        run, records = read_run(folder), read_records(folder)
+        stored, records = read_run(folder), read_records(folder)
         if not records:
             raise DataError(
                 f"{folder} holds no finished object: run vtmr evaluate to its end first."
             )
-        entries.append(Entry(label, folder, run, tuple(records)))
-    return entries
+        runs.append(LabelledRun(label, folder, stored, tuple(records)))
+    return runs
 
 
 def labels_of(folders: Sequence[Path]) -> dict[str, Path]:
@@ -106,18 +106,18 @@ def labels_of(folders: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(labels, folders, strict=True))
 
 
-def sections_of(entries: Sequence[Entry]) -> list[Section]:
+def sections_of(runs: Sequence[LabelledRun]) -> list[Section]:
     """Every row that a run has, in the order in which the runs bring them."""
     objects: dict[str, dict[str, Objects]] = {}
     summaries: dict[str, dict[str, dict[str, Any]]] = {}
-    for entry in entries:
-        protocol = entry.run.protocol
-        for name, records in rows_of(entry.records).items():
+    for run in runs:
+        protocol = run.stored.protocol
+        for name, records in rows_of(run.records).items():
             found = objects_of(records, protocol)
-            objects.setdefault(name, {})[entry.label] = found
-            summaries.setdefault(name, {})[entry.label] = row_figures(found, records, protocol)
+            objects.setdefault(name, {})[run.label] = found
+            summaries.setdefault(name, {})[run.label] = row_figures(found, records, protocol)
     # One seed for all runs: intervals of the same objects are then of the same resamples.
-    first, seed = entries[0].label, entries[0].run.protocol.seed
+    first, seed = runs[0].label, runs[0].stored.protocol.seed
     sections = []
     for name, of_runs in objects.items():
         curves: dict[str, dict[str, Curve]] = {}

@@ -1,4 +1,4 @@
-"""A click chain: the simulated user and the network in turns, before the passes that learn
+"""Iterative clicks: the simulated user and the network in turns, before the passes that learn
 [docs/method.md §C.5]."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vtmr.types import Click
 
 
 @dataclass(frozen=True)
-class Chain:
+class IterativeClicks:
     """Where B interactions are.
 
     prev_mask: float32 B x 1 x S x S, the probabilities that the network is fed next; clicks: so
@@ -41,19 +41,21 @@ class Chain:
         rngs: Sequence[Rng],
         device: torch.device | None = None,
         deepest_share: float = 0.0,
-    ) -> Chain:
+    ) -> IterativeClicks:
         """The start of an interaction without a mask."""
         prev_mask = torch.zeros(len(gt_masks), 1, *gt_masks[0].shape, device=device)
-        return Chain(prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs), deepest_share)
+        return IterativeClicks(
+            prev_mask, tuple(clicks), tuple(gt_masks), tuple(rngs), deepest_share
+        )
 
-    def anew(self, samples: Sequence[int]) -> Chain:
+    def anew(self, samples: Sequence[int]) -> IterativeClicks:
         """Some of the samples at the start of another interaction, with neither mask nor click."""
         gt_masks, rngs = [self.gt_masks[i] for i in samples], [self.rngs[i] for i in samples]
-        return Chain.blank(
+        return IterativeClicks.blank(
             [()] * len(samples), gt_masks, rngs, self.prev_mask.device, self.deepest_share
         )
 
-    def continued(self, prev_mask: Tensor) -> Chain:
+    def continued(self, prev_mask: Tensor) -> IterativeClicks:
         """With a new mask, and one more click on each sample where that mask is wrong."""
         clicks = []
         for sample, prob, gt_mask, rng in zip(

@@ -1,5 +1,5 @@
-"""The passes of click chains: ONNX Runtime's are torch's but for rounding, of the weights that the
-network has now."""
+"""The passes of iterative clicks: ONNX Runtime's are torch's but for rounding, of the weights that
+the network has now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vtmr.errors import ConfigError
 from vtmr.models import build
 from vtmr.models.network import InteractiveNetwork
 from vtmr.train.batches import Batch, batches, click_rngs
-from vtmr.train.chain_passes import OnnxPasses, TorchPasses, chain_passes
+from vtmr.train.iterative_passes import OnnxPasses, TorchPasses, iterative_passes
 from vtmr.train.recipe import MaskMatchRecipe, Recipe, load_recipe
 from vtmr.train.step import TrainingStep, normalised
 
@@ -25,7 +25,7 @@ SIZE = 64
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(write_recipe(tmp_path), ("clicks.max_steps=3", "threads=1"))
+    return load_recipe(write_recipe(tmp_path), ("clicks.max_further=3", "threads=1"))
 
 
 @pytest.fixture
@@ -131,23 +131,27 @@ def test_a_step_is_the_same_with_both(
     found = []
     for engine in ("torch", "onnxruntime"):
         network = saying_object()
-        step = TrainingStep(network, replace(recipe, chain_engine=engine, maskmatch=maskmatch))
+        step = TrainingStep(
+            network, replace(recipe, iterative_clicks_engine=engine, maskmatch=maskmatch)
+        )
         image = normalised(batch.image, network.spec.coarse_normalisation)
-        c1, chain, second = step.chains(
+        c1, interaction, second = step.iterate_clicks(
             image, batch, maskmatch, 2, click_rngs(0, 1, batch.positions)
         )
         assert c1.is_contiguous(memory_format=torch.channels_last)
         assert (second is None) == (maskmatch is None)
         losses = step(batch, 1)
         losses.total.backward()
-        found.append((chain, second, losses, network.head.logits.weight.grad))
-    (chain, second, losses, gradient), (other, other_second, other_losses, other_gradient) = found
-    assert other.clicks == chain.clicks
-    np.testing.assert_allclose(other.prev_mask, chain.prev_mask, atol=1e-4)
+        found.append((interaction, second, losses, network.head.logits.weight.grad))
+    (interaction, second, losses, gradient), (other, other_second, other_losses, other_gradient) = (
+        found
+    )
+    assert other.clicks == interaction.clicks
+    np.testing.assert_allclose(other.prev_mask, interaction.prev_mask, atol=1e-4)
     if second is not None:
-        assert other_second.chain.clicks == second.chain.clicks
-    for name, value in losses.parts.items():
-        torch.testing.assert_close(other_losses.parts[name], value, rtol=1e-3, atol=1e-5)
+        assert other_second.interaction.clicks == second.interaction.clicks
+    for name, value in losses.by_name.items():
+        torch.testing.assert_close(other_losses.by_name[name], value, rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(
         other_gradient, gradient, rtol=1e-2, atol=1e-3 * gradient.abs().max().item()
     )
@@ -170,15 +174,17 @@ def test_which_engine_a_processor_gets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    recipe = replace(recipe, chain_engine=engine)
-    assert type(chain_passes(lively("lite0"), recipe, torch.device("cpu"))) is expected
+    recipe = replace(recipe, iterative_clicks_engine=engine)
+    assert type(iterative_passes(lively("lite0"), recipe, torch.device("cpu"))) is expected
 
 
 def test_a_gpu_computes_its_own_passes(recipe: Recipe) -> None:
     network, gpu = lively("lite0"), torch.device("cuda")
-    assert isinstance(chain_passes(network, replace(recipe, chain_engine="auto"), gpu), TorchPasses)
+    assert isinstance(
+        iterative_passes(network, replace(recipe, iterative_clicks_engine="auto"), gpu), TorchPasses
+    )
     with pytest.raises(
         ConfigError,
-        match="chain_engine is 'onnxruntime', which computes on CPUs, and the run is on cuda",
+        match="clicks_engine is 'onnxruntime', which computes on CPUs, and the run is on cuda",
     ):
-        chain_passes(network, replace(recipe, chain_engine="onnxruntime"), gpu)
+        iterative_passes(network, replace(recipe, iterative_clicks_engine="onnxruntime"), gpu)

@@ -1,4 +1,4 @@
-"""Played samples: what the network is shown in training is what inference would show it next."""
+"""Rollouts: what the network is shown in training is what inference would show it next."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from vtmr.pyramid import crop_resized
 from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
 from vtmr.spec import WIDE
-from vtmr.train.batches import Batch, Parts
-from vtmr.train.played import Player, Shown
+from vtmr.train.batches import Batch, MicroBatches
 from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe
+from vtmr.train.rollouts import Rollouts, Shown
 from vtmr.train.sampling import Labelled, Sampler, resample_mask
 from vtmr.types import Click, FloatMap, Image
 
 SIZE = 64
-CLICKS = ClickRecipe(init_clicks="single", max_steps=4, deepest_share=0.5)
+CLICKS = ClickRecipe(init_clicks="single", max_further=4, deepest_share=0.5)
 
 
 class Recorder(ColourNetwork):
     """Keeps what its coarse passes are shown."""
 
     def __init__(self, **spec: Any) -> None:
-        super().__init__(**{"input_size": SIZE, "second_look": 0.5, **spec})
+        super().__init__(**{"input_size": SIZE, "recrop_share": 0.5, **spec})
         self.shown: list[tuple[Image, FloatMap, tuple[Click, ...]]] = []
 
     def coarse(
@@ -68,7 +68,7 @@ def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
     image, target = scene()
     whole, seen = Box.whole(*target.shape), set()
     for seed in range(40):
-        shown = Player(segmenter_for(Recorder()), CLICKS).shown(
+        shown = Rollouts(segmenter_for(Recorder()), CLICKS).shown(
             image, target, whole, np.random.default_rng(seed)
         )
         network = Recorder()
@@ -87,7 +87,7 @@ def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
             assert found.positive is expected.positive
         seen.add((len(shown.clicks), cut, again))
     assert {count for count, _, _ in seen} >= {1, 2, 3}
-    assert (1, True, True) in seen  # a second look, at one of the two colours
+    assert (1, True, True) in seen  # a re-crop pass, at one of the two colours
     assert (2, True, False) in seen  # a target crop that cuts the object
 
 
@@ -97,8 +97,8 @@ def test_wider_views_are_shown_as_inference_takes_them() -> None:
     image, target = scene()
     whole, seen = Box.whole(*target.shape), set()
     for seed in range(60):
-        player = Player(segmenter_for(Recorder(views=WIDE)), CLICKS)
-        shown = player.shown(image, target, whole, np.random.default_rng(seed))
+        rollouts = Rollouts(segmenter_for(Recorder(views=WIDE)), CLICKS)
+        shown = rollouts.shown(image, target, whole, np.random.default_rng(seed))
         network = Recorder(views=WIDE)
         session = Session(segmenter_for(network), image)
         for click in in_the_image(shown):
@@ -122,14 +122,14 @@ def test_a_right_answer_is_not_clicked_on() -> None:
     image = np.full((40, 50, 3), (20, 160, 20), np.uint8)
     image[5:35, 5:45] = (220, 40, 40)
     target = image[..., 0] > 100
-    player = Player(segmenter_for(Recorder()), replace(CLICKS, max_steps=9))
+    rollouts = Rollouts(segmenter_for(Recorder()), replace(CLICKS, max_further=9))
     for seed in range(10):
-        shown = player.shown(image, target, Box.whole(40, 50), np.random.default_rng(seed))
+        shown = rollouts.shown(image, target, Box.whole(40, 50), np.random.default_rng(seed))
         assert len(shown.clicks) <= 3
 
 
 class Led:
-    """A player that leads to where it is told."""
+    """Rollouts that lead to where it is told."""
 
     def __init__(self, shown: Shown) -> None:
         self.led_to = shown
@@ -141,8 +141,8 @@ class Led:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
     overrides = (
-        "clicks.played_share=0.5",
-        "clicks.max_steps=2",
+        "clicks.rollout_share=0.5",
+        "clicks.max_further=2",
         "augment.colour=0",
         "augment.flip=0",
         "steps=12",
@@ -152,7 +152,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def test_a_sample_is_of_the_crop_that_its_play_led_to(recipe: Recipe, tmp_path: Path) -> None:
     image, target = scene()
-    played = Player(segmenter_for(Recorder()), CLICKS)
+    played = Rollouts(segmenter_for(Recorder()), CLICKS)
     sampler = Sampler(recipe, tmp_path / "data", SIZE)
     for seed in range(10):
         shown = played.shown(image, target, Box.whole(*target.shape), np.random.default_rng(seed))
@@ -176,15 +176,15 @@ def model(small: int, tmp_path: Path) -> Path:
 
 
 def made(recipe: Recipe, tmp_path: Path, model: Path | None = None) -> list[Batch]:
-    parts = Parts(recipe, tmp_path / "data", SIZE, 0, 0, 1, model)
-    return [parts.make(step, 0) for step in range(recipe.steps)]
+    micro_batches = MicroBatches(recipe, tmp_path / "data", SIZE, 0, 0, 1, model)
+    return [micro_batches.make(step, 0) for step in range(recipe.steps)]
 
 
 def test_whole_steps_are_played_and_the_others_stay_as_they_were(
     recipe: Recipe, tmp_path: Path, model: Path
 ) -> None:
     found = made(recipe, tmp_path, model)
-    plain = made(replace(recipe, clicks=replace(recipe.clicks, played_share=0.0)), tmp_path)
+    plain = made(replace(recipe, clicks=replace(recipe.clicks, rollout_share=0.0)), tmp_path)
     played = [batch.prev_mask for batch in found if batch.prev_mask is not None]
     assert 0 < len(played) < len(found)
     assert all(mask.shape == (2, 1, SIZE, SIZE) and mask.dtype == torch.float32 for mask in played)
@@ -207,11 +207,11 @@ def test_weights_of_another_pipeline_are_not_played(small: int, tmp_path: Path) 
     )
     with pytest.raises(
         ConfigError,
-        match=r"clicks\.played_share plays with vtmr's pipeline.*'focalclick': leave it out",
+        match=r"clicks\.rollout_share asks for vtmr's pipeline.*'focalclick': leave it out",
     ):
-        Player.open(tmp_path / "m.onnx", CLICKS, SIZE)
+        Rollouts.open(tmp_path / "m.onnx", CLICKS, SIZE)
 
 
 def test_playing_needs_a_model(recipe: Recipe, tmp_path: Path, small: int) -> None:
-    with pytest.raises(ConfigError, match="no model to play with"):
+    with pytest.raises(ConfigError, match="no model to roll out with"):
         made(recipe, tmp_path)

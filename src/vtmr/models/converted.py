@@ -17,9 +17,7 @@ from torch import Tensor
 from vtmr.atomic import write_atomically
 from vtmr.errors import CheckpointError, InputError
 from vtmr.models.builders import build
-from vtmr.models.encoder_weights import with_counters
-from vtmr.models.foreign_files import read_pickle, require_state
-from vtmr.models.foreign_layouts import (
+from vtmr.models.converted_layouts import (
     Found,
     brs_found,
     configured_found,
@@ -27,8 +25,10 @@ from vtmr.models.foreign_layouts import (
     fca_found,
     ld_found,
 )
+from vtmr.models.encoder_weights import with_counters
 from vtmr.models.renaming import require_fit
 from vtmr.models.tensorflow_files import DATA, INDEX, prefix_of
+from vtmr.models.weight_files import read_pickle, require_state
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
 from vtmr.spec import ModelSpec, Refinement
 

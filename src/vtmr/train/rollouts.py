@@ -1,6 +1,7 @@
-"""Objects played as inference plays them, so that the network learns from what it will be shown.
+"""Rollouts: objects segmented click by click as inference does it, so that the network learns from
+what it will be shown.
 
-A click chain stays in one crop that holds the whole object. At inference the target crop follows
+Iterative clicks stay in one crop that holds the whole object. At inference the target crop follows
 the answer, cuts the object where the answer is too small, a first answer to a small object is made
 anew in its own crop, and an answer that reaches a side of its crop in a wider one.
 """
@@ -24,7 +25,7 @@ from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
 from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click, FloatMap, Image
 
-LAST_LOOK_SHARE = 0.5  # of the samples that show a click's last pass instead of its first
+LAST_PASS_SHARE = 0.5  # of the samples that show a click's last pass instead of its first
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Player:
-    """The pipeline of inference, without zoom, and the simulated user of the click chains."""
+class Rollouts:
+    """The pipeline of inference, without zoom, and the simulated user of the iterative clicks."""
 
     segmenter: VtmrSegmenter
     recipe: ClickRecipe
 
     @staticmethod
-    def open(model: Path, recipe: ClickRecipe, size: int) -> Player:
+    def open(model: Path, recipe: ClickRecipe, size: int) -> Rollouts:
         """With the weights of a model file, on grids of that size.
 
         Raises CheckpointError, ConfigError.
@@ -52,10 +53,10 @@ class Player:
         segmenter = load(model, threads=1, input_size=size)
         if not isinstance(segmenter, VtmrSegmenter):
             raise ConfigError(
-                "clicks.played_share plays with vtmr's pipeline, and these weights are used with "
+                "clicks.rollout_share asks for vtmr's pipeline, and these weights are used with "
                 f"{segmenter.spec.pipeline!r}: leave it out."
             )
-        return Player(segmenter.with_zoom(ZoomSchedule(schedule="off")), recipe)
+        return Rollouts(segmenter.with_zoom(ZoomSchedule(schedule="off")), recipe)
 
     def shown(self, image: Image, target: Mask, region: Box, rng: Rng) -> Shown:
         """What the pass after some clicks, as many as the recipe draws, is shown of an object.
@@ -78,7 +79,7 @@ class Player:
         prompts = Prompts.of_clicks(clicks, region, Box.whole(scene.height, scene.width))
         frame = segmenter.first_view(prompts, mask)
         prev_mask = previous_probability(answer, mask, frame)
-        if rng.random() < LAST_LOOK_SHARE:
-            look = segmenter.look(scene, prompts, answer, mask)
-            frame, prev_mask = look.frame, look.prev_prob
+        if rng.random() < LAST_PASS_SHARE:
+            last = segmenter.coarse_pass(scene, prompts, answer, mask)
+            frame, prev_mask = last.frame, last.prev_prob
         return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))

@@ -1,4 +1,4 @@
-"""Masks to begin with, made wrong on purpose: what the experiments on correction start from.
+"""Initial masks, made wrong on purpose, for the experiments on correction.
 
 Images are uint8 H x W x 3, masks bool H x W. The same stream of random numbers gives the same mask.
 """

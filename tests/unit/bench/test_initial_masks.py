@@ -14,7 +14,7 @@ from players import Answer, sample
 from skimage.segmentation import slic
 
 from vtmr.bench import Protocol, play
-from vtmr.bench.starts import made_wrong, superpixel_defects
+from vtmr.bench.initial_masks import made_wrong, superpixel_defects
 from vtmr.data import EvalSample
 from vtmr.masks import Mask, iou
 from vtmr.types import Event, Image
@@ -38,7 +38,7 @@ def test_superpixel_defects_have_the_ious_of_davis585(seed: int) -> None:
 def test_defects_are_whole_superpixels_and_follow_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vtmr.bench.starts.SUPERPIXELS", (100,))
+    monkeypatch.setattr("vtmr.bench.initial_masks.SUPERPIXELS", (100,))
     image = shapes_image()
     labels = slic(image, n_segments=100, compactness=10, start_label=0)
     mask = superpixel_defects(image, ELLIPSE, stream(3))
@@ -64,7 +64,7 @@ def test_a_mask_that_is_wrong_only_where_nothing_counts_is_drawn_again(
     the left is."""
     left, right = ELLIPSE & (COLS < 56), ELLIPSE & (COLS >= 56)
     drawn = [left, left, right]
-    monkeypatch.setattr("vtmr.bench.starts.perturb_to_iou", lambda *_: (drawn.pop(0), 0.5))
+    monkeypatch.setattr("vtmr.bench.initial_masks.perturb_to_iou", lambda *_: (drawn.pop(0), 0.5))
     mask = made_wrong(shapes_image(), ELLIPSE, right, Protocol(initial_mask="perturbed"), stream())
     assert (mask == right).all()
     assert drawn == []
@@ -98,7 +98,7 @@ def large() -> EvalSample:
     return sample(gt_mask=gt_mask)
 
 
-def starts(protocol: Protocol, repeats: Sequence[int]) -> list[Mask]:
+def initial_masks(protocol: Protocol, repeats: Sequence[int]) -> list[Mask]:
     """The masks that the first click of each repeat was made on."""
     masks = []
     for repeat in repeats:
@@ -111,14 +111,14 @@ def starts(protocol: Protocol, repeats: Sequence[int]) -> list[Mask]:
 
 def test_perturbed_masks_have_their_iou_and_differ_between_repeats() -> None:
     truth = large().load()[1]
-    first, second, again = starts(
+    first, second, again = initial_masks(
         Protocol(initial_mask="perturbed", initial_iou=0.7, repeats=2), [0, 1, 0]
     )
     assert [iou(mask, truth) for mask in (first, second)] == pytest.approx([0.7, 0.7], abs=0.021)
     assert (first != second).any()
     assert (first == again).all()
     assert (
-        starts(Protocol(initial_mask="perturbed", initial_iou=0.7, seed=1), [0])[0] != first
+        initial_masks(Protocol(initial_mask="perturbed", initial_iou=0.7, seed=1), [0])[0] != first
     ).any()
 
 

@@ -17,7 +17,7 @@ import torch
 from vtmr.errors import CheckpointError, ConfigError, InputError
 from vtmr.models import read_weights
 from vtmr.models.builders import fbrs_spec, ritm_spec
-from vtmr.models.foreign import import_checkpoint, refined_by
+from vtmr.models.converted import import_checkpoint, refined_by
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -1,5 +1,5 @@
-"""The coarse passes of click chains, which nothing is learnt from: by torch, or faster on CPUs by
-ONNX Runtime.
+"""The coarse passes of iterative clicks, which nothing is learnt from: by torch, or faster on CPUs
+by ONNX Runtime.
 
 Both give the same logits but for rounding.
 """
@@ -25,7 +25,7 @@ from vtmr.runtime.onnx_network import open_session
 from vtmr.train.recipe import Recipe
 
 
-class ChainPasses(Protocol):
+class IterativePasses(Protocol):
     """Passes without gradients, with the weights that the network had at the last `refresh`."""
 
     def refresh(self) -> None:
@@ -38,22 +38,24 @@ class ChainPasses(Protocol):
         """float32 logits B x 1 x S x S; see InteractiveNetwork.late."""
 
 
-def chain_passes(network: InteractiveNetwork, recipe: Recipe, device: torch.device) -> ChainPasses:
-    """What the recipe's `chain_engine` asks for.
+def iterative_passes(
+    network: InteractiveNetwork, recipe: Recipe, device: torch.device
+) -> IterativePasses:
+    """What the recipe's `iterative_clicks_engine` asks for.
 
     Raises ConfigError where that can't run on the device.
     """
-    engine, able = recipe.chain_engine, device.type == "cpu"
+    engine, able = recipe.iterative_clicks_engine, device.type == "cpu"
     if not network.runs_on_onnx:
         if engine == "onnxruntime":
             raise ConfigError(
-                f"chain_engine is 'onnxruntime', which {network.spec.model} can't be computed by: "
-                "expected 'torch' or 'auto'."
+                f"iterative_clicks_engine is 'onnxruntime', which {network.spec.model} can't be "
+                "computed by: expected 'torch' or 'auto'."
             )
         return TorchPasses(network, recipe.no_grad_precision)
     if engine == "onnxruntime" and not able:
         raise ConfigError(
-            "chain_engine is 'onnxruntime', which computes on CPUs, and the run is on "
+            "iterative_clicks_engine is 'onnxruntime', which computes on CPUs, and the run is on "
             f"{device.type}: "
             "expected 'torch' or 'auto'."
         )
