@@ -32,7 +32,7 @@ terms = "made by the tests"
 cut_outs = true
 
 [clicks]
-max_steps = 1
+max_further = 1
 
 [optimiser]
 lr = 2e-3

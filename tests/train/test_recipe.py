@@ -255,16 +255,10 @@ def test_the_share_of_refined_samples(tmp_path: Path) -> None:
     assert few.refiner_samples == 1  # not none
 
 
-OLD_NAMES = """
-[clicks]
-max_steps = 5
-played_share = 0.25
-"""
-
-
 def test_the_keys_of_earlier_versions_are_read_with_a_note(tmp_path: Path) -> None:
+    old = RECIPE.replace("max_further = 1", "max_steps = 5\nplayed_share = 0.25")
     with pytest.warns(VtmrWarning) as told:
-        recipe = load(tmp_path, f"chain_engine = 'auto'\n{RECIPE}{OLD_NAMES}")
+        recipe = load(tmp_path, f"chain_engine = 'auto'\n{old}")
     assert [str(note.message).partition(":")[0] for note in told] == [
         "recipe.chain_engine is recipe.iterative_clicks_engine now",
         "recipe.clicks.max_steps is recipe.clicks.max_further now",
@@ -275,14 +269,13 @@ def test_the_keys_of_earlier_versions_are_read_with_a_note(tmp_path: Path) -> No
 
 
 def test_an_override_by_an_old_name_changes_the_key_of_the_new_one(tmp_path: Path) -> None:
-    text = f"{RECIPE}\n[clicks]\nmax_further = 5\n"
     with pytest.warns(VtmrWarning, match=r"clicks\.max_steps is recipe\.clicks\.max_further now"):
-        recipe = load(tmp_path, text, overrides=("clicks.max_steps=2",))
+        recipe = load(tmp_path, overrides=("clicks.max_steps=2",))
     assert recipe.clicks.max_further == 2
 
 
 def test_a_key_by_both_of_its_names_is_refused(tmp_path: Path) -> None:
-    text = f"{RECIPE}\n[clicks]\nmax_steps = 5\nmax_further = 5\n"
+    text = RECIPE.replace("max_further = 1", "max_steps = 5\nmax_further = 5")
     with pytest.raises(ConfigError, match=r"clicks has 'max_further' and its old name 'max_steps'"):
         load(tmp_path, text)
 
