@@ -30,6 +30,9 @@ NOT_AT_RUNTIME = (
     "matplotlib",
     "skimage",
     "scipy",
+    "prometheus_client",
+    "python_multipart",
+    "ray",
 )
 
 

@@ -6,6 +6,7 @@ Half-pixel centres everywhere: grid cell i of n covers [i, i+1) * box.width / n 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -26,10 +27,11 @@ class Pyramid:
     last row or column is repeated, so that every level's scale is exactly 2^-n.
     """
 
-    def __init__(self, image: Pixels) -> None:
-        """image: uint8 H x W x 3; kept, not copied."""
+    def __init__(self, image: Pixels, halvings: Sequence[Pixels] = ()) -> None:
+        """image: uint8 H x W x 3; kept, not copied. halvings: levels 1, 2, … where they are there
+        already, as `level` made them."""
         self.image = image
-        self._levels: dict[int, Pixels] = {0: image}
+        self._levels: dict[int, Pixels] = dict(enumerate((image, *halvings)))
 
     @property
     def height(self) -> int:

@@ -20,6 +20,7 @@ from vtmr.errors import InputError
 from vtmr.serving.access import Access
 from vtmr.serving.baseurl import BaseUrl
 from vtmr.serving.connections import LimitedProtocol
+from vtmr.serving.listening import bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ def _listen(reach: Reach) -> tuple[socket.socket, Access]:
     listener = None
     if kept is not None and reach.port == 0:
         try:
-            listener = _bind(reach.host, kept.port)
+            listener = bind(reach.host, kept.port)
         except InputError:  # somebody else has the port of the last start by now
             kept = None
     if listener is None:
-        listener = _bind(reach.host, reach.port)
+        listener = bind(reach.host, reach.port)
     port = listener.getsockname()[1]
     if kept is not None:
         access = Access(reach.host, port, kept.token, reach.base)
@@ -108,28 +109,6 @@ def _listen(reach: Reach) -> tuple[socket.socket, Access]:
     if reach.keep is not None:
         keep_start(reach.keep, Start(access.token, port))
     return listener, access
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """Raises InputError when the address can't be used."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(128)
-        except BaseException:
-            listener.close()
-            raise
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"The address {host}:{port} can't be used: {reason}. Choose another --port or --host."
-        ) from error
-    return listener
 
 
 def _greeting(annotator: Annotator, access: Access) -> list[str]:

@@ -15,6 +15,7 @@ import typer
 import vtmr
 from vtmr.cli.annotation_commands import ANNOTATING
 from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Views, Zoom, count
+from vtmr.cli.serve import serve_app
 
 app = typer.Typer(
     name="vtmr",
@@ -28,6 +29,7 @@ data_app = typer.Typer(help="Look after data sets.")
 app.add_typer(data_app, name="data")
 evaluate_app = typer.Typer()
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(serve_app, name="serve")
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -22,11 +22,21 @@ _DEPTH = 100
 async def read_json(request: Request, limit: int) -> Any:
     """The body as decoded JSON. Raises Refusal as `read_body`, and 400 for nonsense."""
     body = await read_body(request, limit)
+    # A large body is decoded beside the event loop, so that others don't wait for it.
+    if len(body) < _AT_ONCE:
+        return decoded_json(body, "The body")
+    return await asyncio.to_thread(decoded_json, body, "The body")
+
+
+def decoded_json(data: bytes | str, what: str) -> Any:
+    """Decoded JSON. what: it is called in the error. Raises Refusal (400) for nonsense, for numbers
+    beyond all bounds and for more than 100 levels."""
     try:
-        # A large body is decoded beside the event loop, so that others don't wait for it.
-        return _decoded(body) if len(body) < _AT_ONCE else await asyncio.to_thread(_decoded, body)
+        content = json.loads(data, parse_constant=_refuse_constant)
+        _require_plain(content)
     except (ValueError, RecursionError) as error:
-        raise bad_request(f"The body isn't JSON that can be used: {error}.") from error
+        raise bad_request(f"{what} isn't JSON that can be used: {error}.") from error
+    return content
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -39,10 +49,21 @@ async def read_body(request: Request, limit: int) -> bytes:
             "not_json",
             f"The body is {kind or 'of no type'}: expected Content-Type: application/json.",
         )
+    return b"".join([chunk async for chunk in read_chunks(request, limit)])
+
+
+def declared_size(request: Request) -> int | None:
+    """The body's bytes as its head tells them; None where it doesn't."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > limit:
+    return int(declared[:20]) if declared.isdigit() else None
+
+
+async def read_chunks(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """The body piece by piece. Raises Refusal: 413 beyond `limit` bytes, 408 when nothing more
+    comes, 400 where it ends early."""
+    declared = declared_size(request)
+    if declared is not None and declared > limit:
         raise _too_large(limit)
-    chunks: list[bytes] = []
     size = 0
     stream = request.stream()
     try:
@@ -50,11 +71,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             async with asyncio.timeout(_BODY_S):
                 chunk = await anext(stream, None)
             if chunk is None:
-                return b"".join(chunks)
+                return
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
-            chunks.append(chunk)
+            yield chunk
     except ClientDisconnect as gone:
         raise bad_request("The body ended early.") from gone
     except TimeoutError as silence:
@@ -65,12 +86,6 @@ async def read_body(request: Request, limit: int) -> bytes:
             None,
             {"connection": "close"},
         ) from silence
-
-
-def _decoded(body: bytes) -> Any:
-    content = json.loads(body, parse_constant=_refuse_constant)
-    _require_plain(content)
-    return content
 
 
 def _require_plain(content: Any) -> None:

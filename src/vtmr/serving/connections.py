@@ -25,8 +25,12 @@ _FULL = (
 
 
 class LimitedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 over h11, for `uvicorn.Config(http=...)`."""
+    """uvicorn's HTTP/1.1 over h11, for `uvicorn.Config(http=...)`.
 
+    most: connections at once; None is MOST.
+    """
+
+    most: int | None = None
     _clock: asyncio.TimerHandle | None = None
     _quiet_since: float | None = None  # None: a request is being answered
 
@@ -35,7 +39,7 @@ class LimitedProtocol(H11Protocol):
         self._watch()
         # One that was closed a moment ago is among them until its end is told.
         others = [one for one in self.connections if not one.transport.is_closing()]
-        if len(others) > MOST:
+        if len(others) > (self.most or MOST):
             self._make_room(others)
 
     def data_received(self, data: bytes) -> None:

@@ -1,0 +1,92 @@
+"""The process that decodes what strangers sent: one job a line on stdin, its answer a line on
+stdout.
+
+It may take so much memory and no more, it gives way to those who answer clicks, and whatever an
+image file makes a decoder do happens here. `decoding.py` starts it and ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+
+from vtmr.errors import InputError
+from vtmr.images import read_image
+from vtmr.images.opening import opened
+from vtmr.maskfiles import read_mask
+from vtmr.masks import RunLengths
+from vtmr.plugins.service.scenes import write_scene
+
+Job = Mapping[str, Any]
+
+
+def measure(job: Job) -> Job:
+    """Height and width by the file's header, however large."""
+    with opened(job["file"]) as picture:
+        return {"height": picture.height, "width": picture.width}
+
+
+def decode(job: Job) -> Job:
+    """Writes the scene beside; its height and width."""
+    image = read_image(job["file"], max_pixels=job["most_pixels"])
+    with Path(job["scene"]).open("wb") as stream:
+        write_scene(stream, image)
+    return {"height": image.shape[0], "width": image.shape[1]}
+
+
+def decode_mask(job: Job) -> Job:
+    """The mask's run lengths."""
+    runs = RunLengths.encode(read_mask(job["file"], (job["height"], job["width"])))
+    return {"counts": runs.counts.decode("ascii")}
+
+
+JOBS = {"measure": measure, "decode": decode, "decode_mask": decode_mask}
+
+
+def answer(job: Job, called: str) -> Job:
+    """What the job gives, or {"error": one sentence}. called: what the sentence calls the file."""
+    try:
+        return JOBS[job["job"]](job)
+    except InputError as error:
+        return {"error": str(error).replace(job["file"], called)}
+    except MemoryError:
+        return {"error": f"{called} takes more memory to decode than is allowed: scale it down."}
+
+
+def _serve(lines: IO[str], answers: IO[str]) -> None:
+    for line in lines:
+        job = json.loads(line)
+        called = "The mask" if job["job"] == "decode_mask" else "The image"
+        print(json.dumps(answer(job, called)), file=answers, flush=True)
+
+
+def _bounded(megabytes: int, niceness: int) -> None:
+    """Gives this process its limits, where the system has such."""
+    cv2.setNumThreads(1)
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1_000_000,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main(megabytes: int, niceness: int) -> None:
+    """Answers until stdin ends, as it does when the service ends, however that comes."""
+    _bounded(megabytes, niceness)
+    # Whatever a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
