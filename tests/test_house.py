@@ -117,7 +117,7 @@ import importlib, sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in sys.argv[1].split(","):
-            raise ImportError(f"{name} is not in the base install")
+            raise ModuleNotFoundError(f"{name} is not in the base install", name=name)
 
 sys.meta_path.insert(0, Refuse())
 for name in sys.argv[2:]:
