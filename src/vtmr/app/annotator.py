@@ -14,18 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vtmr.app.apart import others_mask
 from vtmr.app.document import Content, Document, Item
 from vtmr.app.documents import Head
 from vtmr.app.importing import Arrival, Arrivals, arrivals, asks, known_already
 from vtmr.app.labelling import Labelling
-from vtmr.app.operations import (
-    OPERATIONS,
-    Target,
-    read_change,
-    read_clicks,
-)
+from vtmr.app.operations import OPERATIONS, clicking, read_change, read_clicks
 from vtmr.app.outcomes import Outcome, find
 from vtmr.app.pictures import Picture, Pictures
+from vtmr.app.plans import Target
 from vtmr.app.project import Entry, find_images
 from vtmr.app.reading import Reading, unreadable
 from vtmr.app.sessions import Sessions
@@ -234,6 +231,7 @@ class Annotator:
         fields = Fields(body)
         revision, item_id = fields.integer("revision", 0, _MAX_REVISION), fields.take("object")
         clicks, region, keep_rest = read_clicks(fields)
+        keep_apart = fields.boolean("keep_apart", False)
         fields.done()
         self.entry(image_id)
         self._newest[image_id] += 1
@@ -244,10 +242,13 @@ class Annotator:
         item = Item("", "") if item_id is None else find(opened.document.content, item_id)
         bench = self._bench(opened)
 
+        target = Target(opened.document.content, keep_apart=keep_apart)
+        plan = clicking(target, item, clicks, region, keep_rest)
+
         def run() -> Item:
             if self._newest[image_id] != number:
                 raise Refusal(409, "overtaken", "A newer preview or change of this image came.")
-            return bench.clicked(item, clicks, region, keep_rest)
+            return find(plan(bench).content, item.id)
 
         seen = await self._work(run)
         return {"mask": seen.mask.to_json(), "ms": round(bench.predict_ms, 2)}
@@ -359,7 +360,14 @@ class Annotator:
             raise Refusal(507, "not_saved", str(error)) from error
 
     def _bench(self, opened: Opened) -> Workbench:
-        return Workbench(opened.picture, self._sessions, self.store.labels, self._made_with)
+        content, shape = opened.document.content, (opened.picture.height, opened.picture.width)
+        return Workbench(
+            opened.picture,
+            self._sessions,
+            self.store.labels,
+            self._made_with,
+            lambda item_id: others_mask(content, item_id, shape),
+        )
 
     def _image_json(self, entry: Entry) -> Json:
         head = self.store.heads.get(entry.name, _UNTOUCHED)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vtmr.app.document import Document, Item
-from vtmr.app.operations import MAX_OBJECTS, with_annotations
+from vtmr.app.operations import with_annotations
+from vtmr.app.plans import MAX_OBJECTS
 from vtmr.app.project import Entry
 from vtmr.app.store import Store
 from vtmr.errors import InputError

@@ -7,43 +7,38 @@ thread.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from vtmr.app.details import delete, set_details
 from vtmr.app.document import Content, Item
-from vtmr.app.edits import brushed, smoothed, without_holes, without_small_parts
-from vtmr.app.outcomes import Outcome, find, locked
+from vtmr.app.edits import smoothed, without_holes, without_small_parts
+from vtmr.app.handwork import HANDWORK
+from vtmr.app.outcomes import Outcome, find
+from vtmr.app.plans import (
+    FAR,
+    MAX_OBJECTS,
+    Plan,
+    Target,
+    new_id,
+    object_or_new,
+    on_item,
+    read_region,
+    unlocked,
+)
+from vtmr.app.touching import TOUCHING
 from vtmr.app.workbench import Place, Workbench, require_click, with_click
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
-from vtmr.formats.records import DEFAULT_LABEL, MAX_LABEL, plain_label
-from vtmr.geometry import Box
+from vtmr.formats.records import plain_label
+from vtmr.geometry import Box, Points
 from vtmr.serving.answers import Refusal
-from vtmr.serving.bodies import Fields, bad_request, require_number
+from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.maskruns import MaskRuns
 from vtmr.types import Click, MaskEdit, require_correction
-
-MAX_OBJECTS = 5000
-_FAR = 1e6  # pixels: no coordinate lies beyond
-
-
-Plan = Callable[[Workbench], Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The content that a change is for, what new objects are called, and what the mask file beside
-    the image holds, with what it was taken for; None where there is none."""
-
-    content: Content
-    default_label: str = DEFAULT_LABEL
-    beside: tuple[Sequence[Annotation], tuple[str, ...]] | None = None
 
 
 def read_change(op: str, fields: Fields, target: Target) -> Plan:
@@ -51,6 +46,8 @@ def read_change(op: str, fields: Fields, target: Target) -> Plan:
 
     Raises Refusal for what is missing, unknown or out of range.
     """
+    if op in MASKWORK:
+        target = replace(target, keep_apart=fields.boolean("keep_apart", False))
     plan = OPERATIONS[op](fields, target)
     fields.done()
     return plan
@@ -66,14 +63,14 @@ def read_clicks(fields: Fields) -> tuple[list[Click], Box | None, bool]:
         one = Fields(record, "A click")
         clicks.append(
             Click(
-                one.number("x", -_FAR, _FAR),
-                one.number("y", -_FAR, _FAR),
+                one.number("x", -FAR, FAR),
+                one.number("y", -FAR, FAR),
                 one.boolean("positive", True),
                 correction,
             )
         )
         one.done()
-    return clicks, _region(fields), fields.boolean("keep_rest", False)
+    return clicks, read_region(fields), fields.boolean("keep_rest", False)
 
 
 def with_annotations(
@@ -103,57 +100,63 @@ def with_annotations(
 
 
 def _click(fields: Fields, target: Target) -> Plan:
-    content, item = _object_or_new(fields, target)
+    content, item = object_or_new(fields, target)
     clicks, region, keep_rest = read_clicks(fields)
-    return _on_item(
-        content, item, lambda bench, item: bench.clicked(item, clicks, region, keep_rest)
+    return clicking(replace(target, content=content), item, clicks, region, keep_rest)
+
+
+def clicking(
+    target: Target, item: Item, clicks: Sequence[Click], region: Box | None, keep_rest: bool
+) -> Plan:
+    """The plan of a `click` on that object of the target's content, or on a new one."""
+    return on_item(
+        target,
+        target.content,
+        item,
+        lambda bench, item: bench.clicked(item, clicks, region, keep_rest),
+        _aims(clicks),
     )
 
 
 def _move_click(fields: Fields, target: Target) -> Plan:
-    item = _unlocked(fields, target)
+    item = unlocked(fields, target)
     index, x, y = (
         fields.integer("index", 0, 1 << 30),
-        fields.number("x", -_FAR, _FAR),
-        fields.number("y", -_FAR, _FAR),
+        fields.number("x", -FAR, FAR),
+        fields.number("y", -FAR, FAR),
     )
     place = _click_at(item, index)
-    steps = with_click(item.steps, place, replace(place.click, x=x, y=y))
-    return _on_item(target.content, item, lambda bench, item: bench.replayed(item, steps))
+    moved = replace(place.click, x=x, y=y)
+    steps = with_click(item.steps, place, moved)
+    return on_item(
+        target,
+        target.content,
+        item,
+        lambda bench, item: bench.replayed(item, steps),
+        _aims([moved]),
+    )
 
 
 def _delete_click(fields: Fields, target: Target) -> Plan:
-    item = _unlocked(fields, target)
+    item = unlocked(fields, target)
     steps = with_click(item.steps, _click_at(item, fields.integer("index", 0, 1 << 30)), None)
-    return _on_item(target.content, item, lambda bench, item: bench.replayed(item, steps))
-
-
-def _brush(fields: Fields, target: Target) -> Plan:
-    content, item = _object_or_new(fields, target)
-    points = np.array([_point(pair) for pair in fields.items("points", 1, 10_000)], np.float64)
-    radius, add = (
-        fields.number("radius", 0.5, 2000),
-        fields.choice("mode", ("add", "erase")) == "add",
-    )
-    return _on_item(
-        content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: brushed(mask, points, radius, add=add)),
-    )
+    return on_item(target, target.content, item, lambda bench, item: bench.replayed(item, steps))
 
 
 def _fill_holes(fields: Fields, target: Target) -> Plan:
-    return _on_item(
+    return on_item(
+        target,
         target.content,
-        _unlocked(fields, target),
+        unlocked(fields, target),
         lambda bench, item: bench.edited(item, without_holes),
     )
 
 
 def _drop_small(fields: Fields, target: Target) -> Plan:
-    item = _unlocked(fields, target)
+    item = unlocked(fields, target)
     smallest = fields.integer("smallest", 1, 1 << 30) if fields.has("smallest") else None
-    return _on_item(
+    return on_item(
+        target,
         target.content,
         item,
         lambda bench, item: bench.edited(item, lambda mask: without_small_parts(mask, smallest)),
@@ -161,8 +164,9 @@ def _drop_small(fields: Fields, target: Target) -> Plan:
 
 
 def _smooth(fields: Fields, target: Target) -> Plan:
-    item, radius = _unlocked(fields, target), fields.integer("radius", 1, 50, 2)
-    return _on_item(
+    item, radius = unlocked(fields, target), fields.integer("radius", 1, 50, 2)
+    return on_item(
+        target,
         target.content,
         item,
         lambda bench, item: bench.edited(item, lambda mask: smoothed(mask, radius)),
@@ -170,10 +174,13 @@ def _smooth(fields: Fields, target: Target) -> Plan:
 
 
 def _mask(fields: Fields, target: Target) -> Plan:
-    content, item = _object_or_new(fields, target)
+    content, item = object_or_new(fields, target)
     runs = MaskRuns.from_json(fields.take("mask"))
-    return _on_item(
-        content, item, lambda bench, item: bench.edited(item, lambda mask: runs.decode(*mask.shape))
+    return on_item(
+        target,
+        content,
+        item,
+        lambda bench, item: bench.edited(item, lambda mask: runs.decode(*mask.shape)),
     )
 
 
@@ -201,7 +208,7 @@ def _order(fields: Fields, target: Target) -> Plan:
 
 def _duplicate(fields: Fields, target: Target) -> Plan:
     item = find(target.content, fields.take("object"))
-    item_id, content = _new_id(target.content)
+    item_id, content = new_id(target.content)
     return _at_once(Outcome(content.put(replace(item, id=item_id, locked=False)), item_id))
 
 
@@ -210,7 +217,6 @@ OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
         "click": _click,
         "move_click": _move_click,
         "delete_click": _delete_click,
-        "brush": _brush,
         "fill_holes": _fill_holes,
         "drop_small": _drop_small,
         "smooth": _smooth,
@@ -220,42 +226,23 @@ OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
         "order": _order,
         "duplicate": _duplicate,
         "delete": lambda fields, target: _at_once(delete(fields, target.content)),
+        **HANDWORK,
+        **TOUCHING,
     }
+)
+# What changes one object's mask, and may keep it apart from its neighbours.
+MASKWORK = frozenset(
+    {"click", "move_click", "delete_click", "fill_holes", "drop_small", "smooth", "mask", *HANDWORK}
 )
 
 
-def _on_item(content: Content, item: Item, change: Callable[[Workbench, Item], Item]) -> Plan:
-    return lambda bench: Outcome(content.put(change(bench, item)), item.id)
+def _aims(clicks: Sequence[Click]) -> Points:
+    """Where clicks point at what is to be the object's: N x 2 (x, y)."""
+    return np.array([(one.x, one.y) for one in clicks if one.positive], np.float64).reshape(-1, 2)
 
 
 def _at_once(outcome: Outcome) -> Plan:
     return lambda bench: outcome
-
-
-def _object_or_new(fields: Fields, target: Target) -> tuple[Content, Item]:
-    """The unlocked object named by `object`, or a new one for null, which `label` names."""
-    item_id = fields.take("object")
-    label = fields.text("label", MAX_LABEL, target.default_label)
-    if item_id is not None:
-        return target.content, _require_unlocked(find(target.content, item_id))
-    new, content = _new_id(target.content)
-    return content, Item(new, label)
-
-
-def _new_id(content: Content) -> tuple[str, Content]:
-    if len(content.items) >= MAX_OBJECTS:
-        raise bad_request(f"The image has {MAX_OBJECTS} objects, which is the most.")
-    return content.new_id()
-
-
-def _unlocked(fields: Fields, target: Target) -> Item:
-    return _require_unlocked(find(target.content, fields.take("object")))
-
-
-def _require_unlocked(item: Item) -> Item:
-    if item.locked:
-        raise locked(item)
-    return item
 
 
 def _click_at(item: Item, index: int) -> Place:
@@ -263,22 +250,3 @@ def _click_at(item: Item, index: int) -> Place:
         return require_click(item, index)
     except InputError as error:
         raise Refusal(404, "not_found", str(error)) from error
-
-
-def _point(pair: Any) -> tuple[float, float]:
-    if not isinstance(pair, list) or len(pair) != 2:
-        raise bad_request("'points' holds something else than [x, y].")
-    return require_number(pair[0], "x", -_FAR, _FAR), require_number(pair[1], "y", -_FAR, _FAR)
-
-
-def _region(fields: Fields) -> Box | None:
-    """The visible part of the image, rounded outwards; None where it wasn't given."""
-    bounds = fields.take("region", None)
-    if bounds is None:
-        return None
-    if not isinstance(bounds, list) or len(bounds) != 4:
-        raise bad_request("'region' isn't a box: expected [x0, y0, x1, y1] or null.")
-    x0, y0, x1, y1 = (require_number(bound, "region", -_FAR, _FAR) for bound in bounds)
-    if not (x0 < x1 and y0 < y1):
-        raise bad_request("'region' is empty: expected x0 < x1 and y0 < y1.")
-    return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))

@@ -8,7 +8,7 @@ from typing import Any
 from vtmr.app.document import Content, Document, Item
 from vtmr.app.pictures import TILE, Picture
 from vtmr.app.project import Entry
-from vtmr.app.workbench import clicks_json, was_edited
+from vtmr.app.workbench import box_of, clicks_json, was_edited
 
 Json = dict[str, Any]
 
@@ -69,6 +69,7 @@ def masks_json(opened: Opened, before: Content) -> Json:
 
 def _item_json(item: Item, picture: Picture) -> Json:
     mask = item.mask.within(picture.height, picture.width)
+    prompt = box_of(item.steps)
     return {
         "id": item.id,
         "label": item.label,
@@ -78,6 +79,7 @@ def _item_json(item: Item, picture: Picture) -> Json:
         "edited": was_edited(item.steps),
         "area": mask.area,
         "box": list(mask.box.as_tuple()) if mask.box else None,
+        "prompt": None if prompt is None else [prompt.x0, prompt.y0, prompt.x1, prompt.y1],
         "clicks": clicks_json(item),
         "attributes": dict(item.attributes),
         "note": item.note,

@@ -17,7 +17,7 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.serving.maskruns import MaskRuns
-from vtmr.types import Click, MaskEdit
+from vtmr.types import BoxPrompt, Click, MaskEdit, active_box, beginning
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Workbench:
     """An open image with the sessions on it. labels: the project's; made_with: model and versions,
     kept with masks.
 
+    neighbours: where objects are that a mask may have been cut at (apart.py), given an object's id.
     predict_ms: what the network and the painting of its mask took so far. note: what the newest
     step's mask doesn't tell, "" where there is nothing.
     """
@@ -33,6 +34,7 @@ class Workbench:
     sessions: Sessions
     labels: Sequence[str]
     made_with: Mapping[str, str]
+    neighbours: Callable[[str], Mask] | None = None
     predict_ms: float = field(default=0.0)
     note: str = ""
 
@@ -54,9 +56,14 @@ class Workbench:
             session, replayed = self.sessions.at(self.picture, item.region, item.steps)
             # Played again with another version or on another machine the mask may differ; what the
             # user saw stays.
-            given = keep_rest or (replayed and not _same(MaskRuns.encode(session.mask), item.mask))
+            given = keep_rest or (replayed and not self._is_of(item, session.mask))
         start = (MaskEdit.of(self.mask_of(item)),) if given else ()
         return self._played(item, (*item.steps, (*start, *clicks)))
+
+    def boxed(self, item: Item, box: BoxPrompt) -> Item:
+        """Begun anew by a box. Raises InputError for one outside the image, and where the model
+        takes none."""
+        return self._played(item, (*item.steps, (box,)))
 
     def replayed(self, item: Item, steps: Steps) -> Item:
         """With another history. Raises InputError for a click outside the image."""
@@ -75,6 +82,15 @@ class Workbench:
     def mask_of(self, item: Item) -> Mask:
         """bool H x W. Raises InputError when the item's mask isn't of this image."""
         return item.mask.decode(self.picture.height, self.picture.width)
+
+    def _is_of(self, item: Item, mask: Mask) -> bool:
+        """Whether the item's mask is what its session answers, but for what neighbours kept."""
+        if _same(MaskRuns.encode(mask), item.mask):
+            return True
+        lost = mask ^ self.mask_of(item)
+        if self.neighbours is None or not mask[lost].all():
+            return False
+        return bool(self.neighbours(item.id)[lost].all())
 
     def _played(self, item: Item, steps: Steps) -> Item:
         start = time.perf_counter()
@@ -118,9 +134,14 @@ def with_click(steps: Steps, place: Place, click: Click | None) -> Steps:
 
 
 def was_edited(steps: Steps) -> bool:
-    """Whether the mask was set by the user at some point: clicks then change only what they
+    """Whether the mask was set by the user since it was begun: clicks then change only what they
     touch."""
-    return any(isinstance(event, MaskEdit) for step in steps for event in step)
+    return isinstance(beginning([event for step in steps for event in step]), MaskEdit)
+
+
+def box_of(steps: Steps) -> BoxPrompt | None:
+    """The box that the object began with, if it began with one."""
+    return active_box([event for step in steps for event in step])
 
 
 def clicks_json(item: Item) -> list[dict[str, Any]]:

@@ -42,11 +42,15 @@ class MaskRuns:
                     f"The mask's box {self.box.as_tuple()} leaves the image of {width}x{height} "
                     "pixels."
                 )
-            signs = np.arange(self.runs.size) % 2 == 1
-            mask[self.box.slices] = np.repeat(signs, self.runs).reshape(
-                self.box.height, self.box.width
-            )
+            mask[self.box.slices] = self.decode_box()
         return mask
+
+    def decode_box(self) -> Mask:
+        """The bool mask of the box's size; 0 x 0 for an empty mask."""
+        if self.box is None:
+            return np.zeros((0, 0), np.bool_)
+        signs = np.arange(self.runs.size) % 2 == 1
+        return np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
 
     def within(self, height: int, width: int) -> MaskRuns:
         """What of it lies in an image height x width: itself, if all does."""
@@ -55,8 +59,7 @@ class MaskRuns:
             return self
         if inner is None:
             return EMPTY
-        signs = np.arange(self.runs.size) % 2 == 1
-        whole = np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
+        whole = self.decode_box()
         rows = slice(inner.y0 - self.box.y0, inner.y1 - self.box.y0)
         columns = slice(inner.x0 - self.box.x0, inner.x1 - self.box.x0)
         cut = MaskRuns.encode(whole[rows, columns])
