@@ -101,6 +101,21 @@ class Desk:
 
     def __init__(self, page: Page, server: Server) -> None:
         self.page, self.server = page, server
+        self.name = ""  # of the image that the test is about, where it has one of its own
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Those of the test's image, as the server has them, the lowest first."""
+        found: list[dict[str, Any]] = self.server.document(self.name)["objects"]
+        return found
+
+    def mask(self, place: int = 0) -> NDArray[np.bool_]:
+        """Of the test's image, as the server has it: `Server.mask`."""
+        return self.server.mask(self.name, place)
+
+    def selected(self) -> str | None:
+        """The id of the object that is selected in the page."""
+        row = self.page.locator("#object-list li.current")
+        return row.get_attribute("data-object") if row.count() else None
 
     def open(self, image: str | None = None) -> Desk:
         """The annotator at the address that it printed, showing `image`, or the one that it chooses

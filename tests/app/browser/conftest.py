@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +19,7 @@ from fakes import shapes_image
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
+import vtmr
 from vtmr.runtime.bundle import bundled_models
 
 ROOT = Path(__file__).parents[3]
@@ -150,6 +153,45 @@ def server(project: Project) -> Server:
 def desk(server: Server, picture: str, sit_down: Callable[..., Desk]) -> Desk:
     """A tab that shows this test's picture."""
     return sit_down(server, picture)
+
+
+PHOTOS = Path(vtmr.__file__).parent / "assets" / "photos"
+COPIES = 12  # of each bundled photo
+
+
+@pytest.fixture(scope="session")
+def photo_server(tmp_path_factory: pytest.TempPathFactory, model: str) -> Iterator[Server]:
+    """Copies of the bundled photos, with the bundled model."""
+    folder = tmp_path_factory.mktemp("photos") / "photos"
+    folder.mkdir()
+    for path in sorted(PHOTOS.glob("*.jpg")):
+        for number in range(COPIES):
+            shutil.copy(path, folder / f"{path.stem}-{number:02}.jpg")
+    server = start_server(folder, model=model)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def copies() -> defaultdict[str, Iterator[int]]:
+    """How many copies of each photo were taken."""
+    return defaultdict(count)
+
+
+@pytest.fixture
+def photo(
+    photo_server: Server, copies: defaultdict[str, Iterator[int]], sit_down: Callable[..., Desk]
+) -> Callable[..., Desk]:
+    """photo("coffee"): a tab that shows a copy of that photo that nobody has touched."""
+
+    def open_copy(stem: str, **options: Any) -> Desk:
+        number = next(copies[stem])
+        assert number < COPIES, "More tests than copies: raise COPIES."
+        desk = sit_down(photo_server, f"{stem}-{number:02}.jpg", **options)
+        desk.name = f"{stem}-{number:02}.jpg"
+        return desk
+
+    return open_copy
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_a_click_is_chosen_and_deleted(desk: Desk, server: Server, picture: str)
 def test_brush_and_eraser_paint_what_they_cover(desk: Desk, server: Server, picture: str) -> None:
     """Expected: the pixels whose centres lie within the radius of the stroke, give or take a pixel
     at the rim."""
-    desk.press("b", *["["] * 4)  # 16 px four times by 1.25 smaller
+    desk.press("d", *["["] * 4)  # 16 px four times by 1.25 smaller
     radius = 16 / 1.25**4
     desk.drag((40, 60), (100, 60))
     rows, cols = np.mgrid[:120, :160] + 0.5
@@ -68,7 +68,7 @@ def test_a_drawn_mask_is_corrected_in_part_or_refitted(
     desk: Desk, server: Server, picture: str
 ) -> None:
     """A speck far from the ellipse stays when a click changes its part alone; K: it goes."""
-    desk.click(*ELLIPSE).press("b", *["["] * 10).drag((150, 5), (152, 5)).press("c")
+    desk.click(*ELLIPSE).press("d", *["["] * 10).drag((150, 5), (152, 5)).press("c")
     keep = desk.page.locator("[data-command=keep]")
     expect(keep).to_have_attribute("aria-pressed", "true")
     desk.click(*RECTANGLE)

@@ -30,7 +30,7 @@ def test_an_image_is_annotated_by_keyboard_alone(desk: Desk, server: Server, pic
     desk.press("Control+z")
     assert len(server.document(picture)["objects"][1]["clicks"]) == 1
     desk.press(
-        "Control+y", ",", "Shift+F", "b", "]", "[", "Enter"
+        "Control+y", ",", "Shift+F", "d", "]", "[", "Enter"
     )  # the lower object: filled, then dabbed at the cross
     lower = server.document(picture)["objects"][0]
     assert lower["edited"]
@@ -56,7 +56,7 @@ def test_the_sheet_lists_what_the_keys_do_and_gives_the_focus_back(desk: Desk) -
     expect(sheet).to_be_visible()
     for name in ("Undo", "Brush", "Fit the image", "Accept and go on", "New object"):
         expect(sheet.get_by_text(name, exact=True)).to_be_visible()
-    desk.press("b")  # keys belong to the sheet while it is open
+    desk.press("d")  # keys belong to the sheet while it is open
     expect(desk.page.locator("[data-command=brush]")).to_have_attribute("aria-pressed", "false")
     desk.press("Escape")
     expect(sheet).to_have_count(0)

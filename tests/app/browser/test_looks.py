@@ -44,7 +44,7 @@ def test_text_is_readable_and_nothing_overlaps(
 ) -> None:
     desk = sit_down(server, picture, color_scheme=theme, **WINDOWS[window])
     require_good_looks(desk)
-    desk.click(56, 54).press("n").click(124, 66).press("b")
+    desk.click(56, 54).press("n").click(124, 66).press("d")
     require_good_looks(desk)
     desk.page.locator("#export").click()
     require_good_looks(desk)

@@ -53,8 +53,49 @@ SIZE, VIEWPORT = {"width": 400, "height": 200}, {"width": 884, "height": 632, "r
 
 
 def test_the_fitted_image_lies_in_the_middle_of_what_the_margins_leave(call: Call) -> None:
-    """Margins 68 left and 16 elsewhere leave 800 x 600: twice the image's width."""
-    assert call("geometry.fit", SIZE, VIEWPORT) == {"scale": 2, "x": 68, "y": 116}
+    """Margins 68 left, 58 below and 16 elsewhere leave 800 x 558: twice the image's width."""
+    assert call("geometry.fit", SIZE, VIEWPORT) == {"scale": 2, "x": 68, "y": 95}
+
+
+def test_a_point_is_far_when_it_lies_half_a_crop_beyond_the_crop(call: Call) -> None:
+    """A box of 40 x 90 counts as a square of 60: its crop reaches 12 further, half a crop is 42."""
+    mask = {"box": [100, 100, 140, 190], "runs": [0, 3600]}
+    assert not call("intent.isFar", mask, [140 + 53, 150], 1)
+    assert call("intent.isFar", mask, [140 + 55, 150], 1)
+    assert not call("intent.isFar", mask, [140 + 55, 150], 0.5)  # under 48 px on the screen
+    assert not call("intent.isFar", None, [900, 900], 1)
+
+
+def test_a_click_does_what_its_place_says(call: Call) -> None:
+    """Two masks of 20 x 20 pixels, far apart."""
+
+    def square(x: int) -> dict[str, Any]:
+        return {"box": [x, 0, x + 20, 20], "runs": [0, 400]}
+
+    objects = [{"id": "a", "visible": True}, {"id": "b", "visible": True}]
+    state = {
+        "document": {"objects": objects},
+        "masks": {"a": square(0), "b": square(300)},
+        "selected": None,
+        "fresh": False,
+        "farClicks": True,
+        "view": {"scale": 2, "x": 0, "y": 0},
+    }
+
+    def does(point: list[float], positive: bool = True, coming: bool = False, **more: Any) -> Any:
+        return tuple(call("intent.intentOf", state | more, point, positive, coming).values())
+
+    assert does([10, 10]) == ("select", "a")
+    assert does([10, 10], fresh=True) == ("new", None)
+    assert does([150, 10]) == ("new", None)
+    assert does([150, 10], positive=False) == ("nothing", None)
+    assert does([150, 10], positive=False, coming=True) == ("take", None)
+    assert does([150, 10], coming=True) == ("add", None)
+    assert does([30, 10], selected="a") == ("add", "a")
+    assert does([150, 10], selected="a") == ("new", None)
+    assert does([310, 10], selected="a") == ("select", "b")
+    assert does([310, 10], selected="a", farClicks=False) == ("add", "a")
+    assert does([310, 10], selected="a", positive=False) == ("take", "a")
 
 
 def test_points_go_to_the_screen_and_back(call: Call) -> None:

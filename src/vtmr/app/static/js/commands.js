@@ -1,7 +1,8 @@
 // Everything that a key does, in one table: the keyboard, the shortcut sheet and the buttons' titles read it.
 
 import { actualSize, isInside, visibleBox, zoomBy, zoomToBox } from "./geometry.js";
-import { selectedObject } from "./store.js";
+import { objectAt } from "./intent.js";
+import { keepApart, selectedObject } from "./store.js";
 import { toggleTheme } from "./theme.js";
 
 const RADIUS = { least: 1, most: 400, factor: 1.25 };
@@ -11,7 +12,7 @@ const ZOOM = 1.4;
 export function createCommands({ store, stage, editor, dialogs }) {
   const middle = () => [store.state.viewport.width / 2, store.state.viewport.height / 2];
   const zoom = (factor) => () => stage.look(zoomBy(store.state.view, factor, middle()), middle());
-  const tool = (name) => () => store.update({ tool: name, preview: null });
+  const hold = (name) => () => store.update({ tool: name, preview: null, intent: null });
   const radius = (factor) => () => {
     const next = Math.min(Math.max(store.state.radius * factor, RADIUS.least), RADIUS.most);
     store.update({ radius: Math.round(next * 10) / 10 });
@@ -31,6 +32,8 @@ export function createCommands({ store, stage, editor, dialogs }) {
     const at = ids.indexOf(store.state.selected);
     if (ids.length) editor.select(ids[(at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by + ids.length) % ids.length]);
   };
+  const pick = (op) => () => editor.pick(op);
+  const toggleApart = () => store.update({ apart: !keepApart(store.state), preview: null });
   const label = (number) => () => {
     const name = store.state.project?.labels[number - 1];
     if (name) editor.setLabel(name);
@@ -56,17 +59,47 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Click", name: "Move a click", shown: ["drag it"] },
     { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
     { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
-    { group: "Click", id: "keep", name: "Change only the part a click touches", key: "k", run: keep },
+    { group: "Click", id: "keep", needs: "image", name: "Change only the part a click touches", key: "k", run: keep },
     { group: "Click", id: "previews", name: "Preview on rest", key: "p", run: toggle("previews") },
 
-    { group: "Tools", id: "click", name: "Click", key: "c", run: tool("click") },
-    { group: "Tools", id: "brush", name: "Brush", key: "b", run: tool("brush") },
-    { group: "Tools", id: "eraser", name: "Eraser", key: "e", run: tool("eraser") },
+    { group: "Tools", id: "select", name: "Select masks", key: "v", tool: "select", run: hold("select") },
+    { group: "Tools", id: "click", name: "Click", key: "c", tool: "click", run: hold("click") },
+    { group: "Tools", id: "box", needs: "image", name: "Box", key: "b", tool: "box", run: hold("box") },
+    {
+      group: "Tools",
+      id: "outline",
+      needs: "image",
+      name: "Lasso and polygon",
+      key: "a",
+      tool: "outline",
+      run: hold("outline"),
+    },
+    {
+      group: "Tools",
+      id: "scribble",
+      needs: "image",
+      name: "Scribble",
+      key: "w",
+      tool: "scribble",
+      run: hold("scribble"),
+    },
+    { group: "Tools", id: "brush", needs: "image", name: "Brush", key: "d", tool: "brush", run: hold("brush") },
+    { group: "Tools", id: "eraser", needs: "image", name: "Eraser", key: "e", tool: "eraser", run: hold("eraser") },
+    {
+      group: "Tools",
+      id: "cut",
+      needs: "image",
+      name: "Cut in two by a line",
+      key: "t",
+      tool: "cut",
+      run: hold("cut"),
+    },
     { group: "Tools", name: "Smaller / larger brush", key: "[", shown: ["[", "]"], run: radius(1 / RADIUS.factor) },
     { group: "Tools", key: "]", run: radius(RADIUS.factor) },
     {
       group: "Tools",
       id: "fill_holes",
+      needs: "object",
       name: "Fill holes",
       key: "F",
       held: ["shift"],
@@ -75,6 +108,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     {
       group: "Tools",
       id: "drop_small",
+      needs: "object",
       name: "Drop small parts",
       key: "P",
       held: ["shift"],
@@ -83,13 +117,51 @@ export function createCommands({ store, stage, editor, dialogs }) {
     {
       group: "Tools",
       id: "smooth",
+      needs: "object",
       name: "Smooth the outline",
       key: "S",
       held: ["shift"],
       run: () => editor.refine("smooth"),
     },
 
-    { group: "Objects", id: "new", name: "New object", key: "n", run: () => editor.select(null) },
+    {
+      group: "Objects",
+      id: "new",
+      needs: "image",
+      name: "New object",
+      key: "n",
+      run: () => beginObject(store, editor),
+    },
+    {
+      group: "Objects",
+      id: "grow",
+      needs: "object",
+      name: "Grow / shrink",
+      key: "G",
+      held: ["shift"],
+      shown: ["Shift + G", "Shift + R"],
+      run: () => editor.grow(store.state.growBy),
+    },
+    {
+      group: "Objects",
+      id: "shrink",
+      needs: "object",
+      key: "R",
+      held: ["shift"],
+      run: () => editor.grow(-store.state.growBy),
+    },
+    { group: "Objects", name: "Move the mask (select tool)", shown: ["arrows", "drag"] },
+    { group: "Objects", id: "merge", needs: "object", name: "Merge with another", key: "m", run: pick("merge") },
+    {
+      group: "Objects",
+      id: "subtract",
+      needs: "object",
+      name: "Take another one's pixels out",
+      key: "s",
+      run: pick("subtract"),
+    },
+    { group: "Objects", id: "split", needs: "object", name: "Split into its parts", key: "o", run: editor.splitParts },
+    { group: "Objects", id: "apart", name: "Keep objects apart", key: "q", run: toggleApart },
     { group: "Objects", name: "Label", shown: ["1 – 9"] },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({ group: "Objects", key: String(number), run: label(number) })),
     { group: "Objects", name: "Select", shown: ["Shift + click"] },
@@ -97,20 +169,30 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Objects", key: ".", run: walk(1) },
     { group: "Objects", id: "hide", name: "Hide or show", key: "h", run: flip("visible", editor.setVisible) },
     { group: "Objects", id: "lock", name: "Lock or unlock", key: "l", run: flip("locked", editor.setLocked) },
-    { group: "Objects", id: "duplicate", name: "Duplicate", key: "d", held: ["control"], run: editor.duplicate },
+    {
+      group: "Objects",
+      id: "duplicate",
+      needs: "object",
+      name: "Duplicate",
+      key: "d",
+      held: ["control"],
+      run: editor.duplicate,
+    },
     {
       group: "Objects",
       id: "raise",
+      needs: "object",
       name: "Move up / down",
       key: "ArrowUp",
       held: ["alt"],
       shown: ["Alt + ↑", "Alt + ↓"],
       run: () => editor.reorder(1),
     },
-    { group: "Objects", id: "lower", key: "ArrowDown", held: ["alt"], run: () => editor.reorder(-1) },
+    { group: "Objects", id: "lower", needs: "object", key: "ArrowDown", held: ["alt"], run: () => editor.reorder(-1) },
     {
       group: "Objects",
       id: "remove",
+      needs: "object",
       name: "Delete the object, or the chosen click",
       key: "Delete",
       also: ["Backspace"],
@@ -120,7 +202,15 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: editor.undo },
     { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], run: editor.redo },
     { group: "Image", key: "y", held: ["control"], run: editor.redo },
-    { group: "Image", id: "accept", name: "Accept and go on", key: "Enter", held: ["control"], run: editor.accept },
+    {
+      group: "Image",
+      id: "accept",
+      needs: "image",
+      name: "Accept and go on",
+      key: "Enter",
+      held: ["control"],
+      run: editor.accept,
+    },
     {
       group: "Image",
       id: "previous",
@@ -142,9 +232,9 @@ export function createCommands({ store, stage, editor, dialogs }) {
     ].map(([key, dx, dy]) => ({
       key,
       where: "stage",
-      run: (event) => moveCursor(store, dx, dy, event.shiftKey),
+      run: (event) => arrow(store, editor, dx, dy, event.shiftKey),
     })),
-    { key: "Enter", where: "stage", run: (event) => clickAtCursor(store, editor, !event.altKey) },
+    { key: "Enter", where: "stage", run: (event) => clickAtCursor(store, editor, !event.altKey, event.shiftKey) },
   ];
 }
 
@@ -153,15 +243,30 @@ function zoomToObject({ state }, stage) {
   if (box) stage.look(zoomToBox(box, state.viewport));
 }
 
+/** The next press begins an object; with a tool that can't begin one, by a click. */
+function beginObject(store, editor) {
+  editor.selectNew();
+  if (["select", "eraser", "cut"].includes(store.state.tool)) store.update({ tool: "click" });
+}
+
 function remove({ state }, editor) {
   if (state.selectedClick === null) editor.remove();
   else editor.deleteClick(state.selectedClick);
 }
 
 function escape(store, editor) {
-  const { preview, cursor, selectedClick } = store.state;
-  if (preview || cursor || selectedClick !== null) store.update({ preview: null, cursor: null, selectedClick: null });
+  const { preview, cursor, selectedClick, drawn, picking } = store.state;
+  if (drawn || picking) store.update({ drawn: null, picking: null });
+  else if (preview || cursor || selectedClick !== null)
+    store.update({ preview: null, cursor: null, selectedClick: null });
   else editor.select(null);
+}
+
+/** Moves the selected mask while the select tool is held, else the crosshair. */
+function arrow(store, editor, dx, dy, far) {
+  if (store.state.tool !== "select" || !store.state.selected) return moveCursor(store, dx, dy, far);
+  const step = far ? 10 : 1;
+  editor.nudge(dx * step, dy * step);
 }
 
 /** One image pixel, ten with Shift; never less than four screen pixels, so that it moves visibly when zoomed out. */
@@ -176,9 +281,15 @@ function moveCursor(store, dx, dy, far) {
   store.update({ cursor: [within(moved[0], document.width), within(moved[1], document.height)], preview: null });
 }
 
-function clickAtCursor(store, editor, positive) {
-  const { cursor, document, tool, radius, view, viewport } = store.state;
+/** A press at the crosshair with the tool in hand; `last` closes what is drawn corner by corner. */
+function clickAtCursor(store, editor, positive, last) {
+  const { cursor, document, drawn, tool, picking, radius, view, viewport } = store.state;
+  if (!cursor && drawn?.kind === "outline") return editor.closeOutline();
   if (!cursor || !document || !isInside(document, cursor)) return;
-  if (tool === "click") editor.click(cursor, positive, visibleBox(view, document, viewport));
-  else editor.brush({ points: [cursor], radius, mode: (tool === "brush") === positive ? "add" : "erase" });
+  const stroke = { points: [cursor], radius, mode: (tool === "eraser") === positive ? "erase" : "add" };
+  if (picking || tool === "select") editor.select(objectAt(store.state, cursor)?.id ?? null);
+  else if (tool === "click") editor.click(cursor, positive, visibleBox(view, document, viewport));
+  else if (tool === "scribble") editor.scribble(stroke);
+  else if (tool === "brush" || tool === "eraser") editor.brush(stroke);
+  else editor.corner(cursor, last);
 }

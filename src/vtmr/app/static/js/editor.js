@@ -5,11 +5,14 @@ import { clickActions } from "./editing/clicks.js";
 import { createConnection } from "./editing/connection.js";
 import { createDelivery } from "./editing/delivery.js";
 import { createDocuments } from "./editing/documents.js";
+import { drawingActions } from "./editing/drawing.js";
 import { historyActions } from "./editing/history.js";
 import { createImages } from "./editing/images.js";
+import { moveActions } from "./editing/moving.js";
 import { objectActions } from "./editing/objects.js";
 import { paintActions } from "./editing/painting.js";
 import { createSelection } from "./editing/selection.js";
+import { touchingActions } from "./editing/touching.js";
 
 export function createEditor(store, api, clock = () => performance.now()) {
   const say = (text, kind = "plain") => store.update({ toast: { text, kind } });
@@ -19,14 +22,18 @@ export function createEditor(store, api, clock = () => performance.now()) {
   const settled = () => delivery.settled();
   const documents = createDocuments(store, api, { images, selection, refused, settled });
   const delivery = createDelivery(store, api, { documents, images, selection, refused, say, clock });
-  const changes = createChanges(store, selection, delivery.push);
+  const changes = createChanges(store, selection, delivery.push, say);
+  const about = { selection, say, clock };
 
   return {
     start: images.start,
     refresh: images.refresh,
     neighbour: images.neighbour,
-    open: documents.open,
-    select: selection.select,
+    open(id) {
+      changes.settle();
+      return documents.open(id);
+    },
+    selectNew: selection.selectNew,
     say,
     refused,
     idle: delivery.idle,
@@ -34,9 +41,12 @@ export function createEditor(store, api, clock = () => performance.now()) {
     get busy() {
       return delivery.busy;
     },
-    ...clickActions(store, changes, clock),
-    ...paintActions(changes),
-    ...objectActions(store, changes, say),
-    ...historyActions(store, changes, { images, documents, idle: delivery.idle, say }),
+    ...clickActions(store, changes, about),
+    ...paintActions(store, changes, about),
+    ...drawingActions(store, changes, about),
+    ...moveActions(store, changes),
+    ...touchingActions(store, changes, about),
+    ...objectActions(store, changes),
+    ...historyActions(store, changes, { images, documents, selection, idle: delivery.idle, say }),
   };
 }

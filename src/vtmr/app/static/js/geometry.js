@@ -6,7 +6,7 @@
 // [x0, y0, x1, y1]. A device pixel is 1 / ratio CSS pixels.
 
 export const MAX_DEVICE_SCALE = 64; // device pixels per image pixel: further in, a pixel fills the thumb's place
-export const MARGINS = { left: 68, right: 16, top: 16, bottom: 16 }; // CSS pixels; the tools stand at the left
+export const MARGINS = { left: 68, right: 16, top: 16, bottom: 58 }; // CSS pixels; the tools stand at the left, the hint line below
 const LEAST_SHARE = 0.25; // zoomed out, the image stays at least this share of its fitted size
 
 export function toScreen(view, [x, y]) {
@@ -106,6 +106,11 @@ export function zoomToBox(box, viewport, margin = 96) {
     x: viewport.width / 2 - scale * (box[0] + width / 2),
     y: viewport.height / 2 - scale * (box[1] + height / 2),
   };
+}
+
+/** From a point to the nearest point of a box; 0 inside it. */
+export function distanceToBox([x0, y0, x1, y1], [x, y]) {
+  return Math.hypot(Math.max(x0 - x, x - x1, 0), Math.max(y0 - y, y - y1, 0));
 }
 
 export function distance(a, b) {

@@ -1,8 +1,10 @@
 // Keys become commands. A focused text field keeps its keys, but for those with Ctrl that it has no use for.
 
+const OVER_THE_PAGE = "dialog[open], [popover]:popover-open"; // keys belong to it: nothing behind it is meant
+
 export function bindKeyboard({ store, stage, commands }) {
   addEventListener("keydown", (event) => {
-    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.isComposing || document.querySelector(OVER_THE_PAGE)) return;
     if (event.key === " " && !isText(event.target) && !isButton(event.target)) {
       event.preventDefault();
       store.update({ panning: true });

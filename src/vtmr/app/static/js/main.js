@@ -4,22 +4,29 @@ import { api } from "./api.js";
 import { createCommands } from "./commands.js";
 import { createEditor } from "./editor.js";
 import { brush } from "./gestures/brush.js";
-import { choose } from "./gestures/choose.js";
+import { box } from "./gestures/box.js";
+import { choose, choosePicked, chooseWithShift } from "./gestures/choose.js";
 import { click } from "./gestures/click.js";
+import { cut } from "./gestures/cut.js";
 import { bindHover } from "./gestures/hover.js";
 import { moveClick } from "./gestures/moveclick.js";
+import { moveMask } from "./gestures/movemask.js";
+import { outline } from "./gestures/outline.js";
 import { pan } from "./gestures/pan.js";
 import { bindWheel } from "./gestures/wheel.js";
 import { bindKeyboard } from "./keyboard.js";
 import { controls } from "./panels/controls.js";
 import { bindSheet, createDialogs, exportMenu } from "./panels/dialogs.js";
+import { hintLine } from "./panels/hintline.js";
 import { imagesPanel } from "./panels/images.js";
 import { notices } from "./panels/notices.js";
 import { labelsPanel, objectsPanel } from "./panels/objects.js";
+import { settings } from "./panels/settings.js";
 import { remember, remembered } from "./preferences.js";
-import { bindGestures, createStage } from "./stage.js";
+import { bindGestures, createStage, first } from "./stage.js";
 import { createStore, INITIAL } from "./store.js";
 import { initialTheme } from "./theme.js";
+import { bindTools } from "./tools.js";
 
 initialTheme();
 const store = createStore({ ...INITIAL, ...remembered() });
@@ -29,9 +36,24 @@ const dialogs = createDialogs();
 const page = { store, editor, stage, api, dialogs };
 page.commands = createCommands(page);
 
-for (const show of [imagesPanel, objectsPanel, labelsPanel, controls, notices, exportMenu]) show(page);
+for (const show of [imagesPanel, objectsPanel, labelsPanel, controls, settings, hintLine, notices, exportMenu])
+  show(page);
 bindSheet(dialogs, page.commands);
-bindGestures(stage, [pan(page), choose(page), moveClick(page), click(page), brush(page)]);
+
+const onClick = moveClick(page);
+const putAway = () => store.update({ drawn: null });
+const paints = { pressure: true };
+const held = bindTools(store, [
+  { id: "select", gesture: first(moveMask(page), choose(page)) },
+  { id: "click", gesture: first(onClick, click(page)) },
+  { id: "box", gesture: first(onClick, box(page)), disable: putAway },
+  { id: "outline", gesture: outline(page), disable: putAway },
+  { id: "scribble", gesture: brush(page, editor.scribble) },
+  { id: "brush", gesture: brush(page, editor.brush, paints) },
+  { id: "eraser", gesture: brush(page, editor.brush, { ...paints, erases: true }) },
+  { id: "cut", gesture: cut(page), disable: putAway },
+]);
+bindGestures(stage, [pan(page), chooseWithShift(page), choosePicked(page), held]);
 bindWheel(page);
 bindHover(page);
 bindKeyboard(page);
@@ -39,13 +61,15 @@ remember(store);
 
 // The open image is in the address, so that a reload comes back to it.
 store.watch(["imageId"], ({ imageId }) => imageId && history.replaceState(null, "", `#${imageId}`));
-store.watch(["project", "unsaved", "opening", "sharp"], ({ project, unsaved, opening, sharp }) => {
-  stage.element.ariaBusy = String(!project || opening || unsaved > 0 || !sharp);
+store.watch(["project", "unsaved", "nudge", "opening", "sharp"], ({ project, unsaved, nudge, opening, sharp }) => {
+  stage.element.ariaBusy = String(!project || opening || unsaved > 0 || nudge !== null || !sharp);
 });
 store.watch(["document"], ({ document: open }) => {
   stage.element.dataset.size = open ? `${open.width}x${open.height}` : "";
 });
-addEventListener("beforeunload", (event) => store.state.unsaved && event.preventDefault());
+addEventListener("beforeunload", (event) => {
+  if (store.state.unsaved || store.state.nudge) event.preventDefault();
+});
 store.watch(["tool", "panning"], ({ tool, panning }) => {
   stage.element.dataset.cursor = panning ? "pan" : tool;
 });
@@ -53,7 +77,7 @@ store.watch(["tool", "panning"], ({ tool, panning }) => {
 const asked = location.hash.slice(1);
 await editor.start();
 const { images } = store.state;
-const first =
+const begun =
   images.find(({ id }) => id === asked) ?? images.find(({ state, error }) => state !== "done" && !error) ?? images[0];
-if (first) editor.open(first.id);
+if (begun) editor.open(begun.id);
 stage.element.focus();

@@ -1,6 +1,8 @@
 // Masks as the server sends them, {box: [x0, y0, x1, y1], runs: [...]}: row-major run lengths inside the half-open box,
 // zeros first. Pure functions, no DOM. An empty mask is null.
 
+import { intersection } from "./geometry.js";
+
 /** Number of pixels that are on. */
 export function areaOf(mask) {
   let area = 0;
@@ -19,6 +21,35 @@ export function isOn(mask, [col, row]) {
     if (left < 0) return i % 2 === 1;
   }
   return false;
+}
+
+const SAMPLES = 256; // cells across, of what is looked at of two masks
+const LAYER_SHARE = 0.02; // of the smaller mask: borders that cross by a pixel aren't layers
+
+/** Whether objects of a document overlap clearly, as layers do and a map of labels doesn't. */
+export function areLayers(document, masks) {
+  const shown = document.objects.map(({ id }) => masks[id]).filter(Boolean);
+  return shown.some((mask, i) => shown.slice(i + 1).some((other) => overlap(mask, other)));
+}
+
+/** Whether two masks share more than a sliver, by a sample of their pixels. */
+function overlap(one, other) {
+  const box = intersection(one.box, other.box);
+  if (!box) return false;
+  const step = Math.max(1, Math.ceil(Math.max(box[2] - box[0], box[3] - box[1]) / SAMPLES));
+  const shared = sharedCells(cellsOf(one, box, step), cellsOf(other, box, step));
+  return shared * step * step > LAYER_SHARE * Math.min(areaOf(one), areaOf(other));
+}
+
+function sharedCells({ spans: a }, { spans: b }) {
+  let [i, j, shared] = [0, 0, 0];
+  while (i < a.length && j < b.length) {
+    if (a[i] === b[j]) shared += Math.max(0, Math.min(a[i + 2], b[j + 2]) - Math.max(a[i + 1], b[j + 1]));
+    const aFirst = a[i] < b[j] || (a[i] === b[j] && a[i + 2] <= b[j + 2]);
+    if (aFirst) i += 3;
+    else j += 3;
+  }
+  return shared;
 }
 
 /**

@@ -1,15 +1,21 @@
 // What the browser remembers of the user's taste. Never more than that: work lives on the server.
 
 const KEY = "vtmr-preferences";
-const REMEMBERED = ["opacity", "radius", "previews"];
+const KINDS = {
+  opacity: "number",
+  radius: "number",
+  previews: "boolean",
+  farClicks: "boolean",
+  apart: "boolean",
+  growBy: "number",
+};
+const REMEMBERED = Object.keys(KINDS);
 
 export function remembered() {
   try {
     const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
-    const kinds = { opacity: "number", radius: "number", previews: "boolean" };
-    return Object.fromEntries(
-      REMEMBERED.filter((key) => typeof stored[key] === kinds[key]).map((key) => [key, stored[key]]),
-    );
+    const sound = REMEMBERED.filter((key) => typeof stored[key] === KINDS[key]);
+    return Object.fromEntries(sound.map((key) => [key, stored[key]]));
   } catch {
     return {};
   }

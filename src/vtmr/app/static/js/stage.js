@@ -9,7 +9,7 @@ const VIEW_KEYS = ["view", "viewport"];
 const OVERLAY_KEYS = [
   ...VIEW_KEYS,
   ...["document", "masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer"],
-  ...["cursor", "preview", "stroke", "dragged", "waiting", "label", "project"],
+  ...["cursor", "preview", "intent", "stroke", "drawn", "nudge", "picking", "dragged", "waiting", "label", "project"],
 ];
 
 export function createStage(element, store, api) {
@@ -92,6 +92,7 @@ function contextOf(element, selector, options) {
  * null or what follows: {move(event), end(event), cancel()}, each optional.
  */
 export function bindGestures(stage, gestures) {
+  const begin = first(...gestures);
   const { element } = stage;
   let current = null;
   const finish = (how) => (event) => {
@@ -103,14 +104,11 @@ export function bindGestures(stage, gestures) {
   element.addEventListener("pointerdown", (event) => {
     if (current || !onPicture(event)) return;
     element.focus({ preventScroll: true });
-    for (const begin of gestures) {
-      const gesture = begin(event);
-      if (!gesture) continue;
-      event.preventDefault();
-      element.setPointerCapture(event.pointerId);
-      current = { gesture, pointerId: event.pointerId };
-      return;
-    }
+    const gesture = begin(event);
+    if (!gesture) return;
+    event.preventDefault();
+    element.setPointerCapture(event.pointerId);
+    current = { gesture, pointerId: event.pointerId };
   });
   element.addEventListener("pointermove", (event) => {
     if (current?.pointerId === event.pointerId) current.gesture.move?.(event);
@@ -118,6 +116,17 @@ export function bindGestures(stage, gestures) {
   element.addEventListener("pointerup", finish("end"));
   element.addEventListener("pointercancel", finish("cancel"));
   element.addEventListener("contextmenu", (event) => event.preventDefault());
+}
+
+/** The gesture that is the first one of several to want an event. */
+export function first(...gestures) {
+  return (event) => {
+    for (const begin of gestures) {
+      const gesture = begin(event);
+      if (gesture) return gesture;
+    }
+    return null;
+  };
 }
 
 /** Buttons that float over the stage keep their own events. */

@@ -32,14 +32,16 @@ export const INITIAL = {
   openError: null, // one sentence
   document: null, // the open image's
   masks: {}, // object id → {box, runs} or null when empty
-  selected: null, // object id; null: the next click begins a new object
+  selected: null, // object id; null: the next click begins a new object, or selects the mask that it lands on
+  fresh: false, // a new object was asked for: the next click begins one, whatever lies there
   selectedClick: null, // index among the selected object's clicks
   label: null, // of new objects
-  tool: "click", // click | brush | eraser
+  tool: "click", // the id of one of gestures/
   radius: 16, // of brush and eraser, image pixels
   keepRest: false, // clicks change only the part they touch
   refit: false, // on a mask that was brought or drawn, a click takes the network's whole answer
   previews: true,
+  farClicks: true, // a click far from the selected object begins a new one
   opacity: 0.45,
   overlay: true,
   view: { scale: 1, x: 0, y: 0 },
@@ -48,10 +50,17 @@ export const INITIAL = {
   panning: false, // the space bar is down
   pointer: null, // image point under the mouse
   cursor: null, // image point of the keyboard's crosshair
-  preview: null, // {mask, point, positive}
-  stroke: null, // {points, radius, mode} while it is drawn
+  preview: null, // {mask, object}: what a click would make, of that object or of a new one (null)
+  intent: null, // what a click at the pointer would do (intent.js)
+  stroke: null, // {points, radius, mode, pressures?} while it is drawn
+  drawn: null, // {kind: box | outline | cut, points, mode?} while it is drawn
+  nudge: null, // {object, dx, dy}: how far a mask was moved and not yet sent
+  picking: null, // merge | subtract: the next object that is chosen is the other one
+  apart: null, // whether masks take nothing from their neighbours; null: unless the image's objects are layers
+  layers: false, // the open image's objects overlapped when it was opened
+  growBy: 2, // pixels
   dragged: null, // {object, index, point} while a click is dragged
-  waiting: [], // changes on their way: {clicks?, stroke?}
+  waiting: [], // changes on their way: {clicks?, stroke?, drawn?, shift?}
   unsaved: 0, // changes that the server hasn't acknowledged
   ms: null, // of the last click, from the hand to the answer
   connection: "ok", // ok | lost | closed
@@ -70,9 +79,14 @@ export function selectedObject(state) {
 }
 
 /** The fields of a click that say what it may change of the mask so far. */
-export function howToCorrect(state) {
-  const edited = selectedObject(state)?.edited ?? false;
+export function howToCorrect(state, object = state.selected) {
+  const edited = objectOf(state, object)?.edited ?? false;
   return { keep_rest: !edited && state.keepRest, correction: edited && state.refit ? "refit" : "here" };
+}
+
+/** Whether what a change adds to a mask is taken from no neighbour. */
+export function keepApart({ apart, layers }) {
+  return apart ?? !layers;
 }
 
 export function canEdit(state) {

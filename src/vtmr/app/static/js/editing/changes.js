@@ -1,25 +1,49 @@
 // A change of the open document, of the selected object, or of the one that it begins.
 
-import { canEdit } from "../store.js";
+import { canEdit, keepApart } from "../store.js";
 
-export function createChanges(store, selection, push) {
-  /** A change of the open document; without effect where nothing may be changed. */
-  function change(name, fields, more = {}) {
-    if (!canEdit(store.state)) return;
-    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, ...more });
+export function createChanges(store, selection, push, say) {
+  let held = null; // sends a change that still gathers, before any other
+
+  function settle() {
+    const send = held;
+    held = null;
+    send?.();
   }
 
-  /** A change that goes to the selected object, or begins one. */
+  /** A change of the open document; without effect where nothing may be changed. `before`: what was selected then. */
+  function change(name, fields, more = {}) {
+    settle();
+    if (!canEdit(store.state)) return;
+    const { answered, before = selection.mark(), ...rest } = more;
+    const noted = (answer) => {
+      if (answer.document.revision > store.state.document.revision) selection.trail.made(before());
+      if (answer.notes.length) say(answer.notes.join(" "));
+      answered?.(answer);
+    };
+    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered: noted, ...rest });
+  }
+
+  /** A change that no step of the history is: undo, redo, acceptance. */
+  function move(name, fields, answered) {
+    settle();
+    if (!canEdit(store.state)) return;
+    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered });
+  }
+
+  /** A change of the mask of the selected object, or of the one that it begins. */
   function onTarget(name, fields, more = {}) {
+    settle();
     const { label, selected } = store.state;
     const target = selection.target();
-    target.coming = true;
+    const kept = { ...fields, keep_apart: keepApart(store.state) };
     change(name, null, {
       target: selected ? null : target,
-      fields: () => ({ ...fields, object: target.id, ...(target.id || !label ? {} : { label }) }),
+      fields: () => ({ ...kept, object: target.id, ...(target.id || !label ? {} : { label }) }),
       answered: (answer) => selection.born(target, answer.object),
       ...more,
     });
+    target.coming = true;
   }
 
   /** A change of the selected object, or of the one that a click on its way is about to make. */
@@ -29,8 +53,14 @@ export function createChanges(store, selection, push) {
     if (selected || target.coming) change(name, null, { fields: () => ({ ...fields, object: target.id }), ...more });
   }
 
+  /** The same, of its mask. */
+  const onMask = (name, fields, more) => onSelected(name, { ...fields, keep_apart: keepApart(store.state) }, more);
+
   /** For `answered`: selects the object that the change was about. */
   const follow = (answer) => answer.object && store.update({ selected: answer.object });
 
-  return { change, onTarget, onSelected, follow };
+  /** Has `send` called before the next change, at the latest. */
+  const hold = (send) => (held = send);
+
+  return { change, move, onTarget, onSelected, onMask, follow, hold, settle };
 }

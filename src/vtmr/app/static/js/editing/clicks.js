@@ -1,22 +1,39 @@
-// Clicks for the network.
+// Clicks for the network: what one does depends on where it lands (intent.js).
 
-import { howToCorrect, objectOf } from "../store.js";
+import { intentOf } from "../intent.js";
+import { howToCorrect, keepApart, objectOf } from "../store.js";
 
-export function clickActions(store, { change, onTarget, onSelected }, clock) {
+const NOTHING_SELECTED = "Nothing is selected to take away from: click an object first.";
+
+export function clickActions(store, { change, onTarget, onMask }, { selection, say, clock }) {
+  function send(point, positive, region, before) {
+    const click = { x: point[0], y: point[1], positive };
+    const fields = { op: "click", clicks: [click], region, ...howToCorrect(store.state) };
+    onTarget("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock(), before });
+  }
+
+  /** What a click at that image point would do now. */
+  const intent = (point, positive) => intentOf(store.state, point, positive, selection.coming);
+
   return {
+    intent,
     /** region: the visible box of the image. */
     click(point, positive, region) {
-      const click = { x: point[0], y: point[1], positive };
-      const fields = { op: "click", clicks: [click], region, ...howToCorrect(store.state) };
-      onTarget("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock() });
+      const { does, object } = intent(point, positive);
+      if (does === "nothing") return say(NOTHING_SELECTED);
+      if (does === "select") return selection.select(object);
+      const before = selection.mark();
+      if (does === "new" && store.state.selected) selection.selectNew();
+      send(point, positive, region, before);
     },
     moveClick(object, index, [x, y]) {
       const positive = objectOf(store.state, object)?.clicks[index]?.positive ?? true;
       const ghost = { clicks: [{ x, y, positive }], instead: { object, index } };
-      change("moved click", { op: "move_click", object, index, x, y }, { ghost, timed: true, begun: clock() });
+      const fields = { op: "move_click", object, index, x, y, keep_apart: keepApart(store.state) };
+      change("moved click", fields, { ghost, timed: true, begun: clock() });
     },
     deleteClick(index) {
-      onSelected("deleted click", { op: "delete_click", index });
+      onMask("deleted click", { op: "delete_click", index });
     },
   };
 }

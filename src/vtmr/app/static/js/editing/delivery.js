@@ -27,6 +27,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
   async function failed(error, change) {
     if (error.code === "conflict") {
       const conflict = { name: change.name, again: () => repeat(change) };
+      selection.trail.clear();
       documents.adopt(error.body.document, error.body.masks, { conflict });
       return dropped();
     }

@@ -1,11 +1,17 @@
 // The open image's document: opened, and taken over whole from each answer of the server.
 
+import { areLayers } from "../masks.js";
+
 const CLOSED = {
   document: null,
   masks: {},
   openError: null,
   preview: null,
+  intent: null,
   stroke: null,
+  drawn: null,
+  nudge: null,
+  picking: null,
   dragged: null,
   cursor: null,
   conflict: null,
@@ -21,10 +27,11 @@ export function createDocuments(store, api, { images, selection, refused, settle
     await settled();
     if (turn !== opened || !store.state.images.some((image) => image.id === id)) return;
     selection.select(null);
+    selection.trail.clear();
     store.update({ ...CLOSED, imageId: id, opening: true });
     try {
       const { document, masks } = await api.open(id);
-      if (turn === opened) adopt(document, masks, { opening: false, selected: document.objects.at(-1)?.id ?? null });
+      if (turn === opened) adopt(document, masks, { opening: false });
     } catch (error) {
       if (turn !== opened) return;
       store.update({ opening: false, openError: error.message });
@@ -47,11 +54,13 @@ export function createDocuments(store, api, { images, selection, refused, settle
       kept[object.id] = mask?.box ? mask : null;
     }
     noteLabels(document);
+    const opens = store.state.document?.image !== document.image;
     const has = (object) => document.objects.some(({ id }) => id === object);
     if (selection.draft.id && !has(selection.draft.id)) selection.forget();
     const { selected } = store.state;
     const stillThere = has(selected) ? selected : null;
     store.update({ document, masks: kept, preview: null, selected: stillThere, selectedClick: null, ...more });
+    if (opens) store.update({ layers: areLayers(document, kept) });
     images.note(document.image, { state: document.state, objects: document.objects.length });
   }
 

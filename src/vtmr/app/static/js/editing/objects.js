@@ -1,12 +1,7 @@
 // What is done to objects as a whole: label, order, copies, and masks that lie beside the image.
 
-export function objectActions(store, { change, onSelected, follow }, say) {
+export function objectActions(store, { change, onSelected, follow }) {
   const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
-  /** A mask file may mean more than one thing: what it was taken for is said. */
-  const imported = (answer) => {
-    selectTop(answer);
-    if (answer.notes.length) say(answer.notes.join(" "));
-  };
 
   return {
     setLabel(label) {
@@ -34,6 +29,6 @@ export function objectActions(store, { change, onSelected, follow }, say) {
       ids.splice(from + by, 0, ids.splice(from, 1)[0]);
       change("order", { op: "order", objects: ids });
     },
-    importBeside: () => change("import", { op: "import_mask" }, { answered: imported }),
+    importBeside: () => change("import", { op: "import_mask" }, { answered: selectTop }),
   };
 }

@@ -1,16 +1,28 @@
 // What is done to a mask by hand: strokes, and what tidies it up.
 
 const REFINEMENTS = { fill_holes: "filled holes", drop_small: "dropped parts", smooth: "smoothing" };
+const NOTHING_SELECTED = "Nothing is selected to erase from: click a mask, or its row, first.";
 
-export function paintActions({ onTarget, onSelected }) {
+export function paintActions(store, { onTarget, onMask }, { selection, say }) {
   return {
     /** stroke: {points, radius, mode}. */
     brush(stroke) {
-      const name = stroke.mode === "add" ? "brush stroke" : "eraser stroke";
-      onTarget(name, { op: "brush", ...stroke }, { ghost: { stroke } });
+      const adds = stroke.mode === "add";
+      if (!adds && !store.state.selected && !selection.coming) return say(NOTHING_SELECTED);
+      onTarget(adds ? "brush stroke" : "eraser stroke", { op: "brush", ...stroke }, { ghost: { stroke } });
+    },
+    /** As `brush`, for the area that a rough line means. */
+    scribble({ points, radius, mode }) {
+      const adds = mode === "add";
+      if (!adds && !store.state.selected && !selection.coming) return say(NOTHING_SELECTED);
+      onTarget("scribble", { op: "scribble", points, radius, mode }, { ghost: { stroke: { points, radius, mode } } });
     },
     refine(op) {
-      onSelected(REFINEMENTS[op], { op });
+      onMask(REFINEMENTS[op], { op });
+    },
+    /** By so many pixels; less than 0 makes it smaller. */
+    grow(pixels) {
+      onMask(pixels > 0 ? "growing" : "shrinking", { op: "grow", pixels });
     },
   };
 }

@@ -1,27 +1,45 @@
 // Which object is meant: the selected one, or the draft, the object that the next click begins.
 
+import { createTrail } from "./trail.js";
+
 /** A draft is {id, coming}: the changes that go to it share it, so that the first one's answer names it for all. */
 export function createSelection(store) {
   let draft = newDraft();
 
+  function select(id, fresh = false) {
+    if (!id || id !== draft.id) draft = newDraft();
+    store.update({ selected: id, fresh, selectedClick: null, preview: null });
+  }
+
   return {
+    trail: createTrail(),
     get draft() {
       return draft;
     },
-    select(id) {
-      if (!id || id !== draft.id) draft = newDraft();
-      store.update({ selected: id, selectedClick: null, preview: null });
+    /** Whether a click on its way is about to make the object that the next one goes to. */
+    get coming() {
+      return !store.state.selected && draft.coming;
     },
+    select: (id) => select(id),
+    /** The next click begins an object, whatever lies there. */
+    selectNew: () => select(null, true),
     /** The object that a change is for: {id}. */
     target() {
       const { selected } = store.state;
       return selected ? { id: selected } : draft;
     },
+    /** What is selected now, as it will be known when what is on its way is answered: a function. */
+    mark() {
+      const { selected, fresh } = store.state;
+      const coming = draft.coming ? draft : null;
+      return () => ({ selected: selected ?? coming?.id ?? null, fresh });
+    },
+    restore: ({ selected, fresh }) => select(selected, fresh),
     /** The draft has become an object. */
     born(target, id) {
       if (target !== draft || target.id) return;
       target.id = id;
-      store.update({ selected: id });
+      store.update({ selected: id, fresh: false });
     },
     /** Nothing comes of the draft: what was to make it is dropped, or its object is gone. */
     forget() {

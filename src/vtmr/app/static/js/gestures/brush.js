@@ -1,38 +1,47 @@
-// Brush and eraser: a stroke is painted while it is drawn and sent as one change.
+// Strokes of brush, eraser and scribble: painted while they are drawn and sent as one change.
 
 import { distance } from "../geometry.js";
 import { canEdit } from "../store.js";
 
 const MOST_POINTS = 10000; // of one change; a longer stroke goes on as a new one
 
-export function brush({ store, stage, editor }) {
+/** send(stroke); erases: whether the tool takes away. A pen's pressure makes the stroke thinner or thicker. */
+export function brush({ store, stage }, send, { erases = false, pressure = false } = {}) {
   return (event) => {
-    const { tool, radius, view } = store.state;
-    if (tool === "click" || (event.button !== 0 && event.button !== 2) || !canEdit(store.state)) return null;
-    const erases = (tool === "eraser") !== (event.button === 2 || event.altKey);
-    const mode = erases ? "erase" : "add";
+    const { radius, view } = store.state;
+    if ((event.button !== 0 && event.button !== 2 && event.button !== 5) || !canEdit(store.state)) return null;
+    const other = event.button === 2 || event.altKey;
+    const mode = (erases || event.button === 5) !== other ? "erase" : "add"; // 5: the eraser at the end of a pen
     const apart = Math.max(radius / 8, 0.5 / view.scale);
-    const send = () => {
+    const feels = pressure && event.pointerType === "pen";
+    const begin = (point, share) => ({ points: [point], radius, mode, ...(feels ? { pressures: [share] } : {}) });
+    const finish = () => {
       const { stroke } = store.state;
       store.update({ stroke: null });
-      if (stroke) editor.brush(stroke);
+      if (stroke) send(stroke);
     };
-    store.update({ stroke: { points: [stage.imagePoint(event)], radius, mode }, cursor: null, preview: null });
+    store.update({ stroke: begin(stage.imagePoint(event), shareOf(event)), cursor: null, preview: null });
     return {
       move(moved) {
         for (const part of moved.getCoalescedEvents?.() ?? [moved]) {
           const { stroke } = store.state;
           const point = stage.imagePoint(part);
           if (distance(point, stroke.points.at(-1)) < apart) continue;
-          store.update({ stroke: { ...stroke, points: [...stroke.points, point] } });
+          const more = feels ? { pressures: [...stroke.pressures, shareOf(part)] } : {};
+          store.update({ stroke: { ...stroke, points: [...stroke.points, point], ...more } });
         }
         if (store.state.stroke.points.length < MOST_POINTS) return;
-        const { points } = store.state.stroke;
-        send();
-        store.update({ stroke: { points: [points.at(-1)], radius, mode } });
+        const last = store.state.stroke.points.at(-1);
+        finish();
+        store.update({ stroke: begin(last, shareOf(moved)) });
       },
-      end: send,
+      end: finish,
       cancel: () => store.update({ stroke: null }),
     };
   };
+}
+
+/** Of the radius: half at the lightest touch, half as much again at full pressure. */
+function shareOf({ pressure }) {
+  return 0.5 + pressure;
 }

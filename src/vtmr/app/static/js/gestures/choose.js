@@ -1,15 +1,22 @@
-// Shift and a press selects the uppermost visible object there; beside all objects, none.
+// A press selects the uppermost visible object there; beside all objects, none. With Shift, whatever tool is held.
 
-import { pixelOf } from "../geometry.js";
-import { isOn } from "../masks.js";
+import { objectAt } from "../intent.js";
 
 export function choose({ store, stage, editor }) {
   return (event) => {
-    const { document, masks } = store.state;
-    if (event.button !== 0 || !event.shiftKey || !document) return null;
-    const pixel = pixelOf(stage.imagePoint(event));
-    const hit = document.objects.findLast((object) => object.visible && isOn(masks[object.id], pixel));
-    editor.select(hit?.id ?? null);
+    if (event.button !== 0 || !store.state.document) return null;
+    editor.select(objectAt(store.state, stage.imagePoint(event))?.id ?? null);
     return {};
   };
+}
+
+/** While another object is asked for. */
+export function choosePicked(page) {
+  const gesture = choose(page);
+  return (event) => (page.store.state.picking ? gesture(event) : null);
+}
+
+export function chooseWithShift(page) {
+  const gesture = choose(page);
+  return (event) => (event.shiftKey ? gesture(event) : null);
 }

@@ -5,8 +5,8 @@ import { canEdit } from "../store.js";
 
 export function click({ store, stage, editor }) {
   return (event) => {
-    const { tool, document, view, viewport } = store.state;
-    if (tool !== "click" || !canEdit(store.state) || (event.button !== 0 && event.button !== 2)) return null;
+    const { document, view, viewport } = store.state;
+    if (!canEdit(store.state) || (event.button !== 0 && event.button !== 2)) return null;
     const point = stage.imagePoint(event);
     if (!isInside(document, point)) return null;
     const positive = event.button === 0 && !event.altKey && !event.ctrlKey;

@@ -2,9 +2,10 @@
 
 import { isInside, visibleBox } from "../geometry.js";
 import { onPicture } from "../stage.js";
-import { canEdit, howToCorrect, selectedObject } from "../store.js";
+import { canEdit, howToCorrect, keepApart, selectedObject } from "../store.js";
 
 const REST_MS = 150;
+const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
 
 export function bindHover({ store, stage, editor, api }) {
   let timer = 0;
@@ -18,43 +19,58 @@ export function bindHover({ store, stage, editor, api }) {
   }
 
   async function ask(point, positive) {
-    const { document, view, viewport, selected } = store.state;
+    const { document, view, viewport } = store.state;
+    const { does, object } = editor.intent(point, positive);
+    if (does === "nothing" || does === "select") return;
     request = new AbortController();
     const { signal } = request;
     const body = {
       revision: document.revision,
-      object: selected,
+      object,
       clicks: [{ x: point[0], y: point[1], positive }],
       region: visibleBox(view, document, viewport),
-      ...howToCorrect(store.state),
+      keep_apart: keepApart(store.state),
+      ...howToCorrect(store.state, object),
     };
     try {
       const { mask } = await api.preview(document.image, body, signal);
-      if (!signal.aborted && !editor.busy) store.update({ preview: { mask: mask.box ? mask : null } });
+      if (!signal.aborted && !editor.busy) store.update({ preview: { mask: mask.box ? mask : null, object } });
     } catch {
       // A preview that doesn't come is none: overtaken, busy or away.
     }
   }
 
-  function wanted(event) {
-    const { tool, previews, document, connection, overlay } = store.state;
-    if (tool !== "click" || !previews || !overlay || connection !== "ok" || !canEdit(store.state)) return false;
-    if (event.buttons || event.shiftKey || editor.busy || selectedObject(store.state)?.locked) return false;
+  /** Whether a press would be a click for the network, at a place that it knows. */
+  function clicks(event) {
+    const { tool, document, overlay, picking } = store.state;
+    if (!CLICKS.has(tool) || picking || !overlay || !canEdit(store.state) || event.buttons || event.shiftKey)
+      return false;
     return isInside(document, stage.imagePoint(event));
+  }
+
+  function wanted(event) {
+    const { previews, connection } = store.state;
+    if (!previews || connection !== "ok" || editor.busy || selectedObject(store.state)?.locked) return false;
+    return clicks(event);
   }
 
   stage.element.addEventListener("pointermove", (event) => {
     forget();
     const point = onPicture(event) && store.state.document ? stage.imagePoint(event) : null;
-    store.update({ pointer: point, cursor: event.movementX || event.movementY ? null : store.state.cursor });
+    const aims = point && event.pointerType !== "touch" && clicks(event);
+    const intent = aims ? editor.intent(point, !event.altKey) : null;
+    store.update({ pointer: point, intent, cursor: event.movementX || event.movementY ? null : store.state.cursor });
     if (event.pointerType === "mouse" && point && wanted(event)) {
       timer = setTimeout(() => !editor.busy && ask(point, !event.altKey), REST_MS);
     }
   });
-  stage.element.addEventListener("pointerdown", forget);
+  stage.element.addEventListener("pointerdown", () => {
+    forget();
+    store.update({ intent: null }); // a press changes what the next one does
+  });
   stage.element.addEventListener("pointerleave", () => {
     forget();
-    store.update({ pointer: null });
+    store.update({ pointer: null, intent: null });
   });
   addEventListener("keydown", forget);
 }

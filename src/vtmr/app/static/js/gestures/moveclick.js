@@ -8,10 +8,9 @@ const SLACK = 3; // CSS pixels that a press may wander without being a drag
 
 export function moveClick({ store, stage, editor }) {
   return (event) => {
-    const { tool, view, overlay } = store.state;
+    const { view, overlay } = store.state;
     const object = selectedObject(store.state);
-    if (tool !== "click" || !overlay || event.button !== 0 || event.altKey || !object || !canEdit(store.state))
-      return null;
+    if (!overlay || event.button !== 0 || event.altKey || !object || !canEdit(store.state)) return null;
     const start = stage.screenPoint(event);
     const index = object.clicks.findLastIndex(({ x, y }) => distance(toScreen(view, [x, y]), start) <= REACH);
     if (index < 0) return null;

@@ -2,11 +2,14 @@
 
 import { toScreen, visibleBox } from "../geometry.js";
 import { CASING, colourOf } from "../palette.js";
-import { selectedObject } from "../store.js";
+import { tagOf } from "../intent.js";
+import { objectOf, selectedObject } from "../store.js";
+import { paintDrawn, paintPrompt } from "./drawn.js";
 import { outlineOf } from "./maskcache.js";
 
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
+const STROKES = new Set(["brush", "eraser", "scribble"]);
 export const CLICK_RADIUS = 7; // CSS pixels
 
 export function paintOverlay(context, state) {
@@ -23,8 +26,13 @@ export function paintOverlay(context, state) {
     paintStroke(context, stroke, state);
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const prompt = selectedObject(state)?.prompt;
+  if (state.overlay && prompt) paintPrompt(context, view, prompt);
   if (state.overlay) paintClicks(context, state);
+  for (const { drawn } of state.waiting) if (drawn) paintDrawn(context, state, drawn, true);
+  if (state.drawn) paintDrawn(context, state, state.drawn);
   paintCursor(context, state);
+  if (state.overlay && state.intent && state.pointer) paintTag(context, state);
 }
 
 function paintMasks(context, state, toImagePixels) {
@@ -32,23 +40,39 @@ function paintMasks(context, state, toImagePixels) {
   const visible = visibleBox(view, document, viewport);
   if (!visible) return;
   const deviceScale = view.scale * viewport.ratio;
-  const chosen = selectedObject(state);
   const shown = document.objects.filter((object) => object.visible && masks[object.id]);
-  const draw = (mask, colour, opacity, style) => {
+  const draw = (mask, colour, opacity, style, by) => {
     const outline = outlineOf(mask, visible, deviceScale);
     if (!outline) return;
     toImagePixels();
+    if (by) context.translate(...by);
     fill(context, outline, colour, opacity);
     stroke(context, outline, colour, view.scale, style);
   };
   const labels = state.project.labels;
   for (const object of shown) {
-    const replaced = preview && object.id === selected;
+    const replaced = preview && object.id === preview.object;
+    const named = state.intent?.does === "select" && state.intent.object === object.id;
     const opacity = replaced ? state.opacity * 0.3 : state.opacity;
-    draw(masks[object.id], colourOf(object.label, labels), opacity, object.id === selected ? SELECTED : PLAIN);
+    draw(
+      masks[object.id],
+      colourOf(object.label, labels),
+      opacity,
+      object.id === selected || named ? SELECTED : PLAIN,
+      movedBy(state, object.id),
+    );
   }
-  if (preview?.mask)
-    draw(preview.mask, colourOf(chosen?.label ?? state.label ?? labels[0], labels), state.opacity * 0.6, PREVIEW);
+  if (preview?.mask) {
+    const label = objectOf(state, preview.object)?.label ?? state.label ?? labels[0];
+    draw(preview.mask, colourOf(label, labels), state.opacity * 0.6, PREVIEW);
+  }
+}
+
+/** How far a mask was moved and isn't yet in the server's answer: [x, y] or null. */
+function movedBy({ nudge, waiting }, id) {
+  const moves = [nudge, ...waiting.map((ghost) => ghost.shift)].filter((move) => move?.object === id);
+  if (!moves.length) return null;
+  return moves.reduce(([x, y], { dx, dy }) => [x + dx, y + dy], [0, 0]);
 }
 
 const PLAIN = { casing: 2.5, line: 1.25 };
@@ -79,20 +103,38 @@ function strokesOf({ stroke, waiting }) {
   return [...waiting.map((ghost) => ghost.stroke), stroke].filter(Boolean);
 }
 
-function paintStroke(context, { points, radius, mode }, state) {
+function paintStroke(context, { points, radius, mode, pressures }, state) {
   const label = selectedObject(state)?.label ?? state.label ?? state.project.labels[0];
   context.globalAlpha = mode === "add" ? Math.max(state.opacity, 0.3) : 0.55;
   context.strokeStyle = mode === "add" ? colourOf(label, state.project.labels) : "#0a0c10";
-  context.lineWidth = 2 * radius;
   context.lineCap = "round";
   context.lineJoin = "round";
+  if (pressures) pressedLine(context, points, radius, pressures);
+  else plainLine(context, points, radius);
+  context.globalAlpha = 1;
+  context.lineCap = "butt";
+}
+
+function plainLine(context, points, radius) {
+  context.lineWidth = 2 * radius;
   context.beginPath();
   context.moveTo(...points[0]);
   if (points.length === 1) context.lineTo(...points[0]);
   for (const point of points.slice(1)) context.lineTo(...point);
   context.stroke();
-  context.globalAlpha = 1;
-  context.lineCap = "butt";
+}
+
+/** Each stretch as thick as the harder pressed of its ends. */
+function pressedLine(context, points, radius, pressures) {
+  context.globalAlpha = 1; // stretches overlap: a veil would be darker there
+  points.forEach((point, i) => {
+    const before = points[i - 1] ?? point;
+    context.lineWidth = 2 * radius * Math.max(pressures[i], pressures[i - 1] ?? 0);
+    context.beginPath();
+    context.moveTo(...before);
+    context.lineTo(...point);
+    context.stroke();
+  });
 }
 
 /** The clicks to draw: [{x, y, positive, selected, waiting}], the one being dragged where the pointer holds it. */
@@ -155,8 +197,26 @@ function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) 
   const at = cursor ?? pointer;
   if (!at || panning) return;
   const [x, y] = toScreen(view, at);
-  if (tool !== "click") ring(context, x, y, radius * view.scale);
+  if (STROKES.has(tool)) ring(context, x, y, radius * view.scale);
   if (cursor) crosshair(context, x, y);
+}
+
+/** Beside the pointer: what a click would do, where that isn't what the hint line says. */
+function paintTag(context, state) {
+  const text = tagOf(state, state.intent);
+  if (!text) return;
+  const [x, y] = toScreen(state.view, state.pointer);
+  context.font = "600 12px system-ui, sans-serif";
+  const width = context.measureText(text).width + 16;
+  const left = Math.min(x + 14, state.viewport.width - width - 4);
+  const top = Math.min(y + 16, state.viewport.height - 28);
+  context.beginPath();
+  context.roundRect(left, top, width, 24, 6);
+  context.fillStyle = CASING;
+  context.fill();
+  context.fillStyle = "#ffffff";
+  context.textBaseline = "middle";
+  context.fillText(text, left + 8, top + 12.5);
 }
 
 function ring(context, x, y, radius) {

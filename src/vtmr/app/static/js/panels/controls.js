@@ -1,53 +1,34 @@
 // Buttons that stand for commands, sliders, readings: all of them show the state and change it, nothing more.
 
 import { byId, el } from "../dom.js";
-import { areaOf } from "../masks.js";
-import { canEdit, selectedObject } from "../store.js";
+import { canEdit, keepApart, selectedObject } from "../store.js";
 
-const EDITS = [
-  "new",
-  "keep",
-  "raise",
-  "lower",
-  "duplicate",
-  "remove",
-  "fill_holes",
-  "drop_small",
-  "smooth",
-  "brush",
-  "eraser",
-  "accept",
-];
-const OF_OBJECT = ["raise", "lower", "duplicate", "remove", "fill_holes", "drop_small", "smooth"];
-const HINTS = {
-  new: "Click an object. Right-click takes away.",
-  click: "Click what is missing, right-click what is too much.",
-  brush: "Paint what belongs to the object. Alt erases.",
-  eraser: "Paint over what doesn't belong. Alt adds.",
-  edited: "A click changes only the part it touches. K: take the whole answer.",
-  refit: "A click takes the network's whole answer. K: only the part it touches.",
-  locked: "This object is locked.",
-};
+const STROKES = new Set(["brush", "eraser", "scribble"]);
 const LOGARITHM = Math.log(400) / 100; // the radius slider runs from 1 to 400 px in equal ratios
 
 export function controls({ store, stage, commands }) {
-  const byCommand = new Map();
+  const byCommand = new Map(); // id → button
+  const shown = new Map(); // id → command
   for (const button of document.querySelectorAll("[data-command]")) {
     const command = commands.find(({ id }) => id === button.dataset.command);
     byCommand.set(command.id, button);
+    shown.set(command.id, command);
     button.title = command.name
       ? `${command.name}${keysOf(command)}`
-      : { lower: "Move down (Alt + ↓)", next: "Next image" }[command.id];
+      : { lower: "Move down (Alt + ↓)", next: "Next image", shrink: "Shrink (Shift + R)" }[command.id];
     if (command.id === "raise") button.title = "Move up (Alt + ↑)";
+    if (command.id === "grow") button.title = "Grow (Shift + G)";
     if (!button.textContent.trim()) button.setAttribute("aria-label", button.title);
     button.addEventListener("click", (event) => {
       command.run(event);
       if (event.detail) stage.element.focus(); // the mouse goes on in the image, the keyboard stays where it is
     });
   }
-  enabling(store, byCommand);
-  pressing(store, byCommand);
+  enabling(store, byCommand, shown);
+  pressing(store, byCommand, shown);
   sliders(store);
+  apartSwitch(store);
+  growth(store);
   readings(store);
 }
 
@@ -59,11 +40,13 @@ function keysOf({ key, held = [], shown }) {
   return ` (${keys})`;
 }
 
-function enabling(store, buttons) {
+function enabling(store, buttons, commands) {
   store.watch(["document", "project", "selected", "connection"], (state) => {
     const { document, selected } = state;
     const edits = canEdit(state);
-    for (const id of EDITS) buttons.get(id).disabled = !edits || (OF_OBJECT.includes(id) && !selected);
+    for (const [id, { needs }] of commands) {
+      if (needs) buttons.get(id).disabled = !edits || (needs === "object" && !selected);
+    }
     buttons.get("undo").disabled = !edits || !document.undo;
     buttons.get("redo").disabled = !edits || !document.redo;
     if (document?.undo) buttons.get("undo").title = `Undo: ${document.undo.replaceAll("_", " ")} (Ctrl + Z)`;
@@ -75,13 +58,32 @@ function enabling(store, buttons) {
   });
 }
 
-function pressing(store, buttons) {
+function pressing(store, buttons, commands) {
+  store.watch(["picking"], ({ picking }) => {
+    for (const id of ["merge", "subtract"]) buttons.get(id).ariaPressed = String(picking === id);
+  });
   store.watch(["tool", "keepRest", "refit", "document", "selected"], (state) => {
-    for (const tool of ["click", "brush", "eraser"]) buttons.get(tool).ariaPressed = String(state.tool === tool);
+    for (const [id, { tool }] of commands) if (tool) buttons.get(id).ariaPressed = String(state.tool === tool);
     const edited = selectedObject(state)?.edited ?? false; // then it is so unless a re-fit is asked for
     buttons.get("keep").ariaPressed = String(edited ? !state.refit : state.keepRest);
-    byId("radius-options").hidden = state.tool === "click";
+    byId("radius-options").hidden = !STROKES.has(state.tool);
   });
+}
+
+function apartSwitch(store) {
+  const box = byId("apart");
+  box.addEventListener("change", () => store.update({ apart: box.checked, preview: null }));
+  store.watch(["apart", "layers"], (state) => (box.checked = keepApart(state)));
+}
+
+function growth(store) {
+  const input = byId("grow-by");
+  input.addEventListener("change", () => {
+    const pixels = Math.round(Number(input.value));
+    store.update({ growBy: pixels >= 1 && pixels <= 500 ? pixels : store.state.growBy });
+    input.value = store.state.growBy;
+  });
+  store.watch(["growBy"], ({ growBy }) => (input.value = growBy));
 }
 
 function sliders(store) {
@@ -110,17 +112,4 @@ function readings(store) {
   store.watch(["ms", "waiting"], ({ ms, waiting }) => {
     byId("reading-ms").textContent = waiting.length ? "…" : ms === null ? "" : `${Math.round(ms)} ms`;
   });
-  store.watch(["tool", "document", "selected", "project", "overlay", "masks", "refit"], (state) => {
-    byId("hint").textContent = state.document && canEdit(state) ? hintFor(state) : "";
-  });
-}
-
-function hintFor(state) {
-  const object = selectedObject(state);
-  if (!state.overlay) return "Masks are hidden. Press X to show them.";
-  if (object?.locked) return HINTS.locked;
-  if (state.tool !== "click") return HINTS[state.tool];
-  if (!object) return HINTS.new;
-  if (!object.edited || !areaOf(state.masks[object.id])) return HINTS.click;
-  return state.refit ? HINTS.refit : HINTS.edited;
 }

@@ -6,8 +6,20 @@ const TOAST_MS = 6000;
 
 export function notices({ store, editor }) {
   const place = byId("notices");
-  const keys = ["project", "images", "document", "opening", "openError", "connection", "conflict", "imageId", "noticed"];
-  store.watch(keys, (state) => place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter(Boolean)));
+  const keys = [
+    "project",
+    "images",
+    "document",
+    "opening",
+    "openError",
+    "connection",
+    "conflict",
+    "imageId",
+    "noticed",
+  ];
+  store.watch(keys, (state) =>
+    place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter(Boolean)),
+  );
 
   let timer = 0;
   store.watch(["toast"], ({ toast }) => {

@@ -1,0 +1,31 @@
+// The selected mask, moved by whole pixels: many small moves become one change.
+
+import { keepApart, selectedObject } from "../store.js";
+
+const REST_MS = 350; // after the last move it is sent
+
+export function moveActions(store, { change, hold, settle }) {
+  let timer = 0;
+
+  function send() {
+    clearTimeout(timer);
+    const { nudge } = store.state;
+    store.update({ nudge: null });
+    if (!nudge || (!nudge.dx && !nudge.dy)) return;
+    const fields = { op: "shift", ...nudge, keep_apart: keepApart(store.state) };
+    change("move", fields, { ghost: { shift: nudge } });
+  }
+
+  return {
+    settle,
+    nudge(dx, dy) {
+      const object = selectedObject(store.state);
+      if (!object || object.locked) return;
+      const before = store.state.nudge ?? { object: object.id, dx: 0, dy: 0 };
+      store.update({ nudge: { object: object.id, dx: before.dx + dx, dy: before.dy + dy }, preview: null });
+      hold(send);
+      clearTimeout(timer);
+      timer = setTimeout(settle, REST_MS);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+// The selected mask follows a drag that begins on it.
+
+import { distance, pixelOf } from "../geometry.js";
+import { isOn } from "../masks.js";
+import { canEdit, selectedObject } from "../store.js";
+
+const SLACK = 3; // CSS pixels that a press may wander without being a drag
+
+export function moveMask({ store, stage, editor }) {
+  return (event) => {
+    const { masks, selected } = store.state;
+    const object = selectedObject(store.state);
+    if (event.button !== 0 || !object || object.locked || !canEdit(store.state)) return null;
+    const [start, from] = [stage.screenPoint(event), stage.imagePoint(event)];
+    if (!isOn(masks[selected], pixelOf(from))) return null;
+    let moving = false;
+    let [movedX, movedY] = [0, 0];
+    return {
+      move(event) {
+        moving ||= distance(stage.screenPoint(event), start) > SLACK;
+        if (!moving) return;
+        const [x, y] = stage.imagePoint(event);
+        const [dx, dy] = [Math.round(x - from[0]), Math.round(y - from[1])];
+        editor.nudge(dx - movedX, dy - movedY);
+        [movedX, movedY] = [dx, dy];
+      },
+      end: () => editor.settle(),
+      cancel: () => editor.nudge(-movedX, -movedY),
+    };
+  };
+}

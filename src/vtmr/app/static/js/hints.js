@@ -1,0 +1,39 @@
+// The line that says what a press does now. A pure function of the state.
+
+import { areaOf } from "./masks.js";
+import { selectedObject } from "./store.js";
+
+const HINTS = {
+  fresh: "Click the new object. Right-click takes away.",
+  none: "Click an object to outline it, or a mask to select it.",
+  first: "Click an object. Right-click takes away.",
+  click: "Click what is missing, right-click what is too much. Then the next one:",
+  select: "Click a mask to select it.",
+  box: "Drag a box around an object. A press without a drag is a click that corrects it.",
+  outline: "Drag around an area, or click its corners: the first one again, Enter or a double click closes it.",
+  scribble: "Scribble over an area of one colour: what is connected and coloured alike comes along. Alt takes away.",
+  cut: "Draw a line right across the selected object: it becomes two.",
+  selected: "Drag the mask, or press arrows, to move it. Shift + arrows: ten pixels.",
+  merge: "Click the object to merge with this one. Escape leaves it.",
+  subtract: "Click the object whose pixels are to be taken out of this one. Escape leaves it.",
+  brush: "Paint what belongs to the object. Alt erases.",
+  eraser: "Paint over what doesn't belong. Alt adds.",
+  edited: "A click changes only the part it touches. K: take the whole answer.",
+  refit: "A click takes the network's whole answer. K: only the part it touches.",
+  locked: "This object is locked. L unlocks it.",
+  hidden: "Masks are hidden. Press X to show them.",
+  hiddenObject: "This object is hidden. H shows it.",
+};
+
+export function hintFor(state) {
+  const object = selectedObject(state);
+  if (!state.overlay) return HINTS.hidden;
+  if (state.picking) return HINTS[state.picking];
+  if (object?.locked) return HINTS.locked;
+  if (object && !object.visible) return HINTS.hiddenObject;
+  if (state.tool === "select" && object) return HINTS.selected;
+  if (state.tool !== "click") return HINTS[state.tool];
+  if (!object) return state.fresh ? HINTS.fresh : state.document.objects.length ? HINTS.none : HINTS.first;
+  if (!object.edited || !areaOf(state.masks[object.id])) return HINTS.click;
+  return state.refit ? HINTS.refit : HINTS.edited;
+}

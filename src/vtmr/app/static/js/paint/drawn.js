@@ -1,0 +1,58 @@
+// What is being drawn and not yet part of a mask: boxes, outlines, cuts; and the box that an object began with.
+
+import { toScreen } from "../geometry.js";
+import { CASING } from "../palette.js";
+
+const CORNER = 3.5; // CSS pixels
+
+/** In CSS pixels of the stage. Of an outline in work the line to the pointer is drawn too. */
+export function paintDrawn(context, state, { kind, points }, waiting = false) {
+  const places = points.map((point) => toScreen(state.view, point));
+  const goesOn = !waiting && kind === "outline" && state.pointer && !state.pressed;
+  if (goesOn) places.push(toScreen(state.view, state.pointer));
+  if (kind === "box") strokeBox(context, [...places[0], ...places.at(-1)]);
+  else strokeLine(context, places, kind === "outline" && waiting);
+  if (kind === "outline" && !waiting) corner(context, places[0]);
+}
+
+/** The dashed box that the selected object began with. */
+export function paintPrompt(context, view, [x0, y0, x1, y1]) {
+  context.globalAlpha = 0.7;
+  strokeBox(context, [...toScreen(view, [x0, y0]), ...toScreen(view, [x1, y1])]);
+  context.globalAlpha = 1;
+}
+
+function strokeBox(context, [x0, y0, x1, y1]) {
+  context.beginPath();
+  context.rect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0));
+  twoTones(context);
+}
+
+function strokeLine(context, places, closed) {
+  context.beginPath();
+  context.moveTo(...places[0]);
+  for (const place of places.slice(1)) context.lineTo(...place);
+  if (closed) context.closePath();
+  twoTones(context);
+}
+
+function twoTones(context) {
+  context.strokeStyle = CASING;
+  context.lineWidth = 3.5;
+  context.stroke();
+  context.setLineDash([6, 4]);
+  context.strokeStyle = "#ffffff";
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function corner(context, [x, y]) {
+  context.beginPath();
+  context.rect(x - CORNER, y - CORNER, 2 * CORNER, 2 * CORNER);
+  context.fillStyle = "#ffffff";
+  context.fill();
+  context.strokeStyle = CASING;
+  context.lineWidth = 1;
+  context.stroke();
+}

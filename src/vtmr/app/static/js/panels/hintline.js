@@ -1,0 +1,21 @@
+// The line over the lower edge of the image: what a press does now, and how to go on with the next object.
+
+import { byId } from "../dom.js";
+import { hintFor } from "../hints.js";
+import { canEdit } from "../store.js";
+
+const KEYS = ["tool", "document", "selected", "fresh", "project", "overlay", "masks", "refit", "picking", "connection"];
+
+export function hintLine({ store, stage, commands }) {
+  const begin = byId("hint-new");
+  begin.addEventListener("click", () => {
+    commands.find(({ id }) => id === "new").run();
+    stage.element.focus();
+  });
+  store.watch(KEYS, (state) => {
+    const shown = state.document && canEdit(state);
+    byId("hint").textContent = shown ? hintFor(state) : "";
+    byId("hint-line").hidden = !shown;
+    begin.hidden = !state.selected || Boolean(state.picking);
+  });
+}

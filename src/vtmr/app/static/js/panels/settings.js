@@ -1,0 +1,22 @@
+// The settings menu: what the page does by itself, a switch each. They are the user's, and the browser remembers them.
+
+import { byId, el } from "../dom.js";
+
+const SWITCHES = [
+  ["previews", "Preview at rest", "Where the pointer rests, a dashed outline shows what a click would make"],
+  ["farClicks", "A click far away begins a new object", "Off: every click goes to the selected object"],
+];
+
+export function settings({ store }) {
+  const menu = byId("settings-menu");
+  for (const [key, title, about] of SWITCHES) {
+    const box = el("input", {
+      type: "checkbox",
+      role: "switch",
+      dataset: { setting: key },
+      onchange: () => store.update({ [key]: box.checked, preview: null }),
+    });
+    menu.append(el("label", { class: "switch" }, box, el("span", { text: title }), el("small", { text: about })));
+    store.watch([key], (state) => (box.checked = state[key]));
+  }
+}

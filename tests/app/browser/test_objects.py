@@ -1,0 +1,109 @@
+"""The second object: how the page goes on after the first mask, and what a click means by where it
+lands.
+
+On the rocket's photo: the rocket stands at x = 321, the right tower is far away from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from desk import Desk
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+ROCKET, TOWER, SKY = (321, 240), (600, 160), (470, 60)
+Photo = Callable[..., Desk]
+
+
+def test_after_the_first_mask_the_page_says_how_to_go_on(photo: Photo) -> None:
+    desk = photo("rocket")
+    button = desk.page.locator("#hint-new")
+    expect(desk.page.locator("#hint")).to_contain_text("Click an object")
+    expect(button).to_be_hidden()
+    desk.click(*ROCKET)
+    expect(button).to_be_in_viewport()
+    button.click()
+    expect(desk.page.locator("#hint")).to_contain_text("new object")
+    assert desk.selected() is None
+    desk.click(*ROCKET)  # on the first one's mask: it was asked for
+    assert [len(one["clicks"]) for one in desk.objects()] == [1, 1]
+    desk.press("n").click(*TOWER)
+    assert len(desk.objects()) == 3
+
+
+def test_a_click_far_away_begins_a_new_object_and_hover_says_so(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    far = desk.window_point(*TOWER)
+    desk.page.mouse.move(*desk.window_point(*ROCKET))
+    plain = desk.ready().opacity_at(TOWER[0] + 5, TOWER[1] + 25)
+    with desk.page.expect_request("**/preview") as asked:
+        desk.page.mouse.move(*far)
+    assert asked.value.post_data_json["object"] is None
+    assert plain == 0
+    desk.page.mouse.click(*far)
+    desk.ready()
+    assert [len(one["clicks"]) for one in desk.objects()] == [1, 1]
+    assert desk.selected() == desk.objects()[1]["id"]
+
+
+def test_by_the_setting_every_click_goes_to_the_selected_object(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    desk.page.locator("#settings").click()
+    desk.page.get_by_role("switch", name="A click far away").click()
+    desk.page.keyboard.press("Escape")
+    desk.click(*TOWER)
+    assert [len(one["clicks"]) for one in desk.objects()] == [2]
+    desk.page.reload()
+    desk.ready().page.locator("#settings").click()
+    expect(desk.page.get_by_role("switch", name="A click far away")).not_to_be_checked()
+
+
+def test_coming_back_selects_nothing_and_a_click_on_a_mask_selects_it(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    desk.page.reload()
+    desk.ready()
+    assert desk.selected() is None
+    before = desk.objects()
+    desk.click(*ROCKET)
+    assert desk.selected() == before[0]["id"]
+    assert desk.objects() == before
+    desk.press("v").click(*SKY)  # no tool held: beside all masks, none is selected
+    assert desk.selected() is None
+    desk.click(*ROCKET)
+    assert desk.selected() == before[0]["id"]
+    assert desk.objects() == before
+    desk.press("c").click(321, 360)  # and with the tool in hand it is corrected
+    assert [len(one["clicks"]) for one in desk.objects()] == [2]
+
+
+def test_taking_away_from_nothing_does_nothing_and_says_so(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET, positive=False)
+    expect(desk.page.locator("#toasts")).to_contain_text("Nothing is selected")
+    desk.press("e").drag(ROCKET, (330, 260))
+    expect(desk.page.locator("#toasts")).to_contain_text("erase")
+    desk.press("c", "ArrowRight", "Alt+Enter")
+    assert desk.objects() == []
+    assert desk.server.document(desk.name)["revision"] == 0
+
+
+def test_undo_and_redo_bring_the_selection_back(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET).click(*TOWER)
+    first, second = (one["id"] for one in desk.objects())
+    assert desk.selected() == second
+    desk.press("Control+z")
+    assert desk.selected() == first
+    desk.press("Control+Shift+Z")
+    assert desk.selected() == second
+    desk.press("Delete")
+    assert desk.selected() is None
+    desk.press("Control+z")
+    assert desk.selected() == second
+    desk.press(",")
+    assert desk.selected() == first
+    desk.press("Control+z", "Control+z")  # the second object, then the first
+    assert desk.objects() == []
+    desk.page.reload()
+    desk.ready().press("Control+Shift+Z")  # what was selected then isn't known any more
+    assert desk.selected() == first
