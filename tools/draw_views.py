@@ -90,7 +90,7 @@ def answers(
     mask = None
     for k in range(1, len(clicks) + 1):
         prompts = segmenter.prompts(scene, clicks[:k], None)
-        first = segmenter.first_view(prompts, mask).box
+        first = segmenter.first_view(prompts, answer, mask).box
         answer = segmenter.predict(scene, clicks[:k], answer, mask)
         mask = answer.render()
         found.append((draw(image, mask, clicks[:k]), first, answer.layers[0].box))

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vtmr.geometry import Box
-from vtmr.masks import Mask
+from vtmr.masks import Mask, bounding_box
 from vtmr.segmenter import LayeredPrediction, LogitLayer
-from vtmr.segmenter.layers import _runs_of, overlaid
+from vtmr.segmenter.layers import overlaid
+from vtmr.segmenter.painting import _runs_of
 
 
 @st.composite
@@ -85,3 +86,49 @@ def test_a_layer_is_computed_once_while_others_hide_parts_of_it() -> None:
     assert seen.misses == len(smooth)
     assert seen.hits == sum(range(len(smooth)))
     assert seen.maxsize is not None  # what is remembered is bounded for the process
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 1 << 16),
+    st.sampled_from([(700, 900), (333, 4000), (4000, 300)]),
+    st.sampled_from([0.0, 0.3]),
+    st.booleans(),
+)
+def test_the_few_cells_at_the_threshold_give_what_all_rows_give(
+    seed: int, size: tuple[int, int], threshold_logit: float, rounded: bool
+) -> None:
+    """The reference interpolates every pixel with OpenCV, and says nothing where rounding might
+    decide. Rounded logits lie on the threshold and equal their neighbours often."""
+    height, width = size
+    rng = np.random.default_rng(seed)
+    grid = np.asarray(cv2.GaussianBlur(rng.normal(size=(64, 64)), (0, 0), 3), np.float32) * 6
+    if rounded:
+        grid = np.round(grid * 2) / np.float32(2)
+    layer = LogitLayer.of(Box.whole(height, width), grid)
+    found = painted(height, width, (layer,), threshold_logit)
+    rows = cv2.resize(grid, (64, height), interpolation=cv2.INTER_LINEAR)
+    logits = np.asarray(cv2.resize(rows, (width, height), interpolation=cv2.INTER_LINEAR))
+    sure = np.abs(logits - threshold_logit) > 1e-4
+    assert np.array_equal(found[sure], logits[sure] > threshold_logit)
+
+
+@settings(deadline=None, max_examples=40)
+@given(histories())
+def test_the_box_of_a_mask_is_known_without_reading_it(
+    history: tuple[int, int, list[LogitLayer]],
+) -> None:
+    """Of a read-only mask that is the one just painted; any other one is read."""
+    height, width, layers = history
+    stack: tuple[LogitLayer, ...] = ()
+    for layer in layers:
+        stack = overlaid(stack, layer)
+    prediction = LayeredPrediction(height, width, stack, 0.0, 1, 0)
+    mask = prediction.render()
+    mask.flags.writeable = False
+    assert prediction.box_of(mask) == bounding_box(mask)
+    other = np.zeros_like(mask)
+    assert prediction.box_of(other) is None
+    changed = prediction.render()
+    changed[0, 0] ^= True
+    assert prediction.box_of(changed) == bounding_box(changed)

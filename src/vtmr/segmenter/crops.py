@@ -31,13 +31,21 @@ def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box)
 
     mask: bool H x W of the image; clicks: in image coordinates. An empty mask gives `fallback`.
     """
-    box = bounding_box(mask)
+    return target_around(bounding_box(mask), clicks, ratio, Box.whole(*mask.shape), fallback)
+
+
+def target_around(
+    box: Box | None, clicks: Sequence[Click], ratio: float, image: Box, fallback: Box
+) -> Box:
+    """`target_box` where the mask's bounding box is known already; None is an empty mask's.
+
+    image: the box of all of it.
+    """
     if box is None:
         return fallback
     for click in clicks:
         if click.positive:
             box = box.union(_pixel_box(click))
-    image = Box.whole(*mask.shape)
     return box.expanded(ratio, image).grown(MIN_SIDE_PX, image)
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from vtmr.geometry import Box, Frame
-from vtmr.masks import Mask
+from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import Pyramid, crop_resized
-from vtmr.segmenter.crops import focus_box, square_around, target_box
+from vtmr.segmenter.crops import focus_box, square_around, target_around
 from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.logits import logit_of, sigmoid
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
@@ -102,7 +102,7 @@ class VtmrSegmenter(Segmenter):
         """
         spec, clicks, limits = self.spec, prompts.clicks, prompts.limits
         threshold_logit = logit_of(spec.threshold)
-        frame = self.first_view(prompts, mask)
+        frame = self.first_view(prompts, previous, mask)
         coarse = self._pass_in(scene, clicks, frame, previous_probability(previous, mask, frame), 1)
         while box := wider_box(
             coarse.logits > threshold_logit, coarse.frame.box, limits, spec.views, coarse.number - 1
@@ -114,11 +114,18 @@ class VtmrSegmenter(Segmenter):
             return self._recropped(scene, clicks, coarse)
         return coarse
 
-    def first_view(self, prompts: Prompts, mask: Mask | None) -> Frame:
-        """The target crop that a click's first pass is shown. mask: what the user saw before."""
+    def first_view(
+        self, prompts: Prompts, previous: LayeredPrediction | None, mask: Mask | None
+    ) -> Frame:
+        """The target crop that a click's first pass is shown.
+
+        previous: the answer that it goes on from; mask: what the user saw before.
+        """
         spec, target = self.spec, prompts.region
         if mask is not None:
-            around = target_box(mask, prompts.clicks, spec.target_ratio, target)
+            box = previous.box_of(mask) if previous is not None else bounding_box(mask)
+            whole = Box.whole(*mask.shape)
+            around = target_around(box, prompts.clicks, spec.target_ratio, whole, target)
             target = around.intersection(prompts.limits) or prompts.limits
         return Frame(target, spec.input_size, spec.input_size)
 
@@ -176,7 +183,7 @@ class VtmrSegmenter(Segmenter):
         The last answer stays, but for the refined surroundings of those clicks that the target crop
         holds: the network isn't shown the others.
         """
-        box = self.first_view(prompts, mask).box
+        box = self.first_view(prompts, previous, mask).box
         near = [click for click in fresh if box.contains(click.x, click.y)]
         if not near or not mask.any():
             return self._answer(scene, prompts, previous.layers, 0, passes=0)

@@ -77,7 +77,7 @@ class Rollouts:
                 break
             clicks.append(click)
         prompts = Prompts.of_clicks(clicks, region, Box.whole(scene.height, scene.width))
-        frame = segmenter.first_view(prompts, mask)
+        frame = segmenter.first_view(prompts, answer, mask)
         prev_mask = previous_probability(answer, mask, frame)
         if rng.random() < LAST_PASS_SHARE:
             last = segmenter.coarse_pass(scene, prompts, answer, mask)
