@@ -19,6 +19,7 @@ from vtmr.app.document import Content, Document, Item
 from vtmr.app.documents import Head
 from vtmr.app.importing import Arrival, Arrivals, arrivals, asks, known_already
 from vtmr.app.labelling import Labelling
+from vtmr.app.lesson import Lesson, read_lesson
 from vtmr.app.operations import OPERATIONS, clicking, read_change, read_clicks
 from vtmr.app.outcomes import Outcome, find
 from vtmr.app.pictures import Picture, Pictures
@@ -75,6 +76,7 @@ class Annotator:
         self.store.add_labels(labels)
         self.model, self._made_with = predictor.name, made_with
         self._sessions = Sessions(predictor)
+        self._lesson = Lesson(predictor)
         self.pictures = Pictures(predictor, self._sessions.forget)
         self._worker = Worker()
         # Threads of their own, so that those who wait for a large image leave the others alone.
@@ -252,6 +254,12 @@ class Annotator:
 
         seen = await self._work(run)
         return {"mask": seen.mask.to_json(), "ms": round(bench.predict_ms, 2)}
+
+    async def lesson_json(self, body: Any) -> Json:
+        """The mask of the lesson's clicks, of which nothing is kept. Raises Refusal."""
+        clicks = read_lesson(Fields(body))
+        mask = await self._work(lambda: self._lesson.answer(clicks))
+        return {"mask": mask.to_json()}
 
     async def import_coco(self, content: bytes, repeated: str = "ask") -> Json:
         """Adds a COCO file's annotations to the images that it names.

@@ -20,6 +20,7 @@ import vtmr
 from vtmr.app.annotator import Annotator
 from vtmr.app.exports import Exports
 from vtmr.app.importing import REPEATED
+from vtmr.app.lesson import PHOTO as LESSON_PHOTO
 from vtmr.app.reading import unreadable
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS
@@ -108,6 +109,12 @@ def api_routes(annotator: Annotator) -> list[Route]:
     async def change_labels(request: Request) -> Response:
         return json_answer(await annotator.labelling.change(await read_json(request, MAX_BODY)))
 
+    async def lesson(request: Request) -> Response:
+        return json_answer(await annotator.lesson_json(await read_json(request, MAX_BODY)))
+
+    async def lesson_photo(request: Request) -> Response:
+        return FileResponse(LESSON_PHOTO, media_type="image/jpeg", headers=_FOR_EVER)
+
     async def import_coco(request: Request) -> Response:
         repeated = request.query_params.get("repeated", "ask")
         if repeated not in REPEATED:
@@ -152,6 +159,8 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
         Route("/api/v1/labels", labels),
         Route("/api/v1/labels", change_labels, methods=["POST"]),
+        Route("/api/v1/lesson", lesson, methods=["POST"]),
+        Route("/api/v1/lesson/photo.jpg", lesson_photo),
         Route("/api/v1/import", import_coco, methods=["POST"]),
         Route("/api/v1/exports", export, methods=["POST"]),
         Route("/api/v1/exports/{export}/{name}", fetch),
