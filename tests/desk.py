@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 # The canvas's pixels as one string of base64: R, G, B, A per device pixel.
 _PIXELS = """name => {
@@ -176,6 +177,25 @@ class Desk:
             self.page.mouse.move(*place, steps=6)
         self.page.mouse.up()
         return self.ready()
+
+    def touch(self, kind: str, fingers: dict[int, tuple[float, float]]) -> None:
+        """A touch event as a screen makes it: "Start", "Move", "End" or "Cancel", and where in the
+        window fingers are from then on, by their numbers."""
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in fingers.items()]
+        self._device.send(
+            "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
+        )
+
+    def pen(self, kind: str, x: float, y: float, force: float) -> None:
+        """An event of a pen at that place of the window: "mousePressed", "mouseMoved" or
+        "mouseReleased". force: 0 to 1."""
+        held = {"button": "left", "buttons": 0 if kind == "mouseReleased" else 1, "clickCount": 1}
+        event = {"type": kind, "x": x, "y": y, "pointerType": "pen", "force": force, **held}
+        self._device.send("Input.dispatchMouseEvent", event)
+
+    @cached_property
+    def _device(self) -> CDPSession:
+        return self.page.context.new_cdp_session(self.page)
 
     def press(self, *keys: str) -> Desk:
         for key in keys:

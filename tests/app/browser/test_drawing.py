@@ -70,6 +70,10 @@ def test_lasso_and_polygon_draw_what_the_network_will_not_get(photo: Photo) -> N
     assert nearly(desk.mask(), square_mask(SQUARE))
     for corner in SQUARE[:2]:
         desk.page.mouse.click(*desk.window_point(*corner), button="right")
+    desk.press("Delete", "Control+z")  # the corners, one by one, and no object behind them
+    assert nearly(desk.mask(), square_mask(SQUARE))
+    for corner in SQUARE[:2]:
+        desk.page.mouse.click(*desk.window_point(*corner), button="right")
     desk.press("Escape")  # puts away what is half done, and nothing else
     assert desk.selected() == desk.objects()[0]["id"]
     assert nearly(desk.mask(), square_mask(SQUARE))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,46 @@ def test_pictures_of_both_themes(
             "document.getElementById('reading-ms').textContent = ''"
         )  # says what else the machine did
         save(desk.ready().page.screenshot(), PICTURES / f"annotator-{theme}.png")
+
+
+def test_pictures_of_tasks(
+    tmp_path: Path, model: str, serve: Callable[..., Server], sit_down: Callable[..., Desk]
+) -> None:
+    """A task a picture, as docs/annotator.md tells them."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for photo in ("coffee", "rocket"):
+        shutil.copy(PHOTOS / f"{photo}.jpg", folder)
+    server = serve(folder, labels="rocket,tower,cup,spoon", model=model)
+
+    desk = sit_down(server, "rocket.jpg").click(321, 240)
+    with desk.page.expect_response("**/preview"):
+        desk.page.mouse.move(*desk.window_point(600, 160))
+    save(stage_of(desk), PICTURES / "annotator-next.png")
+
+    desk = sit_down(server, "coffee.jpg", color_scheme="dark").press("b")
+    desk.drag((150, 20), (410, 330)).press("3")
+    desk.page.mouse.move(0, 0)
+    save(stage_of(desk), PICTURES / "annotator-box.png")
+
+    desk = sit_down(server, "coffee.jpg").press("c").click(290, 60)
+    with desk.page.expect_response("**/preview"):
+        desk.page.mouse.move(*desk.window_point(366, 290))
+    desk.page.locator("#way-here small", has_text=re.compile(".")).wait_for()
+    save(stage_of(desk), PICTURES / "annotator-ways.png")
+
+    phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+    desk = sit_down(server, "coffee.jpg", **phone)
+    save(desk.ready().page.screenshot(), PICTURES / "annotator-phone.png")
+
+    desk = sit_down(server, "coffee.jpg", lesson=True)
+    desk.page.locator("dialog canvas").wait_for()
+    save(desk.ready().page.locator("dialog").screenshot(), PICTURES / "annotator-lesson.png")
+
+
+def stage_of(desk: Desk) -> bytes:
+    """The image with its tools, without the panels beside it."""
+    return desk.ready().page.locator("#stage").screenshot()
 
 
 def save(screenshot: bytes, path: Path) -> None:

@@ -47,6 +47,9 @@ export const api = {
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
   importCoco: (file, repeated = "ask") => post(`/import?repeated=${repeated}`, file),
   exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
+  /** {mask} after the clicks of one object on the lesson's photo; nothing is kept. */
+  lesson: (clicks) => post("/lesson", { clicks }),
+  lessonPhotoUrl: `${ROOT}/lesson/photo.jpg`,
   /** The address of a file that an answer names by its path on the server. */
   fileUrl: (path) => HOME + path.replace(/^\//, ""),
   thumbnailUrl: (image) => `${ROOT}/images/${image}/thumbnail.jpg`,

@@ -139,14 +139,14 @@ export function createCommands({ store, stage, editor, dialogs }) {
       name: "Grow / shrink",
       key: "G",
       held: ["shift"],
-      shown: ["Shift + G", "Shift + R"],
+      shown: ["Shift + G", "Shift + D"],
       run: () => editor.grow(store.state.growBy),
     },
     {
       group: "Objects",
       id: "shrink",
       needs: "object",
-      key: "R",
+      key: "D",
       held: ["shift"],
       run: () => editor.grow(-store.state.growBy),
     },
@@ -199,7 +199,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
       run: () => remove(store, editor),
     },
 
-    { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: editor.undo },
+    { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: () => undo(store, editor) },
     { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], run: editor.redo },
     { group: "Image", key: "y", held: ["control"], run: editor.redo },
     {
@@ -243,6 +243,12 @@ function zoomToObject({ state }, stage) {
   if (box) stage.look(zoomToBox(box, state.viewport));
 }
 
+/** Takes back the last corner of what is being drawn, else the last change. */
+function undo({ state }, editor) {
+  if (state.drawn) editor.dropCorner();
+  else editor.undo();
+}
+
 /** The next press begins an object; with a tool that can't begin one, by a click. */
 function beginObject(store, editor) {
   editor.selectNew();
@@ -250,6 +256,7 @@ function beginObject(store, editor) {
 }
 
 function remove({ state }, editor) {
+  if (state.drawn) return editor.dropCorner(); // what is being drawn lies before the object
   if (state.selectedClick === null) editor.remove();
   else editor.deleteClick(state.selectedClick);
 }

@@ -26,8 +26,11 @@ export function isInside(size, [x, y]) {
   return x >= 0 && y >= 0 && x < size.width && y < size.height;
 }
 
+const NARROW_MARGINS = { left: 64, right: 4, top: 8, bottom: 72 };
+const NARROW = 480; // CSS pixels
+
 /** The whole image in the middle of what the margins leave; small images are not blown up beyond 8x. */
-export function fit(size, viewport, margins = MARGINS) {
+export function fit(size, viewport, margins = viewport.width < NARROW ? NARROW_MARGINS : MARGINS) {
   const width = Math.max(viewport.width - margins.left - margins.right, 1);
   const height = Math.max(viewport.height - margins.top - margins.bottom, 1);
   const scale = Math.min(width / size.width, height / size.height, 8);

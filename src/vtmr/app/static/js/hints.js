@@ -25,15 +25,33 @@ const HINTS = {
   hiddenObject: "This object is hidden. H shows it.",
 };
 
-export function hintFor(state) {
+const FINGERS = {
+  fresh: "Tap the new object. Hold a finger to take away.",
+  none: "Tap an object to outline it, or a mask to select it.",
+  first: "Tap an object. Hold a finger to take away.",
+  click: "Tap what is missing, hold what is too much. Then the next one:",
+  select: "Tap a mask to select it.",
+  selected: "Drag the mask to move it.",
+};
+
+/** fingers: whether the user has no mouse. */
+export function hintFor(state, fingers) {
+  const name = hintNamed(state);
+  return (fingers && FINGERS[name]) || HINTS[name];
+}
+
+function hintNamed(state) {
   const object = selectedObject(state);
-  if (!state.overlay) return HINTS.hidden;
-  if (state.picking) return HINTS[state.picking];
-  if (object?.locked) return HINTS.locked;
-  if (object && !object.visible) return HINTS.hiddenObject;
-  if (state.tool === "select" && object) return HINTS.selected;
-  if (state.tool !== "click") return HINTS[state.tool];
-  if (!object) return state.fresh ? HINTS.fresh : state.document.objects.length ? HINTS.none : HINTS.first;
-  if (!object.edited || !areaOf(state.masks[object.id])) return HINTS.click;
-  return state.refit ? HINTS.refit : HINTS.edited;
+  if (!state.overlay) return "hidden";
+  if (state.picking) return state.picking;
+  if (object?.locked) return "locked";
+  if (object && !object.visible) return "hiddenObject";
+  if (state.tool === "select" && object) return "selected";
+  if (state.tool !== "click") return state.tool;
+  if (!object) {
+    if (state.fresh) return "fresh";
+    return state.document.objects.length ? "none" : "first";
+  }
+  if (!object.edited || !areaOf(state.masks[object.id])) return "click";
+  return state.refit ? "refit" : "edited";
 }

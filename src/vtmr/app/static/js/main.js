@@ -13,14 +13,17 @@ import { moveClick } from "./gestures/moveclick.js";
 import { moveMask } from "./gestures/movemask.js";
 import { outline } from "./gestures/outline.js";
 import { pan } from "./gestures/pan.js";
+import { bindTouch } from "./gestures/touch.js";
 import { bindWheel } from "./gestures/wheel.js";
 import { bindKeyboard } from "./keyboard.js";
 import { controls } from "./panels/controls.js";
+import { corrections } from "./panels/corrections.js";
 import { bindSheet, createDialogs, exportMenu } from "./panels/dialogs.js";
 import { hintLine } from "./panels/hintline.js";
+import { giveLesson, hadLesson } from "./panels/lesson.js";
 import { imagesPanel } from "./panels/images.js";
 import { notices } from "./panels/notices.js";
-import { labelsPanel, objectsPanel } from "./panels/objects.js";
+import { labelsPanel, objectsDrawer, objectsPanel } from "./panels/objects.js";
 import { settings } from "./panels/settings.js";
 import { remember, remembered } from "./preferences.js";
 import { bindGestures, createStage, first } from "./stage.js";
@@ -36,15 +39,27 @@ const dialogs = createDialogs();
 const page = { store, editor, stage, api, dialogs };
 page.commands = createCommands(page);
 
-for (const show of [imagesPanel, objectsPanel, labelsPanel, controls, settings, hintLine, notices, exportMenu])
+for (const show of [
+  imagesPanel,
+  objectsPanel,
+  objectsDrawer,
+  labelsPanel,
+  controls,
+  corrections,
+  settings,
+  hintLine,
+  notices,
+  exportMenu,
+])
   show(page);
-bindSheet(dialogs, page.commands);
+bindSheet(dialogs, page.commands, () => giveLesson(page));
 
 const onClick = moveClick(page);
+const DRAGS = { click: onClick, select: moveMask(page) }; // what one finger may drag instead of the view
 const putAway = () => store.update({ drawn: null });
 const paints = { pressure: true };
 const held = bindTools(store, [
-  { id: "select", gesture: first(moveMask(page), choose(page)) },
+  { id: "select", gesture: first(DRAGS.select, choose(page)) },
   { id: "click", gesture: first(onClick, click(page)) },
   { id: "box", gesture: first(onClick, box(page)), disable: putAway },
   { id: "outline", gesture: outline(page), disable: putAway },
@@ -53,7 +68,9 @@ const held = bindTools(store, [
   { id: "eraser", gesture: brush(page, editor.brush, { ...paints, erases: true }) },
   { id: "cut", gesture: cut(page), disable: putAway },
 ]);
-bindGestures(stage, [pan(page), chooseWithShift(page), choosePicked(page), held]);
+const press = first(pan(page), chooseWithShift(page), choosePicked(page), held);
+bindGestures(stage, press);
+bindTouch(page, press, (event) => DRAGS[store.state.tool]?.(event) ?? null);
 bindWheel(page);
 bindHover(page);
 bindKeyboard(page);
@@ -81,3 +98,4 @@ const begun =
   images.find(({ id }) => id === asked) ?? images.find(({ state, error }) => state !== "done" && !error) ?? images[0];
 if (begun) editor.open(begun.id);
 stage.element.focus();
+if (store.state.project && !hadLesson()) giveLesson(page);

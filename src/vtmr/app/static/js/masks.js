@@ -41,6 +41,13 @@ function overlap(one, other) {
   return shared * step * step > LAYER_SHARE * Math.min(areaOf(one), areaOf(other));
 }
 
+/** How many pixels `after` has that `before` hasn't, and the other way round: {added, taken}. Either may be null. */
+export function changeOf(before, after) {
+  const box = before && after ? intersection(before.box, after.box) : null;
+  const shared = box ? sharedCells(cellsOf(before, box, 1), cellsOf(after, box, 1)) : 0;
+  return { added: areaOf(after) - shared, taken: areaOf(before) - shared };
+}
+
 function sharedCells({ spans: a }, { spans: b }) {
   let [i, j, shared] = [0, 0, 0];
   while (i < a.length && j < b.length) {

@@ -88,11 +88,10 @@ function contextOf(element, selector, options) {
 }
 
 /**
- * Sends pointer events to the first gesture that wants them. A gesture is a function of the pressing event that answers
+ * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event that answers
  * null or what follows: {move(event), end(event), cancel()}, each optional.
  */
-export function bindGestures(stage, gestures) {
-  const begin = first(...gestures);
+export function bindGestures(stage, begin) {
   const { element } = stage;
   let current = null;
   const finish = (how) => (event) => {
@@ -102,7 +101,7 @@ export function bindGestures(stage, gestures) {
     gesture[how]?.(event);
   };
   element.addEventListener("pointerdown", (event) => {
-    if (current || !onPicture(event)) return;
+    if (current || event.pointerType === "touch" || !onPicture(event)) return; // fingers: gestures/touch.js
     element.focus({ preventScroll: true });
     const gesture = begin(event);
     if (!gesture) return;
@@ -131,5 +130,5 @@ export function first(...gestures) {
 
 /** Buttons that float over the stage keep their own events. */
 export function onPicture(event) {
-  return event.target.tagName === "CANVAS" || event.target.id === "stage";
+  return event.target.matches("#stage, #stage > canvas");
 }

@@ -51,6 +51,7 @@ export const INITIAL = {
   pointer: null, // image point under the mouse
   cursor: null, // image point of the keyboard's crosshair
   preview: null, // {mask, object}: what a click would make, of that object or of a new one (null)
+  either: null, // {here, refit}: the masks that a click would make in either way of correcting
   intent: null, // what a click at the pointer would do (intent.js)
   stroke: null, // {points, radius, mode, pressures?} while it is drawn
   drawn: null, // {kind: box | outline | cut, points, mode?} while it is drawn
@@ -78,10 +79,20 @@ export function selectedObject(state) {
   return objectOf(state, state.selected);
 }
 
+/** Whether a click changes only the part of the object that it touches. */
+export function correctsHere(state, object = state.selected) {
+  return objectOf(state, object)?.edited ? !state.refit : state.keepRest;
+}
+
+/** The fields of a click that changes only the part it touches, or all that the network answers. */
+export function correction(state, object, here) {
+  const edited = objectOf(state, object)?.edited ?? false;
+  return { keep_rest: !edited && here, correction: edited && !here ? "refit" : "here" };
+}
+
 /** The fields of a click that say what it may change of the mask so far. */
 export function howToCorrect(state, object = state.selected) {
-  const edited = objectOf(state, object)?.edited ?? false;
-  return { keep_rest: !edited && state.keepRest, correction: edited && state.refit ? "refit" : "here" };
+  return correction(state, object, correctsHere(state, object));
 }
 
 /** Whether what a change adds to a mask is taken from no neighbour. */

@@ -32,6 +32,11 @@ export function clickActions(store, { change, onTarget, onMask }, { selection, s
       const fields = { op: "move_click", object, index, x, y, keep_apart: keepApart(store.state) };
       change("moved click", fields, { ghost, timed: true, begun: clock() });
     },
+    /** Chooses a way of correcting for the selected object: "here" or "refit". */
+    correct(way) {
+      const edited = objectOf(store.state, store.state.selected)?.edited;
+      store.update({ ...(edited ? { refit: way === "refit" } : { keepRest: way === "here" }), preview: null });
+    },
     deleteClick(index) {
       onMask("deleted click", { op: "delete_click", index });
     },

@@ -7,6 +7,7 @@ const CLOSED = {
   masks: {},
   openError: null,
   preview: null,
+  either: null,
   intent: null,
   stroke: null,
   drawn: null,
@@ -59,7 +60,15 @@ export function createDocuments(store, api, { images, selection, refused, settle
     if (selection.draft.id && !has(selection.draft.id)) selection.forget();
     const { selected } = store.state;
     const stillThere = has(selected) ? selected : null;
-    store.update({ document, masks: kept, preview: null, selected: stillThere, selectedClick: null, ...more });
+    store.update({
+      document,
+      masks: kept,
+      preview: null,
+      either: null,
+      selected: stillThere,
+      selectedClick: null,
+      ...more,
+    });
     if (opens) store.update({ layers: areLayers(document, kept) });
     images.note(document.image, { state: document.state, objects: document.objects.length });
   }

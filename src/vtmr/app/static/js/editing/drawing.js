@@ -36,6 +36,12 @@ export function drawingActions(store, { onTarget, onSelected }, { selection, say
       if (!selectedObject(store.state)) return say(NO_OBJECT);
       onSelected("cut", { op: "split", points }, { ghost: { drawn: { kind: "cut", points } } });
     },
+    /** Takes the last corner back. */
+    dropCorner() {
+      const { drawn } = store.state;
+      const points = drawn?.points.slice(0, -1) ?? [];
+      store.update({ drawn: points.length ? { ...drawn, points } : null });
+    },
     /** Sets the next corner of what the held tool draws, from the keyboard; `last` ends it. */
     corner(point, last) {
       const { tool, drawn } = store.state;

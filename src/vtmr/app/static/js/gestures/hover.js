@@ -2,7 +2,7 @@
 
 import { isInside, visibleBox } from "../geometry.js";
 import { onPicture } from "../stage.js";
-import { canEdit, howToCorrect, keepApart, selectedObject } from "../store.js";
+import { canEdit, correction, correctsHere, keepApart, selectedObject } from "../store.js";
 
 const REST_MS = 150;
 const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
@@ -15,7 +15,7 @@ export function bindHover({ store, stage, editor, api }) {
     clearTimeout(timer);
     request?.abort();
     request = null;
-    if (store.state.preview) store.update({ preview: null });
+    if (store.state.preview || store.state.either) store.update({ preview: null, either: null });
   }
 
   async function ask(point, positive) {
@@ -30,11 +30,21 @@ export function bindHover({ store, stage, editor, api }) {
       clicks: [{ x: point[0], y: point[1], positive }],
       region: visibleBox(view, document, viewport),
       keep_apart: keepApart(store.state),
-      ...howToCorrect(store.state, object),
     };
+    const here = correctsHere(store.state, object);
+    const wayOf = (only) => correction(store.state, object, only);
     try {
-      const { mask } = await api.preview(document.image, body, signal);
-      if (!signal.aborted && !editor.busy) store.update({ preview: { mask: mask.box ? mask : null, object } });
+      const seen = async (only) => {
+        const { mask } = await api.preview(document.image, { ...body, ...wayOf(only) }, signal);
+        return mask.box ? mask : null;
+      };
+      const current = () => !signal.aborted && !editor.busy;
+      const mask = await seen(here);
+      if (!current()) return;
+      store.update({ preview: { mask, object } });
+      if (!object || object !== store.state.selected) return;
+      const other = await seen(!here);
+      if (current()) store.update({ either: here ? { here: mask, refit: other } : { here: other, refit: mask } });
     } catch {
       // A preview that doesn't come is none: overtaken, busy or away.
     }
@@ -60,7 +70,7 @@ export function bindHover({ store, stage, editor, api }) {
     const aims = point && event.pointerType !== "touch" && clicks(event);
     const intent = aims ? editor.intent(point, !event.altKey) : null;
     store.update({ pointer: point, intent, cursor: event.movementX || event.movementY ? null : store.state.cursor });
-    if (event.pointerType === "mouse" && point && wanted(event)) {
+    if (event.pointerType !== "touch" && point && wanted(event)) {
       timer = setTimeout(() => !editor.busy && ask(point, !event.altKey), REST_MS);
     }
   });

@@ -8,7 +8,7 @@ const CORNER = 3.5; // CSS pixels
 /** In CSS pixels of the stage. Of an outline in work the line to the pointer is drawn too. */
 export function paintDrawn(context, state, { kind, points }, waiting = false) {
   const places = points.map((point) => toScreen(state.view, point));
-  const goesOn = !waiting && kind === "outline" && state.pointer && !state.pressed;
+  const goesOn = !waiting && kind === "outline" && state.pointer;
   if (goesOn) places.push(toScreen(state.view, state.pointer));
   if (kind === "box") strokeBox(context, [...places[0], ...places.at(-1)]);
   else strokeLine(context, places, kind === "outline" && waiting);

@@ -15,7 +15,7 @@ export function controls({ store, stage, commands }) {
     shown.set(command.id, command);
     button.title = command.name
       ? `${command.name}${keysOf(command)}`
-      : { lower: "Move down (Alt + ↓)", next: "Next image", shrink: "Shrink (Shift + R)" }[command.id];
+      : { lower: "Move down (Alt + ↓)", next: "Next image", shrink: "Shrink (Shift + D)" }[command.id];
     if (command.id === "raise") button.title = "Move up (Alt + ↑)";
     if (command.id === "grow") button.title = "Grow (Shift + G)";
     if (!button.textContent.trim()) button.setAttribute("aria-label", button.title);

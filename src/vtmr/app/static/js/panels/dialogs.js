@@ -23,8 +23,14 @@ export function createDialogs() {
   };
 }
 
-export function bindSheet(dialogs, commands) {
+export function bindSheet(dialogs, commands, again) {
   const sheet = drawSheet(commands);
+  const lesson = el("button", { text: "Show the first minute again" });
+  lesson.addEventListener("click", () => {
+    sheet.close();
+    again();
+  });
+  sheet.querySelector("header h2").after(lesson);
   dialogs.help = () => {
     document.body.append(sheet);
     sheet.showModal();

@@ -7,6 +7,7 @@ import { canEdit } from "../store.js";
 const KEYS = ["tool", "document", "selected", "fresh", "project", "overlay", "masks", "refit", "picking", "connection"];
 
 export function hintLine({ store, stage, commands }) {
+  const fingers = matchMedia("(pointer: coarse)");
   const begin = byId("hint-new");
   begin.addEventListener("click", () => {
     commands.find(({ id }) => id === "new").run();
@@ -14,7 +15,7 @@ export function hintLine({ store, stage, commands }) {
   });
   store.watch(KEYS, (state) => {
     const shown = state.document && canEdit(state);
-    byId("hint").textContent = shown ? hintFor(state) : "";
+    byId("hint").textContent = shown ? hintFor(state, fingers.matches) : "";
     byId("hint-line").hidden = !shown;
     begin.hidden = !state.selected || Boolean(state.picking);
   });

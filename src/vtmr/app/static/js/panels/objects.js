@@ -83,6 +83,20 @@ export function objectsPanel({ store, editor }) {
   });
 }
 
+/** On a phone the objects come up over the image and go again. */
+export function objectsDrawer({ store }) {
+  const button = byId("objects-drawer");
+  const set = (open) => {
+    byId("objects").classList.toggle("open", open);
+    button.ariaExpanded = String(open);
+  };
+  button.addEventListener("click", () => set(button.ariaExpanded !== "true"));
+  byId("stage").addEventListener("pointerdown", () => set(false));
+  store.watch(["document"], ({ document }) => {
+    button.textContent = document?.objects.length ? counted(document.objects.length, "object") : "Objects";
+  });
+}
+
 export function labelsPanel({ store, editor }) {
   const form = byId("new-label");
   form.addEventListener("submit", (event) => {

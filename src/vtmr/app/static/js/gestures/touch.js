@@ -1,0 +1,123 @@
+// Fingers: one that taps is a click, one that rests takes away, one that drags draws or moves the view, two zoom and
+// pan. What could be the beginning of something else waits, so that no click is made by mistake.
+
+import { distance, isInside, panBy, toImage } from "../geometry.js";
+import { onPicture } from "../stage.js";
+
+const SLACK = 10; // CSS pixels that a tap may wander
+const HOLD_MS = 550; // from then on a finger that rests takes away
+const PALM_MS = 1000; // after a pen was used a touch is the hand that holds it
+const POINTS = new Set(["select", "click", "box"]); // the tools whose one-finger drag moves the view, but for boxes
+
+/** `begin` is the page's gestures as one, of a press; `moves` those of them that a drag of a pointing tool may begin. */
+export function bindTouch({ store, stage }, begin, moves) {
+  const fingers = new Map(); // pointer id → its last event
+  let one = null; // {event, start, gesture?, timer?}: the first finger, while it is alone
+  let pinch = null; // {view, points}: where two fingers began
+  let penAt = -Infinity;
+
+  const place = (event) => stage.screenPoint(event);
+  const points = () => [...fingers.values()].slice(0, 2).map(place);
+
+  function forget() {
+    clearTimeout(one?.timer);
+    one?.gesture?.cancel?.();
+    one = null;
+  }
+
+  /** A finger that rests is the right button. */
+  function held() {
+    const { tool, document } = store.state;
+    if (!POINTS.has(tool) || tool === "select" || !document || !isInside(document, stage.imagePoint(one.event))) return;
+    navigator.vibrate?.(15);
+    tap(pressOf(one.event, 2));
+    one = null;
+  }
+
+  function tap(press) {
+    begin(press)?.end?.(press);
+  }
+
+  function down(event) {
+    if (!onPicture(event)) return;
+    event.preventDefault();
+    if (event.timeStamp - penAt < PALM_MS) return;
+    fingers.set(event.pointerId, event);
+    stage.element.setPointerCapture(event.pointerId);
+    if (fingers.size === 1) {
+      stage.element.focus({ preventScroll: true });
+      one = { event, start: place(event), timer: setTimeout(held, HOLD_MS) };
+    } else if (fingers.size === 2) {
+      forget();
+      pinch = { view: store.state.view, points: points() };
+    }
+  }
+
+  function move(event) {
+    if (!fingers.has(event.pointerId)) return;
+    fingers.set(event.pointerId, event);
+    if (pinch && fingers.size > 1) return stage.look(pinched(pinch, points()), middle(points()));
+    if (!one) return;
+    if (!one.gesture && distance(place(event), one.start) > SLACK) {
+      clearTimeout(one.timer);
+      one.gesture = dragOf(one);
+    }
+    one.gesture?.move?.(event);
+  }
+
+  /** What a drag of one finger is: with a tool that draws a stroke, else the view, or a click that is held. */
+  function dragOf({ event, start }) {
+    const press = pressOf(event, 0);
+    const { tool, view } = store.state;
+    if (!POINTS.has(tool) || tool === "box") return begin(press);
+    const pan = {
+      move: (moved) => stage.look(panBy(view, place(moved)[0] - start[0], place(moved)[1] - start[1])),
+    };
+    return moves(press) ?? pan;
+  }
+
+  function up(event) {
+    if (!fingers.delete(event.pointerId)) return;
+    if (one?.gesture) one.gesture.end?.(event);
+    else if (one) tap(pressOf(one.event, 0));
+    clearTimeout(one?.timer);
+    one = null;
+    if (!fingers.size) pinch = null; // the finger that stays behind after a pinch does nothing
+  }
+
+  function cancel(event) {
+    if (!fingers.delete(event.pointerId)) return;
+    forget();
+    if (!fingers.size) pinch = null;
+  }
+
+  const touches = (handle) => (event) => event.pointerType === "touch" && handle(event);
+  stage.element.addEventListener("pointerdown", touches(down));
+  stage.element.addEventListener("pointermove", touches(move));
+  stage.element.addEventListener("pointerup", touches(up));
+  stage.element.addEventListener("pointercancel", touches(cancel));
+  for (const kind of ["pointerdown", "pointermove"]) {
+    stage.element.addEventListener(kind, (event) => {
+      if (event.pointerType === "pen") penAt = event.timeStamp;
+    });
+  }
+}
+
+/** The view that keeps what was under both fingers under them. */
+export function pinched({ view, points: [a, b] }, [c, d]) {
+  const factor = distance(c, d) / Math.max(distance(a, b), 1);
+  const under = toImage(view, middle([a, b]));
+  const [x, y] = middle([c, d]);
+  const scale = view.scale * factor;
+  return { scale, x: x - scale * under[0], y: y - scale * under[1] };
+}
+
+function middle([[x0, y0], [x1, y1]]) {
+  return [(x0 + x1) / 2, (y0 + y1) / 2];
+}
+
+/** A press at that place with that button, as gestures take one. */
+function pressOf({ clientX, clientY, timeStamp, pressure }, button) {
+  const keys = { altKey: false, ctrlKey: false, shiftKey: false };
+  return { clientX, clientY, timeStamp, pressure, button, pointerType: "touch", ...keys };
+}

@@ -1,0 +1,150 @@
+"""Fingers and pens: events as the browser gets them from a screen (CDP), on copies of photos.
+
+A tap adds, a finger that rests takes away, two zoom and pan, and none of that makes a stray click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from desk import Desk
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+Photo = Callable[..., Desk]
+TABLET = {"viewport": {"width": 1024, "height": 768}, "has_touch": True}
+PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+CUP, SPOON = (290, 235), (366, 290)
+HOLD_MS = 700
+
+
+def tap(desk: Desk, x: float, y: float) -> Desk:
+    place = desk.window_point(x, y)
+    desk.touch("Start", {1: place})
+    desk.touch("End", {})
+    return desk.ready()
+
+
+def hold(desk: Desk, x: float, y: float) -> Desk:
+    desk.touch("Start", {1: desk.window_point(x, y)})
+    desk.page.wait_for_timeout(HOLD_MS)
+    desk.touch("End", {})
+    return desk.ready()
+
+
+def slide(desk: Desk, *fingers: list[tuple[float, float]]) -> Desk:
+    """Each finger over its places of the window, all together."""
+    begun: dict[int, tuple[float, float]] = {}
+    for number, places in enumerate(fingers):
+        begun[number] = places[0]
+        desk.touch("Start", dict(begun))
+    for moment in range(1, len(fingers[0])):
+        desk.touch("Move", {number: places[moment] for number, places in enumerate(fingers)})
+    desk.touch("End", {})
+    return desk.ready()
+
+
+def between(a: tuple[float, float], b: tuple[float, float], steps: int = 6) -> list[Any]:
+    return [
+        (a[0] + (b[0] - a[0]) * i / steps, a[1] + (b[1] - a[1]) * i / steps)
+        for i in range(steps + 1)
+    ]
+
+
+def zoom_of(desk: Desk) -> int:
+    return int(desk.page.locator("#reading-zoom").inner_text().removesuffix(" %"))
+
+
+def test_a_tap_adds_and_a_finger_that_rests_takes_away(photo: Photo) -> None:
+    desk = tap(photo("coffee", **TABLET), *CUP)
+    assert [one["clicks"][0]["positive"] for one in desk.objects()] == [True]
+    hold(desk, *SPOON)
+    assert [click["positive"] for click in desk.objects()[0]["clicks"]] == [True, False]
+
+
+def test_two_fingers_zoom_and_pan_and_never_click(photo: Photo) -> None:
+    desk = photo("coffee", **TABLET)
+    left, top, right, bottom = desk.photo_box()
+    x, y = (left + right) / 2, (top + bottom) / 2
+    before = zoom_of(desk)
+    slide(
+        desk,
+        between((x - 60, y), (x - 150, y)),
+        between((x + 60, y), (x + 150, y)),
+    )
+    assert zoom_of(desk) == pytest.approx(before * 2.5, abs=2)
+    slide(desk, between((x - 60, y), (x - 10, y + 40)), between((x + 60, y), (x + 110, y + 40)))
+    assert zoom_of(desk) == pytest.approx(before * 2.5, abs=2)
+    slide(desk, between((x, y), (x + 70, y - 30)))  # one finger moves the view
+    desk.touch("Start", {1: (x, y)})  # a finger that stays behind after a pinch does nothing
+    desk.touch("Start", {1: (x, y), 2: (x + 50, y)})
+    desk.touch("End", {1: (x, y)})
+    desk.page.wait_for_timeout(HOLD_MS)
+    desk.touch("End", {})
+    assert desk.ready().objects() == []
+    assert desk.server.document(desk.name)["revision"] == 0
+
+
+def test_a_finger_draws_with_a_brush_unless_a_second_one_comes(photo: Photo) -> None:
+    desk = photo("coffee", **TABLET).press("d")
+    start, end = desk.window_point(100, 100), desk.window_point(200, 100)
+    desk.touch("Start", {1: start})
+    for place in between(start, end)[1:]:
+        desk.touch("Move", {1: place})
+    desk.touch("Start", {1: end, 2: (end[0] + 40, end[1])})
+    desk.touch("End", {})
+    assert desk.ready().objects() == []
+    slide(desk, between(start, end))
+    mask = desk.mask()
+    assert mask[100, 105]
+    assert mask[100, 195]
+
+
+def test_a_phone_keeps_stage_and_accept_usable(photo: Photo) -> None:
+    desk = photo("coffee", **PHONE)
+    stage = desk.page.locator("#stage").bounding_box()
+    assert stage is not None
+    assert stage["width"] == 390
+    assert stage["height"] > 0.7 * 780
+    accept = desk.page.locator("#accept")
+    expect(accept).to_be_in_viewport(ratio=1)
+    tap(desk, *CUP)
+    assert len(desk.objects()) == 1
+    desk.page.locator("#objects-drawer").tap()
+    expect(desk.page.locator("#object-list .pick")).to_be_in_viewport()
+    expect(accept).to_be_in_viewport(ratio=1)
+    tap(desk, 20, 20)  # beside the drawer: it goes, and a far tap begins an object
+    expect(desk.page.locator("#object-list .pick").first).to_be_hidden()
+    accept.tap()
+    desk.ready()
+    assert desk.server.images()[desk.name]["state"] == "done"
+
+
+_SIZES = """() => [...document.querySelectorAll('button, [role=switch]')]
+  .filter(it => it.checkVisibility() && it.getBoundingClientRect().width)
+  .map(it => [it.closest('label') ?? it, it])
+  .map(([box, it]) => [it.id || it.dataset.command || it.className || it.textContent,
+                       box.getBoundingClientRect().height])"""
+
+
+@pytest.mark.parametrize(("options", "least"), [({}, 32), (TABLET | {"is_mobile": True}, 44)])
+def test_buttons_are_large_enough(photo: Photo, options: dict[str, Any], least: int) -> None:
+    """32 px for a mouse, 44 px where the pointer is coarse."""
+    desk = photo("coffee", **options)
+    small = [(name, height) for name, height in desk.page.evaluate(_SIZES) if height < least]
+    assert small == []
+
+
+def test_a_pen_paints_thicker_where_it_presses_harder(photo: Photo) -> None:
+    desk = photo("coffee").press("d")
+    route = between(desk.window_point(60, 100), desk.window_point(260, 100), 20)
+    for step, (x, y) in enumerate(route):
+        kind = "mousePressed" if step == 0 else "mouseMoved"
+        desk.pen(kind, x, y, force=step / 20)
+    desk.pen("mouseReleased", *route[-1], force=0)
+    mask = desk.ready().mask()
+    thin, thick = (np.count_nonzero(mask[:, column]) for column in (75, 245))
+    assert thick > 1.5 * thin > 0
