@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +42,50 @@ def engine_in(folder: Path, limits: Limits) -> Engine:
     return Engine(segmenter_for(ColourNetwork()), folder / "images", limits, 2)
 
 
-PNG = {"content-type": "image/png"}
+PNG, JSON = {"content-type": "image/png"}, {"content-type": "application/json"}
 
 
 def decoded(record: dict[str, Any]) -> Any:
     """A mask of an answer, by COCO's own tools: bool H x W."""
     return np.asarray(coco_mask.decode(record), np.bool_)
+
+
+class Process:
+    """A running service in a folder for temporary files of its own."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "vtmr.cli", "serve", "--port", "0", *flags]
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        assert self.process.stdout is not None
+        address = self.process.stdout.readline().strip()
+        self.port = int(address.rstrip("/").rpartition(":")[2])
+
+    def ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
+        """On a connection of its own, so that any worker may take it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def mask(self, **more: Any) -> tuple[int, bytes]:
+        body = json.dumps({"image_id": PHOTO_ID, "clicks": [ON_ELLIPSE], **more})
+        return self.ask("POST", "/v1/masks", body.encode(), JSON)
+
+    def workers(self) -> list[int]:
+        """The processes that answer, by their parent."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        pids = [int(word) for word in listed.split()]
+        return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """The exit code, and what stderr holds."""
+        self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said

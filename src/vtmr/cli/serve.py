@@ -42,6 +42,12 @@ def serve(
             help="API keys, one a line; default: those in VTMR_API_KEYS; none: nobody needs one.",
         ),
     ] = "",
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Answer on a Ray cluster: host:port, auto or local."
+        ),
+    ] = "",
     limit: Annotated[
         list[str] | None,
         typer.Option("--limit", metavar="NAME=N", help="Change a limit. Repeat it."),
@@ -57,4 +63,4 @@ def serve(
     known = read_keys(keys)
     require_safe(host, known, meant=keys == NOBODY_NEEDS_ONE)
     limits = parse_limits(limit or [])
-    run(Settings(model, host, port, known, limits, threads or 1, workers or 1))
+    run(Settings(model, host, port, known, limits, threads or 1, workers or 1, ray))

@@ -53,10 +53,13 @@ def answer(job: Job, called: str) -> Job:
     """What the job gives, or {"error": one sentence}. called: what the sentence calls the file."""
     try:
         return JOBS[job["job"]](job)
-    except InputError as error:
-        return {"error": str(error).replace(job["file"], called)}
-    except MemoryError:
-        return {"error": f"{called} takes more memory to decode than is allowed: scale it down."}
+    except (InputError, MemoryError) as error:
+        # Readers take whatever a decoder raises for damage.
+        if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+            sentence = f"{called} takes more memory to decode than is allowed: scale it down."
+        else:
+            sentence = str(error).replace(job["file"], called)
+        return {"error": sentence}
 
 
 def _serve(lines: IO[str], answers: IO[str]) -> None:

@@ -27,7 +27,7 @@ class Limits:
     json_mb: int = 16
     megapixels: int = 120
     clicks: int = 64
-    in_flight: int = 64
+    in_flight: int = 32
     bodies_mb: int = 512
     images_mb: int = 2000
     sessions_mb: int = 300

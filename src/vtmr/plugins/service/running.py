@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from vtmr.errors import ConfigError, needs_extra
+from vtmr.plugins.service.cluster import connect
 from vtmr.plugins.service.engine import Backend, Engine
 from vtmr.plugins.service.keys import VARIABLE, Keys
 from vtmr.plugins.service.limits import Limits
@@ -67,6 +68,10 @@ def run(settings: Settings) -> None:
     that isn't a sound model.
     """
     _require_extra()
+    if settings.ray == "local" and settings.workers > 1:
+        raise ConfigError(
+            f"--ray local starts a cluster for one process: leave out --workers {settings.workers}."
+        )
     listener = bind(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="vtmr-serve-") as name, listener:
         folder = Path(name)
@@ -97,6 +102,13 @@ def build(settings: Settings, folder: Path, port: int) -> Starlette:
 
 def backend(settings: Settings, folder: Path) -> Backend:
     """What answers: this process, or the cluster's replicas."""
+    if settings.ray:
+        arguments = {
+            "model": settings.model,
+            "threads": settings.threads,
+            "limits": asdict(settings.limits),
+        }
+        return connect(settings.ray, arguments, folder / "images", settings.limits)
     slots = max(1, usable_cores() // (settings.threads * settings.workers))
     predictor = load(settings.model, threads=settings.threads)
     engine = Engine(predictor, folder / "images", settings.limits, slots)

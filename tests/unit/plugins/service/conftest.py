@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from httpservice import PHOTO, PNG, engine_in
+from httpservice import PHOTO, PNG, Process, engine_in
 from starlette.testclient import TestClient
 
 from vtmr.plugins.service.keys import Keys
@@ -45,3 +46,18 @@ def http(start: Callable[..., TestClient]) -> TestClient:
     client = start()
     assert client.post("/v1/images", content=PHOTO, headers=PNG).status_code == 201
     return client
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def begin(*flags: str) -> Process:
+        started.append(Process(tmp_path, *flags))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.communicate()
