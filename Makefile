@@ -63,7 +63,7 @@ $(BIN)/python:
 
 .venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
-	$(INSTALL) -e '.[train,bench,cluster,dev,docs,serve-ray]'
+	$(INSTALL) -e '.[train,bench,cluster,cvat,dev,docs,serve-ray]'
 	touch $@ .venv/.installed-base .venv/.installed-docs
 
 .venv/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
