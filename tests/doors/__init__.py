@@ -1,0 +1,23 @@
+"""vtmr's doors for other tools, each called as its own users call it.
+
+`BAD` of a door holds what it must refuse, by a name; `refusal` sends it, checks that the error has
+the tool's own form, and returns its text.
+"""
+
+from __future__ import annotations
+
+from doors.cvat import CvatDoor, NuclioDoor
+from doors.door import Door, Prompt
+from doors.own import CommandDoor, PythonDoor, SamDoor
+from doors.web import HttpDoor
+
+__all__ = ["DOORS", "Door", "Prompt"]
+
+DOORS: dict[str, type[Door]] = {
+    "Python": PythonDoor,
+    "command line": CommandDoor,
+    "SAM-style": SamDoor,
+    "HTTP": HttpDoor,
+    "CVAT": CvatDoor,
+    "CVAT, serverless": NuclioDoor,
+}
