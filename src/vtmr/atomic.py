@@ -118,9 +118,14 @@ def take_lock(descriptor: int, *, wait: bool = False) -> bool | None:
     if fcntl is None:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        how = fcntl.LOCK_EX
+        if not wait:
+            how |= fcntl.LOCK_NB
+        fcntl.flock(descriptor, how)
     except OSError as error:
-        return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        return None
     return True
 
 

@@ -49,8 +49,7 @@ def overlay(image: Image, mask: Mask, points: Points, positive: NDArray[np.bool_
     if image.shape[:2] != mask.shape:
         raise InputError(
             f"The mask is {mask.shape[1]}x{mask.shape[0]}, the image "
-            f"{image.shape[1]}x{image.shape[0]}: "
-            "expected the same size."
+            f"{image.shape[1]}x{image.shape[0]}: expected the same size."
         )
     return draw_clicks(draw_mask(image, mask), points, positive)
 
@@ -100,22 +99,16 @@ def draw_grid(image: Image, xs: NDArray[np.float64], ys: NDArray[np.float64]) ->
     xs, ys: in image coordinates, increasing; the lines end at each other's first and last.
     """
     drawn = image.copy()
-    (left, right), (top, bottom) = ((float(bounds[0]), float(bounds[-1])) for bounds in (xs, ys))
-    lines = [((x, top), (x, bottom)) for x in xs] + [((left, y), (right, y)) for y in ys]
-    for start, end in lines:
-        # cv2 counts from the centre of pixel (0, 0), the house from its corner.
-        (x0, y0), (x1, y1) = (
-            tuple(round((v - 0.5) * 2**_SUBPIXEL_BITS) for v in point) for point in (start, end)
-        )
-        cv2.line(
-            drawn,
-            (x0, y0),
-            (x1, y1),
-            OBJECT,
-            max(1, round(_unit(image))),
-            cv2.LINE_AA,
-            _SUBPIXEL_BITS,
-        )
+    width_px = max(1, round(_unit(image)))
+
+    def line(x0: float, y0: float, x1: float, y1: float) -> None:
+        start, end = _for_cv2(x0, y0), _for_cv2(x1, y1)
+        cv2.line(drawn, start, end, OBJECT, width_px, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+    for x in xs:
+        line(x, ys[0], x, ys[-1])
+    for y in ys:
+        line(xs[0], y, xs[-1], y)
     return drawn
 
 
@@ -134,9 +127,17 @@ def strip(panels: Sequence[Panel], *, panel_width: int = 480, columns: int = 3) 
     cells = [_cell(panel, panel_width) for panel in panels]
     columns = min(columns, len(cells))
     blank = np.full_like(cells[0], 255)
-    cells += [blank] * (-len(cells) % columns)
-    rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
+    cells += [blank] * (-len(cells) % columns)  # until the last row is full
+    rows = []
+    for start in range(0, len(cells), columns):
+        rows.append(np.hstack(cells[start : start + columns]))
     return np.vstack(rows)
+
+
+def _for_cv2(x: float, y: float) -> tuple[int, int]:
+    """A point of the image as cv2 takes it with `shift`, in sixteenths of a pixel."""
+    # cv2 counts from the centre of pixel (0, 0), the house from its corner.
+    return round((x - 0.5) * 2**_SUBPIXEL_BITS), round((y - 0.5) * 2**_SUBPIXEL_BITS)
 
 
 def _unit(image: Image) -> float:
@@ -148,32 +149,25 @@ def _unit(image: Image) -> float:
 def _draw_click(drawn: Image, x: float, y: float, positive: bool, number: int, unit: float) -> None:
     """Draws one click into the image, in place."""
 
-    def at(dx: float, dy: float) -> tuple[int, int]:
-        # cv2 counts from the centre of pixel (0, 0), the house from its corner.
-        return round((x - 0.5 + dx * unit) * 2**_SUBPIXEL_BITS), round(
-            (y - 0.5 + dy * unit) * 2**_SUBPIXEL_BITS
-        )
-
     def disc(radius: float, colour: Colour) -> None:
-        cv2.circle(
-            drawn,
-            at(0, 0),
-            round(radius * unit * 2**_SUBPIXEL_BITS),
-            colour,
-            -1,
-            cv2.LINE_AA,
-            _SUBPIXEL_BITS,
-        )
+        centre, length = _for_cv2(x, y), round(radius * unit * 2**_SUBPIXEL_BITS)
+        cv2.circle(drawn, centre, length, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
-    def line(start: tuple[int, int], end: tuple[int, int]) -> None:
+    def line(dx: float, dy: float) -> None:
+        start = _for_cv2(x - dx * unit, y - dy * unit)
+        end = _for_cv2(x + dx * unit, y + dy * unit)
         cv2.line(drawn, start, end, LIGHT, max(1, round(1.6 * unit)), cv2.LINE_AA, _SUBPIXEL_BITS)
 
+    # Two rims of opposite tones: one of them shows on any background.
     disc(7.5, DARK)
     disc(6.5, LIGHT)
-    disc(5.0, POSITIVE if positive else NEGATIVE)
-    line(at(-3, 0), at(3, 0))
     if positive:
-        line(at(0, -3), at(0, 3))
+        disc(5.0, POSITIVE)
+        line(3, 0)
+        line(0, 3)
+    else:
+        disc(5.0, NEGATIVE)
+        line(3, 0)
     label = (round(x + 9 * unit), round(y - 5 * unit))
     for colour, thickness in ((DARK, 3.0), (LIGHT, 1.0)):
         cv2.putText(

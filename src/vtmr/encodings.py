@@ -13,7 +13,7 @@ import numpy as np
 
 from vtmr.masks import disc_maps
 from vtmr.spec import ModelSpec
-from vtmr.types import Click, FloatMap
+from vtmr.types import Click, FloatMap, places_of
 
 FARTHEST = 255.0  # pixels, beyond which distances count the same
 FULL_WIDTHS = (10.0, 10.0, 30.0)  # of FCA's Gaussians, at half of their height
@@ -26,7 +26,7 @@ Encoding = Callable[[FloatMap, Sequence[Click], ModelSpec], FloatMap]
 def distances(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
     """float32 height x width: from each pixel to the nearest click's, at most FARTHEST."""
     found = np.full((height, width), FARTHEST, np.float32)
-    rows, cols = (np.arange(n, dtype=np.float32) for n in (height, width))
+    rows, cols = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
     for click in clicks:
         row, col = click.pixel
         apart = np.sqrt((rows[:, None] - row) ** 2 + (cols[None] - col) ** 2)
@@ -36,7 +36,20 @@ def distances(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
 
 def by_sign(clicks: Sequence[Click]) -> tuple[list[Click], list[Click]]:
     """The positive clicks, and the negative ones."""
-    return [c for c in clicks if c.positive], [c for c in clicks if not c.positive]
+    positive: list[Click] = []
+    negative: list[Click] = []
+    for click in clicks:
+        if click.positive:
+            positive.append(click)
+        else:
+            negative.append(click)
+    return positive, negative
+
+
+def distances_by_sign(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
+    """To the nearest positive click and to the nearest negative one: float32 2 x height x width."""
+    positive, negative = by_sign(clicks)
+    return np.stack([distances(positive, height, width), distances(negative, height, width)])
 
 
 def gaussians(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
@@ -50,16 +63,17 @@ def gaussians(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> 
 
 def nearness(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
     """BRS's: 1 at positive and at negative clicks, 0 from FARTHEST on [docs/zoo.md §Z.7]."""
-    near = [1 - distances(picked, *prev_mask.shape) / FARTHEST for picked in by_sign(clicks)]
-    return np.stack(near)[None].astype(np.float32)
+    apart = distances_by_sign(clicks, *prev_mask.shape)
+    return 1 - apart[None] / np.float32(FARTHEST)
 
 
 def bytes_apart(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
     """LD's: distances to positive and to negative clicks without their fractions, then 0 at those
     clicks and 255 elsewhere [docs/zoo.md §Z.8]."""
-    apart = [np.floor(distances(picked, *prev_mask.shape)) for picked in by_sign(clicks)]
-    clicked = [np.where(plane == 0, 0, FARTHEST) for plane in apart]
-    return np.stack([*apart, *clicked])[None].astype(np.float32)
+    # The authors' network was shown them as bytes.
+    apart = np.floor(distances_by_sign(clicks, *prev_mask.shape))
+    clicked = np.where(apart == 0, 0, FARTHEST)
+    return np.concatenate([apart, clicked])[None].astype(np.float32)
 
 
 def with_newest(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
@@ -69,14 +83,15 @@ def with_newest(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -
     above 0 where it is positive, below where it is negative.
     """
     height, width = prev_mask.shape
-    points = np.array([(c.x, c.y) for c in clicks], np.float64).reshape(-1, 2)
-    signs = np.array([c.positive for c in clicks], np.bool_)
+    points, signs = places_of(clicks)
     newest = np.zeros((1, height, width), np.float32)
     if clicks:
         # The authors cut the fractions of index coordinates, whose 0 is a pixel's centre, off.
         row = min(max(int(clicks[-1].y - 0.5), 0), height - 1)
         col = min(max(int(clicks[-1].x - 0.5), 0), width - 1)
-        newest[0, row, col] = len(clicks) if clicks[-1].positive else -len(clicks)
+        newest[0, row, col] = len(clicks)
+        if not clicks[-1].positive:
+            newest[0, row, col] = -len(clicks)
     discs = disc_maps(points, signs, spec.disc_radius, height, width)
     return np.concatenate([prev_mask.astype(np.float32)[None], discs, newest])[None]
 
@@ -92,10 +107,9 @@ def distance_maps(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
     maps = np.ones((1, 2, height, width), np.float32)
     rows, cols = np.arange(height)[:, None] + 0.5, np.arange(width)[None, :] + 0.5
     seen = [click for click in clicks if max(click.x, click.y) >= 0.5]
-    for channel, positive in enumerate((True, False)):
-        points = [(click.x, click.y) for click in seen if click.positive == positive]
-        if points:
-            squares = [(rows - y) ** 2 + (cols - x) ** 2 for x, y in points]
+    for channel, picked in enumerate(by_sign(seen)):
+        if picked:
+            squares = [(rows - click.y) ** 2 + (cols - click.x) ** 2 for click in picked]
             nearest = np.sqrt(np.min(squares, axis=0)) / DISTANCE_UNIT_PX
             maps[0, channel] = np.tanh(2 * nearest)
     return maps
@@ -109,10 +123,10 @@ def distances_alone(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpe
 def two_discs(prev_mask: FloatMap, clicks: Sequence[Click], spec: ModelSpec) -> FloatMap:
     """CDNet's: discs of positive and of negative clicks, then wide ones of both [docs/zoo.md
     §Z.4.1]."""
-    points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
-    signs = np.array([click.positive for click in clicks], np.bool_)
-    radii = (spec.disc_radius, WIDE_RADIUS)
-    return np.concatenate([disc_maps(points, signs, r, *prev_mask.shape) for r in radii])[None]
+    points, signs = places_of(clicks)
+    discs = disc_maps(points, signs, spec.disc_radius, *prev_mask.shape)
+    wide = disc_maps(points, signs, WIDE_RADIUS, *prev_mask.shape)
+    return np.concatenate([discs, wide])[None]
 
 
 ENCODINGS: dict[str, Encoding] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class VtmrError(Exception):
@@ -46,6 +47,15 @@ def needs_extra(extra: str) -> Iterator[None]:
 class VtmrWarning(UserWarning):
     """What the user should know though it keeps nothing from being done. The CLI prints it as one
     sentence."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean 'x'?" for the nearest of the names, to be put behind a sentence; "" where
+    none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    if not near:
+        return ""
+    return f" Did you mean {near[0]!r}?"
 
 
 def tell(notes: Iterable[str]) -> None:

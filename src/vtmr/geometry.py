@@ -45,14 +45,17 @@ class Box:
 
     @property
     def width(self) -> int:
+        """In pixels."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> int:
+        """In pixels."""
         return self.y1 - self.y0
 
     @property
     def area(self) -> int:
+        """How many pixels it has."""
         return self.width * self.height
 
     @property
@@ -75,13 +78,11 @@ class Box:
 
     def intersection(self, other: Box) -> Box | None:
         """The common part, or None when there is none."""
-        x0, y0, x1, y1 = (
-            max(self.x0, other.x0),
-            max(self.y0, other.y0),
-            min(self.x1, other.x1),
-            min(self.y1, other.y1),
-        )
-        return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        x1, y1 = min(self.x1, other.x1), min(self.y1, other.y1)
+        if x0 >= x1 or y0 >= y1:
+            return None
+        return Box(x0, y0, x1, y1)
 
     def minus(self, other: Box) -> tuple[Box, ...]:
         """What `other` leaves of it, as up to four disjoint boxes: above and below in full width,
@@ -89,13 +90,16 @@ class Box:
         hole = self.intersection(other)
         if hole is None:
             return (self,)
-        sides = (
+        left: list[Box] = []
+        for x0, y0, x1, y1 in (
             (self.x0, self.y0, self.x1, hole.y0),
             (self.x0, hole.y1, self.x1, self.y1),
             (self.x0, hole.y0, hole.x0, hole.y1),
             (hole.x1, hole.y0, self.x1, hole.y1),
-        )
-        return tuple(Box(*side) for side in sides if side[0] < side[2] and side[1] < side[3])
+        ):
+            if x0 < x1 and y0 < y1:  # where the hole reaches a side nothing is left of it
+                left.append(Box(x0, y0, x1, y1))
+        return tuple(left)
 
     def expanded(self, ratio: float, within: Box) -> Box:
         """Scaled by `ratio` about the centre, rounded to whole pixels, clipped to `within`.
@@ -105,13 +109,12 @@ class Box:
 
         def axis(low: int, high: int, least: int, most: int) -> tuple[int, int]:
             half, centre = ratio * (high - low) / 2, (low + high) / 2
+            # Halves go up on both sides, so that a box moved by a pixel moves its crop by one.
             start = min(max(math.floor(centre - half + 0.5), least), most - 1)
             return start, max(min(math.floor(centre + half + 0.5), most), start + 1)
 
-        (x0, x1), (y0, y1) = (
-            axis(self.x0, self.x1, within.x0, within.x1),
-            axis(self.y0, self.y1, within.y0, within.y1),
-        )
+        x0, x1 = axis(self.x0, self.x1, within.x0, within.x1)
+        y0, y1 = axis(self.y0, self.y1, within.y0, within.y1)
         return Box(x0, y0, x1, y1)
 
     def grown(self, least: int, within: Box) -> Box:
@@ -123,10 +126,8 @@ class Box:
             start = min(max(low - (size - (high - low)) // 2, first), last - size)
             return start, start + size
 
-        (x0, x1), (y0, y1) = (
-            axis(self.x0, self.x1, within.x0, within.x1),
-            axis(self.y0, self.y1, within.y0, within.y1),
-        )
+        x0, x1 = axis(self.x0, self.x1, within.x0, within.x1)
+        y0, y1 = axis(self.y0, self.y1, within.y0, within.y1)
         return Box(x0, y0, x1, y1)
 
     def as_tuple(self) -> tuple[int, int, int, int]:
@@ -142,7 +143,7 @@ def as_box(value: Box | Sequence[float], what: str) -> Box:
     if isinstance(value, Box):
         return value
     try:
-        x0, y0, x1, y1 = (float(number) for number in value)
+        x0, y0, x1, y1 = map(float, value)
         return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(

@@ -18,7 +18,7 @@ from vtmr.geometry import Box, Points
 Mask = NDArray[np.bool_]
 
 
-_EVERY_ROWS = 16
+_EVERY_ROWS = 16  # objects of fewer rows are found by looking at all of them
 
 
 def bounding_box(mask: Mask) -> Box | None:
@@ -27,21 +27,21 @@ def bounding_box(mask: Mask) -> Box | None:
     Every 16th row tells rows between which nothing has to be searched for the first and the last
     one.
     """
-    whole_words = mask.flags.c_contiguous and mask.shape[1] % 8 == 0
-    words = (
-        mask.view(np.uint64) if whole_words else mask
-    )  # eight pixels at a time: half the time at 24 megapixels
+    words: NDArray[np.bool_] | NDArray[np.uint64] = mask
+    if mask.flags.c_contiguous and mask.shape[1] % 8 == 0:
+        words = mask.view(np.uint64)  # eight pixels at a time: half the time at 24 megapixels
     some = _filled_rows(words[::_EVERY_ROWS]) * _EVERY_ROWS
     if not some.size:
         some = _filled_rows(words)
     if not some.size:
         return None
     first, last = int(some[0]), int(some[-1])
+    # Only what lies beyond these two rows can hold the first or the last one.
     above, below = _filled_rows(words[:first]), _filled_rows(words[last + 1 :])
-    first, last = (
-        int(above[0]) if above.size else first,
-        last + 1 + int(below[-1]) if below.size else last,
-    )
+    if below.size:
+        last += 1 + int(below[-1])
+    if above.size:
+        first = int(above[0])
     cols = np.flatnonzero(np.bitwise_or.reduce(words[first : last + 1], axis=0).view(np.bool_))
     return Box(int(cols[0]), first, int(cols[-1]) + 1, last + 1)
 
@@ -93,10 +93,18 @@ def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
     """Intersection over union over the pixels that aren't ignored; 1 when both are empty
     [docs/method.md §D.2]."""
-    if ignore_mask is not None:
-        mask, gt_mask = mask & ~ignore_mask, gt_mask & ~ignore_mask
+    mask, gt_mask = counted(mask, ignore_mask), counted(gt_mask, ignore_mask)
     union = np.count_nonzero(mask | gt_mask)
-    return float(np.count_nonzero(mask & gt_mask) / union) if union else 1.0
+    if union == 0:
+        return 1.0
+    return float(np.count_nonzero(mask & gt_mask) / union)
+
+
+def counted(mask: Mask, ignore_mask: Mask | None) -> Mask:
+    """The mask's pixels that aren't ignored: bool H x W, the mask itself where none is."""
+    if ignore_mask is None:
+        return mask
+    return mask & ~ignore_mask
 
 
 def disc_maps(
@@ -110,18 +118,17 @@ def disc_maps(
     on where the squared distance to the nearest click of that sign is at most radius².
     """
     maps = np.zeros((2, height, width), np.float32)
-    for (x, y), sign in zip(
-        np.asarray(points, np.float64).reshape(-1, 2) - 0.5, positive, strict=True
-    ):
-        rows = np.arange(
-            max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1)
-        )
-        cols = np.arange(
-            max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1)
-        )
-        if rows.size and cols.size:
+    centres = np.asarray(points, np.float64).reshape(-1, 2) - 0.5
+    planes = np.where(positive, 0, 1)
+    for (x, y), plane in zip(centres, planes, strict=True):
+        # Only the square around the disc, as far as it is on the map: of 11 x 11 pixels, where a
+        # map has 65,000.
+        top, bottom = max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1)
+        left, right = max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1)
+        if top < bottom and left < right:
+            rows, cols = np.arange(top, bottom), np.arange(left, right)
             inside = (rows[:, None] - y) ** 2 + (cols[None, :] - x) ** 2 <= radius**2
-            patch = maps[0 if sign else 1, rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+            patch = maps[plane, top:bottom, left:right]
             np.maximum(patch, inside, out=patch)
     return maps
 
@@ -164,14 +171,12 @@ class RunLengths:
         filled = np.flatnonzero(runs[1::2]) * 2 + 1
         if filled.size:
             ends = np.cumsum(runs)
-            first, after = (
-                int(ends[filled[0] - 1]) // height,
-                (int(ends[filled[-1]]) - 1) // height + 1,
-            )
+            # Only the columns that hold anything are written out, as most objects are small.
+            first = int(ends[filled[0] - 1]) // height
+            after = (int(ends[filled[-1]]) - 1) // height + 1
             ends = np.concatenate([[0], ends]).clip(first * height, after * height)
-            columns = np.repeat(np.arange(runs.size) % 2 == 1, ends[1:] - ends[:-1]).reshape(
-                -1, height
-            )
+            on = np.arange(runs.size) % 2 == 1  # every second run is
+            columns = np.repeat(on, ends[1:] - ends[:-1]).reshape(-1, height)
             mask[:, first:after] = cv2.transpose(columns.view(np.uint8)).view(np.bool_)
         return mask
 
@@ -180,9 +185,8 @@ def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
     """The runs of pixels that are on, in reading order: rows, first columns, columns after the
     last."""
     height, width = mask.shape
-    padded = np.zeros(
-        (height, width + 1), np.uint8
-    )  # a pixel that is off ends every row's last run
+    # One more column, whose pixels are off, ends every row's last run.
+    padded = np.zeros((height, width + 1), np.uint8)
     padded[:, :-1] = mask
     flat = padded.reshape(-1)
     turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -198,7 +202,9 @@ def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
     box = bounding_box(mask)
     if box is None:
         return np.empty(0, np.int64)
-    cols, firsts, ends = row_runs(cv2.transpose(mask[box.slices].view(np.uint8)).view(np.bool_))
+    # Transposed, columns are rows, which are read in the order of memory.
+    transposed = cv2.transpose(mask[box.slices].view(np.uint8)).view(np.bool_)
+    cols, firsts, ends = row_runs(transposed)
     top = (cols + box.x0) * mask.shape[0] + box.y0
     turns = np.stack([top + firsts, top + ends], axis=1).reshape(-1)
     # A run that ends at the image's bottom may go on at the top of the next column.
@@ -236,9 +242,15 @@ def runs_in(counts: bytes) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
     place = np.arange(digits.size) - np.repeat(starts, np.diff([*starts, digits.size]))
+    # Groups that 64 bits have no room for are put in the last place: no mask has such numbers, and
+    # `_require_filled` refuses what comes of them.
     values = (digits & 0x1F) << (5 * np.minimum(place, 12))
     values[last] -= np.where(digits[last] & 0x10, 32 << (5 * np.minimum(place[last], 11)), 0)
     runs = np.add.reduceat(values, starts)
+    # Sums undo the differences to the run before the last, which are of one parity each; the first
+    # run is of none.
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
-    return runs if runs.min() >= 0 else np.empty(0, np.int64)
+    if runs.min() < 0:
+        return np.empty(0, np.int64)
+    return runs

@@ -52,7 +52,7 @@ _CHILDREN: dict[str, dict[int, str]] = {
 }
 _IR_VERSION, _GRAPH, _METADATA = 1, 7, 14
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-_REFUSED_DEPTH = 32
+_REFUSED_DEPTH = 32  # graphs inside of graphs: exported ones have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,11 @@ def _graph_and_metadata(
             elif number == _GRAPH and isinstance(value, memoryview):
                 graph = value
             elif number == _METADATA and isinstance(value, memoryview):
-                entry = {
-                    key: bytes(text).decode()
-                    for key, text in fields(value)
-                    if isinstance(text, memoryview)
-                }
-                metadata[entry.get(1, "")] = entry.get(2, "")
+                pair = {1: "", 2: ""}  # key and value, by their fields' numbers
+                for field, text in fields(value):
+                    if isinstance(text, memoryview):
+                        pair[field] = bytes(text).decode()
+                metadata[pair[1]] = pair[2]
         if graph is None or not versioned:
             raise ValueError("no graph in it")
         elsewhere = _keeps_data_elsewhere(memoryview(model))
@@ -169,28 +168,28 @@ def parse(data: bytes, name: str, told: list[str] | None = None) -> ModelFile:
     if not data:
         raise CheckpointError(f"{name} is empty (0 bytes): copy or export the model again.")
     graph, metadata = _graph_and_metadata(data, name)
-    missing = [
-        key for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY, DIGEST_KEY) if key not in metadata
-    ]
-    if missing:
-        raise CheckpointError(
-            f"{name} is an ONNX model but not one of vtmr's (no {missing[0]!r} in its metadata): "
-            "expected a file written by `vtmr export`."
-        )
+    for key in (SPEC_KEY, REFINE_KEY, COUNTERS_KEY, DIGEST_KEY):
+        if key not in metadata:
+            raise CheckpointError(
+                f"{name} is an ONNX model but not one of vtmr's (no {key!r} in its metadata): "
+                "expected a file written by `vtmr export`."
+            )
     spec = _named(metadata[SPEC_KEY], name, told)
     try:
         refine = base64.b64decode(metadata[REFINE_KEY], validate=True)
-        counters = {
-            str(key): int(value) for key, value in json.loads(metadata[COUNTERS_KEY]).items()
-        }
+        counters: dict[str, int] = {}
+        for key, value in json.loads(metadata[COUNTERS_KEY]).items():
+            counters[str(key)] = int(value)
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{name} has damaged metadata ({error}): copy or export the model again."
         ) from error
     if spec.refines != bool(refine):
+        article = "no"
+        if refine:
+            article = "a"
         raise CheckpointError(
-            f"{name} has {'a' if refine else 'no'} refiner, but its pipeline is {spec.pipeline!r}: "
-            "export it again."
+            f"{name} has {article} refiner, but its pipeline is {spec.pipeline!r}: export it again."
         )
     if refine:
         _graph_and_metadata(refine, f"The refiner in {name}")

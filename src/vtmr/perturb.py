@@ -128,12 +128,11 @@ def _approach(
     outline_first = rng.random() < OUTLINE_SHARE
     for number, draws in enumerate(rng.random((budget, DRAWS))):
         if number == 0 and outline_first:
-            place, changed = (
-                (slice(None), slice(None)),
-                coarse_outline(gt.view(np.bool_), rng).view(np.uint8),
-            )
+            place = (slice(None), slice(None))
+            changed = coarse_outline(gt.view(np.bool_), rng).view(np.uint8)
         else:
             place, changed = _interference(mask, draws, largest)
+        # Counted in the rectangle alone, as nothing changes outside it.
         before, truth = mask[place], gt[place]
         new_common = common + cv2.countNonZero(changed & truth) - cv2.countNonZero(before & truth)
         new_covered = covered + cv2.countNonZero(changed) - cv2.countNonZero(before)
@@ -144,6 +143,8 @@ def _approach(
             nearest, best = abs(iou - target), (candidate, iou)
         if nearest <= tolerance:
             return best
+        # A step too far is taken back and the next ones are smaller; while they don't suffice they
+        # grow. A step that made the mask better is taken back as well: it leads away.
         if iou < target - tolerance:
             largest = max(SMALLEST, largest // 2)
         elif iou < current:
@@ -170,17 +171,20 @@ def _interference(
     """
     height, width = mask.shape
     left, top = int(draws[0] * width), int(draws[1] * height)
-    right, bottom = (
-        left + 1 + int(draws[2] * (width - left)),
-        top + 1 + int(draws[3] * (height - top)),
-    )
+    right = left + 1 + int(draws[2] * (width - left))
+    bottom = top + 1 + int(draws[3] * (height - top))
     place = (slice(top, bottom), slice(left, right))
     patch = mask[place].copy()
+    # A pixel in the middle is set or cleared, so that something can grow where nothing was.
     if draws[4] < SEED_SHARE:
         patch[(bottom - top) // 2, (right - left) // 2] = draws[4] < SEED_SHARE / 2
     side = SMALLEST + int(draws[5] * (largest - SMALLEST + 1))
     kind = int(4 * draws[6])
     size = ((side, side), (side, side), (side, side // 2), (side // 2, side))[kind]
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if kind else cv2.MORPH_RECT, size)
-    operation = cv2.dilate if draws[7] < 0.5 else cv2.erode
-    return place, np.asarray(operation(patch, element), np.uint8)
+    shape = cv2.MORPH_ELLIPSE
+    if kind == 0:
+        shape = cv2.MORPH_RECT
+    element = cv2.getStructuringElement(shape, size)
+    if draws[7] < 0.5:
+        return place, np.asarray(cv2.dilate(patch, element), np.uint8)
+    return place, np.asarray(cv2.erode(patch, element), np.uint8)

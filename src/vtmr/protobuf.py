@@ -17,6 +17,7 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
     Raises ValueError for one longer than 64 bits, IndexError for one that the data cut off.
     """
     value = shift = 0
+    # Seven bits a byte: ten bytes hold 64. A longer number would go on as long as the file does.
     while shift < 70:
         byte = data[at]
         at += 1
@@ -44,9 +45,10 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         if wire == BYTES:
             length, at = varint(data, at)
         elif wire in (FIXED64, FIXED32):
-            length = 8 if wire == FIXED64 else 4
+            length = {FIXED64: 8, FIXED32: 4}[wire]
         else:
             raise ValueError(f"wire type {wire} is of no present version")
+        # Before the slice: Python would shorten it without a word.
         if number == 0 or at + length > len(data):
             raise ValueError("a field runs past the end")
         yield number, data[at : at + length]

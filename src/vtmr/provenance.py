@@ -10,7 +10,7 @@ from pathlib import Path
 
 import vtmr
 
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")  # a mask may differ by
 
 
 def commit() -> str:
@@ -61,8 +61,11 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    # All processors of a machine have one name.
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str:

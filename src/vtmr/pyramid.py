@@ -35,10 +35,12 @@ class Pyramid:
 
     @property
     def height(self) -> int:
+        """Rows of the image."""
         return int(self.image.shape[0])
 
     @property
     def width(self) -> int:
+        """Columns of the image."""
         return int(self.image.shape[1])
 
     def level(self, n: int) -> Pixels:
@@ -47,14 +49,13 @@ class Pyramid:
             finer = self.level(n - 1)
             height, width = finer.shape[:2]
             if height % 2 or width % 2:
-                finer = np.asarray(
-                    cv2.copyMakeBorder(finer, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE),
-                    np.uint8,
-                )
+                below, right = height % 2, width % 2
+                even = cv2.copyMakeBorder(finer, 0, below, 0, right, cv2.BORDER_REPLICATE)
+                finer = np.asarray(even, np.uint8)
             size = ((width + 1) // 2, (height + 1) // 2)
-            self._levels.setdefault(
-                n, np.asarray(cv2.resize(finer, size, interpolation=cv2.INTER_AREA), np.uint8)
-            )
+            halved = np.asarray(cv2.resize(finer, size, interpolation=cv2.INTER_AREA), np.uint8)
+            # Two threads may have made it at once: all are to see one array.
+            self._levels.setdefault(n, halved)
         return self._levels[n]
 
 
@@ -70,10 +71,9 @@ def crop_resized(image: Pixels | Pyramid, box: Box, size: int) -> Pixels:
     if min(box.width, box.height) < 2 * size:  # level 0
         return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     (scale_x, scale_y), (x0, y0) = frame.scale, (frame.box.x0, frame.box.y0)
-    step_x, step_y = (
-        box.width * scale_x / size,
-        box.height * scale_y / size,
-    )  # of the grid, in pixels of the patch
+    # Of the grid, in pixels of the patch.
+    step_x, step_y = box.width * scale_x / size, box.height * scale_y / size
+    # cv2 counts from the centre of the first pixel, here and there: hence both halves.
     to_patch = np.array(
         [
             [step_x, 0, (box.x0 - x0) * scale_x + step_x / 2 - 0.5],
@@ -97,9 +97,13 @@ def shrunk_patch(
     one alone until it is below 4. The frame's box, in image coordinates, is `box` rounded outwards
     to whole pixels of the pyramid's level.
     """
-    pyramid = image if isinstance(image, Pyramid) else Pyramid(image)
+    pyramid = image
+    if not isinstance(pyramid, Pyramid):
+        pyramid = Pyramid(pyramid)
+    # The floor of the base-2 logarithm, exactly: at a shrink of 2 the next level counts.
     n = max(int(min(box.width / width, box.height / height)), 1).bit_length() - 1
     step = 1 << n
+    # -(-a // b) rounds up: the crop's last pixel is in it, even where it is half of one.
     covered = Box(box.x0 // step, box.y0 // step, -(-box.x1 // step), -(-box.y1 // step))
     patch = _shrink_longer(pyramid.level(n)[covered.slices], width, height)
     outer = Box(covered.x0 * step, covered.y0 * step, covered.x1 * step, covered.y1 * step)
@@ -109,13 +113,16 @@ def shrunk_patch(
 def _shrink_longer(patch: Pixels, width: int, height: int) -> Pixels:
     """Averages along an axis that is still four or more times too long, as long thin boxes have
     it."""
-    kept = tuple(
-        -(-n // (1 << max(int(n / wanted).bit_length() - 2, 0)))
-        for n, wanted in zip(patch.shape[:2], (height, width), strict=True)
-    )
-    if kept == patch.shape[:2]:
+    rows, cols = _kept(patch.shape[0], height), _kept(patch.shape[1], width)
+    if (rows, cols) == patch.shape[:2]:
         return patch
-    return np.asarray(cv2.resize(patch, (kept[1], kept[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(patch, (cols, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _kept(length: int, wanted: int) -> int:
+    """What halvings, rounded up, leave of a length until it is below four times the wanted one."""
+    halvings = max(int(length / wanted).bit_length() - 2, 0)
+    return -(-length // (1 << halvings))
 
 
 def sample_bilinear(
@@ -129,6 +136,7 @@ def sample_bilinear(
     row, next_row, row_weight = _neighbours(rows, array.shape[0])
     col, next_col, col_weight = _neighbours(cols, array.shape[1])
     channels = (1,) * (array.ndim - 2)
+    # In place where it can be: the arrays are the largest that a click makes.
     upper, lower = array[row], array[next_row].astype(np.float32, copy=False)
     lower -= upper
     lower *= row_weight.reshape(-1, 1, *channels)

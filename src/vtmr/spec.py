@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.values import by_present_names, formerly, from_values
 
-FORMAT = 1
+FORMAT = 1  # another one is refused, not guessed at
 CODE_LICENCE = "Apache-2.0"
 MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
 MOST_WIDER = 8  # passes: nobody waits for more
@@ -43,9 +43,8 @@ class Normalisation:
             )
 
 
-RAW = Normalisation(
-    (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
-)  # [0, 1], as every refiner wants it (docs/method.md §A.4)
+# [0, 1], as every refiner wants it (docs/method.md §A.4).
+RAW = Normalisation((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +113,12 @@ class ZoomSchedule:
 
     def __str__(self) -> str:
         """As `vtmr evaluate --zoom` takes it: schedule, fixed weight of an eager one, shrink."""
-        weight = "" if self.eager_weight is None else f"={self.eager_weight:g}"
-        shrink = f"@{self.min_shrink:g}" if self.min_shrink and self.schedule != "off" else ""
-        return f"{self.schedule}{weight}{shrink}"
+        text: str = self.schedule
+        if self.eager_weight is not None:
+            text += f"={self.eager_weight:g}"
+        if self.min_shrink and self.schedule != "off":
+            text += f"@{self.min_shrink:g}"
+        return text
 
     def weight(self, clicks: int, shrink: float = math.inf) -> float:
         """The zoomed pass's share of the answer to that many clicks, 0 to 1; at 0 there is no such
@@ -127,13 +129,11 @@ class ZoomSchedule:
         if shrink <= self.min_shrink:
             return 0.0
         growing = min(clicks, self.rounds) / self.rounds
-        match self.schedule:
-            case "paper":
-                return growing if 2 * clicks >= self.rounds else 0.0
-            case "eager":
-                return (self.eager_weight or growing) if clicks >= 2 else 0.0
-            case "off":
-                return 0.0
+        if self.schedule == "paper" and 2 * clicks >= self.rounds:
+            return growing
+        if self.schedule == "eager" and clicks >= 2:
+            return self.eager_weight or growing
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,10 @@ class ViewPolicy:
 
     def __str__(self) -> str:
         """The name of a policy that has one, else its values."""
-        names = [name for name, policy in VIEWS.items() if policy == self]
-        return names[0] if names else f"touch {self.touch_share:g}, easing {self.easing:g}"
+        for name, policy in VIEWS.items():
+            if policy == self:
+                return name
+        return f"touch {self.touch_share:g}, easing {self.easing:g}"
 
 
 NARROW = ViewPolicy()  # as the papers do it, and as files from before the policy read
@@ -257,10 +259,10 @@ class ModelSpec:
         ):
             value = getattr(self, name)
             if not (value >= least and 0 < value < math.inf):
-                raise ConfigError(
-                    f"{name} is {value}: expected "
-                    f"{f'at least {least}' if least else 'more than 0'}."
-                )
+                expected = "more than 0"
+                if least:
+                    expected = f"at least {least}"
+                raise ConfigError(f"{name} is {value}: expected {expected}.")
         if not 0 <= self.recrop_share <= 1:
             raise ConfigError(
                 f"recrop_share is {self.recrop_share}: expected a share of the region, 0 (never) "
@@ -288,9 +290,10 @@ class ModelSpec:
 
     def _require_input_size(self) -> None:
         """Raises ConfigError for a side that the network can't take or that would take minutes."""
-        multiple = 1 if self.pipeline in _ANY_SIZE else 32
+        multiple, number = 32, "a multiple of 32"  # every network's coarsest map is whole then
+        if self.pipeline in _ANY_SIZE:
+            multiple, number = 1, "a whole number"
         if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % multiple:
-            number = "a whole number" if multiple == 1 else f"a multiple of {multiple}"
             raise ConfigError(
                 f"input_size is {self.input_size}: expected {number}, from 32 to {MAX_INPUT_SIZE}."
             )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.geometry import Box
+from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, RunLengths
 from vtmr.spec import ModelSpec
 
@@ -76,8 +76,7 @@ class Click:
         if not (0 <= self.x < width and 0 <= self.y < height):
             raise InputError(
                 f"The click at ({self.x:g}, {self.y:g}) lies outside the image of {width}x{height} "
-                "pixels: "
-                f"expected 0 <= x < {width} and 0 <= y < {height}."
+                f"pixels: expected 0 <= x < {width} and 0 <= y < {height}."
             )
 
 
@@ -169,7 +168,28 @@ def active_clicks(events: Sequence[Event]) -> tuple[Click, ...]:
 def active_box(events: Sequence[Event]) -> BoxPrompt | None:
     """The box that the object began with, if it began with one."""
     start = beginning(events)
-    return start if isinstance(start, BoxPrompt) else None
+    if isinstance(start, BoxPrompt):
+        return start
+    return None
+
+
+def last_edit(events: Sequence[Event]) -> MaskEdit | None:
+    """The newest mask that the user brought or drew; None where there is none."""
+    for event in reversed(events):
+        if isinstance(event, MaskEdit):
+            return event
+    return None
+
+
+def places_of(clicks: Sequence[Click]) -> tuple[Points, NDArray[np.bool_]]:
+    """The clicks' points, float64 N x 2 (x, y), and whether each is positive, bool N."""
+    # Filled row by row: an array made of no clicks would have one dimension.
+    points = np.empty((len(clicks), 2), np.float64)
+    positive = np.empty(len(clicks), np.bool_)
+    for number, click in enumerate(clicks):
+        points[number] = click.x, click.y
+        positive[number] = click.positive
+    return points, positive
 
 
 def takes_from_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
@@ -177,7 +197,8 @@ def takes_from_nothing(clicks: Sequence[Click], mask: Mask | None) -> bool:
 
     mask: what the user saw before the newest of them, bool H x W, None at the start.
     """
-    return not any(click.positive for click in clicks) and (mask is None or not mask.any())
+    _, positive = places_of(clicks)
+    return not positive.any() and (mask is None or not mask.any())
 
 
 class Prediction(Protocol):
@@ -198,7 +219,9 @@ class Predictor(Protocol):
     """Whatever turns clicks into masks: `Segmenter`, classical methods, adapters of other tools."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What reports and errors call it."""
+        ...
 
     def prepare(self, image: Image) -> Any:
         """What is worth computing once per image (a pyramid, an embedding); opaque to the
@@ -235,7 +258,9 @@ class Network(Protocol):
     down; H x W where the spec's `eval_mode` is "cvpr"."""
 
     @property
-    def spec(self) -> ModelSpec: ...
+    def spec(self) -> ModelSpec:
+        """What its model file says of it."""
+        ...
 
     def coarse(
         self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]

@@ -6,11 +6,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from vtmr.errors import ConfigError
+from vtmr.errors import ConfigError, did_you_mean
 
 _NAMES = {
     bool: "true or false",
@@ -76,9 +75,8 @@ def from_values(record: type, values: Any, where: str) -> Any:
         raise ConfigError(f"{where} is {_shown(values)}: expected a table.")
     require_keys(values, record, where)
     hints = get_type_hints(record)
-    return record(
-        **{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()}
-    )
+    arguments = {key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()}
+    return record(**arguments)
 
 
 def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:
@@ -87,8 +85,7 @@ def require_keys(values: Mapping[str, Any], record: type, where: str) -> None:
     known = {f.name: f for f in fields(record)}
     for key in values:
         if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+            hint = did_you_mean(str(key), known) or f" Known: {', '.join(known)}."
             raise ConfigError(f"{where} has the unknown key {key!r}.{hint}")
     for key, f in known.items():
         if key not in values and f.default is MISSING and f.default_factory is MISSING:
@@ -101,7 +98,8 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         options = get_args(hint)
         if value is None and NoneType in options:
             return None
-        (hint,) = (option for option in options if option is not NoneType)
+        # Of unions, records have optional fields alone.
+        (hint,) = [option for option in options if option is not NoneType]
     if is_dataclass(hint):
         return from_values(hint, value, place)  # type: ignore[arg-type]
     if get_origin(hint) is tuple:
@@ -133,10 +131,10 @@ def _items(hints: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
         raise ConfigError(f"{place} has {len(value)} values: expected {len(hints)}.")
-    return tuple(
-        _value(hint, item, f"{place}[{i}]")
-        for i, (hint, item) in enumerate(zip(hints, value, strict=True))
-    )
+    items = []
+    for i, (hint, item) in enumerate(zip(hints, value, strict=True)):
+        items.append(_value(hint, item, f"{place}[{i}]"))
+    return tuple(items)
 
 
 def _entries(hint: Any, value: Any, place: str) -> dict[str, Any]:
@@ -152,4 +150,6 @@ def _shown(value: Any) -> str:
         # Python refuses to write numbers of thousands of digits
         return "a number of more than 18 digits"
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if len(text) > 80:
+        text = f"{text[:77]}..."
+    return text

@@ -25,10 +25,9 @@ from vtmr.spec import ZoomKernel
 Vector = NDArray[np.float64]
 GridBox = tuple[float, float, float, float]  # x0, y0, x1, y1 in grid units, fractional
 
-LEAST_SLOPE = (
-    1e-3  # of T: where guidance and floor are zero a stretch could vanish, and with it the inverse
-)
-_SINGLE_SAMPLE_PX = 1.5
+# Of T: where guidance and floor are zero a stretch could vanish, and with it the inverse.
+LEAST_SLOPE = 1e-3
+_SINGLE_SAMPLE_PX = 1.5  # a cell of more is averaged: one bilinear sample would skip pixels
 _FINEST = 16  # pixels read per cell and axis at most, where the zoom is extreme
 
 
@@ -49,18 +48,19 @@ class Warp:
 
     @property
     def width(self) -> int:
+        """Columns of the grid."""
         return self.size
 
     @property
     def height(self) -> int:
+        """Rows of the grid."""
         return self.size
 
     @property
     def is_identity(self) -> bool:
         """Whether the grid is the plain one."""
-        return all(
-            np.array_equal(table, _even(len(table))) for table in (self.table_x, self.table_y)
-        )
+        plain_x = np.array_equal(self.table_x, _even(len(self.table_x)))
+        return plain_x and np.array_equal(self.table_y, _even(len(self.table_y)))
 
     def to_image(self, points: Points) -> Points:
         """N x 2 grid points (x, y) as image points."""
@@ -94,15 +94,23 @@ class Warp:
         if part is None and self.is_identity:
             return crop_resized(image, self.box, self.size)
         part = part or (0, 0, self.size, self.size)
-        steps = self._cell_sizes(part)
+        widths, heights = self._cell_sizes(part)
         outline = self._forward(*_corners(part, self.size))
-        wanted = [min(math.ceil(step.sum() / step.min()), _FINEST * self.size) for step in steps]
-        patch, frame = shrunk_patch(image, _pixels_around(*outline, self.box), *wanted)
-        counts = [_samples(step * scale) for step, scale in zip(steps, frame.scale, strict=True)]
-        xs, ys = self._forward(*(_spread(part, axis, counts[axis]) / self.size for axis in (0, 1)))
-        (scale_x, scale_y), (x0, y0) = frame.scale, (frame.box.x0, frame.box.y0)
-        samples = _remapped(patch, (xs - x0) * scale_x - 0.5, (ys - y0) * scale_y - 0.5)
-        return _averaged(_averaged(samples, counts[1], 0), counts[0], 1)
+        # As fine as the smallest cells want it: the patch may be read from a coarser level of the
+        # pyramid, so that the cost doesn't grow with the image.
+        finest = _FINEST * self.size
+        wanted_x = min(math.ceil(widths.sum() / widths.min()), finest)
+        wanted_y = min(math.ceil(heights.sum() / heights.min()), finest)
+        around = _pixels_around(*outline, self.box)
+        patch, frame = shrunk_patch(image, around, wanted_x, wanted_y)
+        scale_x, scale_y = frame.scale
+        counts_x, counts_y = _samples(widths * scale_x), _samples(heights * scale_y)
+        across, down = _spread(part, 0, counts_x), _spread(part, 1, counts_y)
+        xs, ys = self._forward(across / self.size, down / self.size)
+        cols = (xs - frame.box.x0) * scale_x - 0.5
+        rows = (ys - frame.box.y0) * scale_y - 0.5
+        samples = _remapped(patch, cols, rows)
+        return _averaged(_averaged(samples, counts_y, 0), counts_x, 1)
 
     def sample_mask(self, mask: Mask, part: GridBox | None = None) -> Mask:
         """A mask of the image, bool H x W, on the grid or a part of it, by majority: bool size x
@@ -120,25 +128,23 @@ class Warp:
 
     def _forward(self, u: Vector, v: Vector) -> tuple[Vector, Vector]:
         """Image x and image y of positions on the two axes of the grid, 0 to 1."""
-        x, y = (
-            _through(u, _even(len(self.table_x)), self.table_x),
-            _through(v, _even(len(self.table_y)), self.table_y),
-        )
+        x = _through(u, _even(len(self.table_x)), self.table_x)
+        y = _through(v, _even(len(self.table_y)), self.table_y)
         return x * self.box.width + self.box.x0, y * self.box.height + self.box.y0
 
     def _backward(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
         """Positions on the two axes of the grid, 0 to 1, of image x and image y."""
         s, t = (x - self.box.x0) / self.box.width, (y - self.box.y0) / self.box.height
-        return _through(s, self.table_x, _even(len(self.table_x))), _through(
-            t, self.table_y, _even(len(self.table_y))
-        )
+        # Both tables increase strictly, so that swapping their roles inverts the map exactly.
+        u = _through(s, self.table_x, _even(len(self.table_x)))
+        v = _through(t, self.table_y, _even(len(self.table_y)))
+        return u, v
 
     def _cell_sizes(self, part: GridBox) -> tuple[Vector, Vector]:
         """Width of each column and height of each row of a part of the grid, in image pixels."""
-        x0, y0, x1, y1 = (bound / self.size for bound in part)
-        xs, ys = self._forward(
-            np.linspace(x0, x1, self.size + 1), np.linspace(y0, y1, self.size + 1)
-        )
+        x0, y0, x1, y1 = np.array(part) / self.size
+        across, down = np.linspace(x0, x1, self.size + 1), np.linspace(y0, y1, self.size + 1)
+        xs, ys = self._forward(across, down)
         return np.diff(xs), np.diff(ys)
 
 
@@ -158,7 +164,8 @@ def marginals(guidance: Mask, grid: int) -> tuple[Vector, Vector]:
     Knot j lies at j / (grid - 1) of the axis and sees a triangle two spacings wide; averages over
     even cells would sit half a cell beside the knots near the borders [docs/method.md §F.5].
     """
-    rows, cols = (_triangles(n, grid) for n in guidance.shape)
+    height, width = guidance.shape
+    rows, cols = _triangles(height, grid), _triangles(width, grid)
     values = guidance.astype(np.float64)
     # einsum rather than @: as small as this, waking BLAS's threads costs more than the sum.
     along_x = np.einsum("jc,c->j", cols, np.einsum("r,rc->c", rows.sum(0), values))
@@ -180,15 +187,14 @@ def zoom_table(guidance: Vector, kernel: ZoomKernel) -> Vector:
     reach = kernel.grid - 1
     distance = np.arange(-reach, reach + 1)
     gaussian = np.exp(-4 * math.log(2) * (distance / kernel.fwhm) ** 2)
+    # Reflected, so that what pulls beyond an end pulls as much the other way: the ends stay.
     padded = np.pad(guidance / most + kernel.floor, reach, mode="reflect")
     positions = np.arange(-reach, 2 * reach + 1) / reach
-    windows = np.lib.stride_tricks.sliding_window_view
-    table = (
-        windows(padded * positions, 2 * reach + 1)
-        @ gaussian
-        / (windows(padded, 2 * reach + 1) @ gaussian)
-    )
-    table[0], table[-1] = 0.0, 1.0
+    # Views of one array, a row for each knot: sums under the window are products with a matrix.
+    weights = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    weighted = np.lib.stride_tricks.sliding_window_view(padded * positions, 2 * reach + 1)
+    table = weighted @ gaussian / (weights @ gaussian)
+    table[0], table[-1] = 0.0, 1.0  # but for rounding they are that already
     return _increasing(table)
 
 
@@ -249,14 +255,19 @@ def _averaged(samples: Pixels, counts: NDArray[np.int64], axis: int) -> Pixels:
     few."""
     if counts.max() == 1:
         return samples
-    runs = np.split(counts, np.flatnonzero(np.diff(counts)) + 1)
-    parts = np.split(samples, np.cumsum([run.sum() for run in runs])[:-1], axis=axis)
     other = samples.shape[1 - axis]
-    sizes = [(other, len(run)) if axis == 0 else (len(run), other) for run in runs]
-    means = [
-        cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        for part, size in zip(parts, sizes, strict=True)
-    ]
+    means = []
+    first = 0
+    for run in np.split(counts, np.flatnonzero(np.diff(counts)) + 1):
+        after = first + int(run.sum())
+        size = (len(run), other)  # cv2 counts columns first
+        part = samples[:, first:after]
+        if axis == 0:
+            size = (other, len(run))
+            part = samples[first:after]
+        # By area, as every cell of the run has the same whole number of samples: their exact mean.
+        means.append(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+        first = after
     return np.asarray(np.concatenate(means, axis=axis), np.uint8)
 
 
@@ -267,6 +278,8 @@ def _corners(part: GridBox, size: int) -> tuple[Vector, Vector]:
 
 def _pixels_around(xs: Vector, ys: Vector, box: Box) -> Box:
     """The whole pixels of the box between two image x and two image y."""
+    # Rounded to 1/4096 px first: a bound that is a whole number but for the last bits of float64
+    # must not bring another column along.
     (x0, x1), (y0, y1) = np.rint(xs * 4096) / 4096, np.rint(ys * 4096) / 4096
     touched = Box(
         math.floor(x0),
@@ -279,6 +292,7 @@ def _pixels_around(xs: Vector, ys: Vector, box: Box) -> Box:
 
 def _remapped(patch: Pixels, cols: Vector, rows: Vector) -> Pixels:
     """The patch, bilinear at the fractional indices rows x cols, held at its border."""
+    # cv2.remap wants both maps whole, though ours are a row and a column.
     map_x = np.broadcast_to(cols.astype(np.float32), (len(rows), len(cols)))
     map_y = np.broadcast_to(rows.astype(np.float32)[:, None], (len(rows), len(cols)))
     found = cv2.remap(

@@ -48,9 +48,8 @@ def test_expanded_keeps_the_centre() -> None:
 def test_expanded_is_clipped_and_never_empty() -> None:
     assert Box(0, 0, 10, 10).expanded(1.4, WHOLE) == Box(0, 0, 12, 12)
     assert Box(70, 50, 80, 60).expanded(3.0, WHOLE) == Box(60, 40, 80, 60)
-    assert Box(100, 100, 110, 110).expanded(1.0, WHOLE) == Box(
-        79, 59, 80, 60
-    )  # outside: the nearest pixel
+    # Outside: the nearest pixel.
+    assert Box(100, 100, 110, 110).expanded(1.0, WHOLE) == Box(79, 59, 80, 60)
     assert Box(-20, -20, -10, -10).expanded(1.0, WHOLE) == Box(0, 0, 1, 1)
 
 

@@ -35,7 +35,6 @@ def grey_as_rgb(grey: np.ndarray) -> np.ndarray:
 
 
 # --- what works
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.ppm", "a.PNG"])
@@ -69,9 +68,8 @@ def two_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def test_a_tall_image_is_put_together_from_bands_in_order(tmp_path: Path) -> None:
-    tall = np.random.default_rng(0).integers(
-        0, 256, (1500, 800, 3), dtype=np.uint8
-    )  # 1.2 megapixels: 3 bands
+    # 1.2 megapixels: 3 bands.
+    tall = np.random.default_rng(0).integers(0, 256, (1500, 800, 3), dtype=np.uint8)
     np.testing.assert_array_equal(read_image(saved(tmp_path / "a.bmp", tall)), tall)
 
 
@@ -191,7 +189,6 @@ def test_extreme_shapes(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 # --- what is refused, in one sentence that names the file
-# ---------------------------------------------------------
 
 
 def refusal(path: Path, **options: int) -> str:
@@ -270,9 +267,8 @@ def test_the_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
 def test_the_limit_is_150_megapixels_and_pillows_lower_one_stays_out_of_the_way(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "a.png").write_bytes(
-        png_header(15000, 10000)
-    )  # exactly at the limit: goes on to decode
+    # Exactly at the limit: goes on to decode.
+    (tmp_path / "a.png").write_bytes(png_header(15000, 10000))
     before = pillow.MAX_IMAGE_PIXELS
     assert "damaged" in refusal(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(png_header(30000, 30000))
@@ -295,7 +291,6 @@ def test_32_bit_integers_are_refused(tmp_path: Path) -> None:
 
 
 # --- writing
-# -----------------------------------------------------------------------------------------------
 
 
 def test_images_and_masks_come_back(tmp_path: Path) -> None:

@@ -40,9 +40,8 @@ def test_large_crops_sample_where_they_should(box: tuple[int, int, int, int]) ->
     for channel, low, length in ((0, crop.x0, crop.width), (1, crop.y0, crop.height)):
         position = low + (np.arange(size) + 0.5) * length / size
         values = patch[inner, inner, channel].mean(axis=channel)
-        assert (
-            np.abs(values - (position[inner] - 4) / 2).max() <= 0.5
-        )  # the rounding to whole levels; a pixel is .5
+        # The rounding to whole levels; a pixel is .5.
+        assert np.abs(values - (position[inner] - 4) / 2).max() <= 0.5
 
 
 def test_large_crops_average_fine_patterns() -> None:

@@ -152,9 +152,8 @@ def test_the_papers_weights() -> None:
     assert [zoom.weight(t) for t in range(1, 10)] == [0.0] * 9
     assert [zoom.weight(t) for t in range(10, 21)] == pytest.approx(np.arange(0.5, 1.01, 0.05))
     assert [zoom.weight(t) for t in (21, 40)] == [1.0, 1.0]
-    assert [ZoomSchedule(5).weight(t) for t in range(1, 7)] == pytest.approx(
-        [0, 0, 0.6, 0.8, 1, 1]
-    )  # T/2 = 2.5
+    # T/2 = 2.5.
+    assert [ZoomSchedule(5).weight(t) for t in range(1, 7)] == pytest.approx([0, 0, 0.6, 0.8, 1, 1])
 
 
 def test_other_schedules_weights() -> None:

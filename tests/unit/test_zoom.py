@@ -14,9 +14,8 @@ from vtmr.spec import ZoomKernel
 from vtmr.zoom import Warp, marginals, warp_towards, zoom_table
 
 BOX = Box(30, 20, 330, 220)
-LITERAL = ZoomKernel(
-    256, 11 * 2.3548
-)  # the paper's sigma read as 11 pixels of 256 (docs/method.md §F.4 a)
+# The paper's sigma read as 11 pixels of 256 (docs/method.md §F.4 a).
+LITERAL = ZoomKernel(256, 11 * 2.3548)
 
 
 def square(low: float, high: float, size: int = 256) -> NDArray[np.bool_]:
@@ -42,9 +41,8 @@ def test_the_golden_table() -> None:
         table[::5], [0, 0.342679, 0.431416, 0.5, 0.568584, 0.657321, 1], atol=1e-6
     )
     assert (table[0], table[-1]) == (0, 1)
-    np.testing.assert_array_equal(
-        zoom_table(guidance * 17, ZoomKernel(31, 11, 0.05)), table
-    )  # of any scale
+    # Of any scale.
+    np.testing.assert_array_equal(zoom_table(guidance * 17, ZoomKernel(31, 11, 0.05)), table)
 
 
 def test_knots_see_triangles() -> None:
