@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.encodings import FARTHEST, by_sign, distances
+from vtmr.encodings import FARTHEST, by_sign, distances_by_sign
 from vtmr.errors import ConfigError
 from vtmr.geometry import Box
 from vtmr.inputs import normalise
@@ -28,7 +28,7 @@ from vtmr.segmenter.whole import WholePrediction
 from vtmr.types import Click, Event, FloatMap, Network
 
 SIDE, STEP, MULTIPLE = 480, 400, 32  # of a tile, from one to the next; of the whole image's sides
-WRONG = 0.5
+WRONG = 0.5  # a clicked pixel further from its sign than this is answered wrongly
 KEPT_NEAR = 1e-3  # what a change of the maps costs
 MEMORY, ITERATIONS, LEAST_SLOPE = 20, 100, 1e-9  # of L-BFGS
 
@@ -83,12 +83,14 @@ class Tile:
         """What the network is fed: how near clicks are, or what a correction made of that, with the
         clicks since."""
         height, width = self.box.height, self.box.width
-        fresh = clicks if corrected is None else clicks[corrected.clicks :]
+        fresh = clicks
+        if corrected is not None:
+            fresh = clicks[corrected.clicks :]
         left, top = self.box.x0, self.box.y0
-        shifted = [Click(c.x - left, c.y - top, c.positive) for c in fresh]
+        shifted = [Click(click.x - left, click.y - top, click.positive) for click in fresh]
         signs = by_sign(shifted)
-        apart = [distances(picked, height, width) for picked in signs]
-        near = self.filled(1 - np.stack(apart)[None] / np.float32(FARTHEST))
+        apart = distances_by_sign(shifted, height, width)
+        near = self.filled(1 - apart[None] / np.float32(FARTHEST))
         if corrected is None:
             return near
         maps = corrected.maps.copy()
@@ -133,12 +135,16 @@ class BrsSegmenter(Segmenter):
         """See `Predictor.predict`; neither `mask` nor `region` is used."""
         clicks = require_clicks(events, scene)
         tiles = tiles_of(scene.height, scene.width)
-        memory = previous.memory if previous is not None else BrsMemory()
-        corrected = dict(memory.corrected)
+        corrected: dict[int, Corrected] = {}
+        if previous is not None:
+            corrected.update(previous.memory.corrected)
         ballot = Ballot.empty(scene.height, scene.width)
-        whole = None if corrected else self._whole(scene, clicks)
+        whole = None
+        if not corrected:  # once a tile knows better, the whole image has no vote any more
+            whole = self._whole(scene, clicks)
+        positive = [click for click in clicks if click.positive]
         for number, tile in enumerate(tiles):
-            if any(click.positive and tile.holds(click) for click in clicks):
+            if any(map(tile.holds, positive)):
                 maps = tile.maps(clicks, corrected.get(number))
                 ballot = ballot.with_tile(number, tile, self._tile(scene, tile, maps))
         found = ballot.mean(whole)
@@ -201,8 +207,11 @@ class Ballot:
 
     def mean(self, whole: FloatMap | None) -> FloatMap:
         """float32 H x W; 0 where nobody votes. whole: the whole image's vote."""
-        total = np.zeros((self.height, self.width), np.float32) if whole is None else whole.copy()
-        count = np.full((self.height, self.width), float(whole is not None), np.float32)
+        total = np.zeros((self.height, self.width), np.float32)
+        count = np.zeros((self.height, self.width), np.float32)
+        if whole is not None:
+            total += whole
+            count += 1
         for tile, prob in self.votes.values():
             place = tile.box.slices
             total[place] += prob[: tile.box.height, : tile.box.width]
@@ -232,10 +241,8 @@ def spans(length: int) -> list[tuple[int, int]]:
 def whole_sides(height: int, width: int) -> tuple[int, int]:
     """Rows and columns, multiples of MULTIPLE, of which the longer has SIDE."""
     longest = max(height, width)
-    rows, cols = (
-        max(MULTIPLE, MULTIPLE * round(side * SIDE / longest / MULTIPLE))
-        for side in (height, width)
-    )
+    rows = max(MULTIPLE, MULTIPLE * round(height * SIDE / longest / MULTIPLE))
+    cols = max(MULTIPLE, MULTIPLE * round(width * SIDE / longest / MULTIPLE))
     return rows, cols
 
 
@@ -252,7 +259,7 @@ def corrected_maps(
     is made small. What the network answered at the last evaluation counts, whether it was the best
     or not, as in the authors' code; the maps are L-BFGS's best.
     """
-    targets, weights = (np.zeros(maps.shape[2:], np.float32) for _ in range(2))
+    targets, weights = np.zeros(maps.shape[2:], np.float32), np.zeros(maps.shape[2:], np.float32)
     for click in clicks:
         if tile.holds(click):
             targets[tile.at(click)] = click.positive

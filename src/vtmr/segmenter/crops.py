@@ -18,11 +18,11 @@ from vtmr.masks import Mask, bounding_box, component_at, largest_component
 from vtmr.spec import FocusRule
 from vtmr.types import Click
 
-MIN_SIDE_PX = 10
+MIN_SIDE_PX = 10  # of any crop: smaller ones would be enlarged beyond what they show
 SQUARE_RATIO = 0.2  # half-side of the square around a click, of the object's longer side
-OFFICIAL_MIN_AREA_PX = 10
-RITM_MIN_SIDE_PX = 200
-RITM_LEAST_OVERLAP = 0.5
+OFFICIAL_MIN_AREA_PX = 10  # a mask of fewer pixels has no box to FocalClick's code
+RITM_MIN_SIDE_PX = 200  # of its crops, from its own code
+RITM_LEAST_OVERLAP = 0.5  # of the crop kept with the one that the mask asks for
 
 
 def target_box(mask: Mask, clicks: Sequence[Click], ratio: float, fallback: Box) -> Box:
@@ -57,17 +57,22 @@ def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) 
     the 8-connected components that they lie in (all of the mask where they lie in none), `ratio`
     times as large.
     """
-    cells = [
-        cell for click in clicks if click.positive and (cell := _cell(click, frame)) is not None
-    ]
-    found = [bounding_box(component_at(mask, *cell)) for cell in cells if mask[cell]] or [
-        bounding_box(mask)
-    ]
-    boxes = [frame.box_to_image(box) for box in found if box is not None]
-    if not boxes:
+    pixels: list[Box] = []
+    components: list[Box | None] = []
+    for click in clicks:
+        if not click.positive:
+            continue
+        pixels.append(_pixel_box(click))
+        cell = _cell(click, frame)
+        if cell is not None and mask[cell]:
+            components.append(bounding_box(component_at(mask, *cell)))
+    if not components:
+        components = [bounding_box(mask)]
+    found = [frame.box_to_image(box) for box in components if box is not None]
+    if not found:
         return None
-    box = boxes[0]
-    for other in (*boxes[1:], *(_pixel_box(click) for click in clicks if click.positive)):
+    box = found[0]
+    for other in (*found[1:], *pixels):
         box = box.union(other)
     return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
 
@@ -101,10 +106,8 @@ def focus_box(
         if changed is not None and _too_small(changed, new_box):
             changed = None
     if changed is None:
-        box = _square(
-            click,
-            SQUARE_RATIO * max(new_box.width / frame.scale[0], new_box.height / frame.scale[1]),
-        )
+        longer = max(new_box.width / frame.scale[0], new_box.height / frame.scale[1])
+        box = _square(click, SQUARE_RATIO * longer)
     else:
         box = frame.box_to_image(changed)
     return box.expanded(ratio, frame.box).grown(MIN_SIDE_PX, frame.box)
@@ -124,7 +127,9 @@ def _changed_box(new_mask: Mask, prev_mask: Mask, click: Click, frame: Frame) ->
     """The box of the difference's component at the click, in grid cells; None where the click's
     cell didn't change."""
     cell = _cell(click, frame)
-    return None if cell is None else bounding_box(component_at(new_mask ^ prev_mask, *cell))
+    if cell is None:
+        return None
+    return bounding_box(component_at(new_mask ^ prev_mask, *cell))
 
 
 def _too_small(changed: Box, whole: Box) -> bool:
@@ -144,9 +149,8 @@ def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
 def _square(click: Click, half: float) -> Box:
     """The whole pixels that the square of that half-side around the click touches."""
     x0, y0 = math.floor(click.x - half), math.floor(click.y - half)
-    return Box(
-        x0, y0, max(math.ceil(click.x + half), x0 + 1), max(math.ceil(click.y + half), y0 + 1)
-    )
+    x1, y1 = math.ceil(click.x + half), math.ceil(click.y + half)
+    return Box(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))  # of no half, the pixel's own
 
 
 def _pixel_box(click: Click) -> Box:
@@ -173,9 +177,11 @@ def focalclick_target_box(
 
     def axis(low: int, high: int, size: int) -> tuple[int, int]:
         centre, length = (low + high - 1) / 2, max(ratio * (high - low), min_side_px)
+        # Python's rounding, to even halves, is the official code's too.
         return max(round(centre - length / 2), 0), min(round(centre + length / 2), size - 1) + 1
 
-    (x0, x1), (y0, y1) = axis(box.x0, box.x1, width), axis(box.y0, box.y1, height)
+    x0, x1 = axis(box.x0, box.x1, width)
+    y0, y1 = axis(box.y0, box.y1, height)
     return Box(x0, y0, x1, y1)
 
 
@@ -191,13 +197,15 @@ def ritm_target_box(mask: Mask, clicks: Sequence[Click], ratio: float, earlier: 
     fresh = focalclick_target_box(mask, clicks, ratio, RITM_MIN_SIDE_PX)
     if earlier is None:
         return fresh
-    for row, col in (click.pixel for click in clicks if click.positive):
+    for click in clicks:
+        row, col = click.pixel
         inside = earlier.y0 <= row < earlier.y1 - 1 and earlier.x0 <= col < earlier.x1 - 1
-        if not inside:
+        if click.positive and not inside:
             return fresh
     common, around = fresh.intersection(earlier), fresh.union(earlier)
-    overlap = common.area / around.area if common else 0.0
-    return earlier if overlap >= RITM_LEAST_OVERLAP else fresh
+    if common is None or common.area / around.area < RITM_LEAST_OVERLAP:
+        return fresh
+    return earlier
 
 
 def focalclick_focus_box(
@@ -225,8 +233,10 @@ def focalclick_focus_box(
         changed = new_mask ^ prev_mask
         if rule == "largest":
             region = largest_component(changed)
+        elif changed[row, col]:
+            region = component_at(changed, row, col)
         else:
-            region = component_at(changed, row, col) if changed[row, col] else ~changed
+            region = ~changed
         bounds = _official_bounds(region)
         height, width = object_bounds[1] - object_bounds[0], object_bounds[3] - object_bounds[2]
         if bounds[1] - bounds[0] < height / 3 or bounds[3] - bounds[2] < width / 3:
@@ -235,19 +245,18 @@ def focalclick_focus_box(
 
     def axis(low: float, high: float, first: int, last: int) -> tuple[int, int]:
         centre, length = (low + high) / 2, ratio * (high - low + 1)
+        # Cut towards 0, where the target crop's bounds were rounded: so it is in the official code.
         start = min(max(int(centre - length / 2), first), last - 1)
         return start, max(min(int(centre + length / 2), last), start + 1)
 
-    (y0, y1), (x0, x1) = (
-        axis(*bounds[:2], target.y0, target.y1),
-        axis(*bounds[2:], target.x0, target.x1),
-    )
+    y0, y1 = axis(*bounds[:2], target.y0, target.y1)
+    x0, x1 = axis(*bounds[2:], target.x0, target.x1)
     return Box(x0, y0, x1, y1)
 
 
 def _official_bounds(mask: Mask) -> tuple[int, int, int, int]:
     """First and last row, first and last column; 0, H, 0, W for fewer than ten pixels."""
-    box = bounding_box(mask) if np.count_nonzero(mask) >= OFFICIAL_MIN_AREA_PX else None
-    if box is None:
+    box = bounding_box(mask)
+    if box is None or np.count_nonzero(mask) < OFFICIAL_MIN_AREA_PX:
         return 0, mask.shape[0], 0, mask.shape[1]
     return box.y0, box.y1 - 1, box.x0, box.x1 - 1

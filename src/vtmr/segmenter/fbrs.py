@@ -63,7 +63,9 @@ class CorrectedPrediction:
     @property
     def nbytes(self) -> int:
         """See `Prediction.nbytes`."""
-        return self.answer.nbytes + (0 if self.variables is None else self.variables.nbytes)
+        if self.variables is None:
+            return self.answer.nbytes
+        return self.answer.nbytes + self.variables.nbytes
 
     @property
     def layers(self) -> tuple[ProbabilityLayer, ...]:
@@ -105,14 +107,18 @@ class FbrsSegmenter(Segmenter):
     ) -> CorrectedPrediction:
         """See `Predictor.predict`; the first click's target crop is the whole image."""
         clicks = require_clicks(events, scene)
-        last = None if previous is None else previous.answer
+        last, kept = None, None
+        if previous is not None:
+            last, kept = previous.answer, previous.answer.kept
         seen = seen_mask(previous_map(scene, last, mask), CROP_THRESHOLD, mask, events)
-        view = view_of(self.spec, seen, clicks, None if last is None else last.kept)
+        view = view_of(self.spec, seen, clicks, kept)
 
         start = None
         if previous is not None:
             of_pixels = self.spec.refinement in _MAPS
-            start = None if of_pixels and previous.frame != view.frame else previous.variables
+            # A map of another crop's pixels says nothing of this one's.
+            if not of_pixels or previous.frame == view.frame:
+                start = previous.variables
         points = index_points(clicks, view.frame)
         logits, variables = self.network.corrected(cut(scene, view.frame), points, start)
         layer = ProbabilityLayer(view.answer, sigmoid(logits), False)

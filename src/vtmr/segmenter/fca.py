@@ -47,14 +47,10 @@ def probability(network: Network, image: Image, clicks: Sequence[Click]) -> Floa
     rows, cols = resized_sides(height, width, network.spec.input_size)
     small = np.asarray(cv2.resize(image, (cols, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
     # Pixels go to pixels by the ratio of the sides, cut off; + .5 is that pixel's centre.
-    points = [
-        Click(
-            click.pixel[1] * cols // width + 0.5,
-            click.pixel[0] * rows // height + 0.5,
-            click.positive,
-        )
-        for click in clicks
-    ]
+    points = []
+    for click in clicks:
+        row, col = click.pixel
+        points.append(Click(col * cols // width + 0.5, row * rows // height + 0.5, click.positive))
     logits, _ = network.coarse(small, np.zeros((rows, cols), np.float32), points)
     enlarged = cv2.resize(sigmoid(logits), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(enlarged, np.float32)
@@ -66,12 +62,17 @@ def resized_sides(height: int, width: int, shorter: int) -> tuple[int, int]:
     shortest = min(height, width)
     rows, cols = height * shorter // shortest, width * shorter // shortest
     if max(rows, cols) > LONGEST:
-        rows, cols = (max(32, side * LONGEST // max(rows, cols)) for side in (rows, cols))
+        longest = max(rows, cols)
+        rows, cols = max(32, rows * LONGEST // longest), max(32, cols * LONGEST // longest)
     return rows, cols
 
 
 def held_by_clicks(mask: Mask, clicks: Sequence[Click]) -> Mask:
     """Structural integrity: the 4-connected parts of the mask that a positive click lies in."""
     _, parts = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
-    seeds = {int(parts[click.pixel]) for click in clicks if click.positive} - {0}
-    return np.asarray(np.isin(parts, list(seeds)), np.bool_)
+    held = np.zeros_like(mask)
+    for click in clicks:
+        part = parts[click.pixel]
+        if click.positive and part != 0:  # 0 is the background
+            held |= parts == part
+    return held

@@ -48,7 +48,10 @@ class FcfiSegmenter(Segmenter):
         clicks = require_clicks(events, scene)
         prev_prob = previous_map(scene, previous, mask)
         seen = seen_mask(prev_prob, CROP_THRESHOLD, mask, events)
-        view = self._view(seen, clicks, previous.kept if previous is not None else None)
+        kept = None
+        if previous is not None:
+            kept = previous.kept
+        view = self._view(seen, clicks, kept)
 
         frame = view.frame
         prev_grid = resized_by_corners(prev_prob[frame.box.slices], frame.height, frame.width)
@@ -65,6 +68,7 @@ class FcfiSegmenter(Segmenter):
         whole = Box.whole(*seen.shape)
         if len(clicks) == 1 or not seen.any():
             return View(at_full_size(whole), earlier or whole, earlier)
+        # The authors' crop has to hold negative clicks, too, which RITM's needn't.
         held = [replace(click, positive=True) for click in clicks]
         target = ritm_target_box(seen, held, self.spec.target_ratio, earlier)
         return View(in_proportion(target, LONGER_SIDE), target, target)

@@ -18,7 +18,7 @@ from vtmr.pyramid import Pyramid
 from vtmr.segmenter.logits import logit_of
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.whole import WholePrediction, limited
-from vtmr.types import Click, Event, Image
+from vtmr.types import Click, Event, Image, places_of
 
 LONGEST = 1024  # pixels: the network works at full resolution, where larger images need gigabytes
 
@@ -45,11 +45,11 @@ class LatentSegmenter(Segmenter):
         image = self._working(scene)
         rows, cols = image.shape[:2]
         frame = Frame(Box.whole(scene.height, scene.width), cols, rows)
-        points = frame.to_grid(np.array([(click.x, click.y) for click in clicks]))
-        inside = [
-            Click(min(float(x), cols - 0.5), min(float(y), rows - 0.5), click.positive)
-            for (x, y), click in zip(points, clicks, strict=True)
-        ]
+        points, positive = places_of(clicks)
+        inside = []
+        for (x, y), sign in zip(frame.to_grid(points).tolist(), positive.tolist(), strict=True):
+            # On the last row or column at most: the network's maps are looked up by its pixel.
+            inside.append(Click(min(x, cols - 0.5), min(y, rows - 0.5), sign))
         logits, _ = self.network.coarse(image, np.zeros((rows, cols), np.float32), inside)
         if (rows, cols) != (scene.height, scene.width):
             size = (scene.width, scene.height)

@@ -151,10 +151,15 @@ def segmenter_for(
 
 def bundled_model(name_or_path: str | Path) -> BundledModel | None:
     """The bundled model of that name."""
-    return next((bundled for bundled in bundled_models() if bundled.name == name_or_path), None)
+    for bundled in bundled_models():
+        if bundled.name == name_or_path:
+            return bundled
+    return None
 
 
 def file_of(name_or_path: str | Path) -> Path:
     """The file that a bundled name or a path stands for."""
     bundled = bundled_model(name_or_path)
-    return Path(name_or_path) if bundled is None else bundled.path
+    if bundled is None:
+        return Path(name_or_path)
+    return bundled.path

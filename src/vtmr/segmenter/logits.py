@@ -9,7 +9,7 @@ import numpy as np
 from vtmr.types import FloatMap
 
 # For both sides of a mixture of logits: where no layer is, the answer is minus infinity.
-LOGIT_LIMIT = np.float32(20)
+LOGIT_LIMIT = np.float32(20)  # a sigmoid of it is 1 to float32
 
 
 def sigmoid(logits: FloatMap) -> FloatMap:

@@ -17,7 +17,7 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.pyramid import Pyramid, sample_bilinear
 from vtmr.segmenter.logits import sigmoid
-from vtmr.types import Click, Event, FloatMap, MaskEdit
+from vtmr.types import Click, Event, FloatMap, last_edit, places_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,9 @@ class ProbabilityLayer:
     def spread(self) -> FloatMap:
         """The probability at every pixel of the box, corners aligned."""
         values = resized_by_corners(self.values, self.box.height, self.box.width)
-        return sigmoid(values) if self.are_logits else values
+        if self.are_logits:
+            return sigmoid(values)
+        return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ def seen_mask(
 
 def edited(events: Sequence[Event]) -> bool:
     """Whether the user brought a mask, so that what is on the screen isn't the network's alone."""
-    return any(isinstance(event, MaskEdit) for event in events)
+    return last_edit(events) is not None
 
 
 def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap:
@@ -100,11 +102,16 @@ def resized_by_corners(array: NDArray[Any], height: int, width: int) -> FloatMap
     (x channels)."""
     if array.shape[:2] == (height, width):
         return np.asarray(array, np.float32)
-    rows, cols = (
-        np.linspace(0, n - 1, m) if m > 1 else np.zeros(1)
-        for n, m in zip(array.shape[:2], (height, width), strict=True)
-    )
+    rows, cols = (_by_corners(array.shape[0], height), _by_corners(array.shape[1], width))
     return sample_bilinear(array, rows, cols)
+
+
+def _by_corners(length: int, count: int) -> NDArray[np.float64]:
+    """Indices along a side of that length; the first and the last are its ends. A single one is
+    the first, as torch has it."""
+    if count == 1:
+        return np.zeros(1)
+    return np.linspace(0, length - 1, count)
 
 
 def cut(scene: Pyramid, frame: Frame) -> FloatMap:
@@ -118,11 +125,11 @@ def cut(scene: Pyramid, frame: Frame) -> FloatMap:
 
 def index_points(clicks: Sequence[Click], frame: Frame) -> list[Click]:
     """Index coordinates times the size ratio, in the house's terms: the half pixel isn't scaled."""
-    indices = np.array([(click.x - 0.5, click.y - 0.5) for click in clicks])
-    return [
-        Click(float(x) + 0.5, float(y) + 0.5, click.positive)
-        for (x, y), click in zip(frame.to_grid(indices), clicks, strict=True)
-    ]
+    points, positive = places_of(clicks)
+    found = []
+    for (x, y), sign in zip(frame.to_grid(points - 0.5).tolist(), positive.tolist(), strict=True):
+        found.append(Click(x + 0.5, y + 0.5, sign))
+    return found
 
 
 def drawn(points: Sequence[Click]) -> list[Click]:

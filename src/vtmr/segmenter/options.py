@@ -48,7 +48,10 @@ def used_as(
     a mode or views that can't be read or that the network has none of, ConfigError for a value that
     the spec doesn't allow.
     """
-    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is not None:
+            given[name] = value
     if eval_mode is not None:
         given["eval_mode"], given["input_size"] = evaluation_mode(eval_mode)
 
@@ -88,7 +91,9 @@ def require_modes(spec: ModelSpec, eval_mode: str | None) -> None:
 
 def mode_in_words(spec: ModelSpec) -> str:
     """As --eval-mode takes it, with the size; "" where the model's pipeline has no modes."""
-    return f"{spec.eval_mode}{spec.input_size}" if spec.has_modes else ""
+    if not spec.has_modes:
+        return ""
+    return f"{spec.eval_mode}{spec.input_size}"
 
 
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
@@ -105,8 +110,11 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
     try:
         if name not in get_args(Schedule) or (separator and name != "eager"):
             raise ValueError(name)
-        weight = float(number) if separator else None
-        shrink = float(least) if at else 0.0
+        weight, shrink = None, 0.0
+        if separator:
+            weight = float(number)
+        if at:
+            shrink = float(least)
         return replace(own, schedule=cast(Schedule, name), eager_weight=weight, min_shrink=shrink)
     except (ValueError, ConfigError) as error:
         raise InputError(

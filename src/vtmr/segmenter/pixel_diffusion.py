@@ -10,8 +10,8 @@ import numpy as np
 from vtmr.segmenter.logits import sigmoid
 from vtmr.types import FloatMap
 
-DILATIONS = (1, 2, 4, 8)
-ROUNDS = 5
+DILATIONS = (1, 2, 4, 8)  # of the neighbours that a pixel takes from, in pixels
+ROUNDS = 5  # each reaches as far again
 UNSURE = 0.25  # of -1..1: an answer nearer to 0 spreads nothing
 CLICK = 10.0  # what a click's disc adds
 SHARPNESS, TINY = 0.1, 1e-8

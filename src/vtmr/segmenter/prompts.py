@@ -18,7 +18,7 @@ from vtmr.masks import Mask
 from vtmr.types import Click, Event, active_box, active_clicks
 
 # Of the box's shorter side: a negative click so near to its middle speaks against the click there.
-TAKEN_BACK_SHARE = 0.1
+TAKEN_BACK_SHARE = 0.1  # of a box's shorter side
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Prompts:
     @staticmethod
     def of_clicks(clicks: Sequence[Click], region: Box | None, whole: Box) -> Prompts:
         """Clicks alone. region: what the caller looks at; whole: the image."""
-        shown = (region.intersection(whole) if region else None) or whole
+        shown = whole
+        if region is not None:
+            shown = region.intersection(whole) or whole
         return Prompts(tuple(clicks), len(clicks), shown, whole)
 
     def fresh(self, answered: int) -> tuple[Click, ...]:
@@ -64,8 +66,10 @@ def prompts_of(
     box = prompt.pixels(whole)
     crop = box.expanded(ratio, whole)
     # A click beyond what the box's crop shows says that the object is larger than the box.
-    inside = all(crop.contains(click.x, click.y) for click in clicks if click.positive)
-    limits = crop if inside else whole
+    limits = crop
+    for click in clicks:
+        if click.positive and not crop.contains(click.x, click.y):
+            limits = whole
     middle = Click((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
     shown = clicks
     if not trained_on_boxes and not taken_back(middle, clicks, box):

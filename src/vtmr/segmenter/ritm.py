@@ -65,7 +65,10 @@ class RitmSegmenter(Segmenter):
         clicks = require_clicks(events, scene)
         prev_prob = previous_map(scene, previous, mask)
         seen = seen_mask(prev_prob, CROP_THRESHOLD, mask, events)
-        view = view_of(self.spec, seen, clicks, previous.kept if previous is not None else None)
+        kept = None
+        if previous is not None:
+            kept = previous.kept
+        view = view_of(self.spec, seen, clicks, kept)
 
         frame = view.frame
         image = cut(scene, frame)

@@ -20,7 +20,7 @@ from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.prompts import Prompts, filled, prompts_of
 from vtmr.segmenter.views import eased, reaches_out, recrop_box, wider_box
 from vtmr.segmenter.zoomed import blended, zoom_guidance
-from vtmr.types import Click, Event, FloatMap, active_box, active_clicks
+from vtmr.types import Click, Event, FloatMap, active_box, active_clicks, places_of
 from vtmr.zoom import Warp, warp_towards
 
 
@@ -61,7 +61,10 @@ class VtmrSegmenter(Segmenter):
         click or a box, and for one outside the image.
         """
         prompts = self.prompts(scene, events, region)
-        fresh = prompts.fresh(previous.clicks if previous else 0)
+        answered = 0
+        if previous is not None:
+            answered = previous.clicks
+        fresh = prompts.fresh(answered)
         if previous is not None and mask is not None and all_off(fresh, mask):
             return self._beside(scene, prompts, fresh, previous, mask)
         if mask is None and prompts.box is not None and prompts.filled:
@@ -265,6 +268,8 @@ class VtmrSegmenter(Segmenter):
         warp = warp_towards(guidance, frame.box, frame.width, zoom.kernel)
         seen = (logits_on(overlaid(base, refined), warp) > threshold_logit).astype(np.float32)
         zoomed, _ = self.network.coarse(warp.sample(scene), seen, clicks_on(warp, clicks))
+        # Into both layers: blended into the refined one alone, the zoomed answer would end at the
+        # focus crop's sides.
         focus = Frame(refined.box, frame.width, frame.height)
         base = overlaid(base, blended(below, zoomed, warp, frame, weight))
         return base, blended(refined.logits, zoomed, warp, focus, weight)
@@ -294,18 +299,18 @@ def is_first(previous: LayeredPrediction | None, mask: Mask | None) -> bool:
 
 def all_off(clicks: Sequence[Click], mask: Mask) -> bool:
     """Whether the clicks are negative, all on pixels that the mask leaves off already."""
-    return not any(click.positive or mask[click.pixel] for click in clicks)
+    changing = [click for click in clicks if click.positive or mask[click.pixel]]
+    return not changing
 
 
 def clicks_on(grid: Frame | Warp, clicks: Sequence[Click]) -> list[Click]:
     """The clicks in the grid's coordinates; those outside its box too, as their discs may reach
     in."""
-    places = np.array([(click.x, click.y) for click in clicks], np.float64)
-    points = grid.to_grid(places.reshape(-1, 2))
-    return [
-        Click(float(x), float(y), click.positive)
-        for (x, y), click in zip(points, clicks, strict=True)
-    ]
+    points, positive = places_of(clicks)
+    found = []
+    for (x, y), sign in zip(grid.to_grid(points).tolist(), positive.tolist(), strict=True):
+        found.append(Click(x, y, sign))
+    return found
 
 
 def previous_probability(

@@ -15,7 +15,7 @@ from vtmr.masks import Mask, disc_maps
 from vtmr.segmenter.layers import LogitLayer
 from vtmr.segmenter.logits import LOGIT_LIMIT
 from vtmr.spec import Guidance
-from vtmr.types import Click, FloatMap
+from vtmr.types import Click, FloatMap, places_of
 from vtmr.zoom import Warp
 
 
@@ -28,10 +28,10 @@ def zoom_guidance(
     """
     if wanted == "mask":
         return fresh_mask
-    points = np.array([(click.x, click.y) for click in clicks])
-    positive = np.array([click.positive for click in clicks])
-    discs = disc_maps(points, positive, radius, *fresh_mask.shape).any(axis=0)
-    return np.asarray(discs if wanted == "clicks" else discs | fresh_mask)
+    discs = disc_maps(*places_of(clicks), radius, *fresh_mask.shape).any(axis=0)
+    if wanted == "both":
+        discs = discs | fresh_mask
+    return np.asarray(discs)
 
 
 def blended(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from vtmr.errors import InputError
@@ -25,7 +26,7 @@ from vtmr.masks import RunLengths
 from vtmr.types import BoxPrompt, Click, Correction, Event, MaskEdit, require_correction
 
 FORMAT = 1
-LARGEST_NUMBER = 1 << 40
+LARGEST_NUMBER = 1 << 40  # more pixels than any image has; fits all integer types in use
 # What reading a value of another kind than expected raises, infinite numbers and endless nesting
 # included.
 NONSENSE = (
@@ -57,19 +58,22 @@ class EventLog:
 
     def to_json(self) -> str:
         """As one JSON object."""
-        return json.dumps(
-            {
-                "format": FORMAT,
-                "model": self.model,
-                "versions": dict(self.versions),
-                "width": self.width,
-                "height": self.height,
-                "region": self.region.as_tuple() if self.region else None,
-                "initial_mask": _runs_to_json(self.initial.runs) if self.initial else None,
-                "steps": [[event_to_json(event) for event in step] for step in self.steps],
-                "correction": self.correction,
-            }
-        )
+        saved: dict[str, Any] = {
+            "format": FORMAT,
+            "model": self.model,
+            "versions": dict(self.versions),
+            "width": self.width,
+            "height": self.height,
+            "region": None,
+            "initial_mask": None,
+            "steps": [list(map(event_to_json, step)) for step in self.steps],
+            "correction": self.correction,
+        }
+        if self.region is not None:
+            saved["region"] = self.region.as_tuple()
+        if self.initial is not None:
+            saved["initial_mask"] = _runs_to_json(self.initial.runs)
+        return json.dumps(saved)
 
     @staticmethod
     def from_json(text: str) -> EventLog:
@@ -86,10 +90,10 @@ class EventLog:
                 {str(name): str(version) for name, version in saved["versions"].items()},
                 whole_number(saved["height"]),
                 whole_number(saved["width"]),
-                Box(*map(whole_number, saved["region"])) if saved["region"] else None,
-                MaskEdit(_runs_from_json(saved["initial_mask"])) if saved["initial_mask"] else None,
-                tuple(tuple(event_from_json(event) for event in step) for step in saved["steps"]),
-                saved.get("correction", "here" if saved.get("merge", True) else "refit"),
+                _region_of(saved["region"]),
+                _initial_of(saved["initial_mask"]),
+                tuple(tuple(map(event_from_json, step)) for step in saved["steps"]),
+                _correction_of(saved),
             )
         except NONSENSE as error:
             reason = f"{type(error).__name__}: {error}"
@@ -110,8 +114,7 @@ class EventLog:
                 f"The saved session is of an image of {self.width}x{self.height} pixels: expected "
                 f"1 to {MAX_PIXELS // 10**6} million."
             )
-        events = [event for step in self.steps for event in step]
-        for event in (self.initial, *events):
+        for event in (self.initial, *chain.from_iterable(self.steps)):
             if isinstance(event, MaskEdit):
                 height, width = event.runs.height, event.runs.width
                 if (height, width) != (self.height, self.width):
@@ -125,8 +128,10 @@ def event_to_json(event: Event) -> dict[str, Any]:
     """{"click": [x, y, positive]}, with the click's correction where it has one of its own, or
     {"mask": run lengths}."""
     if isinstance(event, Click):
-        click = [float(event.x), float(event.y), bool(event.positive)]
-        return {"click": click if event.correction is None else [*click, event.correction]}
+        click: list[Any] = [float(event.x), float(event.y), bool(event.positive)]
+        if event.correction is not None:
+            click.append(event.correction)
+        return {"click": click}
     if isinstance(event, BoxPrompt):
         return {"box": [float(event.x0), float(event.y0), float(event.x1), float(event.y1)]}
     return {"mask": _runs_to_json(event.runs)}
@@ -143,6 +148,27 @@ def event_from_json(saved: Mapping[str, Any]) -> Event:
         x0, y0, x1, y1 = saved["box"]
         return BoxPrompt(float(x0), float(y0), float(x1), float(y1))
     return MaskEdit(_runs_from_json(saved["mask"]))
+
+
+def _region_of(saved: Any) -> Box | None:
+    if not saved:
+        return None
+    return Box(*map(whole_number, saved))
+
+
+def _initial_of(saved: Any) -> MaskEdit | None:
+    if not saved:
+        return None
+    return MaskEdit(_runs_from_json(saved))
+
+
+def _correction_of(saved: Mapping[str, Any]) -> Correction:
+    """Before there were two ways, a session said whether it merged."""
+    former: Correction = "refit"
+    if saved.get("merge", True):
+        former = "here"
+    correction: Correction = saved.get("correction", former)
+    return correction
 
 
 def _runs_to_json(runs: RunLengths) -> dict[str, Any]:

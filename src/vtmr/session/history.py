@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from vtmr.types import (
     active_box,
     active_clicks,
     beginning,
+    last_edit,
     require_correction,
     takes_from_nothing,
 )
@@ -85,7 +87,7 @@ class _Step:
     def stands_alone(self) -> bool:
         """Whether the mask after it can be told without the steps before it."""
         answered = self.prediction is not None and not self.merged
-        return answered or _last_edit(self.events) is not None
+        return answered or last_edit(self.events) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,13 +157,10 @@ class Session:
         self, steps: tuple[_Step, ...], undone: tuple[_Step, ...] = (), mask: Mask | None = None
     ) -> Session:
         """A session on the same subject."""
+        # Past __init__, which would check and prepare the image anew with every click.
         other = object.__new__(Session)
-        other._subject, other._steps, other._undone, other._mask = (
-            self._subject,
-            steps,
-            undone,
-            mask,
-        )
+        other._subject, other._mask = self._subject, mask
+        other._steps, other._undone = steps, undone
         return other
 
     def add(self, *events: Event) -> Session:
@@ -184,8 +183,10 @@ class Session:
         for event in events:
             _require_event(event, subject.height, subject.width)
             _require_taken(event, subject.predictor)
+        # All events are sound: from here on nothing is refused half-way.
         start, clicks = beginning(events), active_clicks(events)
         before = self._before(start)
+        # An edit's mask is the user's: it is kept as it is, and the predictor isn't asked.
         if isinstance(start, MaskEdit) and not clicks:
             return self._at((*self._steps, _Step(events)), mask=before)
         history = (*self.events, *events)
@@ -193,15 +194,20 @@ class Session:
         if not boxed and takes_from_nothing(active_clicks(history), before):
             return self._at((*self._steps, _Step(events, _Nothing(subject.height, subject.width))))
         here = before is not None and _corrects_here(history, clicks, subject.correction)
-        previous = None if start else self._previous(here)
+        previous = None
+        if start is None:
+            previous = self._previous(here)
         prediction = subject.predictor.predict(
             subject.scene, history, previous, before, subject.region
         )
         if before is None or not here:
+            # The mask is painted when it is asked for: a replay asks for the last one alone.
             return self._at((*self._steps, _Step(events, prediction)))
         after, patch = merge(before, prediction.render(), clicks)
-        kept = patch if patch.nbytes <= _LARGEST_PATCH else None
-        step = _Step(events, prediction, True, kept)
+        # The answer stays with the merge: the next click's prediction goes on from it.
+        step = _Step(events, prediction, True, patch)
+        if patch.nbytes > _LARGEST_PATCH:
+            step = replace(step, patch=None)  # merged anew where it is asked for
         return self._at((*self._steps, step), mask=_frozen(after))
 
     def _before(self, start: BoxPrompt | MaskEdit | None) -> Mask | None:
@@ -224,7 +230,9 @@ class Session:
         if not self._steps or (self._steps[-1].merged and not here):
             return None
         prediction = self._steps[-1].prediction
-        return None if isinstance(prediction, _Nothing) else prediction
+        if isinstance(prediction, _Nothing):
+            return None
+        return prediction
 
     def preview(self, *events: Event) -> Mask:
         """What `add(*events)` would change.
@@ -277,7 +285,7 @@ class Session:
             return np.zeros((self._subject.height, self._subject.width), np.bool_)
         mask: Mask
         for step in self._steps[alone[-1] :]:
-            edit = _last_edit(step.events)
+            edit = last_edit(step.events)
             if edit is not None:
                 mask = edit.runs.decode()
             if step.patch is not None and mask is not None:
@@ -293,7 +301,7 @@ class Session:
     def _flipped(self, step: _Step) -> Mask | None:
         """This session's mask before or after a merged step that is undone or redone, where that is
         cheap to tell."""
-        if self._mask is None or step.patch is None or _last_edit(step.events):
+        if self._mask is None or step.patch is None or last_edit(step.events):
             return None
         mask = self._mask.copy()
         step.patch.flip(mask)
@@ -302,7 +310,7 @@ class Session:
     @property
     def events(self) -> tuple[Event, ...]:
         """All events up to here, in order."""
-        return tuple(event for step in self._steps for event in step.events)
+        return tuple(chain.from_iterable(step.events for step in self._steps))
 
     @property
     def clicks(self) -> tuple[Click, ...]:
@@ -313,7 +321,9 @@ class Session:
     def prediction(self) -> Prediction | None:
         """The predictor's answer to the newest step, before any merge; None where it was an
         edit."""
-        return self._steps[-1].prediction if self._steps else None
+        if not self._steps:
+            return None
+        return self._steps[-1].prediction
 
     @property
     def probability(self) -> FloatMap:
@@ -348,7 +358,9 @@ class Session:
         """
         subject = self._subject
         whole = Box.whole(subject.height, subject.width)
-        part = whole if box is None else as_box(box, "box")
+        part = whole
+        if box is not None:
+            part = as_box(box, "box")
         if part.intersection(whole) != part:
             raise InputError(
                 f"The box {part.as_tuple()} isn't in the image of {subject.width}x{subject.height} "
@@ -359,14 +371,18 @@ class Session:
                 "There is no answer to tell logits of, only a mask that was given or none: add a "
                 "click first."
             )
-        height, width = _require_size(size) if size else (part.height, part.width)
+        height, width = part.height, part.width
+        if size is not None:
+            height, width = _require_size(size)
         return logits_of(self.prediction, Frame(part, width, height), subject.predictor.name)
 
     @property
     def note(self) -> str:
         """A sentence about the newest step that its mask doesn't tell; empty where there is
         none."""
-        return NOTHING_TO_TAKE if isinstance(self.prediction, _Nothing) else ""
+        if isinstance(self.prediction, _Nothing):
+            return NOTHING_TO_TAKE
+        return ""
 
     @property
     def can_undo(self) -> bool:
@@ -375,24 +391,26 @@ class Session:
 
     @property
     def can_redo(self) -> bool:
+        """Whether a step was undone since the last one was added."""
         return bool(self._undone)
 
     @property
     def history_nbytes(self) -> int:
         """Bytes that the history keeps: predictions, changed pixels and edits, what was undone
         included."""
-        return sum(_nbytes(step) for step in (*self._steps, *self._undone))
+        return sum(map(_nbytes, (*self._steps, *self._undone)))
 
     def to_json(self) -> str:
         """The events up to here with the model's name and all versions, for `replay`; without what
         was undone."""
         subject = self._subject
-        initial = _last_edit(subject.initial[0].events) if subject.initial else None
+        initial = None
+        if subject.initial:
+            initial = last_edit(subject.initial[0].events)
         steps = tuple(step.events for step in self._steps[len(subject.initial) :])
         made_with = versions() | {"platform": platform.platform(), "processor": processor()}
-        if weights := getattr(
-            subject.predictor, "weights", ""
-        ):  # a name may stand for others after an update
+        # After an update a model's name may stand for other weights.
+        if weights := getattr(subject.predictor, "weights", ""):
             made_with["weights"] = weights
         height, width = subject.height, subject.width
         model, region = subject.predictor.name, subject.region
@@ -418,12 +436,12 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
     if (log.height, log.width) != (height, width):
         raise InputError(
             f"The saved session is of an image of {log.width}x{log.height} pixels, this one has "
-            f"{width}x{height}: "
-            "expected the image it was made on."
+            f"{width}x{height}: expected the image it was made on."
         )
+    initial_mask = None
     if log.initial is not None:
         _require_event(log.initial, height, width)
-    initial_mask = log.initial.runs.decode() if log.initial else None
+        initial_mask = log.initial.runs.decode()
     session = Session(
         predictor,
         image,
@@ -437,12 +455,15 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
 
 
 def _nbytes(step: _Step) -> int:
-    edits = sum(len(event.runs.counts) for event in step.events if isinstance(event, MaskEdit))
-    return (
-        edits
-        + (step.prediction.nbytes if step.prediction else 0)
-        + (step.patch.nbytes if step.patch else 0)
-    )
+    total = 0
+    for event in step.events:
+        if isinstance(event, MaskEdit):
+            total += len(event.runs.counts)
+    if step.prediction is not None:
+        total += step.prediction.nbytes
+    if step.patch is not None:
+        total += step.patch.nbytes
+    return total
 
 
 def _corrects_here(history: Sequence[Event], clicks: Sequence[Click], own: Correction) -> bool:
@@ -454,10 +475,6 @@ def _corrects_here(history: Sequence[Event], clicks: Sequence[Click], own: Corre
     if not isinstance(beginning(history), MaskEdit):
         return False
     return (clicks[-1].correction or own) == "here"
-
-
-def _last_edit(events: Sequence[Event]) -> MaskEdit | None:
-    return next((event for event in reversed(events) if isinstance(event, MaskEdit)), None)
 
 
 def _frozen(mask: Mask) -> Mask:
@@ -476,8 +493,7 @@ def _require_image(image: Image) -> tuple[int, int]:
     ):
         raise InputError(
             f"The image is {type(image).__name__} of shape {shape} and type {dtype}: expected an "
-            "RGB array "
-            "height x width x 3 of uint8; vtmr.read_image makes one from a file."
+            "RGB array height x width x 3 of uint8; vtmr.read_image makes one from a file."
         )
     if 0 in image.shape:
         raise InputError(

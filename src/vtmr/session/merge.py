@@ -28,6 +28,7 @@ class Patch:
         box = bounding_box(flipped)
         if box is None:
             return NO_PATCH
+        # The fastest level: changed pixels are areas, which any level packs well.
         packed = zlib.compress(np.packbits(flipped[box.slices]).tobytes(), 1)
         return Patch(
             Box(within.x0 + box.x0, within.y0 + box.y0, within.x0 + box.x1, within.y0 + box.y1),
@@ -36,6 +37,7 @@ class Patch:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the packed pixels."""
         return len(self.packed)
 
     def flip(self, mask: Mask) -> None:
@@ -59,16 +61,17 @@ def merge(before: Mask, predicted: Mask, clicks: Sequence[Click]) -> tuple[Mask,
     """
     after = before.copy()
     difference = before ^ predicted
-    flipped, within = (
-        np.zeros(before.shape, np.bool_),
-        None,
-    )  # zeros cost nothing where they are never touched
+    # The system hands out zeros by the page: those that are never touched cost nothing.
+    flipped = np.zeros(before.shape, np.bool_)
+    within: Box | None = None
     for click in clicks:
         row, col = click.pixel
         if difference[row, col]:
             box, component = component_in_box(difference, row, col)
             flipped[box.slices] |= component & (before[box.slices] == before[row, col])
-            within = box.union(within) if within else box
+            if within is not None:
+                box = box.union(within)
+            within = box
     if within is None:
         return after, NO_PATCH
     after[within.slices] ^= flipped[within.slices]

@@ -48,14 +48,16 @@ def segment(
         raise InputError(
             "A box and a mask are both given: a box begins an object anew, so give one of them."
         )
-    prompts: list[Click | BoxPrompt] = [_click(value) for value in _several(clicks)]
+    prompts: list[Click | BoxPrompt] = list(map(_click, _several(clicks)))
     if box is not None:
         prompts.insert(0, _box(box))
     if not prompts:
         raise InputError("There is nothing to go by: give clicks=[(x, y)] or box=(x0, y0, x1, y1).")
-    pixels = read_image(image) if isinstance(image, str | Path) else image
-    predictor = _loaded(model) if isinstance(model, str) else model
-    session = Session(predictor, pixels, initial_mask=mask)
+    if isinstance(image, str | Path):
+        image = read_image(image)
+    if isinstance(model, str):
+        model = _loaded(model)
+    session = Session(model, image, initial_mask=mask)
     for prompt in prompts:
         session = session.add(prompt)
     return session.mask
@@ -80,7 +82,7 @@ def _click(value: Click | Sequence[float]) -> Click:
     if isinstance(value, Click):
         return value
     try:
-        x, y, *sign = (float(number) for number in value)
+        x, y, *sign = map(float, value)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"A click is {value!r}: expected (x, y) or (x, y, positive) in a list of clicks."
@@ -96,7 +98,7 @@ def _box(value: BoxPrompt | Sequence[float]) -> BoxPrompt:
     if isinstance(value, BoxPrompt):
         return value
     try:
-        x0, y0, x1, y1 = (float(number) for number in value)
+        x0, y0, x1, y1 = map(float, value)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"The box is {value!r}: expected a BoxPrompt or four numbers, x0, y0, x1 and y1."

@@ -63,9 +63,8 @@ def test_a_closer_look_holds_every_positive_click() -> None:
         100, 100, 220, 120
     )
     beside = closer_box(rectangle(100, 100, 120, 120), [Click(150.5, 90.5)], FRAME, 1.0)
-    assert beside == Box(
-        100, 90, 151, 120
-    )  # the click lies in no component: all of the mask, and the click
+    # The click lies in no component: all of the mask, and the click.
+    assert beside == Box(100, 90, 151, 120)
 
 
 def test_an_empty_answer_asks_for_no_closer_look() -> None:

@@ -22,9 +22,8 @@ PHOTO = Path(vtmr.__file__).parent / "assets" / "photos" / "coffee.jpg"
 
 def test_a_loaded_model_answers_a_click(tmp_path: Path) -> None:
     path = tiny.bundle(tmp_path)
-    image = np.full(
-        (48, 64, 3), (10, 20, 30), np.uint8
-    )  # the tiny network's mean: without clicks its logits are 0
+    # The tiny network's mean: without clicks its logits are 0.
+    image = np.full((48, 64, 3), (10, 20, 30), np.uint8)
     session = vtmr.Session(vtmr.load(path, threads=1), image).add(vtmr.Click(40.5, 20.5))
     assert session.mask.shape == (48, 64)
     assert session.mask[20, 40], "the tiny network says +100 under a positive click"

@@ -180,9 +180,8 @@ def test_a_small_first_answer_is_looked_at_again() -> None:
     assert np.mean(seen == (network.prev_masks[1] > 0.5)) > 0.99
     mask, before = prediction.render(), len(network.images)
     segmenter.predict(scene, [click, Click(620, 330)], prediction, mask)
-    assert (
-        len(network.images) - before == 2
-    )  # from the second click on: one coarse and one refining pass
+    # From the second click on: one coarse and one refining pass.
+    assert len(network.images) - before == 2
 
 
 def test_a_large_first_answer_or_a_given_mask_is_looked_at_once() -> None:
@@ -329,9 +328,8 @@ def test_no_click_makes_a_float_array_of_the_image() -> None:
             session = session.add(Click(2300.5 + 10 * k, 1050.5))
             assert session.mask.any()
             peak = tracemalloc.get_traced_memory()[1] - before
-            assert (
-                peak < 2 * image.shape[0] * image.shape[1]
-            )  # the mask itself takes a byte a pixel
+            # The mask itself takes a byte a pixel.
+            assert peak < 2 * image.shape[0] * image.shape[1]
     finally:
         tracemalloc.stop()
 

@@ -128,9 +128,8 @@ def test_what_the_predictor_is_told() -> None:
     assert len(events) == 4
     assert edited.clicks == ()
     assert np.array_equal(edited.undo().mask, second)
-    two.add(
-        MaskEdit.of(grid("#.", "##")), Click(1, 0)
-    )  # both at once: the answer before the edit doesn't count either
+    # Both at once: the answer before the edit doesn't count either.
+    two.add(MaskEdit.of(grid("#.", "##")), Click(1, 0))
     _, previous, mask, _ = painter.asked[3]
     assert previous is None
     assert np.array_equal(mask, grid("#.", "##"))  # type: ignore[arg-type]
@@ -169,9 +168,8 @@ def test_merging_removes_only_the_clicked_component() -> None:
 
 def test_a_click_that_changes_nothing_leaves_every_pixel() -> None:
     assert np.array_equal(painted(INITIAL, INITIAL).add(Click(3.5, 3.5)).mask, INITIAL)
-    predicted = (
-        ~INITIAL
-    )  # everything changes but the clicked pixel: the official code would take what didn't change
+    # Everything changes but the clicked pixel: the official code would take what didn't change.
+    predicted = ~INITIAL
     predicted[0, 0] = True
     assert np.array_equal(painted(INITIAL, predicted).add(Click(0.5, 0.5)).mask, INITIAL)
 
@@ -377,9 +375,8 @@ def test_a_saved_session_says_which_weights_made_it() -> None:
     log = EventLog.from_json(Session(segmenter_for(network), IMAGE).add(RED).to_json())
     assert log.versions["weights"] == network.digest
     assert len(network.digest) == 64
-    assert (
-        "weights" not in EventLog.from_json(session().add(RED).to_json()).versions
-    )  # this network has none
+    # This network has none.
+    assert "weights" not in EventLog.from_json(session().add(RED).to_json()).versions
 
 
 @pytest.mark.parametrize(
