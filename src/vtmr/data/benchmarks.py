@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from importlib import resources
 from itertools import islice
@@ -19,16 +18,15 @@ from vtmr.data.cocosource import CocoSource
 from vtmr.data.published import Entries
 from vtmr.data.samples import EvalSample, Listed, of_objects, of_source
 from vtmr.data.sources import LabelSource, PairSource, Source, read_stems
-from vtmr.errors import DataError
+from vtmr.errors import DataError, did_you_mean
 
 OPENERS: dict[str, Callable[[str, Path], Source]] = {
     "duts": PairSource.open,
     "ecssd": PairSource.open,
     "coco": CocoSource.open,
     "inst": CocoSource.open,
-    "ccp": partial(
-        LabelSource.open, displaced=1
-    ),  # by .86 and .7 px, measured: docs/decisions/0014
+    # By .86 and .7 px, measured: docs/decisions/0014.
+    "ccp": partial(LabelSource.open, displaced=1),
     "bsds": LabelSource.open,
     "large": CocoSource.open,
     "cocolvis": CocoLvisSource.open,
@@ -38,10 +36,9 @@ OPENERS: dict[str, Callable[[str, Path], Source]] = {
 def pairs(root: Path) -> Entries:
     """Any folder with `images` and `masks`."""
     source = PairSource.open("pairs", root)
-    return (
-        Listed(of_source("pairs", source, stem, "0"), notes=partial(source.notes, stem))
-        for stem in source.stems
-    )
+    for stem in source.stems:
+        notes = partial(source.notes, stem)
+        yield Listed(of_source("pairs", source, stem, "0"), notes=notes)
 
 
 def report(root: Path) -> Entries:
@@ -52,7 +49,8 @@ def report(root: Path) -> Entries:
     """
     source = PairSource.open("duts", root / "duts")
     stems = read_stems(root / "duts" / "report.txt")
-    return (Listed(of_source("report", source, stem, "0")) for stem in stems)
+    for stem in stems:
+        yield Listed(of_source("report", source, stem, "0"))
 
 
 FrozenObject = tuple[str, str, str]  # source, stem, object id
@@ -67,9 +65,9 @@ def _frozen_list(name: str) -> list[FrozenObject]:
     """The objects of `NAME.json` in this package. Raises DataError when they were changed."""
     path = resources.files("vtmr.data").joinpath(f"{name}.json")
     content = json.loads(path.read_text(encoding="utf-8"))
-    objects = [
-        (str(source), str(stem), str(object_id)) for source, stem, object_id in content["objects"]
-    ]
+    objects: list[FrozenObject] = []
+    for source, stem, object_id in content["objects"]:
+        objects.append((str(source), str(stem), str(object_id)))
     if list_hash(objects) != content["sha256"]:
         raise DataError(
             f"The {name} list doesn't match its own hash: restore src/vtmr/data/{name}.json."
@@ -79,7 +77,8 @@ def _frozen_list(name: str) -> list[FrozenObject]:
 
 def list_hash(objects: list[tuple[str, str, str]]) -> str:
     """sha256 over one line per object."""
-    return hashlib.sha256("".join("\t".join(item) + "\n" for item in objects).encode()).hexdigest()
+    lines = ["\t".join(item) + "\n" for item in objects]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def validation(root: Path) -> Entries:
@@ -103,21 +102,23 @@ def scenes(root: Path) -> Entries:
     keys: dict[tuple[str, str], list[str]] = {}
     for source, stem, key in objects:
         keys.setdefault((source, stem), []).append(key)
-    return (
-        Listed(of_objects("scenes", sources[source], stem, found))
-        for (source, stem), found in keys.items()
-        if len(found) > 1
-    )
+    for (source, stem), found in keys.items():
+        if len(found) > 1:
+            yield Listed(of_objects("scenes", sources[source], stem, found))
 
 
 def _listed(dataset: str, objects: list[FrozenObject], root: Path) -> Entries:
     sources = _sources_of(objects, root)
-    return (Listed(of_source(dataset, sources[source], stem, key)) for source, stem, key in objects)
+    for source, stem, key in objects:
+        yield Listed(of_source(dataset, sources[source], stem, key))
 
 
 def _sources_of(objects: list[FrozenObject], root: Path) -> dict[str, Source]:
-    names = dict.fromkeys(source for source, _, _ in objects)
-    return {name: OPENERS[name](name, root / name) for name in names}
+    sources: dict[str, Source] = {}
+    for name, _, _ in objects:
+        if name not in sources:
+            sources[name] = OPENERS[name](name, root / name)
+    return sources
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,10 @@ def layout_of(name: str, path: Path) -> Layout:
     Raises DataError when there is none, or when `path` is not a folder.
     """
     if name not in BENCHMARKS:
-        near = get_close_matches(name, BENCHMARKS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"There is no data set {name!r}: known are {', '.join(BENCHMARKS)}.{hint}")
+        raise DataError(
+            f"There is no data set {name!r}: known are {', '.join(BENCHMARKS)}."
+            f"{did_you_mean(name, BENCHMARKS)}"
+        )
     if not is_folder(path):
         raise DataError(f"{path} is not a folder: expected the root of the data set {name!r}.")
     return BENCHMARKS[name]

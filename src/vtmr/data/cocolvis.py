@@ -33,13 +33,13 @@ PANOPTIC = "annotations/panoptic_train2017"
 LVIS = "annotations/lvis_v1_train.json"
 INDEX = "vtmr-index"
 
-MIN_INSTANCE_PX = 80
+MIN_INSTANCE_PX = 80  # smaller ones are specks
 MIN_STUFF_PX = 501
 SAME_BOX = 0.70  # of boxes' overlap, above which two masks may be of one object
 SAME_AS_LVIS = 0.70  # IoU above which a COCO mask repeats an LVIS one
 SAME_IN_LVIS = 0.85  # IoU above which an LVIS mask repeats a later one
-BOX_INSIDE = 0.70
-MASK_INSIDE = 0.80
+BOX_INSIDE = 0.70  # of an instance's box, from which on it may lie in another
+MASK_INSIDE = 0.80  # and of its pixels
 
 Runs = dict[str, Any]  # pycocotools' {"size": [H, W], "counts": bytes}
 
@@ -60,7 +60,8 @@ class MergedObjects:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(str(i) for i in range(len(self.counts)))
+        """All objects', by their places: instances, then stuff."""
+        return tuple(map(str, range(len(self.counts))))
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -69,15 +70,13 @@ class MergedObjects:
 
     @property
     def stuff(self) -> tuple[str, ...]:
+        """The ids of sky, road and the like, which come behind the instances'."""
         return self.ids[len(self.parents) :]
 
     def area(self, object_id: str) -> int:
         """In pixels, without decoding."""
-        return int(
-            coco_mask.area(
-                {"size": [self.height, self.width], "counts": self.counts[int(object_id)].encode()}
-            )
-        )
+        counts = self.counts[int(object_id)].encode()
+        return int(coco_mask.area({"size": [self.height, self.width], "counts": counts}))
 
     def mask(self, object_id: str) -> Mask:
         """bool H x W. Raises InputError for run lengths that don't fill it."""
@@ -122,9 +121,11 @@ class CocoLvisSource:
 
     @property
     def stems(self) -> tuple[str, ...]:
+        """See `Source.stems`."""
         return tuple(self.images)
 
     def image(self, stem: str) -> Image:
+        """See `Source.image`: uint8 H x W x 3."""
         return read_data_image(entry(self.images, stem, self.name))
 
     def objects(self, stem: str) -> MergedObjects:
@@ -135,9 +136,11 @@ class CocoLvisSource:
         return MergedObjects(height, width, tuple(record["counts"]), tuple(record["parents"]))
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
+        """See `Source.object_ids`."""
         return self.objects(stem).ids
 
     def mask(self, stem: str, object_id: str) -> Mask:
+        """See `Source.mask`: bool H x W."""
         objects = self.objects(stem)
         if object_id not in objects.ids:
             raise DataError(
@@ -148,7 +151,6 @@ class CocoLvisSource:
 
 
 # --- the original files
-# ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,9 @@ class Originals:
             raise DataError(
                 f"{lvis} is not LVIS v1's file: {type(error).__name__}: {error}."
             ) from error
-        common = {of.stem: of for of in segments.values() if of.stem in masks}
-        return Originals(dict(sorted(common.items())), dict(masks))
+        common = [of for of in segments.values() if of.stem in masks]
+        by_stem = {of.stem: of for of in sorted(common, key=lambda of: of.stem)}
+        return Originals(by_stem, dict(masks))
 
     def record(self, stem: str) -> dict[str, Any] | None:
         """The merged objects of an image for the index; None when it has none. Raises DataError."""
@@ -226,13 +229,13 @@ def read_panoptic(path: Path) -> dict[int, Segments]:
         found = {}
         for annotation in content["annotations"]:
             image = images[annotation["image_id"]]
-            segments = tuple(
-                (int(s["id"]), s["category_id"] in things) for s in annotation["segments_info"]
-            )
+            segments = []
+            for segment in annotation["segments_info"]:
+                segments.append((int(segment["id"]), segment["category_id"] in things))
             labels = path.with_suffix("") / annotation["file_name"]
             stem = Path(image["file_name"]).stem
             found[image["id"]] = Segments(
-                stem, int(image["height"]), int(image["width"]), labels, segments
+                stem, int(image["height"]), int(image["width"]), labels, tuple(segments)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -252,8 +255,15 @@ def panoptic_masks(of: Segments) -> tuple[list[Runs], list[Mask]]:
             "again."
         )
     ids = rgb.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
-    things = [encoded(ids == number) for number, thing in of.segments if thing]
-    return things, [ids == number for number, thing in of.segments if not thing]
+    things: list[Runs] = []
+    stuff: list[Mask] = []
+    for number, is_thing in of.segments:
+        mask = ids == number
+        if is_thing:
+            things.append(encoded(mask))
+        else:
+            stuff.append(mask)
+    return things, stuff
 
 
 def encoded(mask: Mask) -> Runs:
@@ -262,7 +272,6 @@ def encoded(mask: Mask) -> Runs:
 
 
 # --- merging
-# -----------------------------------------------------------------------------------------------
 
 
 def merged(lvis: Sequence[Runs], things: Sequence[Runs]) -> list[Runs]:
@@ -316,17 +325,13 @@ def parents(instances: Sequence[Runs]) -> list[int]:
     if not instances:
         return []
     boxes = corners(instances)
-    low, high = (
-        np.maximum(boxes[:, None, :2], boxes[None, :, :2]),
-        np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
-    )
-    in_box = (
-        np.clip(high - low, 0, None).prod(axis=-1)
-        / (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)[:, None]
-    )
-    in_mask = np.asarray(
-        coco_mask.iou(list(instances), list(instances), [1] * len(instances))
-    )  # share of the first
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
+    in_box = np.clip(high - low, 0, None).prod(axis=-1) / areas[:, None]
+    # As of crowds, pycocotools' overlap is the share of the first mask, not of the union.
+    crowds = [1] * len(instances)
+    in_mask = np.asarray(coco_mask.iou(list(instances), list(instances), crowds))
     inside = (in_box >= BOX_INSIDE) & (in_mask > MASK_INSIDE)
     found: list[int] = []
     depths: list[int] = []
@@ -334,7 +339,10 @@ def parents(instances: Sequence[Runs]) -> list[int]:
         fitting = np.flatnonzero(inside[i, :i])
         parent = max(fitting.tolist(), key=lambda j: (depths[j], j), default=-1)
         found.append(parent)
-        depths.append(depths[parent] + 1 if parent >= 0 else 0)
+        depth = 0
+        if parent >= 0:
+            depth = depths[parent] + 1
+        depths.append(depth)
     return found
 
 
@@ -342,9 +350,8 @@ def stuff_beside(stuff: Sequence[Mask], instances: Sequence[Runs]) -> list[Runs]
     """What instances leave of each stuff mask, unless that is little."""
     if not stuff:
         return []
-    covered = (
-        coco_mask.decode(coco_mask.merge(list(instances))).astype(bool)
-        if instances
-        else np.zeros_like(stuff[0])
-    )
-    return large_enough([encoded(mask & ~covered) for mask in stuff], MIN_STUFF_PX)
+    covered = np.zeros_like(stuff[0])
+    if instances:
+        covered = coco_mask.decode(coco_mask.merge(list(instances))).astype(bool)
+    left = [encoded(mask & ~covered) for mask in stuff]
+    return large_enough(left, MIN_STUFF_PX)

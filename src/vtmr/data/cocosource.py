@@ -47,7 +47,7 @@ class CocoSource:
         names = [image.name for image in coco.images.values()]
         placed = place(names, list(_images_below(folder)), folder, any_suffix=True)
         images, sizes, merged = _by_stem(coco, objects, placed, folder)
-        wanted = {coco.images[key].name for key, found in objects.items() if found}
+        wanted = {coco.images[key].name for key in objects if objects[key]}
         missing = sorted(wanted - placed.files.keys())
         for absent in missing:
             said.add("images", placed.reasons[absent])
@@ -63,15 +63,19 @@ class CocoSource:
 
     @property
     def stems(self) -> tuple[str, ...]:
+        """See `Source.stems`."""
         return tuple(self.images)
 
     def image(self, stem: str) -> Image:
+        """See `Source.image`: uint8 H x W x 3."""
         return read_data_image(entry(self.images, stem, self.name))
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
+        """See `Source.object_ids`."""
         return tuple(entry(self.annotations, stem, self.name))
 
     def mask(self, stem: str, object_id: str) -> Mask:
+        """See `Source.mask`: bool H x W."""
         where = f"{self.name}/{stem}"
         annotation = entry(entry(self.annotations, stem, self.name), object_id, where)
         try:
@@ -131,7 +135,9 @@ def _by_stem(
         for annotation in objects[key]:
             times[stem][annotation.id] += 1
             repeat = times[stem][annotation.id]
-            own_id = annotation.id if repeat == 1 else f"{annotation.id}#{repeat}"
+            own_id = annotation.id
+            if repeat > 1:  # of COCO's files some give two annotations one id
+                own_id = f"{annotation.id}#{repeat}"
             merged[stem][own_id] = annotation
     return images, sizes, dict(merged)
 
@@ -146,6 +152,7 @@ def _images_below(folder: Path) -> Iterator[str]:
         ) from error
 
     for above, folders, files in os.walk(folder, onerror=refuse):
+        # In place: os.walk goes down into what is left of the list, in its order.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(above) / name

@@ -16,6 +16,7 @@ from vtmr.data.displacement import EdgeProfiles
 from vtmr.data.samples import EvalSample, Listed
 from vtmr.data.sources import IMAGE_SUFFIXES, MASK_SUFFIXES, left_out
 from vtmr.errors import DataError
+from vtmr.masks import counted
 
 Size = tuple[int, int]  # width, height
 MOST_DISPLACED = 0.5  # pixels: beyond it, moving the masks by whole pixels is nearer to the truth
@@ -47,6 +48,7 @@ class Diagnosis:
 
     @property
     def sound(self) -> bool:
+        """Whether nothing was found to be wrong; notes are no fault."""
         return not self.findings
 
     def as_record(self) -> dict[str, Any]:
@@ -97,23 +99,25 @@ def examine(
         findings += wrong
         notes += told
         progress(done, len(listed))
-    doubled = Counter(_name(entry.sample) for entry in listed)
-    findings += [
-        f"The object {key} occurs {count} times." for key, count in doubled.items() if count > 1
-    ]
+    for key, count in Counter(_name(entry.sample) for entry in listed).items():
+        if count > 1:
+            findings.append(f"The object {key} occurs {count} times.")
     images = len({item.image for item in playable})
     findings += _miscounted("images", images, layout.images)
     findings += _miscounted("objects", len(playable), layout.objects)
-    measured = {
-        source: apart for source, profiles in edges.items() if (apart := profiles.displacement())
-    }
-    findings += [
-        _displaced(source, *apart)
-        for source, apart in measured.items()
-        if max(map(abs, apart)) > MOST_DISPLACED
-    ]
-    by_size = sorted((item.size for item in playable), key=lambda size: (size[0] * size[1], size))
-    by_area = sorted(item.area for item in playable)
+    measured: dict[str, tuple[float, float]] = {}
+    for source, profiles in edges.items():
+        apart = profiles.displacement()
+        if apart is not None:
+            measured[source] = apart
+            if max(map(abs, apart)) > MOST_DISPLACED:
+                findings.append(_displaced(source, *apart))
+    image_sizes, object_px = None, None
+    if playable:
+        sizes = [item.size for item in playable]
+        areas = [item.area for item in playable]
+        image_sizes = (min(sizes, key=_by_pixels), max(sizes, key=_by_pixels))
+        object_px = (min(areas), max(areas))
     return Diagnosis(
         name,
         path,
@@ -121,8 +125,8 @@ def examine(
         len(playable),
         layout.images,
         layout.objects,
-        (by_size[0], by_size[-1]) if by_size else None,
-        (by_area[0], by_area[-1]) if by_area else None,
+        image_sizes,
+        object_px,
         tuple(findings),
         measured,
         tuple(notes),
@@ -166,10 +170,12 @@ def _examined(
             sample.initial()
         odd = _odd_values(entry, layout.values)
         name = _name(sample)
-        notes = [f"The mask of {name}: {note}" for note in entry.notes()] if entry.notes else []
+        notes: list[str] = []
+        if entry.notes is not None:
+            notes += [f"The mask of {name}: {note}" for note in entry.notes()]
     except DataError as error:
         return [], [str(error)], []
-    area = int(np.count_nonzero(gt_mask if ignore_mask is None else gt_mask & ~ignore_mask))
+    area = int(np.count_nonzero(counted(gt_mask, ignore_mask)))
     wrong = []
     shown = ", ".join(map(str, odd))
     if odd and layout.cut:
@@ -197,19 +203,21 @@ def _name(sample: EvalSample) -> str:
     return "/".join((sample.source, sample.image_id, sample.object_id))
 
 
+def _by_pixels(size: Size) -> tuple[int, Size]:
+    """For sorting; of equally many pixels by the sides, so that the files' order doesn't matter."""
+    return size[0] * size[1], size
+
+
 def _displaced(source: str, right: float, below: float) -> str:
     return (
         f"The masks of {source} lie {right:+.1f} pixels right of the photos' edges and "
-        f"{below:+.1f} below them in the "
-        "mean: expected 0. Masks that were resized in another way than their photos do that: make "
-        "them again."
+        f"{below:+.1f} below them in the mean: expected 0. Masks that were resized in another way "
+        "than their photos do that: make them again."
     )
 
 
 def _miscounted(what: str, count: int, expected: tuple[int, ...]) -> list[str]:
     if not expected or count in expected:
         return []
-    return [
-        f"There are {count:,} playable {what}: expected "
-        f"{' or '.join(f'{number:,}' for number in expected)}."
-    ]
+    numbers = [f"{number:,}" for number in expected]
+    return [f"There are {count:,} playable {what}: expected {' or '.join(numbers)}."]

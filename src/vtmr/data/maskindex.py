@@ -22,7 +22,7 @@ from rich.progress import track
 from vtmr.atomic import take_lock, write_atomically
 from vtmr.errors import DataError, InputError
 
-VERSION = 1
+VERSION = 1  # another one is built anew
 RECORDS, LOG, LOCK = "records.bin", "log.jsonl", ".lock"
 
 Maker = Callable[[str], Any]  # key -> JSON values, or None when there is nothing to say of the key

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 DAMAGE = (ValueError, struct.error, zlib.error, RecursionError)
 HEADER, MATRIX, COMPRESSED = 128, 14, 15
 CELL, STRUCT, CHARACTERS, SPARSE, NUMBERS = 1, 2, 4, 5, range(6, 16)
-COMPLEX = 0x800
+COMPLEX = 0x800  # the flag of a matrix with imaginary parts
 TYPES = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 16: "u1"}
 TYPES |= {12: "<i8", 13: "<u8"}
 LARGEST, MOST_KEPT = 16 * 2**20, 512 * 2**20  # bytes of one array, and of all
+# Far beyond any file of SBD's: a bomb ends there.
 MOST_PARTS, DEEPEST, LONGEST_NAME = 20_000, 16, 4096
 LONGEST = 2**31  # bytes that a compressed part may stand for
-CHUNK = 2**20
+CHUNK = 2**20  # bytes that are read or inflated at a time
 
 
 class Source(Protocol):

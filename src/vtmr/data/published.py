@@ -135,7 +135,6 @@ def read_instances(path: Path) -> NDArray[np.int64]:
 
 
 # --- images beside masks
-# ----------------------------------------------------------------------------------------------
 
 
 def _with_unknown(dataset: str, images: Path, masks: Path, *, letters: bool) -> Entries:
@@ -211,7 +210,6 @@ def _owner(stem: str, images: Mapping[str, Path], letters: bool) -> tuple[str | 
 
 
 # --- SBD and DAVIS-585
-# -----------------------------------------------------------------------------------------------
 
 
 def _instance(name: str, number: int, image_path: Path, label_path: Path) -> Listed:

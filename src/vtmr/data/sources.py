@@ -29,10 +29,14 @@ class Source(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What errors call it."""
+        ...
 
     @property
-    def stems(self) -> tuple[str, ...]: ...
+    def stems(self) -> tuple[str, ...]:
+        """What its images are called by, in a fixed order."""
+        ...
 
     def image(self, stem: str) -> Image:
         """uint8 H x W x 3, RGB. Raises DataError when it is missing or unreadable."""
@@ -131,11 +135,12 @@ def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
         if path.is_symlink() and not path.exists():
             found.append(f"{path} is a link that leads nowhere: mend or remove it.")
         elif path.is_dir():
-            count = sum(
-                one.suffix.lower() in _ANY_IMAGE and not one.name.startswith(".")
-                for one in path.rglob("*")
-            )
-            link = "a link to a folder" if path.is_symlink() else "a subfolder"
+            count = 0
+            for one in path.rglob("*"):
+                count += one.suffix.lower() in _ANY_IMAGE and not one.name.startswith(".")
+            link = "a subfolder"
+            if path.is_symlink():
+                link = "a link to a folder"
             if count or path.is_symlink():
                 found.append(
                     f"{path} is {link} and left out, with the image files in it ({count}): move "
@@ -149,7 +154,9 @@ def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
 
 def listed_stems(path: Path) -> frozenset[str]:
     """The stems of a list file such as val.txt, one a line; empty when there is no such file."""
-    return frozenset(read_stems(path)) if is_file(path) else frozenset()
+    if not is_file(path):
+        return frozenset()
+    return frozenset(read_stems(path))
 
 
 def read_stems(path: Path) -> list[str]:
@@ -226,15 +233,19 @@ class PairSource:
 
     @property
     def stems(self) -> tuple[str, ...]:
+        """See `Source.stems`."""
         return tuple(self.images)
 
     def image(self, stem: str) -> Image:
+        """See `Source.image`: uint8 H x W x 3."""
         return read_data_image(entry(self.images, stem, self.name))
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
+        """See `Source.object_ids`."""
         return ("0",)
 
     def mask(self, stem: str, object_id: str) -> Mask:
+        """See `Source.mask`: bool H x W."""
         return self.file(stem).everything
 
     def marked(self, stem: str, object_id: str) -> tuple[Mask, Mask | None]:
@@ -251,7 +262,9 @@ class PairSource:
         DataError."""
         file = self.file(stem)
         count = len(file.objects)
-        return (*file.notes, f"Its {count} objects count as one.") if count > 1 else file.notes
+        if count <= 1:
+            return file.notes
+        return (*file.notes, f"Its {count} objects count as one.")
 
 
 @dataclass(frozen=True)
@@ -276,20 +289,27 @@ class LabelSource:
         """
         images = files_by_stem(root / "images", IMAGE_SUFFIXES)
         labels = files_by_stem(root / "labels", MASK_SUFFIXES)
-        matched = {stem: images.get(stem) or images.get(stem.rpartition("_")[0]) for stem in labels}
-        lonely = sorted(stem for stem, path in matched.items() if path is None)
+        found: dict[str, Path] = {}
+        lonely: list[str] = []
+        for stem in labels:
+            path = images.get(stem) or images.get(stem.rpartition("_")[0])
+            if path is None:
+                lonely.append(stem)
+            else:
+                found[stem] = path
         if lonely:
             raise DataError(
-                f"{root} has {len(lonely)} label map(s) without an image, first {lonely[0]!r}."
+                f"{root} has {len(lonely)} label map(s) without an image, first {min(lonely)!r}."
             )
-        found = {stem: path for stem, path in matched.items() if path is not None}
         return LabelSource(name, found, labels, displaced)
 
     @property
     def stems(self) -> tuple[str, ...]:
+        """See `Source.stems`."""
         return tuple(self.labels)
 
     def image(self, stem: str) -> Image:
+        """See `Source.image`: uint8 H x W x 3."""
         return read_data_image(entry(self.images, stem, self.name))
 
     def values(self, stem: str) -> NDArray[Any]:
@@ -307,12 +327,17 @@ class LabelSource:
         """A label's mask, and the pixels to ignore where there are any. Raises DataError."""
         file = self.file(stem)
         mask = self._moved_back(file.values) == int(object_id)
-        return mask, None if file.ignored is None else self._moved_back(file.ignored)
+        if file.ignored is None:
+            return mask, None
+        return mask, self._moved_back(file.ignored)
 
     def object_ids(self, stem: str) -> tuple[str, ...]:
-        return tuple(str(label) for label in np.unique(self.values(stem)) if label)
+        """See `Source.object_ids`."""
+        labels = np.unique(self.values(stem)).tolist()
+        return tuple(map(str, filter(None, labels)))  # 0 is the background
 
     def mask(self, stem: str, object_id: str) -> Mask:
+        """See `Source.mask`: bool H x W."""
         return np.asarray(self.values(stem) == int(object_id))
 
     def _moved_back(self, values: NDArray[Any]) -> NDArray[Any]:

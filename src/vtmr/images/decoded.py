@@ -36,10 +36,14 @@ class Pixels(Protocol):
     """A decoded picture as it is stored, not yet upright."""
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Rows."""
+        ...
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Columns."""
+        ...
 
     def rows(self, top: int, bottom: int) -> Array:
         """Rows of a grey (h x w of uint8, uint16, int32 or float32), grey and alpha (x 2), RGB (x
@@ -76,8 +80,11 @@ class Decoded:
 
     def upright(self, dtype: Any, depth: int = 0) -> tuple[Array, Array]:
         """An array for the whole picture, upright, and a view of it in the order of the file."""
-        shape = (*self.shape, depth) if depth else self.shape
+        shape: tuple[int, ...] = self.shape
+        if depth:
+            shape = (*shape, depth)
         out = np.empty(shape, dtype)
+        # A view of the upright array in stored order is it turned back: quarter turns swap.
         return out, _turned_view(out, {6: 8, 8: 6}.get(self.orientation, self.orientation))
 
     def put(self, stored: Array, top: int, band: Array) -> None:
@@ -89,13 +96,19 @@ class Decoded:
 def turned(array: Array, orientation: int) -> Array:
     """A copy of the array turned as EXIF's orientation says, or the array where that is upright."""
     swapped, flip = _TURNS.get(orientation, (False, None))
-    array = cv2.transpose(array) if swapped else array
-    return cv2.flip(array, flip) if flip is not None else array
+    if swapped:
+        array = cv2.transpose(array)
+    if flip is not None:
+        array = cv2.flip(array, flip)
+    return array
 
 
 def upright_shape(height: int, width: int, orientation: int) -> tuple[int, int]:
     """(height, width) once a picture is turned as EXIF says."""
-    return (width, height) if _TURNS.get(orientation, (False, None))[0] else (height, width)
+    swapped, _ = _TURNS.get(orientation, (False, None))
+    if swapped:
+        return width, height
+    return height, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +119,12 @@ class ArrayPixels:
 
     @property
     def height(self) -> int:
+        """Rows."""
         return int(self.array.shape[0])
 
     @property
     def width(self) -> int:
+        """Columns."""
         return int(self.array.shape[1])
 
     def rows(self, top: int, bottom: int) -> Array:
@@ -132,7 +147,9 @@ class PillowPixels:
         if band.mode != self.mode:
             band = band.convert(self.mode)
         dtype, depth = _LAYOUTS[self.mode]
-        shape = (bottom - top, self.width, depth) if depth > 1 else (bottom - top, self.width)
+        shape: tuple[int, ...] = (bottom - top, self.width)
+        if depth > 1:
+            shape = (*shape, depth)
         return np.frombuffer(band.tobytes(), dtype).reshape(shape)
 
 
@@ -149,15 +166,17 @@ class DeepPixels:
 
     @property
     def height(self) -> int:
+        """Rows."""
         return self.high.height
 
     @property
     def width(self) -> int:
+        """Columns."""
         return self.high.width
 
     def rows(self, top: int, bottom: int) -> Array:
         """See Pixels."""
-        high, low = (pixels.rows(top, bottom) for pixels in (self.high, self.low))
+        high, low = self.high.rows(top, bottom), self.low.rows(top, bottom)
         shown = ((high.astype(np.uint16) << 8 | low) >> (self.bits - 8)).astype(np.uint8)
         shown[..., 3:] = high[..., 3:]
         return shown
@@ -170,7 +189,15 @@ def bits_used(high: Pixels) -> int:
         most = max(most, int(high.rows(top, min(top + 256, high.height))[..., :3].max()))
         if most >> (DEPTHS[-1] - 8):
             return 16
-    return next(bits for bits in DEPTHS if not most >> (bits - 8))
+    return least_depth(most << 8)
+
+
+def least_depth(value: int) -> int:
+    """The smallest depth that cameras store which has the value: 8, 10, 12 or 14, else 16 bits."""
+    for bits in DEPTHS:
+        if value < 1 << bits:
+            return bits
+    return 16
 
 
 _LAYOUTS: dict[str, tuple[str, int]] = {
@@ -196,7 +223,9 @@ def mode_for(image: pillow.Image) -> str:
         return mode
     if image.has_transparency_data:
         return "RGBA"
-    return "L" if mode in ("1", "L") else "RGB"
+    if mode in ("1", "L"):
+        return "L"
+    return "RGB"
 
 
 def palette_of(image: pillow.Image) -> NDArray[np.uint8] | None:
@@ -225,7 +254,11 @@ def require_integers(path: object, decoded: Decoded) -> None:
 def _turned_view(array: Array, orientation: int) -> Array:
     """The array turned as EXIF's orientation says, without copying it."""
     swapped, flip = _TURNS.get(orientation, (False, None))
-    array = array.swapaxes(0, 1) if swapped else array
-    rows = slice(None, None, -1 if flip in (0, -1) else 1)
-    cols = slice(None, None, -1 if flip in (1, -1) else 1)
-    return array[rows, cols]
+    if swapped:
+        array = array.swapaxes(0, 1)
+    # cv2's numbers: 0 turns rows about, 1 columns, -1 both.
+    if flip in (0, -1):
+        array = array[::-1]
+    if flip in (1, -1):
+        array = array[:, ::-1]
+    return array

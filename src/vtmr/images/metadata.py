@@ -19,12 +19,12 @@ Parts = list[tuple[int, int]]  # (offset, length) in the file, in order
 
 LABELS = "vtmr:labels"
 _PICTURE_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_MAX_CHUNKS = 1_000_000
+_MAX_CHUNKS = 1_000_000  # of a PNG: each is a seek
 _MAX_TEXT = 1 << 20  # bytes of a text that is looked at
 _XMP = b"XML:com.adobe.xmp"
 _RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # ImageMagick's
-_MAX_ENTRIES = 4096
-_ORIENTATION = 0x0112
+_MAX_ENTRIES = 4096  # of EXIF: cameras write some hundred
+_ORIENTATION = 0x0112  # EXIF's tag
 
 
 @dataclass

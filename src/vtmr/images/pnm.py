@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 MAGICS = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
 
-_MAX_HEADER = 1 << 20
-_BAND_VALUES = 1 << 20
+_MAX_HEADER = 1 << 20  # bytes: comments may be long, but not endless
+_BAND_VALUES = 1 << 20  # that are read at a time
 _SPACES = np.frombuffer(b" \t\r\n\v\f", np.uint8)
 _TOKEN = re.compile(rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])*([^ \t\r\n\v\f#]{1,10})")
 
@@ -34,7 +34,10 @@ class Header:
 
     @property
     def depth(self) -> int:
-        return 3 if self.magic in (b"P3", b"P6") else 1
+        """Channels."""
+        if self.magic in (b"P3", b"P6"):
+            return 3
+        return 1
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -43,7 +46,10 @@ def read_header(stream: BinaryIO) -> Header:
     text = stream.read(_MAX_HEADER)
     magic, place = text[:2], 2
     numbers = []
-    for name in ("width", "height") if magic in (b"P1", b"P4") else ("width", "height", "top"):
+    names = ["width", "height", "top"]
+    if magic in (b"P1", b"P4"):
+        names.remove("top")  # bits have no largest value
+    for name in names:
         token = _TOKEN.match(text, place)
         if token is None or not token[1].isdigit():
             raise ValueError(f"its header has no {name}")
@@ -65,12 +71,17 @@ def read_pixels(stream: BinaryIO, header: Header) -> NDArray[Any]:
     if header.magic == b"P4":
         return _bits(stream, header)
     deep = header.depth == 1 and header.top > 255
-    shape = (header.height, header.width, 3) if header.depth == 3 else (header.height, header.width)
-    out = np.empty(shape, np.uint16 if deep else np.uint8)
+    dtype: Any = np.uint8
+    if deep:
+        dtype = np.uint16
+    out: NDArray[Any] = np.empty((header.height, header.width, header.depth), dtype)
+    if header.depth == 1:
+        out = out[..., 0]
+    bands = _raw(stream, header)
+    if header.magic in (b"P1", b"P2", b"P3"):
+        bands = _plain(stream, header)
     flat, place = out.reshape(-1), 0
-    for band in (
-        _plain(stream, header) if header.magic in (b"P1", b"P2", b"P3") else _raw(stream, header)
-    ):
+    for band in bands:
         band = band[: flat.size - place]
         if band.size and int(band.max()) > header.top:
             raise ValueError(f"a value is above {header.top}, its largest")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.images.decoded import DEPTHS, Array, Decoded, require_integers, turned
+from vtmr.images.decoded import Array, Decoded, least_depth, require_integers, turned
 
 _SAMPLE = 1_000_000  # values from which a range is taken
 _TAILS = (0.1, 99.9)  # percent: a few odd values don't darken all others
@@ -46,10 +46,11 @@ def as_grey(path: str | Path, decoded: Decoded, *, indices: bool) -> NDArray[np.
     for top, band in decoded.bands():
         if greys is not None:
             band = greys[band]
+        elif band.ndim == 3 and band.shape[2] == 2:
+            band = band[..., 0]  # grey and alpha
         elif band.ndim == 3:
             colour = np.ascontiguousarray(band[..., :3])
-            grey = band.shape[2] == 2
-            band = band[..., 0] if grey else cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
+            band = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
         decoded.put(stored, top, np.ascontiguousarray(band))
     return out
 
@@ -61,8 +62,9 @@ def thumbnail(path: str | Path, decoded: Decoded, side: int) -> NDArray[np.uint8
     shrink = max(1.0, max(height, width) / side)
     step = max(1, int(shrink))
     small = []
+    # First by whole numbers, band by band, then to the exact size: no two bands share a pixel.
     for _, band in decoded.bands(step):
-        rows, cols = (max(1, length // step) for length in band.shape[:2])
+        rows, cols = max(1, band.shape[0] // step), max(1, band.shape[1] // step)
         small.append(cv2.resize(shown(band), (cols, rows), interpolation=cv2.INTER_AREA))
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     whole = cv2.resize(np.concatenate(small), size, interpolation=cv2.INTER_AREA)
@@ -82,23 +84,28 @@ class Shown:
             colours[: len(decoded.palette)] = decoded.palette
             self._palette = colours.view(np.uint32)[:, 0]  # a number each: looked up 4 times faster
         first = decoded.pixels.rows(0, 1)
-        deep = first.ndim == 2 and first.dtype.itemsize > 1
-        self._grey = _grey_table(path, decoded) if deep else None
+        self._grey = None
+        if first.ndim == 2 and first.dtype.itemsize > 1:
+            self._grey = _grey_table(path, decoded)
         self._clear = _has_alpha(decoded, first) and _shows_anything(decoded)
 
     def __call__(self, band: Array) -> NDArray[np.uint8]:
         """uint8 h x w x 3."""
         if self._palette is not None:
             band = self._palette[band].view(np.uint8).reshape(*band.shape, 4)
-        if band.ndim == 2:
-            grey = self._grey(band) if self._grey is not None else band
-            return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
-        if band.shape[2] == 2:
-            grey = _on_white(band) if self._clear else band[..., :1]
-            return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), cv2.COLOR_GRAY2RGB))
-        if band.shape[2] == 4:
-            return _on_white(band) if self._clear else band[..., :3]
-        return band
+        if band.ndim == 2 and self._grey is not None:
+            band = self._grey(band)
+        elif band.ndim == 3 and band.shape[2] in (2, 4):
+            band = self._without_alpha(band)
+        if band.ndim == 2 or band.shape[2] == 1:
+            band = cv2.cvtColor(np.ascontiguousarray(band), cv2.COLOR_GRAY2RGB)
+        return np.asarray(band, np.uint8)
+
+    def _without_alpha(self, band: Array) -> Array:
+        """What is seen of the colours: over white, or as they are where nothing would be seen."""
+        if self._clear:
+            return _on_white(band)
+        return band[..., :-1]
 
 
 def _has_alpha(decoded: Decoded, first: Array) -> bool:
@@ -111,11 +118,11 @@ def _shows_anything(decoded: Decoded) -> bool:
     """Whether any pixel isn't fully transparent: else the file's writer left the alpha empty, as
     BMPs of 32 bits have it, and the colours are meant."""
     for _, band in decoded.bands():
-        alpha = (
-            band[..., -1]
-            if decoded.palette is None
-            else decoded.palette[np.minimum(band, len(decoded.palette) - 1), 3]
-        )
+        if decoded.palette is None:
+            alpha = band[..., -1]
+        else:
+            # A damaged file may have indices beyond its palette.
+            alpha = decoded.palette[np.minimum(band, len(decoded.palette) - 1), 3]
         if alpha.any():
             return True
     return False
@@ -134,20 +141,26 @@ def _grey_table(path: str | Path, decoded: Decoded) -> Callable[[Array], NDArray
     Of 16 bits the high byte, or of fewer that are used the highest 8; where values are negative,
     all between the rare ones at both ends. Raises InputError beyond 16 bits.
     """
-    ends = [(int(band.min()), int(band.max())) for _, band in decoded.bands()]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if low < -32768 or high > (65535 if low >= 0 else 32767):
+    lows, highs = [], []
+    for _, band in decoded.bands():
+        lows.append(int(band.min()))
+        highs.append(int(band.max()))
+    low, high = min(lows), max(highs)
+    signed = -32768 <= low < 0 and high <= 32767
+    unsigned = low >= 0 and high <= 65535
+    if not signed and not unsigned:
         raise InputError(
             f"{path} holds 32-bit integers from {low} to {high}: expected 8 or 16 bits a channel. "
             "Convert it to those."
         )
     if low < 0:
         return _stretched(decoded)
-    bits = next((bits for bits in DEPTHS if high < 1 << bits), 16)
-    white = (1 << bits) - 1 if decoded.white_is_zero else 0
+    bits, inverted = least_depth(high), 0
+    if decoded.white_is_zero:
+        inverted = (1 << bits) - 1
 
     def shown(band: Array) -> NDArray[np.uint8]:
-        return ((band ^ white) >> (bits - 8)).astype(np.uint8)
+        return ((band ^ inverted) >> (bits - 8)).astype(np.uint8)
 
     return shown
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vtmr.images.metadata import orientation_in
 
-_MAX_METADATA = 1 << 20
-_MAX_CHUNKS = 10_000
+_MAX_METADATA = 1 << 20  # bytes of EXIF that are read
+_MAX_CHUNKS = 10_000  # each is a seek
 
 
 @dataclass(frozen=True, slots=True)

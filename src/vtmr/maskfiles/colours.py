@@ -26,10 +26,10 @@ from vtmr.masks import Mask
 Colours = NDArray[np.uint8]  # N x 3
 
 BLACK, WHITE = 0, 0xFFFFFF
-VOC_VOID = 0xE0E0C0
-_NEAR = 48  # a step in a channel that compression or resizing makes
+VOC_VOID = 0xE0E0C0  # 224, 224, 192: the border in VOC's coloured masks
+_NEAR = 48  # of 255: a step in a channel that compression or resizing makes
 _MOST_ODD = 0.2  # share of pixels that fit nothing: beyond it, it is a photo
-_MANY_SHADES = 8
+_MANY_SHADES = 8  # fewer may be objects of a few pixels each
 _LEAST_NOISE, _NOISE_SHARE, _RARE, _CLOSE_SHARE = 32, 0.25, 20, 0.8
 _MOST_GREYS, _MOST_COLOURS = 32, 256  # of a mask that also has transparency: beyond, it's a photo
 
@@ -41,23 +41,27 @@ def palette_meaning(indices: Values, palette: Colours, labelled: bool) -> Meanin
     Index 0 is background, unless its colour isn't black and that of one other index is, or where
     others are transparent: then these are.
     """
-    used = [0, *used_values(indices)] if (indices == 0).any() else used_values(indices)
+    used = used_values(indices)
+    if (indices == 0).any():
+        used.insert(0, 0)
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     colours[: len(palette)] = palette[:256]
-    if not labelled and (soft := _soft_greys(indices, used, colours)) is not None:
-        return soft
-    if not labelled and (shaded := _shaded(indices, used, colours)) is not None:
-        return shaded
+    if not labelled:
+        edges = _soft_greys(indices, used, colours) or _shaded(indices, used, colours)
+        if edges is not None:
+            return edges
     background, notes = _background_index(used, colours, len(palette))
     if background:
+        # Index 0 is always background afterwards: what was index 0 trades places with the first.
         table = np.arange(256).astype(indices.dtype)
         table[0], table[background[0]] = background[0], 0
         table[background[1:]] = 0
         indices = table[indices]
     objects = used_values(indices)
-    ignored = None
-    void = None if labelled or len(objects) < 2 else ignored_value(indices, objects)
+    ignored, void = None, None
+    if not labelled and len(objects) >= 2:
+        void = ignored_value(indices, objects)
     if void is not None:
         ignored = indices == void
         indices = np.where(ignored, 0, indices)
@@ -79,11 +83,12 @@ def colour_meaning(index: Values, colours: Colours, hidden: Mask | None = None) 
             greys[hidden] = 0
         return levels_meaning(greys)
     index, shades = _without_mixed(index, colours, hidden)
-    present = [int(i) for i in _present(index, hidden)]
-    codes = {i: _code(colours[i]) for i in present}
+    codes = {i: _code(colours[i]) for i in _present(index, hidden).tolist()}
     background = _background(codes, hidden is not None)
-    void = next((i for i in present if codes[i] == VOC_VOID and len(present) > 2), None)
-    objects = [i for i in present if i not in (background, void)]
+    void = None
+    if len(codes) > 2:  # with one other colour it would be the background, or the object
+        void = _with_code(codes, VOC_VOID)
+    objects = [i for i in codes if i not in (background, void)]
     if len(objects) > MAX_OBJECTS:
         raise InputError(_photo(len(objects)))
     table = np.zeros(len(colours), np.uint16)
@@ -91,8 +96,11 @@ def colour_meaning(index: Values, colours: Colours, hidden: Mask | None = None) 
     values = table[index]
     if hidden is not None:
         values[hidden] = 0
-    ignored = index == void if void is not None else None
-    said = None if background is None else codes[background]
+    ignored, said = None, None
+    if void is not None:
+        ignored = index == void
+    if background is not None:
+        said = codes[background]
     notes = _colour_notes(len(objects), said, shades, void is not None)
     return Meaning(values, tuple(range(1, len(objects) + 1)), ignored, notes)
 
@@ -123,8 +131,10 @@ def alpha_meaning(alpha: Values, index: Values, colours: Colours) -> Meaning:
         visible.view(np.uint8), (1,), None, ("Its transparency is taken as the mask.",)
     )
     seen = _present(index, alpha != levels[-1])
-    greys = (colours[seen] == colours[seen][:, :1]).all()
-    if len(seen) <= 1 or len(seen) > (_MOST_GREYS if greys else _MOST_COLOURS):
+    most = _MOST_COLOURS
+    if (colours[seen] == colours[seen][:, :1]).all():
+        most = _MOST_GREYS
+    if not 1 < len(seen) <= most:
         return by_alpha
     try:
         meaning = colour_meaning(index, colours, ~visible)
@@ -137,11 +147,20 @@ def alpha_meaning(alpha: Values, index: Values, colours: Colours) -> Meaning:
 def _background(codes: dict[int, int], transparent: bool) -> int | None:
     """The colour that is background: black, else white; with transparency, which is background too,
     black alone, and that only beside others."""
-    black = next((i for i, code in codes.items() if code == BLACK), None)
-    white = next((i for i, code in codes.items() if code == WHITE), None)
-    if transparent:
-        return black if len(codes) > 1 else None
-    return white if black is None else black
+    black = _with_code(codes, BLACK)
+    if transparent and len(codes) <= 1:
+        return None
+    if transparent or black is not None:
+        return black
+    return _with_code(codes, WHITE)
+
+
+def _with_code(codes: dict[int, int], wanted: int) -> int | None:
+    """The first colour of that code; None where there is none."""
+    for i, code in codes.items():
+        if code == wanted:
+            return i
+    return None
 
 
 def _background_index(
@@ -170,18 +189,22 @@ def _soft_greys(indices: Values, used: list[int], colours: Colours) -> Meaning |
     if not {0, 255} <= levels or len(levels) < len(used):
         return None
     values = colours[:, 0][indices]
-    return levels_meaning(values) if is_soft(values, used_values(values)) else None
+    if not is_soft(values, used_values(values)):
+        return None
+    return levels_meaning(values)
 
 
 def _shaded(indices: Values, used: list[int], colours: Colours) -> Meaning | None:
     """The meaning of a palette in which colours with soft edges were saved: many of its colours are
     nowhere an area."""
-    distinct = len({_code(colours[i]) for i in used}) == len(used)
-    if not distinct or len(used) <= _MANY_SHADES:
+    distinct = {_code(colours[i]) for i in used}
+    if len(distinct) < len(used) or len(used) <= _MANY_SHADES:
         return None
     index = indices.astype(np.uint16)
     _, shades = _without_mixed(index, colours[:, :3], None)
-    return colour_meaning(index, colours[:, :3]) if shades >= _MANY_SHADES else None
+    if shades < _MANY_SHADES:
+        return None
+    return colour_meaning(index, colours[:, :3])
 
 
 def _without_mixed(index: Values, colours: Colours, hidden: Mask | None) -> tuple[Values, int]:
@@ -249,8 +272,11 @@ def _compressed(
     for i in present:
         away = np.abs(colours[centres].astype(int) - colours[i]).max(axis=1)
         table[i] = centres[int(np.argmin(away))]
-        close += int(counts[i]) if away.min() <= _NEAR // 2 else 0
-    return table if close >= _CLOSE_SHARE * total else None
+        if away.min() <= _NEAR // 2:
+            close += int(counts[i])
+    if close < _CLOSE_SHARE * total:
+        return None
+    return table
 
 
 def _flat(index: Values, count: int, hidden: Mask | None) -> NDArray[np.bool_]:
@@ -276,6 +302,8 @@ def _betweenness(
         inside = np.ones(strip.shape, np.bool_)
         for channel in range(3):
             values = colours[:, channel][strip]
+            # What fills no area says nothing of its neighbours: 255 is no one's minimum, 0 no
+            # one's maximum.
             low = cv2.erode(np.where(sure, values, 255).astype(np.uint8), box)
             high = cv2.dilate(np.where(sure, values, 0).astype(np.uint8), box)
             inside &= (low <= values) & (values <= high)
@@ -291,7 +319,9 @@ def _present(index: Values, hidden: Mask | None) -> NDArray[np.intp]:
     rows = max(1, 4_000_000 // max(index.shape[1], 1))
     for top in range(0, len(index), rows):
         part = index[top : top + rows]
-        found[part[~hidden[top : top + rows]] if hidden is not None else part.reshape(-1)] = True
+        if hidden is not None:
+            part = part[~hidden[top : top + rows]]
+        found[part.reshape(-1)] = True
     return np.flatnonzero(found)
 
 
@@ -311,7 +341,7 @@ def _colour_notes(objects: int, background: int | None, shades: int, void: bool)
 
 
 def _code(colour: NDArray[np.uint8]) -> int:
-    red, green, blue = (int(channel) for channel in colour[:3])
+    red, green, blue = map(int, colour[:3])  # shifted, NumPy's bytes would overflow
     return red << 16 | green << 8 | blue
 
 

@@ -20,18 +20,19 @@ from vtmr.masks import Mask
 
 Values = NDArray[Any]
 
-MAX_OBJECTS = 5000
-VOID = 255
-UNKNOWN = (127, 128)
+MAX_OBJECTS = 5000  # more are a photo's values, or more than anybody clicks
+VOID = 255  # what VOC, Cityscapes and others mark as belonging to nothing
+UNKNOWN = (127, 128)  # of trimaps
 
-_STRIP_PIXELS = 4_000_000
+_STRIP_PIXELS = 4_000_000  # looked at at a time
 _LEAST_SOFT = 64  # a slope that ends below is none: small values are numbers of labels
-_LARGEST_SMALL_LABEL = 64
-_MANY_LEVELS = 32
-_SLOPE_SHARE = 0.5
-_STEEP_SHARE = 0.1
-_HIGH, _MIDDLE_SHARE = 224, 0.1
-_LEAST_SURE = 0.4
+_LARGEST_SMALL_LABEL = 64  # data sets of classes have fewer: 255 beside them is no class
+_MANY_LEVELS = 32  # a gentle slope has
+_SLOPE_SHARE = 0.5  # of the pixels between, which lie between their neighbours
+_STEEP_SHARE = 0.1  # of the steps, at most, in a gentle slope
+_HIGH, _MIDDLE_SHARE = 224, 0.1  # what compression leaves of 255; how much lies between it and 0
+_LEAST_SURE = 0.4  # share of a soft mask that is near 0 or near its top
+# Values that a mask may have whatever lies where; share of equal neighbours.
 _MOST_SCATTERED, _LEAST_EQUAL = 64, 0.5
 _RIM_PX, _RIM_SHARE = 6, 0.8  # VOC's is 5 pixels wide
 _MOTS_IGNORED = 10_000  # of ids that are a class times 1000 and a number
@@ -70,18 +71,20 @@ def levels_meaning(values: Values, *, labels: bool = False) -> Meaning:
     used = used_values(values)
     if len(used) <= 1:
         return _one_object(values, used, ignored, notes)
-    if not labels and (unknown := _unknown(values, used)) is not None:
-        return Meaning(
-            (values == VOID).view(np.uint8),
-            (1,),
-            values == unknown,
-            (f"Its value {unknown} beside 255 is taken as unknown: no object, no background.",),
-        )
-    if not labels and is_soft(values, used):
-        return _soft(values, used)
+    if not labels:
+        unknown = _unknown(values, used)
+        if unknown is not None:
+            note = f"Its value {unknown} beside 255 is taken as unknown: no object, no background."
+            known = (values == VOID).view(np.uint8)
+            return Meaning(known, (1,), values == unknown, (note,))
+        if is_soft(values, used):
+            return _soft(values, used)
     void = ignored_value(values, used)
     if void is not None:
-        ignored = values == void if ignored is None else ignored | (values == void)
+        marked = values == void
+        if ignored is not None:
+            marked |= ignored
+        ignored = marked
         values = np.where(values == void, 0, values).astype(values.dtype)
         used = [value for value in used if value != void]
         notes.append(f"Its value {void} is taken as pixels to ignore, the others as objects.")
@@ -99,7 +102,8 @@ def used_values(values: Values) -> list[int]:
         seen = np.zeros(1 << 8 * values.dtype.itemsize, np.bool_)
         for strip in strips(values):
             seen[strip.reshape(-1)] = True
-        return [int(value) for value in np.flatnonzero(seen) if value]
+        seen[0] = False
+        return list(map(int, np.flatnonzero(seen)))
     found: set[int] = set()
     for strip in strips(values):
         found.update(np.unique(strip).tolist())
@@ -152,7 +156,9 @@ def ignored_value(values: Values, used: Sequence[int]) -> int | None:
     if not labels:
         return None
     if last == VOID:
-        return VOID if _is_void(values, labels) else None
+        if _is_void(values, labels):
+            return VOID
+        return None
     if last == 65_535 and labels[-1] < 32_768:
         return last
     classes = {value // 1000 for value in used if value != _MOTS_IGNORED}
@@ -204,22 +210,38 @@ def _one_object(
     values: Values, used: Sequence[int], ignored: Mask | None, notes: Sequence[str]
 ) -> Meaning:
     """A file of 0 and one more value, whatever that is."""
-    number = used[0] if used and used[0] not in (VOID, 65_535) else 1
-    mask = (values != 0).astype(np.uint8 if number <= VOID else values.dtype)
-    return Meaning(mask * mask.dtype.type(number), (number,) if used else (), ignored, tuple(notes))
+    # 255 and 65,535 are how tools write "on"; any other value may be an object's number.
+    number = 1
+    if used and used[0] not in (VOID, 65_535):
+        number = used[0]
+    dtype: Any = values.dtype
+    if number <= VOID:
+        dtype = np.uint8
+    mask = (values != 0).astype(dtype)
+    objects: tuple[int, ...] = ()
+    if used:
+        objects = (number,)
+    return Meaning(mask * mask.dtype.type(number), objects, ignored, tuple(notes))
 
 
 def _soft(values: Values, used: Sequence[int]) -> Meaning:
     """One object, of the values above half. Raises InputError where most lie between, as in
     photos."""
-    top = 255 if used[-1] <= 255 else 65_535
+    top = 255
+    if used[-1] > 255:
+        top = 65_535
     low, high = used[-1] // 8, used[-1] - used[-1] // 8
-    sure = sum(int(np.count_nonzero((strip <= low) | (strip >= high))) for strip in strips(values))
+    sure = 0
+    for strip in strips(values):
+        sure += int(np.count_nonzero((strip <= low) | (strip >= high)))
     if sure < _LEAST_SURE * values.size:
         raise InputError(
             "Most of its values are neither low nor high, as in a photo: expected a mask."
         )
-    cut = top // 2 if used[-1] > top // 2 else used[-1] // 2
+    # Half of the full range, unless the mask was saved darker than that.
+    cut = top // 2
+    if used[-1] <= cut:
+        cut = used[-1] // 2
     note = f"Its {len(used):,} values but 0 are taken as a soft edge: object above {cut}."
     return Meaning((values > cut).view(np.uint8), (1,), None, (note,))
 
@@ -275,7 +297,9 @@ def _from_floats(values: Values) -> tuple[Values, Meaning | None]:
             f"It holds floating-point values from {low:g} to {high:g}: expected whole numbers, or "
             "values from 0 to 1 or to 255."
         )
-    cut = 0.5 if high <= 1 else 127.5
+    cut = 127.5  # of grey values
+    if high <= 1:  # of probabilities
+        cut = 0.5
     note = f"Its floating-point values are taken as a soft mask: object above {cut:g}."
     return values, Meaning((values > cut).view(np.uint8), (1,), None, (note,))
 

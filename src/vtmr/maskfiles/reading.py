@@ -19,7 +19,7 @@ from vtmr.masks import Mask
 
 Reading = Literal["auto", "labels", "any"]
 
-_MAX_COLOURS = 65_535
+_MAX_COLOURS = 65_535  # an index of 16 bits has no room for more
 
 
 @dataclass(frozen=True, eq=False)

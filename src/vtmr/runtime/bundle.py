@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from vtmr import modelfile
 from vtmr.atomic import is_file
-from vtmr.errors import CheckpointError, tell
+from vtmr.errors import CheckpointError, did_you_mean, tell
 from vtmr.runtime.onnx_network import OnnxNetwork
 from vtmr.spec import EvalMode
 
@@ -77,8 +76,9 @@ def load_network(
     bundled = {model.name: model for model in bundled_models(folder)}
     if name_or_path in bundled:
         model = bundled[str(name_or_path)]
-        size = model.input_size if input_size is None else input_size
-        return _load_bundled(model, threads, size, eval_mode)
+        if input_size is None:
+            input_size = model.input_size
+        return _load_bundled(model, threads, input_size, eval_mode)
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
         raise CheckpointError(
@@ -133,9 +133,7 @@ def _read(path: Path) -> bytes:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
         f"There is no model {name!r}, neither bundled ({', '.join(known) or 'none'}) nor as a "
-        f"file.{hint}"
+        f"file.{did_you_mean(name, known)}"
     )

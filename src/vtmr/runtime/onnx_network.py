@@ -26,7 +26,7 @@ from vtmr.runtime.threads import default_threads
 from vtmr.spec import EvalMode, ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
-_ERRORS_ONLY = 3
+_ERRORS_ONLY = 3  # of ONNX Runtime's levels: its warnings are about graphs, not for users
 _Tensors = dict[str, tuple[list[Any], str]]  # name -> shape, type
 
 
@@ -53,13 +53,19 @@ class OnnxNetwork:
         input_size: int | None = None,
         eval_mode: EvalMode | None = None,
     ) -> None:
-        self.threads = default_threads() if threads is None else threads
+        if threads is None:
+            threads = default_threads()
+        self.threads = threads
         if not 1 <= self.threads <= MAX_THREADS:
             raise ConfigError(
                 f"threads is {self.threads}: expected 1 to {MAX_THREADS}, best the number of cores."
             )
-        given = {"input_size": input_size, "eval_mode": eval_mode}
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        # Both at once: a size may only be allowed in the mode that comes with it.
+        changes: dict[str, Any] = {}
+        if input_size is not None:
+            changes["input_size"] = input_size
+        if eval_mode is not None:
+            changes["eval_mode"] = eval_mode
         spec = replace(model.spec, **changes)
         self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
         # What stays free is told by every image: a crop in its own proportions.
@@ -82,6 +88,7 @@ class OnnxNetwork:
 
     @property
     def spec(self) -> ModelSpec:
+        """See `Network.spec`; with the input size and the mode that were given."""
         return self._spec
 
     def coarse(
@@ -146,6 +153,7 @@ def open_session(
     options = ort.SessionOptions()
     for side, value in sides.items():
         options.add_free_dimension_override_by_name(side, value)
+    # Of one pass's operations, none could run beside another.
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
@@ -164,9 +172,18 @@ def open_session(
 
 def _features_side(coarse: ort.InferenceSession, size: int) -> int:
     """Of the features that the coarse graph gives; a quarter of the input where it doesn't say."""
-    shapes = [list(output.shape) for output in coarse.get_outputs() if output.name == "features"]
-    side = shapes[0][-1] if shapes and shapes[0] else None
-    return side if isinstance(side, int) else size // 4
+    shape = _features_shape(coarse)
+    if shape and isinstance(shape[-1], int):
+        return shape[-1]
+    return size // 4
+
+
+def _features_shape(coarse: ort.InferenceSession) -> list[Any]:
+    """As the graph says it, with words for free sides; empty where it has no such output."""
+    for output in coarse.get_outputs():
+        if output.name == "features":
+            return list(output.shape)
+    return []
 
 
 def _check_graphs(
@@ -174,13 +191,15 @@ def _check_graphs(
 ) -> None:
     """Raises CheckpointError when inputs or outputs aren't those that the spec implies."""
     size = spec.input_size
-    features = next(
-        (list(output.shape) for output in coarse.get_outputs() if output.name == "features"), []
-    )
-    width, side = (features[1], features[2]) if len(features) == 4 else ("?", None)
+    features = _features_shape(coarse)
+    width, side = "?", None  # fit nothing
+    if len(features) == 4:
+        width, side = features[1], features[2]
     full: list[Any] = [size, size]
-    quarter, eighth = -(-size // 4), size // 8  # an eighth where the network halves its input
-    shrunk: list[Any] = [eighth, eighth] if side == eighth else [quarter, quarter]
+    quarter, eighth = -(-size // 4), size // 8
+    shrunk: list[Any] = [quarter, quarter]
+    if side == eighth:  # the network halves its input first
+        shrunk = [eighth, eighth]
     if spec.eval_mode == "cvpr":
         full, shrunk = list(SIDES), list(FEATURES_SIDES)
     shapes: dict[str, list[Any]] = {
@@ -198,11 +217,10 @@ def _check_graphs(
     }
     if refine is not None:
         sessions["refine"] = (refine, REFINE_INPUTS, REFINE_OUTPUTS)
-    checks = [
-        (graph, nodes, names)
-        for graph, (session, inputs, outputs) in sessions.items()
-        for nodes, names in ((session.get_inputs(), inputs), (session.get_outputs(), outputs))
-    ]
+    checks: list[tuple[str, Any, tuple[str, ...]]] = []
+    for graph, (session, inputs, outputs) in sessions.items():
+        checks.append((graph, session.get_inputs(), inputs))
+        checks.append((graph, session.get_outputs(), outputs))
     for graph, nodes, names in checks:
         found: _Tensors = {node.name: (list(node.shape), node.type) for node in nodes}
         expected: _Tensors = {key: (shapes[key], "tensor(float)") for key in names}
@@ -211,8 +229,7 @@ def _check_graphs(
         if found != expected:
             raise CheckpointError(
                 f"{name} contradicts its spec: the {graph} graph has {_described(found)}, but "
-                f"input_size {size} "
-                f"needs {_described(expected)}. Export the model again."
+                f"input_size {size} needs {_described(expected)}. Export the model again."
             )
 
 
@@ -224,8 +241,12 @@ def _told(
     shape, kind = found
     if expected is None or len(shape) != len(expected[0]):
         return found
-    pairs = zip(shape, expected[0], strict=True)
-    return [wanted if isinstance(side, str) else side for side, wanted in pairs], kind
+    told = []
+    for side, wanted in zip(shape, expected[0], strict=True):
+        if isinstance(side, str):
+            side = wanted
+        told.append(side)
+    return told, kind
 
 
 def _described(tensors: _Tensors) -> str:

@@ -148,9 +148,8 @@ def test_validation_reads_each_source_by_its_own_reader(
     monkeypatch.setattr(benchmarks, "validation_list", lambda: wanted)
     samples = open_benchmark("validation", tmp_path)
     assert [(s.source, s.image_id, s.object_id) for s in samples] == wanted
-    assert (
-        samples[0].load()[1].tolist() == [[False, True, False, False]] * 2
-    )  # moved back by a pixel
+    # Moved back by a pixel.
+    assert samples[0].load()[1].tolist() == [[False, True, False, False]] * 2
     monkeypatch.setattr(benchmarks, "validation_list", lambda: [("duts", "gone", "0")])
     with pytest.raises(DataError, match="duts has no 'gone'"):
         open_benchmark("validation", tmp_path)[0].load()

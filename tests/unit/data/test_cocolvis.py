@@ -218,7 +218,6 @@ def test_stuff_is_what_instances_leave_of_it(files: Files, rows: int, kept: bool
 
 
 # --- the index
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -361,7 +360,6 @@ def test_an_index_damaged_in_use_is_named(four: Files) -> None:
 
 
 # --- what is wrong with a data set
-# ------------------------------------------------------------------------------------
 
 
 def spoil(files: Files, name: str, content: bytes | None) -> None:

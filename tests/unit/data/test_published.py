@@ -40,7 +40,6 @@ def object_rows(sample: EvalSample) -> list[int]:
 
 
 # --- images beside masks
-# ----------------------------------------------------------------------------------------------
 
 
 def test_names_may_have_spaces_capitals_and_any_extension(tmp_path: Path) -> None:
@@ -132,7 +131,6 @@ def test_grabcut_reads_what_was_published(tmp_path: Path) -> None:
 
 
 # --- Berkeley: 100 images with 100 masks, or 96 with 100
-# --------------------------------------------------------------
 
 
 def test_berkeley_with_an_image_for_each_mask(tmp_path: Path) -> None:
@@ -163,7 +161,6 @@ def test_only_a_letter_is_taken_off_a_name_and_only_in_berkeley(tmp_path: Path) 
 
 
 # --- SBD
-# -----------------------------------------------------------------------------------------------
 
 
 def test_every_instance_of_sbd_is_an_object(tmp_path: Path) -> None:
@@ -262,7 +259,6 @@ def test_a_pipe_in_place_of_instances_is_refused(tmp_path: Path) -> None:
 
 
 # --- DAVIS-585
-# -----------------------------------------------------------------------------------------------
 
 
 def test_davis585_begins_with_the_mask_of_its_name(tmp_path: Path) -> None:

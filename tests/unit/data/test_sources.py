@@ -112,9 +112,8 @@ class TestPairs:
         path.write_bytes(path.read_bytes()[:kept])
         with pytest.raises(DataError, match=rf"{which}/a\.png"):
             read_object(PairSource.open("pairs", tmp_path), "a", "0")
-        assert (
-            capfd.readouterr().err == ""
-        )  # the decoder must not chat: the command's one sentence is enough
+        # The decoder must not chat: the command's one sentence is enough.
+        assert capfd.readouterr().err == ""
 
     @pytest.mark.parametrize(
         ("values", "suffix"),
@@ -312,10 +311,11 @@ class TestCoco:
             [[1, 2, 3]],
             [["a"] * 6],
             [1, 2, 3, 4, 5, [6]],
+            # Doesn't fill the image: pycocotools reads beyond its end.
             {
                 "size": [HEIGHT, WIDTH],
                 "counts": [13, 3],
-            },  # doesn't fill the image: pycocotools reads beyond its end
+            },
             {"size": [HEIGHT, WIDTH], "counts": "=3"},  # the same as text,
             {"counts": BLOCK_TEXT},
         ],

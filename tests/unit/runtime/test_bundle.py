@@ -140,9 +140,8 @@ def damaged(change: str) -> bytes:
         return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     if change == "flipped refiner":
         model = modelfile.parse(data, "sound")
-        changed = model.refine.replace(
-            b"\x00\x00\x20\x41", b"\x00\x00\x21\x41"
-        )  # a weight of 10 made 10.0625
+        # A weight of 10 made 10.0625.
+        changed = model.refine.replace(b"\x00\x00\x20\x41", b"\x00\x00\x21\x41")
         assert changed != model.refine
         return tiny.with_metadata(
             data, refine=modelfile.metadata_of(tiny.SPEC, data, changed, {})["vtmr.refine"]
