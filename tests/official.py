@@ -100,9 +100,8 @@ def fill(key: str, shape: tuple[int, ...]) -> torch.Tensor:
     elif len(shape) > 1:
         u = u * np.sqrt(3 / (count / shape[0]))
     else:
-        u = (
-            1 + 0.1 * u if key.endswith("weight") else 0.05 * u
-        )  # biases, and the scale of HRNet's click maps
+        # Biases, and the scale of HRNet's click maps.
+        u = 1 + 0.1 * u if key.endswith("weight") else 0.05 * u
     return torch.from_numpy(u.astype(np.float32).reshape(shape))
 
 
@@ -149,7 +148,6 @@ def write(model: str, path: Path, damped: str = "\0") -> Path:
 
 
 # --- the golden inputs, index coordinates (row, col) as docs/method.md gives them
-# ------------------------------------------
 
 POINTS: tuple[list[tuple[tuple[float, float], bool]], ...] = (
     [((100.3, 40.6), True), ((20, 200), True), ((200, 30), False)],

@@ -8,7 +8,6 @@ BatchNorm without scale and shift.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,8 +19,8 @@ from vtmr.errors import CheckpointError
 from vtmr.models.network import InteractiveNetwork
 from vtmr.spec import ModelSpec
 
-STEM, GROWTH, BOTTLENECK = 64, 32, 128
-BLOCKS = (6, 12, 24, 16)
+STEM, GROWTH, BOTTLENECK = 64, 32, 128  # DenseNet-121's channels
+BLOCKS = (6, 12, 24, 16)  # its layers, by block
 TAPS = (256, 512, 1024, 1024)  # channels of the blocks' ends, at strides 4, 8, 16 and 32
 SQUEEZED = (16, 32, 64, 64)  # channels that each tap's gate is computed from
 DECODED = (64, 128, 256, 512)  # widths of the coarse decoder's levels
@@ -70,20 +69,17 @@ class DenseNet121(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(3, 2, padding=1),
         )
-        entries = (STEM, *(tap // 2 for tap in TAPS[:3]))
-        self.blocks = nn.ModuleList(
-            nn.Sequential(*(DenseLayer(entry + GROWTH * i) for i in range(layers)))
-            for entry, layers in zip(entries, BLOCKS, strict=True)
-        )
-        self.transitions = nn.ModuleList(
-            nn.Sequential(
-                nn.BatchNorm2d(tap),
-                nn.ReLU(),
-                nn.Conv2d(tap, tap // 2, 1, bias=False),
-                nn.AvgPool2d(2),
-            )
-            for tap in TAPS[:3]
-        )
+        self.blocks = nn.ModuleList()
+        width = STEM
+        for count, tap in zip(BLOCKS, TAPS, strict=True):
+            layers = [DenseLayer(width + GROWTH * i) for i in range(count)]
+            self.blocks.append(nn.Sequential(*layers))
+            width = tap // 2  # the transition behind a block halves its channels
+        self.transitions = nn.ModuleList()
+        for tap in TAPS[:3]:
+            narrow = nn.Conv2d(tap, tap // 2, 1, bias=False)
+            transition = nn.Sequential(nn.BatchNorm2d(tap), nn.ReLU(), narrow, nn.AvgPool2d(2))
+            self.transitions.append(transition)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """x: B x inputs x H x W, whose sides are multiples of 32."""
@@ -115,16 +111,21 @@ class CoarseLevel(nn.Module):
     def __init__(self, tap: int, squeezed: int, width: int, *, joins: bool) -> None:
         super().__init__()
         self.gate = ChannelGate(tap, squeezed)
-        self.skip = unit(tap, width, 1, bias=True) if joins else nn.Identity()
-        entry = 2 * width if joins else tap
+        self.skip: nn.Module = nn.Identity()
+        inputs = tap
+        if joins:
+            self.skip = unit(tap, width, 1, bias=True)
+            inputs = 2 * width
         self.units = nn.Sequential(
-            unit(entry, width, 3), unit(width, width, 3), unit(width, width // 2, 1)
+            unit(inputs, width, 3), unit(width, width, 3), unit(width, width // 2, 1)
         )
 
     def forward(self, tap: Tensor, below: Tensor | None) -> Tensor:
         """B x width / 2 x h x w at the tap's resolution."""
         own = self.skip(self.gate(tap))
-        joined: Tensor = self.units(own if below is None else torch.cat([below, own], dim=1))
+        if below is not None:
+            own = torch.cat([below, own], dim=1)
+        joined: Tensor = self.units(own)
         return joined
 
 
@@ -144,22 +145,20 @@ class CoarseDecoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         deepest_first = list(zip(TAPS, SQUEEZED, DECODED, strict=True))[::-1]
-        self.levels = nn.ModuleList(
-            CoarseLevel(tap, squeezed, width, joins=i > 0)
-            for i, (tap, squeezed, width) in enumerate(deepest_first)
-        )
-        self.doublings = nn.ModuleList(
-            doubled(width // 2) for (_, _, width), _ in pairwise(deepest_first)
-        )
+        self.levels = nn.ModuleList()
+        for tap, squeezed, width in deepest_first:
+            self.levels.append(CoarseLevel(tap, squeezed, width, joins=len(self.levels) > 0))
+        # Behind every level but the finest, which ends with half of its width.
+        self.doublings = nn.ModuleList([doubled(width // 2) for width in DECODED[:0:-1]])
         self.predict = nn.Conv2d(DECODED[0] // 2, 1, 1)
         self.enlarge = nn.ConvTranspose2d(1, 1, 4, 4, bias=False)
 
     def forward(self, taps: list[Tensor]) -> Tensor:
         """taps: finest first. Logits B x 1 x H x W."""
-        x: Tensor | None = None
-        for i, level in enumerate(self.levels):
-            below = None if x is None else self.doublings[i - 1](x)
-            x = level(taps[-1 - i], below)
+        deepest, *others = self.levels
+        x = deepest(taps[-1], None)
+        for level, tap, double in zip(others, taps[-2::-1], self.doublings, strict=True):
+            x = level(tap, double(x))
         logits: Tensor = self.enlarge(self.predict(x))
         return logits
 
@@ -170,12 +169,10 @@ class FineDecoder(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(
-            nn.Sequential(
-                unit(inputs, FINE, 3, dilation), unit(FINE, FINE, 3), unit(FINE, BRANCH, 1)
-            )
-            for dilation in DILATIONS
-        )
+        self.branches = nn.ModuleList()
+        for dilation in DILATIONS:
+            wide = unit(inputs, FINE, 3, dilation)
+            self.branches.append(nn.Sequential(wide, unit(FINE, FINE, 3), unit(FINE, BRANCH, 1)))
         channels = BRANCH * len(DILATIONS)
         self.gate = ChannelGate(channels, 3)
         self.mix = unit(channels, BRANCH, 3)
@@ -183,7 +180,8 @@ class FineDecoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B x 1 x H x W and features B x 48 x H x W."""
-        features = self.gate(torch.cat([branch(x) for branch in self.branches], dim=1))
+        seen = [branch(x) for branch in self.branches]
+        features = self.gate(torch.cat(seen, dim=1))
         return self.logits(self.mix(features)), features
 
 

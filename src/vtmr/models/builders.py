@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
-from vtmr.errors import ConfigError
+from vtmr.errors import ConfigError, did_you_mean
 from vtmr.models.brs_densenet import BrsDenseNet
 from vtmr.models.cdnet import CDNet
 from vtmr.models.fbrs import FbrsDeepLab, FbrsHRNet
@@ -220,7 +219,8 @@ def build(name: str) -> InteractiveNetwork:
     Raises ConfigError for a name that doesn't exist.
     """
     if name not in BUILDERS:
-        near = get_close_matches(name, BUILDERS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"There is no network {name!r}: known are {', '.join(BUILDERS)}.{hint}")
+        raise ConfigError(
+            f"There is no network {name!r}: known are {', '.join(BUILDERS)}."
+            f"{did_you_mean(name, BUILDERS)}"
+        )
     return BUILDERS[name]()

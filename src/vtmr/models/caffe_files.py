@@ -19,7 +19,7 @@ from vtmr.protobuf import fields, numbers
 LAYERS, OLD_LAYERS = 100, 2
 NAME, TYPE, BLOBS = 1, 2, 7
 SHAPE, VALUES, DOUBLES, OLD_SHAPE = 7, 5, 8, (1, 2, 3, 4)
-MOST_LAYERS, MOST_BLOBS, MOST_PIECES = 10_000, 8, 64
+MOST_LAYERS, MOST_BLOBS, MOST_PIECES = 10_000, 8, 64  # far beyond BRS's file: a bomb ends there
 MOST_SHAPE = 128  # bytes
 LARGEST = 2**31  # bytes: what protobuf itself can hold
 

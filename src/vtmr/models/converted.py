@@ -61,8 +61,8 @@ def import_checkpoint(
     expected = network.state_dict()
     ours = with_counters(found.weights, expected)
     require_fit(ours, expected, str(path))
-    files = " and ".join(f"{file.name} (SHA-256 {digest_of(file)})" for file in found.files)
-    terms = f"converted from {files}, to which the terms of its training data apply"
+    files = [f"{file.name} (SHA-256 {digest_of(file)})" for file in found.files]
+    terms = f"converted from {' and '.join(files)}, to which the terms of its training data apply"
     spec = refined_by(network.spec, refinement, path)
     spec = replace(spec, licence=found.licence, terms=terms)
     tensors = {key: value.to(expected[key].dtype) for key, value in ours.items()}
@@ -94,8 +94,8 @@ def recognised(path: Path, vgg: Path | None) -> Found:
         return configured_found(require_state(content["state_dict"], path), content["config"], path)
     if isinstance(content, dict) and content and "state_dict" not in content:
         state = require_state(content, path)
-        for look in FLAT:
-            if found := look(state, path):
+        for network_of in FLAT:
+            if found := network_of(state, path):
                 return found
     raise CheckpointError(
         f"{path} is no released checkpoint that is known here: expected the two entries "

@@ -86,19 +86,21 @@ def configured_found(state: dict[str, Tensor], config: Any, path: Path) -> Found
         rules, licence = _FCFI[name], FCFI_LICENCE
     elif name.startswith("cdnet"):
         rules, licence = OFFICIAL_CDNET, CDNET_LICENCE
+    elif name.startswith("focalclick"):
+        rules, licence = OFFICIAL_HRNET, FOCALCLICK_LICENCE
     else:
-        rules = OFFICIAL_HRNET
-        licence = FOCALCLICK_LICENCE if name.startswith("focalclick") else RITM_LICENCE
+        rules, licence = OFFICIAL_HRNET, RITM_LICENCE
     return Found(name, renamed(state, rules, str(path)), licence, (path,))
 
 
 def fca_found(state: Mapping[str, Tensor], path: Path) -> Found | None:
     """Of FCA's flat table, with either encoder."""
-    if not any(key.startswith("backbone_pre.") for key in state):
+    encoder = [key for key in state if key.startswith("backbone_pre.")]
+    if not encoder:
         return None
-    splits = any(".convs." in key and key.startswith("backbone_pre.") for key in state)
-    name = "fca-res2net101" if splits else "fca-resnet101"
-    rules = OFFICIAL_FCA_RES2NET if splits else OFFICIAL_FCA_RESNET
+    name, rules = "fca-resnet101", OFFICIAL_FCA_RESNET
+    if any(".convs." in key for key in encoder):  # only Res2Net's blocks are split
+        name, rules = "fca-res2net101", OFFICIAL_FCA_RES2NET
     return Found(name, renamed(state, rules, str(path)), FCA_LICENCE, (path,))
 
 
@@ -107,7 +109,9 @@ def fbrs_found(state: Mapping[str, Tensor], path: Path) -> Found | None:
     name = fbrs_name(state)
     if name is None:
         return None
-    rules = OFFICIAL_FBRS_HRNET if "hrnet" in name else OFFICIAL_FBRS_DEEPLAB
+    rules = OFFICIAL_FBRS_DEEPLAB
+    if "hrnet" in name:
+        rules = OFFICIAL_FBRS_HRNET
     return Found(name, renamed(state, rules, str(path)), FBRS_LICENCE, (path,))
 
 
@@ -138,10 +142,11 @@ def _network_name(state: Mapping[str, Tensor], config: Mapping[str, Any], path: 
         return "fcfi-resnet101"
     if kind == "DeeplabModel" and (cdnet := cdnet_name(state)):
         return cdnet
-    parameters = {
-        key: value.get("value") if isinstance(value, dict) else value
-        for key, value in config["params"].items()
-    }
+    parameters: dict[str, Any] = {}
+    for key, value in config["params"].items():
+        if isinstance(value, dict):  # the authors' classes note a type and a default beside it
+            value = value.get("value")
+        parameters[key] = value
     for key, expected in _SETTINGS.items():
         if parameters.get(key, expected) != expected:
             raise CheckpointError(
@@ -151,20 +156,18 @@ def _network_name(state: Mapping[str, Tensor], config: Mapping[str, Any], path: 
     name: str | None
     if kind == "SegFormerModel":
         versions = (str(parameters.get("model_version")), str(parameters.get("pipeline_version")))
-        name, found = (
-            _SEGFORMERS.get(versions),
-            f"a SegFormer {versions[0]!r}, pipeline {versions[1]!r}",
-        )
+        name = _SEGFORMERS.get(versions)
+        found = f"a SegFormer {versions[0]!r}, pipeline {versions[1]!r}"
     elif kind == "HRNetModel" and mends:
         numbers = _hrnet_numbers(state, path)
-        name = "fcfi-hrnet18s" if numbers == (18, 96, 4, False) else None
+        name = None
+        if numbers == (18, 96, 4, False):
+            name = "fcfi-hrnet18s"
         found = f"an FCFI HRNet of width {numbers[0]} with {numbers[1]} object-context channels"
     elif kind == "HRNetModel":
         numbers = _hrnet_numbers(state, path)
-        name, found = (
-            _HRNETS.get(numbers),
-            f"an HRNet of width {numbers[0]} with {numbers[1]} object-context channels",
-        )
+        name = _HRNETS.get(numbers)
+        found = f"an HRNet of width {numbers[0]} with {numbers[1]} object-context channels"
         if parameters.get("pipeline_version", "s2") != "s2":
             name, found = None, f"an HRNet for the pipeline {parameters['pipeline_version']!r}"
     else:

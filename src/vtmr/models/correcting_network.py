@@ -51,7 +51,9 @@ class CorrectingTorchNetwork(TorchNetwork):
                 logits = self._network.answered(question.image, question.distances)
             return self._merged(logits), None
         if len(clicks) == 1:
-            variables = np.zeros(correction.size) if start is None else start
+            variables = start
+            if variables is None:
+                variables = np.zeros(correction.size)
             with torch.no_grad():
                 logits = correction.logits(self._tensor(variables.astype(np.float32)))
             return self._merged(logits), start
@@ -65,16 +67,17 @@ class CorrectingTorchNetwork(TorchNetwork):
     def question(self, image: Image | FloatMap, clicks: Sequence[Click]) -> Question:
         """The crop and its mirror image."""
         height, width = image.shape[:2]
-        of_inputs = self.spec.refinement in ("rgb-brs", "distmap-brs")
-        told = clicks[: NETWORK_CLICKS_OF_INPUTS if of_inputs else NETWORK_CLICKS]
+        told = clicks[:NETWORK_CLICKS]
+        if self.spec.refinement in ("rgb-brs", "distmap-brs"):
+            told = clicks[:NETWORK_CLICKS_OF_INPUTS]
         planes = normalise(image, self.spec.coarse_normalisation)
         images = np.concatenate([planes, planes[..., ::-1]])
-        distances = np.concatenate(
-            [distance_maps(points, height, width) for points in (told, mirrored(told, width))]
-        )
-        wanted = np.stack(
-            [squares(points, height, width) for points in (clicks, mirrored(clicks, width))]
-        )
+        # Of the mirrored clicks, not the maps mirrored: rounding at halves isn't symmetric.
+        own = distance_maps(told, height, width)
+        other = distance_maps(mirrored(told, width), height, width)
+        distances = np.concatenate([own, other])
+        own = squares(clicks, height, width)
+        wanted = np.stack([own, squares(mirrored(clicks, width), height, width)])
         positive, negative = self._tensor(wanted[:, :1]), self._tensor(wanted[:, 1:])
         return Question(self._tensor(images), self._tensor(distances), positive, negative)
 
@@ -117,6 +120,6 @@ def squares(clicks: Sequence[Click], height: int, width: int) -> FloatMap:
         # `round` is to the even neighbour, as the official code's, which matters at halves.
         row, col = round(click.y - 0.5) - REACH, round(click.x - 0.5) - REACH
         if row >= 0 and col >= 0:
-            plane = maps[0 if click.positive else 1]
+            plane = maps[int(not click.positive)]
             plane[row : row + 2 * REACH + 1, col : col + 2 * REACH + 1] = 1
     return maps

@@ -24,7 +24,7 @@ from vtmr.models.residual import upsampled
 Vector = NDArray[np.floating]
 
 THRESHOLD = 0.49  # of the probability: what a clicked pixel has to reach, and the mask's
-TINY = 1e-5
+TINY = 1e-5  # for signs that have no click yet
 COST = 1e-3  # of the squared variables
 BIAS_SHARE = 10.0  # a bias costs as much as ten scales
 SETTLED = 0.99  # overlap with the mask of the evaluation before, above which nothing more is sought
@@ -69,11 +69,13 @@ class ChannelCorrection(Correction):
         self.size = 2 * self.features.shape[1]
 
     def logits(self, variables: Tensor) -> Tensor:
+        """See `Correction`; variables: float32 2C, the scales first."""
         scale, bias = variables.reshape(2, -1, 1, 1)
         features = self.features * (1 + scale) + bias
         return upsampled(self.network.after(features, self.around, self.place), self.like)
 
     def cost(self, variables: Tensor) -> Tensor:
+        """See `Correction`."""
         scale, bias = variables.square().reshape(2, -1)
         total: Tensor = scale.sum() + BIAS_SHARE * bias.sum()
         return COST * total
@@ -90,6 +92,7 @@ class InputCorrection(Correction):
         self.size = int(np.prod(self.shape[1:]))
 
     def logits(self, variables: Tensor) -> Tensor:
+        """See `Correction`; variables: float32 C*H*W, the map of the view that isn't mirrored."""
         added = variables.reshape(1, *self.shape[1:])
         views = [added, added.flip(3)][: self.shape[0]]
         changed = getattr(self.question, self.target) + torch.cat(views)
@@ -97,6 +100,7 @@ class InputCorrection(Correction):
         return self.network.answered(question.image, question.distances)
 
     def cost(self, variables: Tensor) -> Tensor:
+        """See `Correction`."""
         once: Tensor = variables.square().sum()
         return COST * self.shape[0] * once  # paid for in each view
 
@@ -127,7 +131,7 @@ class Objective:
         if self.is_done(probability.detach()):
             return value, np.zeros_like(variables)
         (gradient,) = torch.autograd.grad(loss, x)
-        return value, gradient.cpu().numpy().astype(np.float64)
+        return value, gradient.cpu().numpy().astype(np.float64)  # SciPy's L-BFGS takes no other
 
     def disagreement(self, probability: Tensor) -> Tensor:
         """Mean squared error at the pixels of positive clicks, plus that of negative ones."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vtmr.models.residual import conv_norm, upsampled
 
-SKIP = 32
+SKIP = 32  # channels that the fine map is narrowed to
 DILATIONS = (12, 24, 36)
 
 
@@ -26,7 +26,9 @@ class SeparableConv(nn.Sequential):
 
 def separable_head(inputs: int, width: int, outputs: int, depth: int = 2) -> nn.Sequential:
     """`depth` separable convolutions, then a 1x1 convolution with bias to `outputs`."""
-    units = [SeparableConv(inputs, width), *(SeparableConv(width, width) for _ in range(depth - 1))]
+    units: list[nn.Module] = [SeparableConv(inputs, width)]
+    for _ in range(depth - 1):
+        units.append(SeparableConv(width, width))
     return nn.Sequential(*units, nn.Conv2d(width, outputs, 1))
 
 
@@ -35,12 +37,9 @@ class Aspp(nn.Module):
 
     def __init__(self, inputs: int, width: int, dilations: tuple[int, ...], dropout: float) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(
-            [
-                conv_norm(inputs, width, 1),
-                *(conv_norm(inputs, width, 3, dilation=dilation) for dilation in dilations),
-            ]
-        )
+        self.branches = nn.ModuleList([conv_norm(inputs, width, 1)])
+        for dilation in dilations:
+            self.branches.append(conv_norm(inputs, width, 3, dilation=dilation))
         self.pooled = conv_norm(inputs, width, 1)
         self.project = conv_norm((len(dilations) + 2) * width, width, 1)
         self.dropout = nn.Dropout(dropout)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,9 +73,9 @@ class PaddedConv(torch.autograd.Function):
         before: int,
         after: int,
     ) -> Tensor:
-        return F.conv2d(
-            F.pad(x, (before, after, before, after)), weight, stride=stride, groups=groups
-        )
+        """The same in torch, whose answer tracing takes the output's shape from."""
+        padded = F.pad(x, (before, after, before, after))
+        return F.conv2d(padded, weight, stride=stride, groups=groups)
 
 
 class SameConv(nn.Conv2d):
@@ -88,19 +89,15 @@ class SameConv(nn.Conv2d):
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
     ) -> None:
         total = kernel - stride
-        symmetric = total % 2 == 0
-        super().__init__(
-            inputs,
-            outputs,
-            kernel,
-            stride,
-            padding=total // 2 if symmetric else 0,
-            groups=groups,
-            bias=False,
-        )
-        self.extra = None if symmetric else (total // 2, total - total // 2)
+        before, after = total // 2, total - total // 2
+        own, extra = before, None
+        if before != after:
+            own, extra = 0, (before, after)
+        super().__init__(inputs, outputs, kernel, stride, padding=own, groups=groups, bias=False)
+        self.extra = extra
 
     def forward(self, x: Tensor) -> Tensor:
+        """B x inputs x h x w to B x outputs x h/stride x w/stride."""
         if self.extra is None:
             return super().forward(x)
         before, after = self.extra
@@ -124,19 +121,20 @@ class InvertedResidual(nn.Module):
         super().__init__()
         hidden = inputs * expansion
         self.residual = stride == 1 and inputs == outputs
-        self.expand = (
-            nn.Sequential(SameConv(inputs, hidden, 1), batch_norm(hidden), nn.ReLU6())
-            if expansion > 1
-            else nn.Identity()
-        )
+        self.expand: nn.Module = nn.Identity()
+        if expansion > 1:
+            self.expand = nn.Sequential(SameConv(inputs, hidden, 1), batch_norm(hidden), nn.ReLU6())
         self.depthwise = nn.Sequential(
             SameConv(hidden, hidden, kernel, stride, groups=hidden), batch_norm(hidden), nn.ReLU6()
         )
         self.project = nn.Sequential(SameConv(hidden, outputs, 1), batch_norm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """B x inputs x h x w to B x outputs x h/stride x w/stride."""
         y: Tensor = self.project(self.depthwise(self.expand(x)))
-        return x + y if self.residual else y
+        if self.residual:
+            y = x + y
+        return y
 
 
 class EfficientNetLite0(nn.Module):
@@ -195,8 +193,8 @@ def imagenet_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if names[0] in ("_conv_head", "_bn1", "_fc"):
             continue
         if names[0] == "_blocks" and len(names) == 4 and names[2] in parts:
-            number = int(names[1])
-            stage_index = max(s for s, first in enumerate(firsts) if first <= number)
+            number = int(names[1])  # the published network counts its blocks through all stages
+            stage_index = bisect_right(firsts, number) - 1
             block = number - firsts[stage_index]
             renamed[f"stages.{stage_index}.{block}.{parts[names[2]]}.{names[3]}"] = value
         elif names[0] in tops and len(names) == 2:

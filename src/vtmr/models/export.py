@@ -59,6 +59,7 @@ def _used_otherwise(
     parts = modelfile.parse(data, str(file))
     spec = changed(parts.spec)
     model = onnx.load_model_from_string(data)
+    # The digest is over the graph alone: the old spec must not be in it.
     del model.metadata_props[:]
     graph = model.SerializeToString(deterministic=True)
     onnx.helper.set_model_props(
@@ -85,7 +86,9 @@ def release(
     data = model.read_bytes()
     write_atomically(out, data)
     manifest = folder / modelfile.MANIFEST
-    entries = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
+    entries: dict[str, Any] = {}
+    if manifest.exists():
+        entries = json.loads(manifest.read_text("utf-8"))
     file = {"file": out.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     entries[name] = {**file, "figures": dict(figures)}
     for other, (size, measured) in at_size.items():
@@ -120,12 +123,9 @@ def model_bytes(network: InteractiveNetwork, spec: ModelSpec) -> bytes:
             )
             graphs, embedded = [coarse, refine], refine.SerializeToString(deterministic=True)
     counters = _check_complete(frozen.state_dict(), graphs)
-    onnx.helper.set_model_props(
-        coarse,
-        modelfile.metadata_of(
-            spec, coarse.SerializeToString(deterministic=True), embedded, counters
-        ),
-    )
+    # Deterministic throughout: the same weights give the same file, and so the same digest.
+    graph = coarse.SerializeToString(deterministic=True)
+    onnx.helper.set_model_props(coarse, modelfile.metadata_of(spec, graph, embedded, counters))
     data: bytes = coarse.SerializeToString(deterministic=True)
     return data
 
@@ -154,12 +154,14 @@ def graph_of(
     run = getattr(network, method)
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
-    maps = [name for name in (*names, *output_names) if name != "boxes"]
-    own = (modelfile.SIDE, modelfile.SIDE) if square else modelfile.SIDES
-    shrunk = (modelfile.FEATURES_SIDE, modelfile.FEATURES_SIDE)
-    if not square:
-        shrunk = modelfile.FEATURES_SIDES
-    sides = {name: shrunk if name == "features" else own for name in maps}
+    own, shrunk = modelfile.SIDES, modelfile.FEATURES_SIDES
+    if square:
+        own = (modelfile.SIDE, modelfile.SIDE)
+        shrunk = (modelfile.FEATURES_SIDE, modelfile.FEATURES_SIDE)
+    sides = dict.fromkeys((*names, *output_names), own)
+    sides.pop("boxes", None)  # four numbers, not a map
+    if "features" in sides:
+        sides["features"] = shrunk
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of constants that are meant to be constant
         path = Path(folder, "graph.onnx")
@@ -183,12 +185,13 @@ def graph_of(
 def _check_complete(state: dict[str, Tensor], graphs: Sequence[onnx.ModelProto]) -> dict[str, int]:
     """The integer counters of `state`, which graphs don't hold; everything else must be an
     initialiser, bit for bit."""
-    counters = {
-        name: int(value)
-        for name, value in state.items()
-        if not value.is_floating_point() and value.ndim == 0
-    }
-    written = {tensor.name: tensor for model in graphs for tensor in model.graph.initializer}
+    counters: dict[str, int] = {}
+    for name, value in state.items():
+        if not value.is_floating_point() and value.ndim == 0:
+            counters[name] = int(value)
+    written: dict[str, onnx.TensorProto] = {}
+    for model in graphs:
+        written |= {tensor.name: tensor for tensor in model.graph.initializer}
     for name, value in state.items():
         if name in counters:
             continue

@@ -100,7 +100,9 @@ class FbrsDeepLab(RefinableNetwork):
             return high, low
         joined = decoder.joined(decoder.aspp(high), low)
         nothing = joined.new_zeros(0)
-        return (joined, nothing) if place == "b" else (decoder.decoder(joined), nothing)
+        if place == "b":
+            return joined, nothing
+        return decoder.decoder(joined), nothing
 
     def after(self, features: Tensor, around: Tensor, place: Place) -> Tensor:
         """See the base class."""
@@ -137,10 +139,15 @@ class FbrsHRNet(RefinableNetwork):
     def before(self, image: Tensor, distances: Tensor, place: Place) -> tuple[Tensor, Tensor]:
         """a and b: all branches' maps side by side; c: the object context's features."""
         joined = self.encoder.late(self.encoder.early(self.mixed(image, distances)))
-        features = joined if place != "c" else self.head(joined)[1]
-        return features, joined.new_zeros(0)
+        if place == "c":
+            _, joined, _ = self.head(joined)
+        return joined, joined.new_zeros(0)
 
     def after(self, features: Tensor, around: Tensor, place: Place) -> Tensor:
         """See the base class."""
-        logits: Tensor = self.head.logits(features) if place == "c" else self.head(features)[0]
+        logits: Tensor
+        if place == "c":
+            logits = self.head.logits(features)
+        else:
+            logits, _, _ = self.head(features)
         return logits

@@ -47,6 +47,7 @@ class Fca(InteractiveNetwork):
             conv_norm(BRANCH, BRANCH, 3),
         )
         self.aspp = Aspp(BRANCH + DEEP, WIDTH, DILATIONS, dropout=0.0)
+        # Narrow, so that the fine map doesn't outvote the deep one.
         self.side = conv_norm(FINE, SIDE, 1)
         self.merge = nn.Sequential(conv_norm(WIDTH + SIDE, WIDTH, 3), conv_norm(WIDTH, WIDTH, 3))
         self.head = prediction_head(WIDTH, WIDTH // 2)

@@ -16,6 +16,7 @@ from vtmr.models.residual import EXPANSION, bottleneck, conv_norm
 
 INPUTS, STEM = 5, 64
 LAYERS = (3, 4, 23, 3)
+STRIDES = (1, 2, 2, 1)  # of the stages' first blocks
 LAST_DILATIONS = (2, 4, 8)
 SPLITS, SPLIT_SHARE = 4, 26 / 64  # of Res2Net "26w x 4"
 
@@ -32,10 +33,11 @@ class SplitBlock(nn.Module):
         outputs, part = EXPANSION * width, int(width * SPLIT_SHARE)
         self.first = first
         self.narrow = conv_norm(inputs, SPLITS * part, 1)
-        self.splits = nn.ModuleList(
-            conv_norm(part, part, 3, stride, dilation=dilation) for _ in range(SPLITS - 1)
-        )
-        self.rest = nn.AvgPool2d(3, stride, padding=1) if stride > 1 else nn.Identity()
+        splits = [conv_norm(part, part, 3, stride, dilation=dilation) for _ in range(SPLITS - 1)]
+        self.splits = nn.ModuleList(splits)
+        self.rest: nn.Module = nn.Identity()
+        if stride > 1:
+            self.rest = nn.AvgPool2d(3, stride, padding=1)
         self.widen = conv_norm(SPLITS * part, outputs, 1, relu=False)
         self.shortcut: nn.Module = nn.Identity()
         if first:
@@ -49,8 +51,9 @@ class SplitBlock(nn.Module):
         *parts, rest = self.narrow(x).chunk(SPLITS, dim=1)
         answers: list[Tensor] = []
         for split, part in zip(self.splits, parts, strict=True):
-            alone = self.first or not answers
-            answers.append(split(part if alone else part + answers[-1]))
+            if answers and not self.first:
+                part = part + answers[-1]
+            answers.append(split(part))
         mixed = self.widen(torch.cat([*answers, self.rest(rest)], dim=1))
         return F.relu(mixed + self.shortcut(x))
 
@@ -65,12 +68,14 @@ class FcaEncoder(nn.Module):
         inputs = STEM
         for number, layers in enumerate(LAYERS):
             width = STEM * 2**number
-            dilations = LAST_DILATIONS if number == 3 else (1,) * layers
-            stride = 2 if number in (1, 2) else 1
-            blocks = []
-            for i, dilation in enumerate(dilations):
-                blocks.append(self.block(inputs, width, 1 if i else stride, dilation, first=not i))
-                inputs = EXPANSION * width
+            stride, dilations = STRIDES[number], [1] * layers
+            if number == 3:
+                dilations = list(LAST_DILATIONS)
+            blocks: list[nn.Module] = []
+            for dilation in dilations:
+                first = not blocks
+                blocks.append(self.block(inputs, width, stride, dilation, first=first))
+                inputs, stride = EXPANSION * width, 1
             self.stages.append(nn.Sequential(*blocks))
 
     @staticmethod

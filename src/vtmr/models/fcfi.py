@@ -39,7 +39,9 @@ class Fcfi(InteractiveNetwork):
         """channels: of the features; feedback_width: inside the two modules."""
         super().__init__()
         self.spec = spec
-        told = 3 if self.sees_mask else 2
+        told = 2
+        if self.sees_mask:
+            told = 3
         self.interaction = click_branch(told)
         self.correction = FocusedCorrection(3 + told + 1 + channels, feedback_width)
         self.fusion = CollaborativeFusion(channels, feedback_width)
@@ -67,7 +69,9 @@ class Fcfi(InteractiveNetwork):
     def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, FeedbackMaps]:
         """See the base class."""
         feedback, newest = maps[:, :1], Newest.of(maps[:, 3:])
-        told = maps[:, :3] if self.sees_mask else maps[:, 1:3]
+        told = maps[:, 1:3]
+        if self.sees_mask:
+            told = maps[:, :3]
         features, beside = self.features(c1, self.interaction(told))
         corrected, box = self.correction(c1, told, feedback, features, newest)
         features, updated = self.fusion(features, corrected, newest.later)
@@ -88,7 +92,7 @@ class FcfiHRNet(Fcfi):
     def __init__(
         self, spec: ModelSpec, size: HRNetSize, ocr_width: int, feedback_width: int
     ) -> None:
-        encoder = HRNet(size)
+        encoder = HRNet(size)  # first, as the modules' widths depend on it
         super().__init__(spec, encoder.channels, feedback_width)
         self.encoder = encoder
         self.head = ObjectContextHead(encoder.channels, ocr_width)

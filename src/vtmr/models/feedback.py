@@ -33,6 +33,7 @@ class Newest(NamedTuple):
     def of(maps: Tensor) -> Newest:
         """From B x 1 x H x W maps as `inputs.newest_map` makes them."""
         flat = maps.flatten(1)
+        # Its pixel alone isn't 0; a map without a click gives the first pixel and a value of 0.
         place = flat.abs().argmax(dim=1)
         value = flat.gather(1, place[:, None])[:, 0]
         width = maps.shape[3]
@@ -98,6 +99,7 @@ class FocusedCorrection(nn.Module):
         coarse = upsampled(feedback, features)
         seen = [upsampled(image, features), upsampled(maps, features), coarse, features]
         encoded = F.normalize(self.encoder(torch.cat(seen, dim=1)), dim=1)
+        # Both are normalised: the product is the cosine of their angle.
         similar = (encoded * at_cells(encoded, rows.cell, cols.cell)).sum(dim=1, keepdim=True)
         height, width = features.shape[2:]
         if self.training:

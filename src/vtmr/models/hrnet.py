@@ -36,13 +36,14 @@ class Exchange(nn.Module):
     def __init__(self, widths: tuple[int, ...], blocks: int, rectified: bool = True) -> None:
         super().__init__()
         self.rectified = rectified
-        self.branches = nn.ModuleList(
-            nn.Sequential(*(basic_block(w, w) for _ in range(blocks))) for w in widths
-        )
-        self.fusions = nn.ModuleList(
-            nn.ModuleList(self._fusion(widths, source, target) for source in range(len(widths)))
-            for target in range(len(widths))
-        )
+        self.branches = nn.ModuleList()
+        for width in widths:
+            branch = [basic_block(width, width) for _ in range(blocks)]
+            self.branches.append(nn.Sequential(*branch))
+        self.fusions = nn.ModuleList()
+        for target in range(len(widths)):
+            fusions = [self._fusion(widths, source, target) for source in range(len(widths))]
+            self.fusions.append(nn.ModuleList(fusions))
 
     @staticmethod
     def _fusion(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
@@ -59,12 +60,15 @@ class Exchange(nn.Module):
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """One map per branch, finest first, to the same shapes."""
         own = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
-        fused = []
+        fused: list[Tensor] = []
         for target, fusions in enumerate(self.fusions):
             parts = [fusion(x) for fusion, x in zip(cast(nn.ModuleList, fusions), own, strict=True)]
             finer, coarser = parts[: target + 1], parts[target + 1 :]
-            total = sum(finer) + sum(upsampled(part, own[target]) for part in coarser)
-            fused.append(F.relu(total) if self.rectified else cast(Tensor, total))
+            enlarged = [upsampled(part, own[target]) for part in coarser]
+            total = cast(Tensor, sum(finer) + sum(enlarged))
+            if self.rectified:
+                total = F.relu(total)
+            fused.append(total)
         return fused
 
 
@@ -76,21 +80,22 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         opened = conv_norm(before[-1], widths[-1], 3, 2)
-        kept = (
-            nn.Identity() if old == new else conv_norm(old, new, 3)
-            for old, new in zip(before, widths, strict=False)
-        )
-        self.transition = nn.ModuleList([*kept, opened])
-        self.exchanges = nn.Sequential(
-            *(Exchange(widths, size.blocks, size.rectified) for _ in range(exchanges))
-        )
+        self.transition = nn.ModuleList()
+        for old, new in zip(before, widths, strict=False):  # `widths` has the opened branch as well
+            if old == new:
+                self.transition.append(nn.Identity())
+            else:
+                self.transition.append(conv_norm(old, new, 3))
+        self.transition.append(opened)
+        repeated = [Exchange(widths, size.blocks, size.rectified) for _ in range(exchanges)]
+        self.exchanges = nn.Sequential(*repeated)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """One map per branch, finest first, to one more; the new branch grows from the coarsest."""
-        opened: list[Tensor] = self.exchanges(
-            [t(x) for t, x in zip(self.transition, [*maps, maps[-1]], strict=True)]
-        )
-        return opened
+        sources = [*maps, maps[-1]]
+        opened = [step(x) for step, x in zip(self.transition, sources, strict=True)]
+        exchanged: list[Tensor] = self.exchanges(opened)
+        return exchanged
 
 
 class HRNet(nn.Module):
@@ -104,10 +109,8 @@ class HRNet(nn.Module):
         self.channels = sum(widths)
         self.stem1 = conv_norm(3, STEM, 3, 2)
         self.stem2 = conv_norm(STEM, STEM, 3, 2)
-        self.bottlenecks = nn.Sequential(
-            bottleneck(STEM, BOTTLENECK),
-            *(bottleneck(outputs, BOTTLENECK) for _ in range(size.blocks - 1)),
-        )
+        further = [bottleneck(outputs, BOTTLENECK) for _ in range(size.blocks - 1)]
+        self.bottlenecks = nn.Sequential(bottleneck(STEM, BOTTLENECK), *further)
         self.stage2 = Stage((outputs,), widths[:2], size, size.exchanges[0])
         self.stage3 = Stage(widths[:2], widths[:3], size, size.exchanges[1])
         self.stage4 = Stage(widths[:3], widths, size, size.exchanges[2])
@@ -123,5 +126,7 @@ class HRNet(nn.Module):
 
     def late(self, x: Tensor) -> Tensor:
         """B x 15 width x S/4 x S/4 from the map at stride 2, clicks included."""
-        maps = self.stage4(self.stage3(self.stage2([self.bottlenecks(self.stem2(x))])))
-        return torch.cat([maps[0], *(upsampled(x, maps[0]) for x in maps[1:])], dim=1)
+        single = self.bottlenecks(self.stem2(x))
+        finest, *coarser = self.stage4(self.stage3(self.stage2([single])))
+        enlarged = [upsampled(x, finest) for x in coarser]
+        return torch.cat([finest, *enlarged], dim=1)

@@ -29,7 +29,9 @@ class HRNetOcr(InteractiveNetwork):
         self.encoder = HRNet(size)
         self.interaction = click_branch(3)
         self.head = ObjectContextHead(self.encoder.channels, ocr_width)
-        self.refiner = Refiner(2 * ocr_width) if spec.refines else None
+        self.refiner = None
+        if spec.refines:
+            self.refiner = Refiner(2 * ocr_width)
 
     def load_imagenet(self, path: Path | None = None) -> ModelSpec:
         """From a file of `hrnetv2_*_imagenet_pretrained.pth`; see the base class.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 CHANNELS = 64
-INITIAL_SCALE = 0.05
+INITIAL_SCALE = 0.05  # of the clicks' features beside the image's, before training
 
 
 class Scale(nn.Module):

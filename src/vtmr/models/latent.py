@@ -8,7 +8,6 @@ others.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, cast
@@ -26,8 +25,8 @@ STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2))
 LOOKED_AT = 2  # the second convolution of every stage
 MEANS = (123.68, 116.779, 103.939)  # taken off in the order in which the channels come: blue first
 MASKS, WIDTH, GREATEST = 6, 64, 255.0
-DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 1)
-EPSILON, SLOPE = 1e-3, 0.2
+DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 1)  # nine layers see 256 pixels to every side
+EPSILON, SLOPE = 1e-3, 0.2  # of TensorFlow's normalisation, and of the leaky ReLU
 INITIAL_OWN, INITIAL_NORMED = 1.0, 0.0  # of a mixed normalisation: the identity
 
 
@@ -39,12 +38,11 @@ class Vgg19(nn.Module):
         self.stages = nn.ModuleList()
         inputs = 3
         for width, layers in STAGES:
-            widths = [inputs, *([width] * layers)]
-            pairs = itertools.pairwise(widths)
-            self.stages.append(
-                nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in pairs)
-            )
-            inputs = width
+            stage = nn.ModuleList()
+            for _ in range(layers):
+                stage.append(nn.Conv2d(inputs, width, 3, padding=1))
+                inputs = width
+            self.stages.append(stage)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """image: B x 3 x H x W, blue first, 0..255 less MEANS."""
@@ -68,7 +66,8 @@ def enlarged(maps: Tensor, height: int, width: int) -> Tensor:
         place = torch.arange(target, dtype=torch.float32, device=maps.device) * ratio
         low = place.floor().long().clamp(max=length - 1)
         share = (place - low).to(maps.dtype)
-        share = share[:, None] if axis == 2 else share
+        if axis == 2:
+            share = share[:, None]  # along the rows
         first = maps.index_select(axis, low)
         second = maps.index_select(axis, (low + 1).clamp(max=length - 1))
         maps = first + (second - first) * share
@@ -107,12 +106,13 @@ class LatentDiversity(InteractiveNetwork):
         self.spec = spec
         self.encoder = Vgg19()
         self.encoder.requires_grad_(False)
-        channels = 3 + 4 + sum(width for width, _ in STAGES)
-        self.first = nn.Conv2d(channels, WIDTH, 1, bias=False)
-        self.context = nn.ModuleList(
-            nn.Conv2d(WIDTH, WIDTH, 3, padding=d, dilation=d, bias=False) for d in DILATIONS
-        )
-        self.norms = nn.ModuleList(MixedNorm(WIDTH) for _ in range(1 + len(DILATIONS)))
+        looked_at = sum(width for width, _ in STAGES)
+        self.first = nn.Conv2d(3 + 4 + looked_at, WIDTH, 1, bias=False)
+        self.context = nn.ModuleList()
+        self.norms = nn.ModuleList([MixedNorm(WIDTH)])  # behind the first layer
+        for d in DILATIONS:
+            self.context.append(nn.Conv2d(WIDTH, WIDTH, 3, padding=d, dilation=d, bias=False))
+            self.norms.append(MixedNorm(WIDTH))
         self.masks = nn.Conv2d(WIDTH, MASKS, 1)
         self.refiner = None
 

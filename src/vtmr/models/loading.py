@@ -24,5 +24,7 @@ def load_torch_network(
     changed: how it is to be used, from what the file says. Raises CheckpointError, ConfigError.
     """
     module, spec = restore(path)
-    kind = CorrectingTorchNetwork if isinstance(module, RefinableNetwork) else TorchNetwork
+    kind = TorchNetwork
+    if isinstance(module, RefinableNetwork):
+        kind = CorrectingTorchNetwork
     return kind(module, changed(spec), device, threads=threads)

@@ -13,10 +13,11 @@ from torch.nn import functional as F
 
 BLOCK_NORM_EPS = 1e-6  # of the norms in blocks and after stages
 INNER_NORM_EPS = 1e-5  # of the norms after patch embeddings and inside reduced attention
-MLP_RATIO = 4
-HEADS = (1, 2, 5, 8)
-REDUCTIONS = (8, 4, 2, 1)
-STOCHASTIC_DEPTH = 0.1
+MLP_RATIO = 4  # hidden channels to a block's own
+HEADS = (1, 2, 5, 8)  # of attention, by stage
+REDUCTIONS = (8, 4, 2, 1)  # of the keys' map, so that every stage has as many keys
+PATCHES = ((7, 4), (3, 2))  # kernel and stride of the first stage's embedding, and of the others'
+STOCHASTIC_DEPTH = 0.1  # of the last block; it grows linearly up to there
 
 
 class MitSize(NamedTuple):
@@ -72,7 +73,8 @@ class ReducedAttention(nn.Module):
         if self.reduced:
             source = self.norm(tokens_of(self.reduce(maps_of(tokens, like))))
         query = self._by_head(self.query(tokens))
-        key, value = (self._by_head(part) for part in self.key_value(source).chunk(2, dim=2))
+        keys, values = self.key_value(source).chunk(2, dim=2)
+        key, value = self._by_head(keys), self._by_head(values)
         attended = F.scaled_dot_product_attention(query, key, value)
         projected: Tensor = self.project(attended.transpose(1, 2).flatten(2))
         return projected
@@ -112,10 +114,8 @@ class StochasticDepth(nn.Module):
         """Any tensor whose first dimension is the batch."""
         if not self.training or not self.probability:
             return branch
-        kept = (
-            torch.rand(branch.shape[0], *[1] * (branch.ndim - 1), device=branch.device)
-            >= self.probability
-        )
+        each = (len(branch), *[1] * (branch.ndim - 1))  # one number a sample
+        kept = torch.rand(each, device=branch.device) >= self.probability
         return branch * kept / (1 - self.probability)
 
 
@@ -173,9 +173,11 @@ class MixTransformer(nn.Module):
     def __init__(self, size: MitSize) -> None:
         super().__init__()
         count, stages, inputs = sum(size.depths), [], 3
+        # Deeper blocks are dropped more often.
         drops = [STOCHASTIC_DEPTH * i / (count - 1) for i in range(count)]
         for i, (width, depth) in enumerate(zip(size.widths, size.depths, strict=True)):
-            embed = PatchEmbedding(inputs, width, 3 if i else 7, 2 if i else 4)
+            kernel, stride = PATCHES[min(i, 1)]
+            embed = PatchEmbedding(inputs, width, kernel, stride)
             stages.append(MixStage(embed, width, HEADS[i], REDUCTIONS[i], tuple(drops[:depth])))
             drops, inputs = drops[depth:], width
         self.stages = nn.ModuleList(stages)

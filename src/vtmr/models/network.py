@@ -105,7 +105,10 @@ class InteractiveNetwork(nn.Module, ABC):
         """The whole coarse pass, `late(early(image), maps)`, with the features as `refine` takes
         them."""
         logits, features = self.late(self.early(image), maps)
-        return logits, features if self.refiner is None else self.refiner.narrowed(features)
+        if self.refiner is not None:
+            # Here, not in `refine`: in an export fewer channels go from graph to graph.
+            features = self.refiner.narrowed(features)
+        return logits, features
 
     @final
     def refine(

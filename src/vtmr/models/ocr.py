@@ -37,9 +37,8 @@ class ObjectContextHead(nn.Module):
         `maps`."""
         auxiliary = self.auxiliary(maps)
         pixels = self.pixels(maps)
-        share = torch.softmax(
-            auxiliary.flatten(2), dim=2
-        )  # B x 1 x hw: each pixel's part in the object
+        # B x 1 x hw: each pixel's part in the object.
+        share = torch.softmax(auxiliary.flatten(2), dim=2)
         region = torch.matmul(share, pixels.flatten(2).transpose(1, 2))  # B x 1 x 2 width
         features = self.dropout(self.mix(torch.cat([self._context(pixels, region), pixels], dim=1)))
         return self.logits(features), features, auxiliary

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTH = 32
+WIDTH = 32  # channels of all its maps
 
 
 def roi_align(maps: Tensor, boxes: Tensor, size: int, spatial_scale: float = 1.0) -> Tensor:
@@ -101,6 +101,7 @@ class Refiner(nn.Module):
         """
         size, side = coarse_logits.shape[3], narrow.shape[3]
         coarse = roi_align(coarse_logits, boxes, patch.shape[3])
+        # The convolution of this unit was made by `narrowed`, before the crop.
         _, norm, relu = self.context
         context = relu(norm(in_blocks(roi_align(narrow, boxes, side, side / size))))
         image = self.image(torch.cat([patch, discs, torch.sigmoid(coarse)], dim=1))
@@ -119,15 +120,18 @@ class Refiner(nn.Module):
         Both 3x3 convolutions in one, for each of the 2 x 2 places of a 4x4 patch at stride 2: eight
         outputs, because runtimes compute them by the eight and would throw six of them away.
         """
-        weight, bias = (
-            torch.cat([head.get_parameter(name) for head in (self.detail, self.edge)])
-            for name in ("weight", "bias")
-        )
+        weight = torch.cat([self.detail.weight, self.edge.weight])
+        bias = torch.cat([self.detail.get_parameter("bias"), self.edge.get_parameter("bias")])
+        # These matrices put a 3x3 kernel at one of the four places in a kernel of 4x4.
         four = torch.eye(4, dtype=weight.dtype, device=weight.device)
         low, high = four[:, :3], four[:, 1:]
-        places = [rows @ weight @ columns.T for rows in (low, high) for columns in (low, high)]
-        weight, bias = (
-            torch.stack(places, 1).reshape(8, -1, 4, 4),
-            torch.stack([bias] * 4, 1).reshape(8),
-        )
-        return F.pixel_shuffle(F.conv2d(fused, weight, bias, stride=2, padding=1), 2)
+        places = [
+            low @ weight @ low.T,
+            low @ weight @ high.T,
+            high @ weight @ low.T,
+            high @ weight @ high.T,
+        ]
+        # Stacked behind the outputs, as pixel_shuffle takes them: four neighbours for each output.
+        eight = torch.stack(places, 1).reshape(8, -1, 4, 4)
+        biases = torch.stack([bias] * 4, 1).reshape(8)
+        return F.pixel_shuffle(F.conv2d(fused, eight, biases, stride=2, padding=1), 2)

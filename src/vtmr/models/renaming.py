@@ -20,22 +20,16 @@ def renamed(state: Mapping[str, Tensor], rules: Sequence[Rule], source: str) -> 
 
     Raises CheckpointError for a name without a rule, or two for one place.
     """
-    compiled = [(re.compile(pattern), template) for pattern, template in rules]
     result: dict[str, Tensor] = {}
     for name, value in state.items():
-        template, match = next(
-            ((t, m) for pattern, t in compiled if (m := pattern.fullmatch(name))), (None, None)
-        )
-        if match is None:
+        try:
+            ours = _our_name(name, rules)
+        except LookupError as error:
             raise CheckpointError(
                 f"{source} has the unexpected weight {name!r}: it is of another network."
-            )
-        if template is None:
+            ) from error
+        if ours is None:
             continue
-        counted = {
-            key: int(number) - 1 for key, number in match.groupdict().items() if number is not None
-        }
-        ours = template.format(*match.groups(), **counted)
         if ours in result:
             raise CheckpointError(
                 f"{source} holds {name!r} beside another weight for the same place {ours!r}."
@@ -44,12 +38,33 @@ def renamed(state: Mapping[str, Tensor], rules: Sequence[Rule], source: str) -> 
     return result
 
 
+def _our_name(name: str, rules: Sequence[Rule]) -> str | None:
+    """By the first rule that fits; None where it says that the weight isn't used.
+
+    Raises LookupError where none fits.
+    """
+    for pattern, template in rules:
+        match = re.fullmatch(pattern, name)
+        if match is None:
+            continue
+        if template is None:
+            return None
+        counted: dict[str, int] = {}
+        for key, number in match.groupdict().items():
+            if number is not None:
+                counted[key] = int(number) - 1  # named groups count from 1, our lists from 0
+        return template.format(*match.groups(), **counted)
+    raise LookupError(name)
+
+
 def require_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
     """Raises CheckpointError when weights are missing or have another shape than in `expected`;
     names are ours."""
     missing = sorted(expected.keys() - state.keys())
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        more = ""
+        if len(missing) > 1:
+            more = f" and {len(missing) - 1} more"
         raise CheckpointError(
             f"{source} lacks weights for {missing[0]!r}{more}: it is incomplete or of another "
             "network."
@@ -170,10 +185,11 @@ REFINER: tuple[Rule, ...] = (
     (r"refine_fusion3\.norm\.(\w+)", "fusion.1.2.{0}"),
     (r"refine_pred\.(\w+)", "detail.{0}"),
     (r"refine_trimap\.(\w+)", "edge.{0}"),
+    # In the files of SegFormer networks, but no pass uses it.
     (
         r"feature_gate\.0\.(weight|bias)",
         None,
-    ),  # in the files of SegFormer networks, but no pass uses it
+    ),
 )
 HRNET_MAPS: tuple[Rule, ...] = ((r"maps_transform\.(.+)", "interaction.{0}"),)
 UNUSED_MAPS: tuple[Rule, ...] = ((r"maps_transform\.(?:[02]\.(?:weight|bias)|3\.scale)", None),)

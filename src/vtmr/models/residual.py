@@ -23,7 +23,9 @@ def conv_norm(
         nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False),
         nn.BatchNorm2d(outputs),
     ]
-    return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+    if relu:
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
 
 
 def upsampled(maps: Tensor, like: Tensor) -> Tensor:

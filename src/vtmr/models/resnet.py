@@ -34,10 +34,9 @@ def bottlenecks(inputs: int, width: int, stride: int, dilations: Sequence[int]) 
     """One stage of bottlenecks, as many as there are dilations (of their 3x3 convolutions)."""
     first, *others = dilations
     outputs = EXPANSION * width
-    return nn.Sequential(
-        bottleneck(inputs, width, stride, first),
-        *(bottleneck(outputs, width, 1, dilation) for dilation in others),
-    )
+    blocks = [bottleneck(inputs, width, stride, first)]
+    blocks += [bottleneck(outputs, width, 1, dilation) for dilation in others]
+    return nn.Sequential(*blocks)
 
 
 def basic_blocks(inputs: int, width: int, stride: int, dilations: Sequence[int]) -> nn.Sequential:
@@ -45,10 +44,9 @@ def basic_blocks(inputs: int, width: int, stride: int, dilations: Sequence[int])
     last block's."""
     first, *others = dilations
     second = dilations[-1]
-    return nn.Sequential(
-        basic_block(inputs, width, stride, (first, second)),
-        *(basic_block(width, width, 1, (dilation, second)) for dilation in others),
-    )
+    blocks = [basic_block(inputs, width, stride, (first, second))]
+    blocks += [basic_block(width, width, 1, (dilation, second)) for dilation in others]
+    return nn.Sequential(*blocks)
 
 
 class ResNet(nn.Module):
@@ -59,11 +57,14 @@ class ResNet(nn.Module):
 
     def __init__(self, size: ResNetSize) -> None:
         super().__init__()
-        deep = size.bottlenecks
-        self.early_channels = 2 * STEM if deep else STEM
-        expansion = EXPANSION if deep else 1
+        self.stem: nn.Module
+        if size.bottlenecks:
+            self.early_channels, expansion, stage = 2 * STEM, EXPANSION, bottlenecks
+            self.stem = _deep_stem()
+        else:
+            self.early_channels, expansion, stage = STEM, 1, basic_blocks
+            self.stem = nn.Conv2d(3, STEM, 7, 2, 3, bias=False)
         self.channels = (expansion * WIDTHS[0], expansion * WIDTHS[-1])
-        self.stem: nn.Module = _deep_stem() if deep else nn.Conv2d(3, STEM, 7, 2, 3, bias=False)
         self.norm = nn.BatchNorm2d(self.early_channels)
         stages = []
         inputs = self.early_channels
@@ -72,7 +73,6 @@ class ResNet(nn.Module):
         ):
             # The first block of a dilated stage still has the stage before's dilation.
             dilations = [max(1, dilation // 2), *[dilation] * (blocks - 1)]
-            stage = bottlenecks if deep else basic_blocks
             stages.append(stage(inputs, width, stride, dilations))
             inputs = expansion * width
         self.stages = nn.ModuleList(stages)

@@ -33,15 +33,15 @@ class MlpFusionHead(nn.Module):
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(nn.Linear(channels, width) for channels in levels)
-        self.fuse = nn.Conv2d(
-            len(levels) * width, width, 1, bias=False
-        )  # inputs: the deepest level first
+        # Inputs: the deepest level first.
+        self.fuse = nn.Conv2d(len(levels) * width, width, 1, bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout2d(DROPOUT)
         self.logits = nn.Conv2d(width, 1, 1)
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Logits B x 1 x h x w and features B x width x h x w at the first level's resolution."""
+        # Each level's columns of the mixing matrix.
         blocks = self.fuse.weight[:, :, 0, 0].chunk(len(maps), dim=1)[::-1]
         total: Tensor | None = None
         for level, block, x in zip(cast(list[nn.Linear], self.levels), blocks, maps, strict=True):
@@ -80,9 +80,8 @@ class SegFormer(InteractiveNetwork):
         """From a file of `mit_b*.pth` in the official layout or in that of Hugging Face; see the
         base class."""
         weights = mit_weights(path, self.encoder)
-        self.encoder.load_state_dict(
-            weights, strict=False
-        )  # all but `interaction`, as mit_weights has checked
+        # All but `interaction`, as mit_weights has checked.
+        self.encoder.load_state_dict(weights, strict=False)
         return replace(self.spec, licence=NVIDIA_LICENCE)
 
     def early_parameters(self) -> Iterator[nn.Parameter]:
@@ -96,11 +95,9 @@ class SegFormer(InteractiveNetwork):
     def decode(self, c1: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """See the base class; features have the resolution of c1, there are no auxiliary logits."""
         logits, features = self.head((c1, *self.encoder.late(c1, self._scaled(maps))))
-        return (
-            F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=True),
-            features,
-            None,
-        )
+        # Corners aligned here, though not in the head: so it is in the official code.
+        whole = F.interpolate(logits, size=maps.shape[2:], mode="bilinear", align_corners=True)
+        return whole, features, None
 
     def _scaled(self, maps: Tensor) -> Tensor:
         if not self.halved:

@@ -25,7 +25,7 @@ from vtmr.protobuf import fields, varint
 
 MAGIC, FOOTER, TRAILER = 0xDB4775248B80FB57, 48, 5
 LARGEST_INDEX, LARGEST_DATA = 64 * 2**20, 8 * 2**30  # bytes
-MOST_VARIABLES, LONGEST_KEY = 10_000, 1024
+MOST_VARIABLES, LONGEST_KEY = 10_000, 1024  # far beyond LD's file: a bomb ends there
 FLOAT = 1  # TensorFlow's number for float32
 INDEX, DATA = ".index", ".data-00000-of-00001"
 
@@ -57,7 +57,8 @@ def read_tensorflow(path: Path, most_bytes: int) -> dict[str, Tensor]:
     Raises CheckpointError for a file that is missing, damaged or of another format.
     """
     prefix = prefix_of(path)
-    index, data = (prefix.with_name(prefix.name + suffix) for suffix in (INDEX, DATA))
+    # Not with_suffix: a prefix such as model-1.5 has a dot of its own.
+    index, data = prefix.with_name(prefix.name + INDEX), prefix.with_name(prefix.name + DATA)
     try:
         entries = _entries(_whole(index, LARGEST_INDEX), index)
         with data.open("rb") as file:
@@ -123,7 +124,7 @@ def _entries(index: bytes, path: Path) -> dict[str, Entry]:
         start, at = varint(handle, 0)
         length, _ = varint(handle, at)
         for key, value in _block(index, start, length):
-            if not key:
+            if not key:  # sorted first, it describes the whole checkpoint
                 _check_header(value)
                 continue
             if len(found) == MOST_VARIABLES:
@@ -143,6 +144,7 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, memory
         raise ValueError("its index doesn't match its checksum")
     data = memoryview(index)[offset : offset + size]
     restarts = struct.unpack("<I", data[-4:])[0]
+    # Behind the entries: places where keys are whole, for a search that isn't made here.
     end = size - 4 - 4 * restarts
     if end < 0:
         raise ValueError("a block is damaged")
@@ -200,7 +202,10 @@ def _crc_table() -> tuple[int, ...]:
     for byte in range(256):
         value = byte
         for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+            odd = value & 1
+            value >>= 1
+            if odd:
+                value ^= 0x82F63B78
         table.append(value)
     return tuple(table)
 

@@ -51,6 +51,7 @@ class TorchNetwork:
 
     @property
     def spec(self) -> ModelSpec:
+        """See `Network.spec`."""
         return self._spec
 
     @torch.no_grad()

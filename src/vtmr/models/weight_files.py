@@ -16,7 +16,7 @@ from torch import Tensor
 from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
 
-_WRAPPERS = ("module.", "_orig_mod.")
+_WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 
 
 def read_pickle(path: Path) -> Any:
@@ -36,8 +36,7 @@ def read_pickle(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is damaged, or holds more than tensors and plain values, which is never "
-            "loaded: "
-            "expected a file as its authors released it."
+            "loaded: expected a file as its authors released it."
         ) from error
     except Exception as error:  # torch reads with assertions, struct, zipfile and ctypes
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
@@ -54,7 +53,7 @@ def _require_room(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
+        unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > path.stat().st_size:
         raise CheckpointError(
             f"{path} unpacks to {unpacked} bytes, more than it has: expected a file as torch saves "
@@ -103,10 +102,12 @@ def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     DataParallel puts `module.` there, torch.compile `_orig_mod.`, and they may be nested.
     """
-    prefix = next((p for p in _WRAPPERS if all(name.startswith(p) for name in state)), None)
-    if prefix is None:
-        return dict(state)
-    return unwrapped({name.removeprefix(prefix): value for name, value in state.items()})
+    for prefix in _WRAPPERS:
+        wrapped = [name.startswith(prefix) for name in state]
+        if all(wrapped):
+            inner = {name.removeprefix(prefix): value for name, value in state.items()}
+            return unwrapped(inner)
+    return dict(state)
 
 
 def _holds_its_values(value: Tensor) -> bool:

@@ -104,9 +104,8 @@ def test_every_layout_gives_the_same_encoder(
         torch.save({"state_dict": state} if "state_dict" in layout else state, path)
     spec = network.load_imagenet(path)
     assert_started_from_mit(network)
-    assert torch.equal(
-        network.encoder.interaction.conv.weight, embedding
-    )  # not in those files: stays random
+    # Not in those files: stays random.
+    assert torch.equal(network.encoder.interaction.conv.weight, embedding)
     assert spec.licence == NVIDIA_LICENCE
     assert spec.model == "vtmr-b0"
 

@@ -93,9 +93,8 @@ def test_every_parameter_and_buffer_comes_back_bit_for_bit(network: Lite0, expor
 
 @pytest.mark.slow
 def test_equal_tensors_of_a_fresh_network_are_not_merged(tmp_path: Path) -> None:
-    fresh = build(
-        "lite0"
-    )  # many biases are 0 and many variances 1: torch's exporter likes to merge those
+    # Many biases are 0 and many variances 1: torch's exporter likes to merge those.
+    fresh = build("lite0")
     path = tmp_path / "fresh.onnx"
     path.write_bytes(model_bytes(fresh, SPEC))
     assert_same_state(read_weights(path)[0], fresh.state_dict())

@@ -151,9 +151,8 @@ class TestRefiner:
         assert refined.shape == edge.shape == (2, 1, self.size, self.size)
         _, _, coarse, _, boxes = self.inputs()
         torch.testing.assert_close(refined, roi_align(coarse, boxes, self.size))
-        torch.testing.assert_close(
-            refined[1], coarse[1], atol=1e-6, rtol=0
-        )  # the full box changes nothing
+        # The full box changes nothing.
+        torch.testing.assert_close(refined[1], coarse[1], atol=1e-6, rtol=0)
 
     @torch.no_grad()
     def test_at_an_edge_the_detail_counts_and_halfway_half(self) -> None:
