@@ -121,9 +121,8 @@ def test_the_loss_of_a_worker_is_a_data_error(tmp_path: Path, small: int, pause:
     time.sleep(pause)
     multiprocessing.active_children()[0].kill()
     with pytest.raises(DataError, match=KILLED):
-        [
-            time.sleep(0.005) for _ in coming
-        ]  # a step: while results never pause, the pool doesn't look at its workers
+        # A step: while results never pause, the pool doesn't look at its workers.
+        [time.sleep(0.005) for _ in coming]
     assert not multiprocessing.active_children()
 
 

@@ -133,11 +133,12 @@ class TestCorrection:
         [
             (square(5, 5, 15, 25), True, square(15, 5, 25, 25)),
             (square(5, 5, 25, 25) | square(28, 28, 40, 40), False, square(28, 28, 40, 40)),
+            # 3 px missed, 12 too many.
             (
                 square(5, 5, 22, 25) | square(28, 28, 40, 40),
                 False,
                 square(28, 28, 40, 40),
-            ),  # 3 px missed, 12 too many
+            ),
             (square(5, 5, 15, 25) | square(35, 35, 40, 40), True, square(15, 5, 25, 25)),
         ],
     )
@@ -156,9 +157,8 @@ class TestCorrection:
 
     def test_equal_depths_are_negative(self) -> None:
         """Positive only if strictly larger."""
-        mask = square(5, 5, 25, 19) | square(
-            30, 5, 36, 25
-        )  # 6 px missed at the bottom, 6 px too many
+        # 6 px missed at the bottom, 6 px too many.
+        mask = square(5, 5, 25, 19) | square(30, 5, 36, 25)
         click = corrective_click(self.prob(mask), self.gt, rng())
         assert click is not None
         assert not click.positive
@@ -235,7 +235,6 @@ def test_the_first_share_is_that_of_draws_without_further_clicks() -> None:
     assert set(drawn(1.0)) == {0}
     half = drawn(0.5)
     assert set(half) == set(range(10))
-    assert half.count(0) / len(half) == pytest.approx(
-        0.55, abs=0.05
-    )  # a tenth of the other half are 0, too
+    # A tenth of the other half are 0, too.
+    assert half.count(0) / len(half) == pytest.approx(0.55, abs=0.05)
     assert drawn(0.0) == [int(np.random.default_rng(number).integers(10)) for number in range(2000)]

@@ -133,15 +133,13 @@ class TestWhatIsWritten:
             assert all(seconds > 0 for seconds in row["spent"].values())
         steps = [found[0]["step"], found[1]["step"] - found[0]["step"]]
         spent = sum(n * sum(row["spent"].values()) for n, row in zip(steps, found, strict=True))
-        assert (
-            spent < found[1]["cpu_seconds"] + 0.5
-        )  # the last step's `update` comes after the count
+        # The last step's `update` comes after the count.
+        assert spent < found[1]["cpu_seconds"] + 0.5
         speed = (found[1]["samples"] - found[0]["samples"]) / (
             found[1]["seconds"] - found[0]["seconds"]
         )
-        assert found[1]["samples_per_s"] == pytest.approx(
-            speed, rel=0.2
-        )  # seconds are rounded to 1/100
+        # Seconds are rounded to 1/100.
+        assert found[1]["samples_per_s"] == pytest.approx(speed, rel=0.2)
 
     def test_the_weights_are_a_checkpoint_with_a_readable_header(self, finished: Path) -> None:
         network, spec = restore(finished / WEIGHTS)
@@ -225,9 +223,8 @@ class TestWhatIsWritten:
     ) -> None:
         tensors = load_file(finished / STATE)
         with safe_open(finished / STATE, "pt") as file:
-            header = {
-                key: value for key, value in file.metadata().items() if key != "sha256"
-            }  # as if others wrote it
+            # As if others wrote it.
+            header = {key: value for key, value in file.metadata().items() if key != "sha256"}
         name = "head.logits.weight"
         for changes in (
             {f"network.{name}": torch.zeros(1, 7, 1, 1)},
@@ -626,9 +623,8 @@ class TestDescent:
         found = with_terms(spec, load_recipe(recipe))
         assert found.training_data == ("old", "shapes")
         assert found.terms == "old terms; made by the tests"
-        assert (
-            found.licence == "as the terms of the training data allow"
-        )  # and no longer the code's own
+        # And no longer the code's own.
+        assert found.licence == "as the terms of the training data allow"
 
     def test_a_run_starts_from_the_weights_it_is_given(self, recipe: Path, tmp_path: Path) -> None:
         torch.manual_seed(8)

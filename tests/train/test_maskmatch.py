@@ -168,9 +168,8 @@ def test_no_gradient_flows_through_the_first_interaction(recipe: Recipe) -> None
 
 
 def test_it_is_zero_when_no_pixel_is_sure_enough(recipe: Recipe) -> None:
-    losses = TrainingStep(Shown(sureness=2.19), recipe)(
-        batch_of([GOOD]), 0
-    )  # sigmoid(2.19) = .8993
+    # sigmoid(2.19) = .8993.
+    losses = TrainingStep(Shown(sureness=2.19), recipe)(batch_of([GOOD]), 0)
     assert losses.match is not None and losses.match.item() == 0
     assert losses.gate is not None and losses.gate.item() == 1
 
@@ -290,7 +289,6 @@ def test_the_readings_of_equation_1_reach_the_loss(recipe: Recipe) -> None:
 
 
 # --- without MaskMatch, and with it on the real network
-# --------------------------------------------------------------
 
 
 def small_network() -> Lite0:
@@ -383,7 +381,6 @@ def test_each_interaction_that_learns_updates_the_statistics_once(
 
 
 # --- the recipe
-# -----------------------------------------------------------------------------------------------
 
 
 def test_a_share_of_the_steps_may_use_it(recipe: Recipe) -> None:

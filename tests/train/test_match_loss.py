@@ -60,9 +60,8 @@ def test_gradients_flow_through_the_first_argument_alone_and_only_where_the_refe
 @pytest.mark.parametrize("by_count", [False, True])
 def test_it_is_zero_where_no_pixel_is_sure(by_count: bool) -> None:
     logits = torch.randn(1, 1, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    loss = matching_loss(
-        logits, torch.full((1, 1, 4, 4), 2.19), by_count=by_count
-    )  # sigmoid(2.19) = .8993
+    # sigmoid(2.19) = .8993.
+    loss = matching_loss(logits, torch.full((1, 1, 4, 4), 2.19), by_count=by_count)
     loss.sum().backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert logits.grad is not None and not logits.grad.any()

@@ -15,9 +15,10 @@ from PIL import Image
 from shapes import OBJECT, RECIPE, STUFF, rect, shape_pair, write_cocolvis, write_pairs
 
 from vtmr.masks import RunLengths
+from vtmr.train.augmentation import Labelled, flipped, windowed
 from vtmr.train.clicks import initial_clicks
 from vtmr.train.recipe import Recipe, load_recipe
-from vtmr.train.sampling import Labelled, Sampler, candidates, flipped, least_share, windowed
+from vtmr.train.sampling import Sampler, candidates, least_share
 
 SIZE = 64
 
@@ -117,7 +118,6 @@ RECORDED = [
 
 
 # --- COCO+LVIS: ids "0" object, "1" its child, "2" the small one, "3" stuff
-# ------------------------------------------
 
 
 def chosen(made: Sampler, count: int = 200) -> Counter[tuple[str, ...]]:
@@ -171,7 +171,6 @@ def test_the_index_may_lie_elsewhere(tmp_path: Path) -> None:
 
 
 # --- two objects as one
-# ----------------------------------------------------------------------------------------------
 
 
 def test_two_instances_in_the_share_that_merges(tmp_path: Path) -> None:
@@ -232,6 +231,5 @@ def test_clicks_that_are_not_centred_lie_anywhere_but_mostly_off_the_border() ->
     in_core = sum(bool(core[int(c.y), int(c.x)]) for c in places)
     assert abs(in_core / 400 - (0.9 + 0.1 * core.sum() / mask.sum())) < 0.05
     in_centre = sum(bool(centre[int(c.y), int(c.x)]) for c in places)
-    assert (
-        abs(in_centre / 400 - (0.9 / core.sum() + 0.1 / mask.sum()) * centre.sum()) < 0.08
-    )  # a centred click: all
+    # A centred click: all.
+    assert abs(in_centre / 400 - (0.9 / core.sum() + 0.1 / mask.sum()) * centre.sum()) < 0.08

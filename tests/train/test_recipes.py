@@ -158,6 +158,7 @@ def write_encoder(network: InteractiveNetwork, path: Path) -> None:
     """ImageNet weights of the network's encoder in the layout in which they are published."""
     model = network.spec.model
     prefix = "feature_extractor." if "hrnet" in model else "feature_extractor.backbone."
+    # OCR's and FCFI's modules, which are beside RITM's backbone.
     heads = (
         "aux_head",
         "ocr_",
@@ -165,7 +166,7 @@ def write_encoder(network: InteractiveNetwork, path: Path) -> None:
         "cls_head",
         "correction_module",
         "fusion_module",
-    )  # OCR's and FCFI's modules, which are beside RITM's backbone
+    )
     shapes = official.key_shapes(model.replace("vtmr", "focalclick"))
     names = {
         key: key.removeprefix(prefix)

@@ -66,9 +66,8 @@ def test_a_large_object_is_the_focus_in_three_of_five_draws_else_its_border() ->
         for box in boxes
         if box[2] - box[0] < 256 / 1.5 + 1e-9 and box[3] - box[1] < 256 / 1.5 + 1e-9
     ]
-    inner = [
-        box for box in border if min(box[:2]) > 0 and max(box[2:]) < 256
-    ]  # not clipped: the centre is known
+    # Not clipped: the centre is known.
+    inner = [box for box in border if min(box[:2]) > 0 and max(box[2:]) < 256]
     assert len(inner) > 50
     for x0, y0, x1, y1 in inner:
         centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])

@@ -21,10 +21,11 @@ from vtmr.pyramid import crop_resized
 from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
 from vtmr.spec import WIDE
+from vtmr.train.augmentation import Labelled
 from vtmr.train.batches import Batch, MicroBatches
 from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe
 from vtmr.train.rollouts import Rollouts, Shown
-from vtmr.train.sampling import Labelled, Sampler, resample_mask
+from vtmr.train.sampling import Sampler, resample_mask
 from vtmr.types import Click, FloatMap, Image
 
 SIZE = 64

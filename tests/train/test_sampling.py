@@ -20,15 +20,9 @@ from vtmr.data import validation_list
 from vtmr.errors import DataError
 from vtmr.geometry import Box
 from vtmr.masks import iou
+from vtmr.train.augmentation import Labelled, draw_crop, flipped, jittered
 from vtmr.train.recipe import AugmentRecipe, SourceWeight, load_recipe
-from vtmr.train.sampling import (
-    Labelled,
-    Sampler,
-    TrainingSource,
-    draw_crop,
-    flipped,
-    jittered,
-)
+from vtmr.train.sampling import Sampler, TrainingSource
 from vtmr.train.targets import rim_of, single_component
 
 HEIGHT, WIDTH, SIZE = 120, 160, 64
@@ -127,9 +121,8 @@ def test_the_patch_is_the_focus_box_of_the_image(tmp_path: Path, kind: str) -> N
         )
         shown = inside & (sample.patch[..., 2] == 200) & (expected[..., 2] == 200)
         off = np.abs(sample.patch.astype(int) - expected)[shown]
-        assert (
-            off.max() <= 2
-        )  # grey levels, which are source pixels: a shift by a grid cell would be 2.5 on average
+        # Grey levels, which are source pixels: a shift by a grid cell would be 2.5 on average.
+        assert off.max() <= 2
         assert off.mean() < 0.6
         checked += shown.sum()
     assert checked > 25 * SIZE * SIZE / 2
@@ -193,10 +186,11 @@ def test_another_draw_takes_the_place_of_what_cannot_be_read(tmp_path: Path) -> 
     root = tmp_path / "data" / "shapes"
     for stem in "abcd":
         write(root, stem, gradient(), disc() * np.uint8(255))
+    # All files are there when they are opened.
     made, other_one = (
         sampler(tmp_path),
         sampler(tmp_path),
-    )  # all files are there when they are opened
+    )
     before = draws(made, 12)
     (root / "masks" / "b.png").write_bytes(b"no mask")
     (root / "images" / "c.png").unlink()
@@ -361,11 +355,12 @@ def test_label_maps_give_parts_and_unions(tmp_path: Path) -> None:
     made = sampler(
         tmp_path, "data.sources=[{reader='ccp', path='parts', weight=1}]", KINDS["whole"]
     )
+    # A pixel of each in the 64 x 64 grid.
     pieces = {
         "first": (30, 16),
         "second": (30, 44),
         "below": (47, 28),
-    }  # a pixel of each in the 64 x 64 grid
+    }
     seen = {
         tuple(bool(sample.gt_mask[at]) for at in pieces.values()) for sample in draws(made, 120)
     }
@@ -485,7 +480,6 @@ class TestParts:
 
 
 # --- zoomed samples
-# -----------------------------------------------------------------------------------------------
 
 ZOOMED = ("augment.colour=0", "augment.zoom_share=1.0")
 

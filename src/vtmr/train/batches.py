@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +37,9 @@ from vtmr.train.sampling import Sample, Sampler
 from vtmr.types import Click
 
 AHEAD = 4  # micro-batches that each worker is asked for before they are needed
-SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM, ROLLOUT_STREAM = 1, 2, 3, 4  # keeps the generators apart
+# A seed, one of these and a place in the run make a generator: no two uses share their numbers, and
+# a step's samples are the same after resuming and with another number of processes.
+SAMPLE_STREAM, STEP_STREAM, CLICK_STREAM, ROLLOUT_STREAM = 1, 2, 3, 4
 
 
 def step_rng(seed: int, step: int) -> np.random.Generator:
@@ -83,11 +86,11 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """With its tensors on that device."""
-        names = ("image", "gt", "patch", "patch_gt", "patch_edge", "focus")
-        prev_mask = None if self.prev_mask is None else self.prev_mask.to(device)
-        return replace(
-            self, prev_mask=prev_mask, **{name: getattr(self, name).to(device) for name in names}
-        )
+        moved: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                moved[name] = value.to(device)
+        return replace(self, **moved)
 
 
 class MicroBatches:
@@ -129,10 +132,11 @@ class MicroBatches:
     def rolls_out(self, step: int) -> bool:
         """Whether the samples of a step are rollouts."""
         share = self.recipe.clicks.rollout_share
-        return (
-            share > 0
-            and np.random.default_rng((self.recipe.seed, ROLLOUT_STREAM, step)).random() < share
-        )
+        if share == 0:
+            return False
+        # By the step alone: all processes agree, and a batch is all rollouts or none.
+        rng = np.random.default_rng((self.recipe.seed, ROLLOUT_STREAM, step))
+        return rng.random() < share
 
     def __getitem__(self, index: int) -> Batch | VtmrError:
         later, turn = divmod(index, self.recipe.compute.accumulate)
@@ -146,12 +150,14 @@ class MicroBatches:
         started = time.thread_time()
         count = self.processes * self.recipe.compute.accumulate
         positions = range(turn * self.processes + self.rank, self.recipe.batch, count)
-        rollouts = self.rollouts if self.rolls_out(step) else None
-        rngs = (
-            np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, step * self.recipe.batch + i))
-            for i in positions
-        )
-        samples = [self.sampler.draw(rng, rollouts) for rng in rngs]
+        rollouts = None
+        if self.rolls_out(step):
+            rollouts = self.rollouts
+        samples = []
+        for position in positions:
+            number = step * self.recipe.batch + position
+            rng = np.random.default_rng((self.recipe.seed, SAMPLE_STREAM, number))
+            samples.append(self.sampler.draw(rng, rollouts))
         return collate(samples, started, positions, self.recipe.batch)
 
 
@@ -164,31 +170,42 @@ def collate(
     """Stacks samples; started: this thread's CPU time when they were begun; without the rest they
     are a whole step."""
 
-    def images(arrays: Sequence[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+    def all_of(name: str) -> list[Any]:
+        return [getattr(sample, name) for sample in samples]
 
-    def masks(arrays: Sequence[Mask]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays))[:, None]
+    def images(name: str) -> Tensor:
+        return torch.from_numpy(np.stack(all_of(name))).permute(0, 3, 1, 2)
 
-    def labels(objects: Sequence[Mask], ignored: Sequence[Mask]) -> Tensor:
+    def masks(name: str) -> Tensor:
+        return torch.from_numpy(np.stack(all_of(name)))[:, None]
+
+    def labels(objects: str, ignored: str) -> Tensor:
         return masks(objects).to(torch.int8).masked_fill(masks(ignored), -1)
 
-    prev_masks = [s.prev_mask for s in samples if s.prev_mask is not None]  # of all or of none
-    return Batch(
-        image=images([s.image for s in samples]),
-        gt=labels([s.gt_mask for s in samples], [s.ignore_mask for s in samples]),
-        patch=images([s.patch for s in samples]),
-        patch_gt=labels([s.patch_gt for s in samples], [s.patch_ignore for s in samples]),
-        patch_edge=masks([s.patch_edge for s in samples]),
-        focus=torch.tensor([s.focus for s in samples], dtype=torch.float32),
-        clicks=tuple(s.clicks for s in samples),
-        gt_masks=tuple(s.gt_mask for s in samples),
+    if positions is None:
+        positions = range(len(samples))
+    if whole is None:
+        whole = len(samples)
+    unreadable: list[str] = []
+    for sample in samples:
+        unreadable += sample.unreadable
+    batch = Batch(
+        image=images("image"),
+        gt=labels("gt_mask", "ignore_mask"),
+        patch=images("patch"),
+        patch_gt=labels("patch_gt", "patch_ignore"),
+        patch_edge=masks("patch_edge"),
+        focus=torch.tensor(all_of("focus"), dtype=torch.float32),
+        clicks=tuple(all_of("clicks")),
+        gt_masks=tuple(all_of("gt_mask")),
         cpu_seconds=time.thread_time() - started,
-        positions=tuple(range(len(samples)) if positions is None else positions),
-        whole=len(samples) if whole is None else whole,
-        unreadable=tuple(message for s in samples for message in s.unreadable),
-        prev_mask=torch.from_numpy(np.stack(prev_masks))[:, None] if prev_masks else None,
+        positions=tuple(positions),
+        whole=whole,
+        unreadable=tuple(unreadable),
     )
+    if samples[0].prev_mask is None:  # all of a step are rollouts, or none is
+        return batch
+    return replace(batch, prev_mask=masks("prev_mask"))
 
 
 def batches(
@@ -218,9 +235,8 @@ def made_ahead(micro_batches: MicroBatches) -> Generator[Batch, None, None]:
     pool = ProcessPoolExecutor(
         recipe.data.workers, get_context("fork"), begin, (micro_batches, os.getpid())
     )
-    ahead = deque(
-        pool.submit(make, i) for i in range(min(len(micro_batches), AHEAD * recipe.data.workers))
-    )
+    first_few = range(min(len(micro_batches), AHEAD * recipe.data.workers))
+    ahead = deque(pool.submit(make, index) for index in first_few)
     return sound(made_by(pool, ahead, len(micro_batches)))
 
 
@@ -229,8 +245,10 @@ def begin(micro_batches: MicroBatches, asker: int) -> None:
     when to end."""
     global _micro_batches
     _micro_batches = micro_batches
+    # SIGTERM ends a worker at once; the loop's own handler, inherited by the fork, would keep it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Each worker is to take one core; what else there is belongs to the passes.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     threading.Thread(target=end_with, args=(asker,), daemon=True).start()
@@ -268,8 +286,7 @@ def made_by(
     except BrokenProcessPool as error:
         raise DataError(
             "A process that reads the data ended unexpectedly: it was killed, perhaps for lack of "
-            "memory "
-            "(fewer data.workers need less)."
+            "memory (fewer data.workers need less)."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -286,6 +303,5 @@ def sound(items: Generator[Batch | VtmrError, None, None]) -> Generator[Batch, N
 
 def click_maps(clicks: Sequence[Sequence[Click]], radius: float, size: int) -> Tensor:
     """Disc maps float32 B x 2 x size x size, positive first; clicks in the grid's coordinates."""
-    return torch.from_numpy(
-        np.concatenate([inputs.click_maps(sample, radius, size) for sample in clicks])
-    )
+    maps = [inputs.click_maps(sample, radius, size) for sample in clicks]
+    return torch.from_numpy(np.concatenate(maps))

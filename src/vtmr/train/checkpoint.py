@@ -8,6 +8,7 @@ header.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from vtmr.train.recipe import Recipe, as_values
 from vtmr.values import by_present_names, from_values
 
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam, for each parameter
 # What may change between the parts of one run, because no sample and no gradient depends on it, but
 # for rounding.
 FREE_KEYS = (
@@ -35,7 +36,7 @@ FREE_KEYS = (
     "part_minutes",
     "iterative_clicks_engine",
 )
-FREE_DATA_KEYS = ("root", "workers")
+FREE_DATA_KEYS = ("root", "workers")  # the data may lie elsewhere
 NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 FREE_COMPUTE_KEYS = ("accelerator", "devices", "nodes")  # equal but for rounding
 
@@ -71,9 +72,14 @@ class Progress:
 def comparable(recipe: Recipe) -> dict[str, Any]:
     """The recipe without what may change on resuming."""
     values = as_values(recipe)
-    for table, free in (("data", FREE_DATA_KEYS), ("compute", FREE_COMPUTE_KEYS)):
-        values[table] = {k: v for k, v in values[table].items() if k not in free}
-    values = {k: v for k, v in values.items() if k not in FREE_KEYS}
+    for table, free in (
+        (values, FREE_KEYS),
+        (values["data"], FREE_DATA_KEYS),
+        (values["compute"], FREE_COMPUTE_KEYS),
+    ):
+        for key in free:
+            del table[key]
+    # Through JSON, as a saved one went: tuples are lists then.
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
 
@@ -81,9 +87,8 @@ def comparable(recipe: Recipe) -> dict[str, Any]:
 def as_comparable(saved: dict[str, Any]) -> dict[str, Any]:
     """What `comparable` gave when the state was saved; keys that the recipe didn't have then take
     their defaults."""
-    values = {
-        key: value for key, value in saved.items() if value is not None
-    }  # as in TOML, what is off is left out
+    # As in TOML, what is off is left out.
+    values = {key: value for key, value in saved.items() if value is not None}
     whole = {**values, "data": {"root": "", **values["data"]}}
     # Nothing is told of old names here: the run's folder is written by vtmr, not by its user.
     present, _ = by_present_names(Recipe, whole, "the saved recipe")
@@ -119,11 +124,16 @@ def save_checkpoint(
 
     Raises InputError when the disk is full.
     """
-    names = {id(p): name for name, p in network.named_parameters()}
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.tensors().items()}
-    for parameter, moments in adam.state.items():
-        tensors |= {f"adam.{key}.{names[id(parameter)]}": moments[key] for key in MOMENTS}
+    tensors: dict[str, Tensor] = {}
+    for name, value in network.state_dict().items():
+        tensors[f"network.{name}"] = value
+    for name, value in average.tensors().items():
+        tensors[f"average.{name}"] = value
+    # Adam knows parameters without their names; what was never trained has no moments.
+    for name, parameter in network.named_parameters():
+        if parameter in adam.state:
+            for key in MOMENTS:
+                tensors[f"adam.{key}.{name}"] = adam.state[parameter][key]
     header = {
         "progress": json.dumps(asdict(progress)),
         "recipe": json.dumps(comparable(recipe)),
@@ -158,17 +168,25 @@ def restore_checkpoint(
             value.copy_(tensors_of["average"][name])
         for name, parameter in network.named_parameters():
             if f"exp_avg.{name}" in tensors_of["adam"]:
-                moments = {key: tensors_of["adam"][f"{key}.{name}"] for key in MOMENTS}
-                adam.state[parameter] = {  # in the parameter's own memory layout
-                    key: value if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
-                    for key, value in moments.items()
-                }
+                adam.state[parameter] = _moments(tensors_of["adam"], name, parameter)
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(
             f"{path} doesn't fit the network {recipe.model!r}: {reason}. Start again."
         ) from error
     return progress, spec
+
+
+def _moments(saved: Mapping[str, Tensor], name: str, parameter: Tensor) -> dict[str, Tensor]:
+    """Adam's moments of a parameter, by their names in torch. Raises KeyError where one lacks."""
+    moments: dict[str, Tensor] = {}
+    for key in MOMENTS:
+        value = saved[f"{key}.{name}"]
+        if value.ndim > 0:  # all but the count of steps
+            # In the parameter's own memory layout, which the file doesn't keep.
+            value = torch.empty_like(parameter).copy_(value)
+        moments[key] = value
+    return moments
 
 
 def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress, ModelSpec]:
@@ -189,7 +207,8 @@ def _read_state(path: Path, recipe: Recipe) -> tuple[dict[str, Tensor], Progress
         raise CheckpointError(
             f"{path} is damaged or not a training state: {error}. Start again or use --init."
         ) from error
-    changed = sorted(k for k, v in comparable(recipe).items() if saved_recipe.get(k) != v)
+    wanted = comparable(recipe)
+    changed = sorted(key for key in wanted if saved_recipe.get(key) != wanted[key])
     if changed:
         raise ConfigError(
             f"The recipe differs from the one that {path} was made with, in {', '.join(changed)}: "

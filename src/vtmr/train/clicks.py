@@ -14,17 +14,19 @@ from vtmr.train.recipe import ClickRecipe
 from vtmr.types import Click
 
 Rng = np.random.Generator
-MAX_CLICKS = 24
-DECAY = 0.8
-CENTRE_SHARE = 1.7
+MAX_CLICKS = 24  # of each sign
+DECAY = 0.8  # how much rarer each further initial click is
+CENTRE_SHARE = 1.7  # a first click lies deeper than the object's depth by this
 NEGATIVE_SOURCES = (0.1, 0.4, 0.5)  # background, other objects, border
-PREV_THRESHOLD = 0.49
+PREV_THRESHOLD = 0.49  # RITM's: an undecided pixel counts as object
 
 
 def distance_inside(mask: Mask, precise: bool) -> NDArray[np.float32]:
     """Distance of each pixel of the mask to its outside, image borders counted as outside."""
     padded = np.pad(mask.view(np.uint8), 1)
-    size = cv2.DIST_MASK_PRECISE if precise else cv2.DIST_MASK_5
+    size = cv2.DIST_MASK_5
+    if precise:
+        size = cv2.DIST_MASK_PRECISE
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, size)[1:-1, 1:-1], np.float32)
 
 
@@ -70,7 +72,9 @@ def first_click(gt_mask: Mask, rng: Rng, centred: bool, deepest_share: float) ->
 def interior(gt_mask: Mask, rng: Rng) -> Mask:
     """Mostly the mask without its border, where enough of it is left."""
     core = cv2.erode(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3).astype(bool)
-    return core if core.sum() > 10 and rng.random() < 0.9 else gt_mask
+    if core.sum() > 10 and rng.random() < 0.9:
+        return core
+    return gt_mask
 
 
 def initial_clicks(
@@ -89,27 +93,38 @@ def initial_clicks(
     centred, deepest_share: see `first_click`. second: one of two objects that the mask is made of;
     each then has a first click.
     """
-    objects = (
-        [gt_mask]
-        if second is None
-        else [each for each in (gt_mask & ~second, gt_mask & second) if each.any()]
-    )
-    clicks = [first_click(each, rng, centred, deepest_share) for each in objects]
+    objects = [gt_mask]
+    if second is not None:
+        objects = [gt_mask & ~second, gt_mask & second]
+    clicks = []
+    for each in objects:
+        if each.any():  # one of two objects may lie outside the crop
+            clicks.append(first_click(each, rng, centred, deepest_share))
     if single:
         return clicks
     inside = interior(gt_mask, rng)
-    more = max(0, draw_count(rng, 1, MAX_CLICKS) - len(clicks))
-    clicks += [random_pixel(inside, rng, positive=True) for _ in range(more)]
-    negatives = draw_count(rng, 0, MAX_CLICKS)
-    if negatives:
-        reach = math.ceil(0.1 * math.sqrt(gt_mask.sum()))
-        near = cv2.dilate(
-            gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach
-        ).astype(bool)
-        places = (~gt_mask, others & ~gt_mask, near & ~gt_mask)
-        for place in rng.choice(len(places), size=negatives, p=NEGATIVE_SOURCES):
-            if places[place].any():
-                clicks.append(random_pixel(places[place], rng, positive=False))
+    wanted = draw_count(rng, 1, MAX_CLICKS)
+    while len(clicks) < wanted:
+        clicks.append(random_pixel(inside, rng, positive=True))
+    return clicks + negative_clicks(gt_mask, others, rng)
+
+
+def negative_clicks(gt_mask: Mask, others: Mask, rng: Rng) -> list[Click]:
+    """Clicks beside the object: anywhere, on other objects, or near its border.
+
+    The arguments as for `initial_clicks`.
+    """
+    count = draw_count(rng, 0, MAX_CLICKS)
+    if count == 0:
+        return []
+    # Near is a tenth of the side that the object would have as a square.
+    reach = math.ceil(0.1 * math.sqrt(gt_mask.sum()))
+    near = cv2.dilate(gt_mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=reach) > 0
+    places = (~gt_mask, others & ~gt_mask, near & ~gt_mask)
+    clicks = []
+    for place in rng.choice(len(places), size=count, p=NEGATIVE_SOURCES):
+        if places[place].any():
+            clicks.append(random_pixel(places[place], rng, positive=False))
     return clicks
 
 
@@ -136,6 +151,10 @@ def corrective_click(
     missed = distance_inside(gt_mask & ~mask, precise=False)
     extra = distance_inside(~gt_mask & mask, precise=False)
     positive = bool(missed.max() > extra.max())
-    distance = missed if positive else extra
+    distance = extra
+    if positive:
+        distance = missed
     deepest = distance.max()
-    return deep_click(distance, deepest / 2, rng, positive, deepest_share) if deepest > 0 else None
+    if deepest == 0:
+        return None
+    return deep_click(distance, deepest / 2, rng, positive, deepest_share)

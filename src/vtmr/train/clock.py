@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """CPU seconds of this process by what they were spent on."""
+    """CPU seconds of this process by what they were spent on: all its threads', no other's.
+
+    Seconds by the wall would count whatever else the machine does.
+    """
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}

@@ -3,6 +3,8 @@ have in its place [docs/method.md §C.7, docs/zoo.md]."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -51,10 +53,9 @@ def feedback_losses(maps: FeedbackMaps, labels: Tensor) -> Tensor:
     """
     size = labels.shape[2:]
     inside = F.interpolate(maps.box.float(), size=size, mode="nearest") >= 1
-    corrected, updated = (
-        F.interpolate(part.float(), size=size, mode="bilinear", align_corners=True)
-        for part in (maps.corrected, maps.updated)
-    )
+    # With aligned corners, as the authors enlarge their maps.
+    enlarged = partial(F.interpolate, size=size, mode="bilinear", align_corners=True)
+    corrected, updated = enlarged(maps.corrected.float()), enlarged(maps.updated.float())
     outside_ignored = labels.masked_fill(~inside, -1)
     return maps.weight * (
         normalised_focal_loss(corrected, outside_ignored) + normalised_focal_loss(updated, labels)
@@ -71,8 +72,10 @@ def latent_losses(found: Hypotheses, labels: Tensor) -> Tensor:
     around = torch.maximum(masks, gt).mean(dim=(2, 3))
     overlap = 1 - common / (around + SMALLEST)  # B x masks
     count = overlap.shape[1]
+    # Each mask counts twice as much as the one behind it: the network is to put the best first.
     ranks = 2.0 ** torch.arange(count - 1, -1, -1, device=overlap.device)
     clicked = (found.maps[:, :2] == 0).any(dim=1, keepdim=True).to(masks.dtype)
+    # Of few pixels: their mean is made 1, so that one click weighs as much as many.
     weight = clicked / (clicked.mean(dim=(1, 2, 3), keepdim=True) + SMALLEST)
     wrong = ((masks - gt).abs() * weight).mean(dim=(1, 2, 3))
     best = overlap.min(dim=1).values

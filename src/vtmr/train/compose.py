@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vtmr.masks import Mask
-from vtmr.types import Image
+from vtmr.types import FloatMap, Image
 
 SIDE_SHARE = (0.15, 0.60)  # of the image's sides, as the geometric mean of both directions
 BLUR_SIGMA_PX = 0.8
@@ -39,29 +39,35 @@ def composed(
         rows, cols = cut_out.mask.shape
         share = rng.uniform(*SIDE_SHARE)
         factor = share * (height / rows * width / cols) ** 0.5
+        # It has to fit, and enlarged much further it would be told by its blur.
         factor = min(factor, 0.9 * height / rows, 0.9 * width / cols, 1.5)
-        new_rows, new_cols = max(4, round(rows * factor)), max(4, round(cols * factor))
-        shape = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        patch = cv2.resize(cut_out.image, (new_cols, new_rows), interpolation=shape)
-        alpha = cv2.resize(
-            cut_out.mask.astype(np.float32), (new_cols, new_rows), interpolation=shape
-        )
+        patch, alpha = resized(cut_out, factor)
+        new_rows, new_cols = alpha.shape
         if rng.random() < 0.5:
-            patch, alpha = (
-                np.ascontiguousarray(patch[:, ::-1]),
-                np.ascontiguousarray(alpha[:, ::-1]),
-            )
-        top, left = (
-            int(rng.integers(height - new_rows + 1)),
-            int(rng.integers(width - new_cols + 1)),
-        )
+            patch, alpha = patch[:, ::-1], alpha[:, ::-1]
+        top = int(rng.integers(height - new_rows + 1))
+        left = int(rng.integers(width - new_cols + 1))
         place = (slice(top, top + new_rows), slice(left, left + new_cols))
-        soft = cv2.GaussianBlur(alpha, (0, 0), BLUR_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)[
-            ..., None
-        ]
+        # Contiguous: OpenCV takes no views that run backwards.
+        alpha = np.ascontiguousarray(alpha)
+        soft = cv2.GaussianBlur(alpha, (0, 0), BLUR_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
+        soft = soft[..., None]  # the same for all colours
         image[place] = (soft * patch + (1 - soft) * image[place] + 0.5).astype(np.uint8)
         mask = np.zeros((height, width), bool)
         mask[place] = alpha > 0.5
-        masks = [earlier & ~mask for earlier in masks]
+        for earlier in masks:
+            earlier &= ~mask  # what the newest one covers is seen no more
         masks.append(mask)
     return image, masks
+
+
+def resized(cut_out: CutOut, factor: float) -> tuple[Image, FloatMap]:
+    """The cut-out's image, uint8 h x w x 3, and its mask as shares, float32 h x w."""
+    rows, cols = cut_out.mask.shape
+    size = max(4, round(cols * factor)), max(4, round(rows * factor))
+    shape = cv2.INTER_LINEAR
+    if factor < 1:
+        shape = cv2.INTER_AREA  # bilinear would skip pixels
+    image = cv2.resize(cut_out.image, size, interpolation=shape)
+    alpha = cv2.resize(cut_out.mask.astype(np.float32), size, interpolation=shape)
+    return np.asarray(image, np.uint8), np.asarray(alpha, np.float32)

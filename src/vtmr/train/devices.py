@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import chain
 
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +24,7 @@ from vtmr.models.network import InteractiveNetwork
 from vtmr.train.recipe import ComputeRecipe, Recipe
 from vtmr.train.step import Losses
 
+# In Fabric's words.
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
@@ -67,12 +70,18 @@ def open_fabric(recipe: Recipe) -> Fabric:
             "processes can't share evenly, as compute.sync_batch_norm needs it: change "
             "refiner_share."
         )
+    accelerator = "cpu"
+    if cuda:
+        accelerator = "cuda"
+    strategy: str | DDPStrategy = "auto"
+    if devices * nodes > 1:
+        strategy = DDPStrategy()
     try:
         fabric = Fabric(
-            accelerator="cuda" if cuda else "cpu",
+            accelerator=accelerator,
             devices=devices,
             num_nodes=nodes,
-            strategy=DDPStrategy() if devices * nodes > 1 else "auto",
+            strategy=strategy,
             precision=PRECISIONS[compute.precision],  # type: ignore[arg-type]
         )
         fabric.launch()
@@ -80,8 +89,7 @@ def open_fabric(recipe: Recipe) -> Fabric:
         reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
             f"The run can't be started on {devices} device(s) of {nodes} node(s): {reason}. Set "
-            "compute.devices and "
-            "compute.nodes to what there is."
+            "compute.devices and compute.nodes to what there is."
         ) from error
     return fabric
 
@@ -125,9 +133,9 @@ def summed(fabric: Fabric, values: Mapping[str, float | Tensor]) -> dict[str, fl
 
     All must call it at the same point with the same names.
     """
-    row = torch.stack(
-        [torch.as_tensor(v, dtype=torch.float64, device=fabric.device) for v in values.values()]
-    )
+    # In float64, which counts samples and seconds of any run exactly.
+    as_number = partial(torch.as_tensor, dtype=torch.float64, device=fabric.device)
+    row = torch.stack(list(map(as_number, values.values())))
     if fabric.world_size > 1:
         row = fabric.all_reduce(row, reduce_op="sum")  # type: ignore[assignment]
     return dict(zip(values, row.tolist(), strict=True))
@@ -139,7 +147,7 @@ def gathered(fabric: Fabric, messages: tuple[str, ...]) -> tuple[str, ...]:
         return messages
     found: list[tuple[str, ...]] = [()] * fabric.world_size
     torch.distributed.all_gather_object(found, messages)
-    return tuple(message for one in found for message in one)
+    return tuple(chain.from_iterable(found))
 
 
 def first_error(fabric: Fabric, error: VtmrError | None) -> VtmrError | None:
@@ -149,12 +157,14 @@ def first_error(fabric: Fabric, error: VtmrError | None) -> VtmrError | None:
     """
     if not summed(fabric, {"errors": error is not None})["errors"]:
         return None
-    messages = gathered(fabric, (str(error),) if error else ())
+    # As texts: an error of another process can't be raised here with its own type.
+    own = () if error is None else (str(error),)
+    messages = gathered(fabric, own)
     return error or DataError(messages[0])
 
 
 def lost_a_process(error: RuntimeError) -> bool:
     """Whether that is what waiting for a process ends with which is there no more."""
-    return isinstance(error, torch.distributed.DistError) or "Connection closed by peer" in str(
-        error
-    )
+    # Gloo has no type of its own for it.
+    closed = "Connection closed by peer" in str(error)
+    return closed or isinstance(error, torch.distributed.DistError)

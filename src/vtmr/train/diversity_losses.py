@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from vtmr.models.network import DiversityMaps
 from vtmr.train.losses import normalised_focal_loss
 
-GATE_WEIGHT = 0.4
+GATE_WEIGHT = 0.4  # the authors'
 ELSEWHERE = 0.01  # what a pixel counts beside one on a click's disc, which counts 1
 TINY = 1e-6
 
@@ -25,6 +25,7 @@ def diversity_losses(maps: DiversityMaps, labels: Tensor) -> Tensor:
     count = latent.shape[1]
     each = latent.flatten(0, 1)[:, None]
     wanted = labels.repeat_interleave(count, dim=0)
+    # The best one alone: the others are left free to mean something else.
     best = normalised_focal_loss(each, wanted).reshape(-1, count).min(dim=1).values
     return GATE_WEIGHT * gate + best + _at_clicks(latent, maps.discs, labels)
 

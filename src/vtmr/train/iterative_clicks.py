@@ -50,10 +50,11 @@ class IterativeClicks:
 
     def anew(self, samples: Sequence[int]) -> IterativeClicks:
         """Some of the samples at the start of another interaction, with neither mask nor click."""
-        gt_masks, rngs = [self.gt_masks[i] for i in samples], [self.rngs[i] for i in samples]
-        return IterativeClicks.blank(
-            [()] * len(samples), gt_masks, rngs, self.prev_mask.device, self.deepest_share
-        )
+        gt_masks = [self.gt_masks[i] for i in samples]
+        rngs = [self.rngs[i] for i in samples]
+        nothing: list[tuple[Click, ...]] = [()] * len(samples)
+        device, deepest_share = self.prev_mask.device, self.deepest_share
+        return IterativeClicks.blank(nothing, gt_masks, rngs, device, deepest_share)
 
     def continued(self, prev_mask: Tensor) -> IterativeClicks:
         """With a new mask, and one more click on each sample where that mask is wrong."""
@@ -62,18 +63,19 @@ class IterativeClicks:
             self.clicks, prev_mask[:, 0].cpu().numpy(), self.gt_masks, self.rngs, strict=True
         ):
             click = corrective_click(prob, gt_mask, rng, self.deepest_share)
-            clicks.append(sample if click is None else (*sample, click))
+            if click is not None:
+                sample = (*sample, click)
+            clicks.append(sample)
         return replace(self, prev_mask=prev_mask, clicks=tuple(clicks))
 
     def maps(self, spec: ModelSpec) -> Tensor:
         """What the network is fed (see `inputs.coarse_maps`), B x C x S x S, channels last."""
+        device, size = self.prev_mask.device, self.prev_mask.shape[-1]
         if spec.pipeline in ENCODINGS:
             told = zip(self.prev_mask[:, 0].cpu().numpy(), self.clicks, strict=True)
             maps = np.concatenate([coarse_maps(prob, clicks, spec) for prob, clicks in told])
-            return torch.from_numpy(maps).to(self.prev_mask.device)
-        discs = click_maps(self.clicks, spec.disc_radius, self.prev_mask.shape[-1]).to(
-            self.prev_mask.device
-        )
-        return torch.cat([self.prev_mask, discs], dim=1).contiguous(
-            memory_format=torch.channels_last
-        )
+            return torch.from_numpy(maps).to(device)
+        # Our own encoding needs no detour over the CPU for the previous mask.
+        discs = click_maps(self.clicks, spec.disc_radius, size).to(device)
+        told_maps = torch.cat([self.prev_mask, discs], dim=1)
+        return told_maps.contiguous(memory_format=torch.channels_last)

@@ -56,8 +56,7 @@ def iterative_passes(
     if engine == "onnxruntime" and not able:
         raise ConfigError(
             "iterative_clicks_engine is 'onnxruntime', which computes on CPUs, and the run is on "
-            f"{device.type}: "
-            "expected 'torch' or 'auto'."
+            f"{device.type}: expected 'torch' or 'auto'."
         )
     if engine == "onnxruntime" or (engine == "auto" and able and not computes_bfloat16(device)):
         return OnnxPasses(network, recipe.threads)
@@ -72,9 +71,8 @@ def computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
-    return any(
-        able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16")
-    )  # the last is ARM's
+    names = ("avx512_bf16", "amx_bf16", "bf16")  # the last is ARM's
+    return any(able.get(name, False) for name in names)
 
 
 class TorchPasses:
@@ -84,21 +82,25 @@ class TorchPasses:
         self.network, self.precision = network, precision
 
     def refresh(self) -> None:
+        """The network is the trained one itself: it only has to leave training mode."""
         self.network.eval()
 
     def early(self, image: Tensor) -> Tensor:
+        """See IterativePasses; in bfloat16 where that is the precision."""
         with torch.no_grad(), self.autocast(image):
             return self.network.early(image)
 
     def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
+        """See IterativePasses; float32 whatever the precision."""
         with torch.no_grad(), self.autocast(maps):
             return self.network.late(c1, maps)[0].float()
 
     def autocast(self, like: Tensor) -> AbstractContextManager[object]:
         """For passes on that tensor's device."""
         auto = self.precision == "auto" and computes_bfloat16(like.device)
-        low = auto or self.precision == "bfloat16"
-        return torch.autocast(like.device.type, torch.bfloat16) if low else nullcontext()
+        if auto or self.precision == "bfloat16":
+            return torch.autocast(like.device.type, torch.bfloat16)
+        return nullcontext()
 
 
 class OnnxPasses:
@@ -112,36 +114,36 @@ class OnnxPasses:
     def __init__(self, network: InteractiveNetwork, threads: int) -> None:
         self.network, self.threads = network, threads
         side = network.spec.input_size
-        image, maps = (torch.zeros(1, 3, side, side) for _ in range(2))
+        # A picture and the maps both have three channels; only their shapes are traced.
+        image = maps = torch.zeros(1, 3, side, side)
+        # Of copies: tracing would leave the trained network in evaluation mode.
         with torch.no_grad():
             c1 = copy.deepcopy(network).eval().early(image)
-        self.graphs = {
-            method: without_weights(
-                graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs)
-            )
-            for method, inputs, names, outputs in (
-                ("early", (image,), ("image",), ("features",)),
-                ("late", (c1, maps), ("features", "maps"), ("logits",)),
-            )
-        }
+        self.graphs: dict[str, bytes] = {}
+        for method, inputs, names, outputs in (
+            ("early", (image,), ("image",), ("features",)),
+            ("late", (c1, maps), ("features", "maps"), ("logits",)),
+        ):
+            graph = graph_of(copy.deepcopy(network).eval(), method, inputs, names, outputs)
+            self.graphs[method] = without_weights(graph)
         self.weights: dict[str, bytes] = {}
         self.sessions: dict[str, ort.InferenceSession] = {}
 
     def refresh(self) -> None:
+        """Copies the weights; sessions are opened with them where they are first needed."""
         self.sessions.clear()
-        self.weights = {
-            name: weight.numpy().tobytes() for name, weight in self.network.state_dict().items()
-        }
+        self.weights.clear()
+        for name, weight in self.network.state_dict().items():
+            self.weights[name] = weight.numpy().tobytes()
 
     def early(self, image: Tensor) -> Tensor:
+        """See IterativePasses."""
         return self.run("early", {"image": image}, {SIDE: image.shape[-1]})
 
     def logits(self, c1: Tensor, maps: Tensor) -> Tensor:
-        return self.run(
-            "late",
-            {"features": c1, "maps": maps},
-            {SIDE: maps.shape[-1], FEATURES_SIDE: c1.shape[-1]},
-        )
+        """See IterativePasses."""
+        sides = {SIDE: maps.shape[-1], FEATURES_SIDE: c1.shape[-1]}
+        return self.run("late", {"features": c1, "maps": maps}, sides)
 
     def run(self, method: str, inputs: dict[str, Tensor], sides: dict[str, int]) -> Tensor:
         """The graph's only output for all samples; its sides are the same in every step."""
@@ -151,12 +153,12 @@ class OnnxPasses:
                 data, self.threads, f"The network's {method} part", sides
             )
         session = self.sessions[method]
-        arrays = {name: tensor.contiguous().numpy() for name, tensor in inputs.items()}
-        count = next(len(array) for array in arrays.values())
-        samples = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
-        return torch.from_numpy(
-            np.concatenate([session.run(None, sample)[0] for sample in samples])
-        )
+        arrays = [tensor.contiguous().numpy() for tensor in inputs.values()]
+        outputs = []
+        for rows in zip(*arrays, strict=True):
+            sample = {name: row[None] for name, row in zip(inputs, rows, strict=True)}
+            outputs.append(session.run(None, sample)[0])
+        return torch.from_numpy(np.concatenate(outputs))
 
 
 def without_weights(graph: onnx.ModelProto) -> bytes:

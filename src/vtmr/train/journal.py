@@ -11,7 +11,7 @@ from typing import Any
 from vtmr.atomic import append, is_file, write_atomically
 from vtmr.train.checkpoint import Progress
 
-REASONS_KEPT = 5
+REASONS_KEPT = 5  # a broken disk has a reason for every file
 
 
 class Journal:
@@ -23,9 +23,10 @@ class Journal:
 
     def __init__(self, path: Path, rows: Sequence[dict[str, Any]], rank_zero: bool) -> None:
         self.path, self.rows, self.rank_zero = path, list(rows), rank_zero
-        self.reasons = [reason for row in self.rows for reason in row.get("reasons", ())][
-            :REASONS_KEPT
-        ]
+        self.reasons: list[str] = []
+        for row in self.rows:
+            self.reasons += row.get("reasons", ())
+        del self.reasons[REASONS_KEPT:]
         self.losses: list[Mapping[str, float]] = []
         self.new_reasons: list[str] = []
 
@@ -48,8 +49,10 @@ class Journal:
         if not self.losses:
             return ""
         steps = len(self.losses)
-        means = {part: sum(row[part] for row in self.losses) / steps for part in self.losses[0]}
-        earlier = self.rows[-1]["seconds"] if self.rows else 0.0
+        means = self.means()
+        earlier = 0.0
+        if self.rows:
+            earlier = self.rows[-1]["seconds"]
         batch = samples // progress.step
         speed = steps * batch / max(1e-9, progress.seconds - earlier)
         row = {
@@ -68,22 +71,37 @@ class Journal:
         self.rows.append(row)
         self.losses, self.new_reasons = [], []
         if self.rank_zero:
-            line = json.dumps(row) + "\n"
-            if len(self.rows) == 1:
-                write_atomically(self.path, line.encode())
-            else:
-                append(self.path, line)
-        notes = [*(f"{part} {mean:.3f}" for part, mean in means.items()), f"{speed:.1f} samples/s"]
-        return "  ".join(
-            [*notes, f"{progress.unreadable} unreadable"] if progress.unreadable else notes
-        )
+            self.store(row)
+        notes = [f"{part} {mean:.3f}" for part, mean in means.items()]
+        notes.append(f"{speed:.1f} samples/s")
+        if progress.unreadable:
+            notes.append(f"{progress.unreadable} unreadable")
+        return "  ".join(notes)
+
+    def means(self) -> dict[str, float]:
+        """Over the steps since the last row, which all have the same parts."""
+        means: dict[str, float] = {}
+        for part in self.losses[0]:
+            values = [row[part] for row in self.losses]
+            means[part] = sum(values) / len(values)
+        return means
+
+    def store(self, row: Mapping[str, Any]) -> None:
+        """Puts a row into the file; the first of a run replaces what another left there."""
+        line = json.dumps(row) + "\n"
+        if len(self.rows) == 1:
+            write_atomically(self.path, line.encode())
+        else:
+            append(self.path, line)
 
 
 def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     """The rows of an interrupted run up to its saved step; the file is cut there, so that no step
     is logged twice."""
+    if not is_file(path):
+        return []
     rows = []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if is_file(path) else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in lines:
         try:
             row = json.loads(line)
@@ -94,5 +112,6 @@ def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
             break
         rows.append(row)
     if len(rows) < len(lines):
-        write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        kept = [json.dumps(row) + "\n" for row in rows]
+        write_atomically(path, "".join(kept).encode())
     return rows

@@ -64,8 +64,10 @@ from vtmr.train.plots import plot_losses
 from vtmr.train.recipe import Recipe, load_recipe
 from vtmr.train.step import FIGURES, TrainingStep
 
-LOG, CURVE, SCORES, PLAYER = "log.jsonl", "loss.png", "validation.jsonl", "player.onnx"
-LOG_STEPS = 20
+LOG, CURVE, SCORES = "log.jsonl", "loss.png", "validation.jsonl"
+ROLLOUT_MODEL = "player.onnx"  # by the name it always had, so that runs begun earlier go on
+LOG_STEPS = 20  # that a row of the log is the mean of
+# A damaged file or two is no reason to end a run of days; a lost disk is.
 UNREADABLE_SHARE, SAMPLES_TO_JUDGE = 0.01, 1000
 TERMS_LICENCE = "as the terms of the training data allow"
 
@@ -158,8 +160,8 @@ def run(
             raise
         raise DataError(
             "Another process of the run ended, which its own message explains unless it was "
-            f"killed. {out} holds the "
-            "run as of its last checkpoint, if there was one: add --resume."
+            f"killed. {out} holds the run as of its last checkpoint, if there was one: add "
+            "--resume."
         ) from error
     finally:
         held.close()
@@ -176,9 +178,10 @@ def initial_network(
     torch.manual_seed(recipe.seed)
     if init is None:
         network = build(recipe.model)
-        return network, network.load_imagenet(
-            root / recipe.encoder_weights if recipe.encoder_weights else None
-        )
+        encoder = None
+        if recipe.encoder_weights:
+            encoder = root / recipe.encoder_weights
+        return network, network.load_imagenet(encoder)
     network, spec = restore(init)
     if spec.model != recipe.model:
         raise CheckpointError(f"{init} holds a {spec.model!r}: the recipe wants {recipe.model!r}.")
@@ -188,13 +191,17 @@ def initial_network(
 def with_terms(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     """Adds the recipe's data sets and their terms to those inherited; data with terms makes them
     the weights' own."""
-    names = dict.fromkeys(
-        [*spec.training_data, *(Path(s.path).name for s in recipe.data.sources if s.weight)]
-    )
-    terms = dict.fromkeys(
-        [t for t in spec.terms.split("; ") if t] + [s.terms for s in recipe.data.sources if s.terms]
-    )
-    licence = TERMS_LICENCE if terms and spec.licence == CODE_LICENCE else spec.licence
+    # Dicts without values, as sets that keep their order.
+    names = dict.fromkeys(spec.training_data)
+    terms = dict.fromkeys(filter(None, spec.terms.split("; ")))
+    for source in recipe.data.sources:
+        if source.weight:
+            names[Path(source.path).name] = None
+        if source.terms:
+            terms[source.terms] = None
+    licence = spec.licence
+    if terms and licence == CODE_LICENCE:
+        licence = TERMS_LICENCE
     return replace(spec, training_data=tuple(names), terms="; ".join(terms), licence=licence)
 
 
@@ -203,10 +210,11 @@ def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     none: a network that never saw a zoomed crop isn't shown any."""
     if not recipe.augment.zoom_share:
         return replace(spec, zoom=replace(spec.zoom, schedule="off", eager_weight=None))
-    schedule = "paper" if spec.zoom.schedule == "off" else spec.zoom.schedule
-    return replace(
-        spec, zoom=replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule)
-    )
+    schedule = spec.zoom.schedule
+    if schedule == "off":
+        schedule = "paper"
+    zoom = replace(spec.zoom, kernel=recipe.augment.zoom_kernel, schedule=schedule)
+    return replace(spec, zoom=zoom)
 
 
 @contextmanager
@@ -214,13 +222,13 @@ def stop_requests() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run
     ends."""
     requested = threading.Event()
+    # Python lets the main thread alone set handlers; elsewhere, as in tests, nothing interrupts.
     if threading.current_thread() is not threading.main_thread():
         yield requested
         return
-    before = {
-        number: signal.signal(number, lambda *_: requested.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, lambda *_: requested.set())
     try:
         yield requested
     finally:
@@ -249,10 +257,14 @@ class Training:
         self.spec = with_zoom(with_terms(spec, recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
         if not recipe.refiner_samples and self.network.refiner is not None:
+            # Processes would else wait for its gradients, which no step gives.
             self.network.refiner.requires_grad_(False)
         self.adam = build_adam(self.network, recipe.optimiser)
         self.average = MovingAverage(self.network, recipe.optimiser.ema)
         begun = steps_before(recipe, spec)
+        origin = "imagenet"
+        if init is not None:
+            origin = init.name
         self.progress = Progress(
             step=begun,
             begun=begun,
@@ -260,8 +272,8 @@ class Training:
             seconds=0.0,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=commit(),
-            initialised_from=str(init.name) if init else "imagenet",
-            changes=shlex.join(word for change in overrides for word in ("--set", change)),
+            initialised_from=origin,
+            changes=" ".join(f"--set {shlex.quote(change)}" for change in overrides),
         )
         if resume:
             self.progress, self.spec = restore_checkpoint(
@@ -269,26 +281,29 @@ class Training:
             )
         self.first = self.progress
         size = recipe.input_size or self.spec.input_size
-        rollouts = self.rollouts(resume) if recipe.clicks.rollout_share else None
+        rollouts = None
+        if recipe.clicks.rollout_share:
+            rollouts = self.rollout_model(resume)
         micro_batches = MicroBatches(
             recipe, root, size, self.first.step, fabric.global_rank, fabric.world_size, rollouts
         )
         self.left_out = micro_batches.sampler.left_out
         self.data = made_ahead(micro_batches)
         writes = fabric.is_global_zero
-        self.journal = Journal(
-            out / LOG, read_log(out / LOG, self.first.step) if resume and writes else [], writes
-        )
+        rows = []
+        if resume and writes:
+            rows = read_log(out / LOG, self.first.step)
+        self.journal = Journal(out / LOG, rows, writes)
         self.clock = Clock()
         self.losses_of = TrainingStep(self.network, recipe, self.clock)
         self.saved_step = self.first.step
 
-    def rollouts(self, resume: bool) -> Path:
+    def rollout_model(self, resume: bool) -> Path:
         """The model file of the weights that the run started from.
 
         Every process writes it, all of them the same.
         """
-        file = self.out / PLAYER
+        file = self.out / ROLLOUT_MODEL
         if not resume:
             make_folder(self.out)
             write_atomically(file, model_bytes(self.network, self.spec))
@@ -309,14 +324,11 @@ class Training:
             task = bar.add_task("", total=recipe.steps, completed=first.step, note="")
             for step in range(first.step, recipe.steps):
                 micro_batches, unreadable, edge_weight = self.fetch(step, stop)
-                workers += (
-                    sum(micro_batch.cpu_seconds for micro_batch in micro_batches)
-                    if recipe.data.workers
-                    else 0.0
-                )
+                workers += self.workers_seconds(micro_batches)
                 losses = self.gradients(micro_batches, step, edge_weight)
                 cpu_seconds = time.process_time() - started[1] + workers
                 over = time.monotonic() - started[0] > 60 * recipe.part_minutes > 0
+                # One sum for all of it: each meeting of the processes waits for the slowest.
                 agreed = summed(
                     self.fabric,
                     {**losses, "stop": stop.is_set(), "over": over, "cpu_seconds": cpu_seconds},
@@ -380,16 +392,14 @@ class Training:
                 micro_batches = [next(self.data) for _ in range(self.recipe.compute.accumulate)]
             except VtmrError as caught:
                 error = caught
-        if self.recipe.data.workers:
-            self.clock.add("data", sum(micro_batch.cpu_seconds for micro_batch in micro_batches))
-        reasons = tuple(
-            reason for micro_batch in micro_batches for reason in micro_batch.unreadable
-        )
-        weights = [
-            weight
-            for micro_batch in micro_batches
-            if (weight := self.losses_of.edge_weight(micro_batch)) is not None
-        ]
+        self.clock.add("data", self.workers_seconds(micro_batches))
+        reasons: tuple[str, ...] = ()
+        weights: list[Tensor] = []
+        for micro_batch in micro_batches:
+            reasons += micro_batch.unreadable
+            weight = self.losses_of.edge_weight(micro_batch)
+            if weight is not None:
+                weights.append(weight)
         agreed = summed(
             self.fabric,
             {
@@ -408,8 +418,17 @@ class Training:
             if agreed["stops"]:
                 raise KeyboardInterrupt
             raise self.ended(first_error(self.fabric, error))
-        edge_weight = torch.tensor(agreed["edges"], device=self.fabric.device) if weights else None
+        edge_weight = None
+        if weights:
+            edge_weight = torch.tensor(agreed["edges"], device=self.fabric.device)
         return micro_batches, unreadable, edge_weight
+
+    def workers_seconds(self, micro_batches: Sequence[Batch]) -> float:
+        """CPU seconds that worker processes spent on these; this process's own clock counts none
+        of them."""
+        if not self.recipe.data.workers:
+            return 0.0
+        return sum(micro_batch.cpu_seconds for micro_batch in micro_batches)
 
     def too_much_unreadable(self, unreadable: int, step: int) -> DataError | None:
         """The error when more than a hundredth couldn't be read; a few are let pass in any run."""
@@ -418,8 +437,7 @@ class Training:
             return None
         return DataError(
             f"{unreadable} draws for the first {samples} samples couldn't be read, more than "
-            f"{UNREADABLE_SHARE:.0%}; "
-            f"the first: {' '.join(self.journal.reasons)}"
+            f"{UNREADABLE_SHARE:.0%}; the first: {' '.join(self.journal.reasons)}"
         )
 
     def save_what_is_done(self) -> None:
@@ -448,11 +466,11 @@ class Training:
             compute = partial(self.losses_of, micro_batch.to(self.fabric.device), step, edge_weight)
             with self.fabric.no_backward_sync(self.module, enabled=number < len(micro_batches)):
                 losses = self.module(compute)
-                with self.clock.timed(
-                    "backward"
-                ):  # Fabric takes the mean over the processes, losses are to be added
+                with self.clock.timed("backward"):
+                    # Fabric takes the mean over the processes; losses are to be added.
                     self.fabric.backward(losses.pop("total") * self.fabric.world_size)
-            sums = {name: value + sums[name] if sums else value for name, value in losses.items()}
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0) + value
         return sums
 
     def update(self, losses: Mapping[str, float], step: int) -> None:
@@ -461,13 +479,13 @@ class Training:
         if not math.isfinite(total):
             raise ConfigError(
                 f"The loss is {total} at step {step}: start a new run with --init "
-                f"{self.out / WEIGHTS} "
-                "and a lower optimiser.lr."
+                f"{self.out / WEIGHTS} and a lower optimiser.lr."
             )
         with self.clock.timed("update"):
             set_learning_rate(self.adam, self.rate(step))
-            if self.recipe.optimiser.clip_norm:
-                norm = self.recipe.optimiser.clip_norm
+            norm = self.recipe.optimiser.clip_norm
+            if norm:
+                # With float16 some norms are infinite by design: the scaler leaves those steps out.
                 self.fabric.clip_gradients(
                     self.module, self.stepper, max_norm=norm, error_if_nonfinite=False
                 )

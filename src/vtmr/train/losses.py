@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-TINY = 1e-12
+TINY = 1e-12  # no division by the weights of an answer that is right everywhere
 
 
 def normalised_focal_loss(
@@ -39,7 +39,9 @@ def boundary_focal_loss(
     """
     weight = boundary_weights(edge)
     pixel, _ = focal_pixels(logits, labels, alpha=0.5, gamma=2.0)
-    return (pixel * weight).sum() / (weight.sum() if total is None else total)
+    if total is None:
+        total = weight.sum()
+    return (pixel * weight).sum() / total
 
 
 def boundary_weights(edge: Tensor) -> Tensor:
@@ -58,9 +60,11 @@ def focal_pixels(
     )
     focal = (1 - confidence) ** gamma
     count = valid.sum(dim=(1, 2, 3)).to(logits.dtype)
+    # Well-answered pixels' weights vanish; scaled, those left count as much as all did before.
     with torch.no_grad():
         scale = count / ((focal * valid).sum(dim=(1, 2, 3)) + TINY)
     balance = torch.where(labels > 0.5, alpha, 1 - alpha)
+    # Ignored pixels have confidence 1, whose logarithm is 0 without a gradient of infinity.
     pixel = (
         -balance
         * scale[:, None, None, None]

@@ -24,4 +24,5 @@ def keep_freed_memory() -> bool:
         (M_TRIM_THRESHOLD, (1 << 31) - 1),
         (M_TOP_PAD, 64 << 20),
     )
-    return all(mallopt(option, value) == 1 for option, value in settings)
+    done = [mallopt(option, value) for option, value in settings]
+    return done == [1] * len(settings)  # mallopt's word for success

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,15 +31,21 @@ def build_adam(network: InteractiveNetwork, recipe: OptimiserRecipe) -> torch.op
 
     Raises ConfigError when everything is frozen.
     """
-    encoder = {id(p) for p in network.encoder.parameters()}
-    trained = [p for p in network.parameters() if p.requires_grad]
-    if not trained:
+    # By identity: tensors compare by value.
+    encoder = set(map(id, network.encoder.parameters()))
+    new: list[nn.Parameter] = []
+    pretrained: list[nn.Parameter] = []
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            group = pretrained if id(parameter) in encoder else new
+            group.append(parameter)
+    groups: list[dict[str, Any]] = []
+    for parameters, factor in ((new, 1.0), (pretrained, recipe.encoder_factor)):
+        if parameters:  # a frozen encoder leaves none
+            groups.append({"params": parameters, "factor": factor})
+    if not groups:
         raise ConfigError("optimiser.frozen leaves no part to train: take some of its names out.")
-    groups = [
-        {"params": [p for p in trained if id(p) not in encoder], "factor": 1.0},
-        {"params": [p for p in trained if id(p) in encoder], "factor": recipe.encoder_factor},
-    ]
-    return torch.optim.Adam([g for g in groups if g["params"]], lr=recipe.lr)
+    return torch.optim.Adam(groups, lr=recipe.lr)
 
 
 def learning_rate(recipe: OptimiserRecipe, step: int, steps: int, begun: int = 0) -> float:
@@ -57,7 +65,7 @@ def learning_rate(recipe: OptimiserRecipe, step: int, steps: int, begun: int = 0
 def _factor(recipe: OptimiserRecipe, step: int, steps: int) -> float:
     """What share of lr a step after the warm-up gets."""
     if recipe.drops:
-        return 0.1 ** sum(step >= drop for drop in recipe.drops)
+        return 0.1 ** bisect_right(recipe.drops, step)  # they are in order
     progress = (step - recipe.warmup_steps) / max(1, steps - 1 - recipe.warmup_steps)
     floor = recipe.final_factor
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
@@ -75,7 +83,9 @@ class MovingAverage:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.state: dict[str, Tensor] = {}
+        for name, value in network.state_dict().items():
+            self.state[name] = value.detach().clone()
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
@@ -88,7 +98,8 @@ class MovingAverage:
                 averaged.append(self.state[name])
                 current.append(value)
             else:
-                self.state[name].copy_(value)
+                self.state[name].copy_(value)  # counters have no average
+        # One call for all tensors: hundreds of small ones would cost more in Python than in work.
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
     def tensors(self) -> dict[str, Tensor]:

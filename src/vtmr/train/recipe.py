@@ -17,12 +17,12 @@ from vtmr.values import by_present_names, formerly, from_values
 
 PASS_ENGINES = ("torch", "onnxruntime", "auto")
 PRECISIONS = ("float32", "bfloat16", "auto")
-HAVE_STUFF = frozenset({"cocolvis"})
-HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})
+HAVE_STUFF = frozenset({"cocolvis"})  # sky, road and the like
+HAVE_INSTANCES = frozenset({"coco", "cocolvis", "inst"})  # several objects an image
 ACCELERATORS = ("auto", "cpu", "cuda")
 COMPUTE_PRECISIONS = ("float32", "bfloat16", "float16")
 SMALLEST = {"scale": 0.1, "object_ratio": 1.0}  # a crop below its object's size would cut it
-LARGEST_RATIO = 10.0
+LARGEST_RATIO = 10.0  # a crop ten times its object shows nothing of it
 GRID_STEP = 64  # every network's coarsest map is whole then
 LARGEST_GRID = 1024  # one step's grids fit in memory
 WIDEST_RIM = 10.0  # of small objects nothing would be left
@@ -96,15 +96,17 @@ class DataRecipe:
 
     def __post_init__(self) -> None:
         require_bounds(self, "data.")
+        weights = [source.weight for source in self.sources]
         require(
-            sum(s.weight for s in self.sources) > 0,
+            max(weights, default=0) > 0,
             "data.sources has no positive weight: expected at least one.",
         )
+        donors = [source for source in self.sources if source.cut_outs]
         require(
-            not self.paste_weight or any(s.cut_outs for s in self.sources),
+            not self.paste_weight or bool(donors),
             "data.paste_weight is set but no source has cut_outs = true.",
         )
-        readers = {s.reader for s in self.sources}
+        readers = {source.reader for source in self.sources}
         for name, share, known in (
             ("stuff_share", self.stuff_share, HAVE_STUFF),
             ("merge_share", self.merge_share, HAVE_INSTANCES),
@@ -260,7 +262,7 @@ class OptimiserRecipe:
             "optimiser.frozen has an empty name: expected names of parts of the network.",
         )
         require(
-            list(self.drops) == sorted(set(self.drops)) and all(step > 0 for step in self.drops),
+            list(self.drops) == sorted(set(self.drops)) and min(self.drops, default=1) > 0,
             f"optimiser.drops is {list(self.drops)}: expected numbers of steps above 0, each "
             "larger than the last.",
         )
@@ -348,6 +350,7 @@ class Recipe:
         require(
             bool(self.name), "name is empty: expected one, which the weights' lineage then gives."
         )
+        # Micro-batches of unequal sizes would weigh some samples more than others.
         require(
             self.batch % self.compute.accumulate == 0,
             f"batch is {self.batch} and compute.accumulate {self.compute.accumulate}: the batch "
@@ -367,14 +370,15 @@ class Recipe:
             not self.clicks.rollout_share
             or (self.maskmatch is None and not self.augment.zoom_share),
             "clicks.rollout_share excludes maskmatch, whose interactions begin without a mask, and "
-            "augment.zoom_share: "
-            "rollouts are neither.",
+            "augment.zoom_share: rollouts are neither.",
         )
 
     @property
     def refiner_samples(self) -> int:
         """Samples of each batch that train the refiner: at least one, unless none is to."""
-        return max(round(self.refiner_share * self.batch), 1 if self.refiner_share else 0)
+        if self.refiner_share == 0:
+            return 0
+        return max(round(self.refiner_share * self.batch), 1)
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:

@@ -69,6 +69,7 @@ class Rollouts:
         clicks = [Click(first.x + region.x0, first.y + region.y0, True)]
         answer: LayeredPrediction | None = None
         mask: Mask | None = None
+        # By the mask, not by the probability: at inference the user sees no more than that.
         for _ in range(further_clicks(self.recipe, rng)):
             answer = segmenter.predict(scene, clicks, answer, mask, region)
             mask = answer.render()

@@ -25,20 +25,22 @@ from vtmr.errors import DataError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import crop_resized
+from vtmr.train.augmentation import Labelled, draw_crop, flipped, jittered
 from vtmr.train.clicks import Rng, initial_clicks
 from vtmr.train.compose import CutOut, composed
-from vtmr.train.recipe import AugmentRecipe, Recipe, SourceWeight
+from vtmr.train.recipe import Recipe, SourceWeight
 from vtmr.train.refiner_targets import draw_focus_box, edge_band
 from vtmr.train.rollouts import Rollouts
 from vtmr.train.targets import rim_of, single_component
 from vtmr.types import Click, FloatMap, Image
 from vtmr.zoom import Warp, warp_towards
 
-ATTEMPTS = 200
-UNREADABLE_DRAWS = 10
-MAX_AREA_SHARE = 0.9
-SINGLE_COMPONENT_SHARE = 0.3
-CUT_OUT_MIN_AREA = 1500
+ATTEMPTS = 200  # for one sample: most objects are too small for most crops
+UNREADABLE_DRAWS = 10  # for one sample: so many in a row are a lost disk, not a bad file
+MAX_AREA_SHARE = 0.9  # of the crop: an object that fills it leaves nothing to tell it from
+SINGLE_COMPONENT_SHARE = 0.3  # of pairs' samples
+CUT_OUT_MIN_AREA = 1500  # smaller ones are blots when they are pasted
+MOST_OTHERS = 4  # objects of an image that are read beside the target: each is a file or a decoding
 
 
 @dataclass(frozen=True)
@@ -67,32 +69,6 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """An image with one target; `others` are pixels known to belong to other objects.
-
-    second: where the target is made of two objects, the second one. rim: where the target's mask
-    can't be relied on, and what its file marks as to be ignored.
-    """
-
-    image: Image
-    target: Mask
-    others: Mask
-    second: Mask | None = None
-    rim: Mask | None = None
-
-    @property
-    def masks(self) -> dict[str, Mask]:
-        """Target, others and, where there are any, second and rim."""
-        found = {
-            "target": self.target,
-            "others": self.others,
-            "second": self.second,
-            "rim": self.rim,
-        }
-        return {name: mask for name, mask in found.items() if mask is not None}
-
-
-@dataclass(frozen=True)
 class TrainingSource:
     """An opened source with the stems that may be trained on."""
 
@@ -111,13 +87,16 @@ class TrainingSource:
         """
         folder = root / entry.path
         name = Path(entry.path).name
-        source = (
-            CocoLvisSource.open(name, folder, root / entry.index)
-            if entry.index
-            else OPENERS[entry.reader](name, folder)
-        )
-        frozen = {stem for reader, stem, _ in validation_list() if reader == entry.reader}
-        held_out = listed_stems(folder / "val.txt") | listed_stems(folder / "report.txt") | frozen
+        source: Source
+        if entry.index:
+            source = CocoLvisSource.open(name, folder, root / entry.index)
+        else:
+            source = OPENERS[entry.reader](name, folder)
+        # Weights are chosen by the validation objects: none of their images may be learnt from.
+        held_out = {*listed_stems(folder / "val.txt"), *listed_stems(folder / "report.txt")}
+        for reader, stem, _ in validation_list():
+            if reader == entry.reader:
+                held_out.add(stem)
         stems = tuple(
             stem
             for stem in source.stems
@@ -138,21 +117,25 @@ class Sampler:
         self.recipe = recipe
         self.size = size
         self.sources = [TrainingSource.open(entry, root) for entry in recipe.data.sources]
-        weights = np.array([*(s.weight for s in self.sources), recipe.data.paste_weight])
-        self.shares = weights / weights.sum()
-        self.donors = [s for s in self.sources if s.cut_outs]
-        counts = np.array([len(s.stems) for s in self.donors], np.float64) ** 0.5
-        self.donor_shares = counts / counts.sum() if len(counts) else counts
+        # The last choice is a composed image, which is no source's.
+        weights = [source.weight for source in self.sources]
+        chances = np.array([*weights, recipe.data.paste_weight])
+        self.shares = chances / chances.sum()
+        self.donors = [source for source in self.sources if source.cut_outs]
+        # Roots: a large set of cut-outs would else drown the small ones.
+        self.donor_shares = np.sqrt([len(donor.stems) for donor in self.donors])
+        if self.donors:
+            self.donor_shares /= self.donor_shares.sum()
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """A sentence for everything in the sources that isn't drawn from because it can't be."""
-        return tuple(
-            f"{entry.source.name}: {sentence}"
-            for entry in self.sources
-            if isinstance(entry.source, CocoSource)
-            for sentence in entry.source.findings
-        )
+        sentences: list[str] = []
+        for entry in self.sources:
+            if isinstance(entry.source, CocoSource):
+                name = entry.source.name
+                sentences += [f"{name}: {finding}" for finding in entry.source.findings]
+        return tuple(sentences)
 
     def draw(self, rng: Rng, rollouts: Rollouts | None = None) -> Sample:
         """One sample, rolled out where `rollouts` is given; what can't be read is noted and the
@@ -163,13 +146,8 @@ class Sampler:
         """
         unreadable: list[str] = []
         for _ in range(ATTEMPTS):
-            choice = int(rng.choice(len(self.shares), p=self.shares))
             try:
-                labelled = (
-                    self.compose(rng)
-                    if choice == len(self.sources)
-                    else self.pick(self.sources[choice], rng)
-                )
+                labelled = self.labelled(rng)
             except DataError as error:
                 unreadable.append(str(error))
                 if len(unreadable) > UNREADABLE_DRAWS:
@@ -177,14 +155,25 @@ class Sampler:
                         f"{len(unreadable)} draws for one sample couldn't be read: {error}"
                     ) from error
                 continue
-            sample = self.crop(labelled, rng, rollouts) if labelled is not None else None
+            if labelled is None:
+                continue
+            sample = self.crop(labelled, rng, rollouts)
             if sample is not None:
                 return replace(sample, unreadable=tuple(unreadable))
         raise DataError(
             f"{ATTEMPTS} draws in a row gave no object of {self.recipe.data.min_object_px} px or "
-            "more: "
-            "check the data sets or lower data.min_object_px."
+            "more: check the data sets or lower data.min_object_px."
         )
+
+    def labelled(self, rng: Rng) -> Labelled | None:
+        """An image of one of the sources, or a composed one; None where there is no object.
+
+        Raises DataError for what can't be read.
+        """
+        choice = int(rng.choice(len(self.shares), p=self.shares))
+        if choice == len(self.sources):
+            return self.compose(rng)
+        return self.pick(self.sources[choice], rng)
 
     def pick(self, entry: TrainingSource, rng: Rng) -> Labelled | None:
         """A random object of a random image of the source; None when the image has no object."""
@@ -198,23 +187,20 @@ class Sampler:
         if isinstance(entry.source, LabelSource):
             others, target = vary_part(entry.source, stem, ids, target, rng)
         elif isinstance(entry.source, PairSource):
-            target = (
-                single_component(target, rng) if rng.random() < SINGLE_COMPONENT_SHARE else target
-            )
+            # A pair's mask may be of several things, of which the clicks then mean one.
+            if rng.random() < SINGLE_COMPONENT_SHARE:
+                target = single_component(target, rng)
         else:
-            near = list(rng.permutation([i for i in ids if i != chosen])[:4])
-            if (
-                self.recipe.data.merge_share
-                and near
-                and rng.random() < self.recipe.data.merge_share
-            ):
+            near = list(rng.permutation([i for i in ids if i != chosen])[:MOST_OTHERS])
+            merging = self.recipe.data.merge_share
+            if merging and near and rng.random() < merging:
                 second = entry.source.mask(stem, str(near.pop()))
                 target = target | second
             for other in near:
                 others |= entry.source.mask(stem, str(other))
-        rim = rim_of(target, entry.rim_px) if entry.rim_px else None
-        if ignored is not None:
-            rim = ignored if rim is None else rim | ignored
+        # Another object's pixels that are the target's too are the target's: a click on them is
+        # positive.
+        rim = rim_and_ignored(target, entry.rim_px, ignored)
         return Labelled(image, target, others & ~target, second, rim)
 
     def compose(self, rng: Rng) -> Labelled | None:
@@ -235,12 +221,11 @@ class Sampler:
         if not cut_outs:
             return None
         image, masks = composed(canvas, cut_outs, rng)
-        wanted = int(rng.integers(len(masks)))
-        others = np.any(
-            [mask for i, mask in enumerate(masks) if i != wanted] or [np.zeros_like(masks[0])],
-            axis=0,
-        )
-        return Labelled(image, masks[wanted], others)
+        target = masks.pop(int(rng.integers(len(masks))))
+        others = np.zeros_like(target)
+        for mask in masks:
+            others |= mask
+        return Labelled(image, target, others)
 
     def crop(self, labelled: Labelled, rng: Rng, rollouts: Rollouts | None = None) -> Sample | None:
         """Colours, flip and crop: the one drawn, or the one that a rollout which begins there leads
@@ -251,7 +236,8 @@ class Sampler:
         if not labelled.target.any():
             return None
         augment, size = self.recipe.augment, self.size
-        labelled = flipped(labelled) if rng.random() < augment.flip else labelled
+        if rng.random() < augment.flip:
+            labelled = flipped(labelled)
         labelled = replace(labelled, image=jittered(labelled.image, augment.colour, rng))
         labelled, box = draw_crop(labelled, augment, size, rng)
         shown = None
@@ -265,30 +251,31 @@ class Sampler:
         if augment.zoom_share and rng.random() < augment.zoom_share:
             grid = warp_towards(gt_mask, box, size, augment.zoom_kernel)
             gt_mask = mask_on(grid, labelled.target)
-        most = (
-            MAX_AREA_SHARE if shown is None else 1.0
-        )  # a crop that follows too small an answer lies in the object
+        most = MAX_AREA_SHARE
+        if shown is not None:
+            most = 1.0  # a crop that follows too small an answer lies in the object
         if not self.recipe.data.min_object_px <= gt_mask.sum() <= most * gt_mask.size:
             return None
-        focus = grid.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
-        low, high = np.floor(focus[0]).astype(int), np.ceil(focus[1]).astype(int)
-        focus_box = (
-            Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])).intersection(box) or box
-        )
+        focus_box = drawn_focus(grid, box, gt_mask, rng)
         patch_gt = mask_on(grid, labelled.target, focus_box)
-        nothing, rim = np.zeros_like(gt_mask), labelled.rim
-        return Sample(
+        ignore_mask = patch_ignore = np.zeros_like(gt_mask)
+        if labelled.rim is not None:
+            ignore_mask = mask_on(grid, labelled.rim)
+            patch_ignore = mask_on(grid, labelled.rim, focus_box)
+        sample = Sample(
             image=image_on(grid, labelled.image),
             gt_mask=gt_mask,
             patch=image_on(grid, labelled.image, focus_box),
             patch_gt=patch_gt,
             patch_edge=edge_band(patch_gt),
             focus=grid.box_to_grid(focus_box),
-            clicks=shown.clicks if shown else self.first_clicks(labelled, grid, gt_mask, rng),
-            ignore_mask=nothing if rim is None else mask_on(grid, rim),
-            patch_ignore=nothing if rim is None else mask_on(grid, rim, focus_box),
-            prev_mask=shown.prev_mask if shown else None,
+            clicks=(),
+            ignore_mask=ignore_mask,
+            patch_ignore=patch_ignore,
         )
+        if shown is not None:
+            return replace(sample, clicks=shown.clicks, prev_mask=shown.prev_mask)
+        return replace(sample, clicks=self.first_clicks(labelled, grid, gt_mask, rng))
 
     def first_clicks(
         self, labelled: Labelled, grid: Frame | Warp, gt_mask: Mask, rng: Rng
@@ -298,8 +285,9 @@ class Sampler:
         single = start.init_clicks == "single" or (
             start.init_clicks == "mixed" and rng.random() < 0.5
         )
-        others = mask_on(grid, labelled.others)
-        second = None if labelled.second is None else mask_on(grid, labelled.second)
+        others, second = mask_on(grid, labelled.others), None
+        if labelled.second is not None:
+            second = mask_on(grid, labelled.second)
         return tuple(
             initial_clicks(gt_mask, others, rng, single, start.centred, second, start.deepest_share)
         )
@@ -314,7 +302,9 @@ def candidates(source: Source, stem: str, recipe: Recipe, size: int, rng: Rng) -
     if not isinstance(source, CocoLvisSource):
         return source.object_ids(stem)
     objects = source.objects(stem)
-    ids = objects.roots if recipe.data.roots_only else objects.ids[: len(objects.parents)]
+    ids = objects.ids[: len(objects.parents)]  # stuff comes behind the objects, without parents
+    if recipe.data.roots_only:
+        ids = objects.roots
     if recipe.data.stuff_share and rng.random() < recipe.data.stuff_share:
         ids += objects.stuff
     least = least_share(recipe, size) * objects.height * objects.width
@@ -327,9 +317,11 @@ def least_share(recipe: Recipe, size: int) -> float:
     augment = recipe.augment
     if augment.object_share or augment.zoom_share:
         return 0.0
-    factor = max(
-        augment.scale[1] if augment.scaled_share else 0.0, 1.0 if augment.whole_share else 0.0
-    )
+    factor = 0.0
+    if augment.scaled_share:
+        factor = augment.scale[1]
+    if augment.whole_share:
+        factor = max(factor, 1.0)
     return recipe.data.min_object_px / (size * factor) ** 2
 
 
@@ -341,42 +333,52 @@ def image_on(grid: Frame | Warp, image: Image, part: Box | None = None) -> Image
     grid.
     """
     if isinstance(grid, Warp):
-        return grid.sample(image, grid.box_to_grid(part) if part else None)
+        place = None
+        if part is not None:
+            place = grid.box_to_grid(part)
+        return grid.sample(image, place)
     return crop_resized(image, part or grid.box, grid.width)
 
 
 def mask_on(grid: Frame | Warp, mask: Mask, part: Box | None = None) -> Mask:
     """A mask of the image in the same way, by majority: bool S x S."""
     if isinstance(grid, Warp):
-        return grid.sample_mask(mask, grid.box_to_grid(part) if part else None)
+        place = None
+        if part is not None:
+            place = grid.box_to_grid(part)
+        return grid.sample_mask(mask, place)
     return resample_mask(mask, part or grid.box, grid.width)
+
+
+def rim_and_ignored(target: Mask, rim_px: float, ignored: Mask | None) -> Mask | None:
+    """Where the target can't be relied on, bool H x W; None where it can everywhere.
+
+    rim_px: how exact its source's outlines are, 0 for exact ones. ignored: what its file marks.
+    """
+    if not rim_px:
+        return ignored
+    rim = rim_of(target, rim_px)
+    if ignored is None:
+        return rim
+    return rim | ignored
+
+
+def drawn_focus(grid: Frame | Warp, box: Box, gt_mask: Mask, rng: Rng) -> Box:
+    """A focus box in whole pixels of the image, inside the crop's `box`.
+
+    gt_mask: bool S x S on the grid, where the focus is drawn.
+    """
+    corners = grid.to_image(np.array(draw_focus_box(gt_mask, rng)).reshape(2, 2))
+    # Outwards to whole pixels, as the patch is cut from the image at full resolution.
+    x0, y0 = np.floor(corners[0]).astype(int).tolist()
+    x1, y1 = np.ceil(corners[1]).astype(int).tolist()
+    return Box(x0, y0, x1, y1).intersection(box) or box
 
 
 def resample_mask(mask: Mask, box: Box, size: int) -> Mask:
     """The box of a mask on a size x size grid, by majority."""
     full = mask[box.slices].astype(np.uint8) * 255
     return np.asarray(cv2.resize(full, (size, size), interpolation=cv2.INTER_LINEAR) > 127)
-
-
-def flipped(labelled: Labelled) -> Labelled:
-    """Mirrored left to right."""
-    masks = {name: np.ascontiguousarray(mask[:, ::-1]) for name, mask in labelled.masks.items()}
-    return Labelled(np.ascontiguousarray(labelled.image[:, ::-1]), **masks)
-
-
-def jittered(image: Image, share: float, rng: Rng) -> Image:
-    """Brightness +-.25, contrast -.15 to +.4 and RGB shift +-10, each in that share of images
-    [docs/method.md §C.3]."""
-    gain, offset = 1.0, np.zeros(3)
-    if rng.random() < share:
-        gain = 1 + rng.uniform(-0.15, 0.40)
-        offset = offset + 255 * rng.uniform(-0.25, 0.25)
-    if rng.random() < share:
-        offset = offset + rng.uniform(-10, 10, 3)
-    if gain == 1 and not offset.any():
-        return image
-    table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(image, table.reshape(1, 256, 3)), np.uint8)
 
 
 def vary_part(
@@ -389,68 +391,11 @@ def vary_part(
     if chance < 0.4:
         target = single_component(target, rng)
     elif chance < 0.6:
-        for extra in rng.permutation(list(ids))[: int(rng.integers(1, max(2, len(ids))))]:
+        # Never all labels: the union would leave nothing to tell the target from.
+        mixed = rng.permutation(list(ids))
+        count = int(rng.integers(1, max(2, len(ids))))
+        for extra in mixed[:count]:
             target = target | source.mask(stem, str(extra))
-    for other in rng.permutation(list(ids))[:4]:
+    for other in rng.permutation(list(ids))[:MOST_OTHERS]:
         everything |= source.mask(stem, str(other))
     return everything & ~target, target
-
-
-def draw_crop(
-    labelled: Labelled, augment: AugmentRecipe, size: int, rng: Rng
-) -> tuple[Labelled, Box]:
-    """A crop of one of three kinds and the image it lies in (padded with zeros where the crop
-    sticks out).
-
-    Whole image, as inference sees it at click 1; RITM's resize by .75-1.4 with pad or crop; the
-    object's box times 1.1-3, moved about, as inference sees it from click 2 on.
-    """
-    height, width = labelled.target.shape
-    whole = Box.whole(height, width)
-    shares = np.array([augment.whole_share, augment.scaled_share, augment.object_share])
-    kind = int(rng.choice(3, p=shares / shares.sum()))
-    if kind == 0:
-        return labelled, whole
-    if kind == 1:
-        factor = rng.uniform(*augment.scale)
-        return windowed(labelled, round(width / factor), round(height / factor), rng)
-    target = bounding_box(labelled.target) or whole
-    low, high = np.log(augment.object_ratio)
-    ratio = np.exp(
-        0.7 * rng.uniform(low, high) + 0.3 * rng.uniform(low, high, size=2)
-    )  # nearly the same both ways
-    slack = (ratio - 1) * np.array([target.width, target.height]) / 2
-    shift = rng.uniform(-0.7, 0.7, 2) * slack
-    moved = Box(
-        round(target.x0 - slack[0] + shift[0]),
-        round(target.y0 - slack[1] + shift[1]),
-        round(target.x1 + slack[0] + shift[0]),
-        round(target.y1 + slack[1] + shift[1]),
-    )
-    return labelled, grown(moved, min(32, size), whole)
-
-
-def grown(box: Box, least: int, whole: Box) -> Box:
-    """At least `least` pixels wide and high, clipped to the image."""
-    extra_x, extra_y = max(0, least - box.width), max(0, least - box.height)
-    box = Box(
-        box.x0 - extra_x // 2,
-        box.y0 - extra_y // 2,
-        box.x1 + (extra_x + 1) // 2,
-        box.y1 + (extra_y + 1) // 2,
-    )
-    return box.intersection(whole) or whole
-
-
-def windowed(labelled: Labelled, width: int, height: int, rng: Rng) -> tuple[Labelled, Box]:
-    """A window of that size: placed at random inside the image, or around it with zero padding."""
-    rows, cols = labelled.target.shape
-    pad_x, pad_y = max(0, width - cols), max(0, height - rows)
-    if pad_x or pad_y:
-        left, top = int(rng.integers(pad_x + 1)), int(rng.integers(pad_y + 1))
-        room = ((top, pad_y - top), (left, pad_x - left))
-        masks = {name: np.pad(mask, room) for name, mask in labelled.masks.items()}
-        labelled = Labelled(np.pad(labelled.image, (*room, (0, 0))), **masks)
-        rows, cols = labelled.target.shape
-    x0, y0 = int(rng.integers(cols - width + 1)), int(rng.integers(rows - height + 1))
-    return labelled, Box(x0, y0, x0 + width, y0 + height)

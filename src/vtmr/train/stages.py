@@ -54,7 +54,9 @@ def read_stages(folder: Path, out: Path, overrides: Sequence[str] = ()) -> list[
     for number, path in enumerate(stage_paths(folder), start=1):
         recipe = load_recipe(path, overrides)
         run_folder = out / path.stem
-        before = stages[-1] if stages else None
+        before = None
+        if stages:
+            before = stages[-1]
         if before is not None and recipe.model != before.recipe.model:
             raise ConfigError(
                 f"{path} trains {recipe.model!r}, the stage before {before.recipe.model!r}: all "
@@ -63,6 +65,7 @@ def read_stages(folder: Path, out: Path, overrides: Sequence[str] = ()) -> list[
         done = None
         if exists(run_folder / STATE):
             done = saved_step(run_folder, recipe)
+        # Going on with it, the run would forget that its start has changed.
         if done is not None and before is not None and not before.finished:
             raise ConfigError(
                 f"{run_folder} holds a run, but the stage before, {before.path.stem}, isn't "
@@ -94,7 +97,7 @@ def stage_paths(folder: Path) -> list[Path]:
             raise ConfigError(f"{numbered[number]} and {path} have the same number: {NAMING}.")
         numbered[number] = path
     expected = range(1, len(numbered) + 1)
-    missing = [number for number in expected if number not in numbered]
-    if missing:
-        raise ConfigError(f"{folder} has no stage {missing[0]}: {NAMING}.")
+    for number in expected:
+        if number not in numbered:
+            raise ConfigError(f"{folder} has no stage {number}: {NAMING}.")
     return [numbered[number] for number in expected]

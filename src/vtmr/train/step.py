@@ -50,7 +50,9 @@ class Losses:
     def total(self) -> Tensor:
         """What the gradients are of: the sum of all losses."""
         total = self.coarse + self.refined + self.edge
-        return total if self.match is None else total + self.match
+        if self.match is not None:
+            total = total + self.match
+        return total
 
     @property
     def by_name(self) -> dict[str, Tensor]:
@@ -79,6 +81,7 @@ def overlap_of(logits: Tensor, batch: Batch) -> Tensor:
     logits: B x 1 x S x S.
     """
     masks = (logits[:, 0] > 0).cpu().numpy()
+    # Over the whole step's number: the micro-batches' parts add up to the mean.
     return logits.new_tensor(sum(map(iou, masks, batch.gt_masks)) / batch.whole)
 
 
@@ -107,7 +110,8 @@ class TrainingStep:
         self.recipe = recipe
         self.spec = network.spec
         self.clock = clock or Clock()
-        self.early_frozen = not any(p.requires_grad for p in network.early_parameters())
+        early = [parameter.requires_grad for parameter in network.early_parameters()]
+        self.early_frozen = not any(early)
         self.passes: IterativePasses | None = None
 
     def __call__(self, batch: Batch, step: int, edge_weight: Tensor | None = None) -> Losses:
@@ -121,7 +125,9 @@ class TrainingStep:
         torch.manual_seed(int(rng.integers(2**31)) + batch.positions[0])
         # Both are drawn by the step's generator, so that all of its micro-batches agree on them.
         matching = self.matching(rng)
-        further = further_clicks(recipe.clicks, rng) if batch.prev_mask is None else 0
+        further = 0
+        if batch.prev_mask is None:
+            further = further_clicks(recipe.clicks, rng)
         image = normalised(batch.image, self.spec.coarse_normalisation)
         with self.clock.timed("iterative clicks"):
             rngs = click_rngs(recipe.seed, step, batch.positions)
@@ -172,7 +178,9 @@ class TrainingStep:
         recipe = self.recipe.maskmatch
         if recipe is None or recipe.share == 0:
             return None
-        return recipe if recipe.share == 1 or rng.random() < recipe.share else None
+        if recipe.share < 1 and rng.random() >= recipe.share:
+            return None
+        return recipe
 
     @torch.no_grad()
     def iterate_clicks(
