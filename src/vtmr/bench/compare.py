@@ -17,7 +17,7 @@ from vtmr.bench.metrics import mean_band
 # Objects: even if all differ alike, a sign test's p is below .05 from 6 on (2 · .5⁶ = .03).
 FEWEST = 6
 FEWER = ("No", "cut", "passes")  # what figures begin with of which less is better
-SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")
+SHOWN_ELSEWHERE = ("model.name", "model.sha256", "datasets")  # in the table of runs
 
 
 @dataclass(frozen=True, slots=True)

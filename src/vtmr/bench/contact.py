@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COUNT, COLUMNS = 20, 5
+COUNT, COLUMNS = 20, 5  # objects of a sheet, and how many of them side by side
 MARGIN_RATIO = 1.5  # of the box around object, mask and clicks: what of the image is shown
 LONGEST_PX = 480  # of a drawn image
-MISSED, WRONG = (64, 160, 255), (255, 176, 0)
-TINT = 0.6
+MISSED, WRONG = (64, 160, 255), (255, 176, 0)  # two colours that the colour-blind tell apart
+TINT = 0.6  # share of these in a pixel
 SHAPE, PAPER = 4 / 3, "#f0f0f0"  # width to height of a picture, and what fills it up
 POSITIVE, NEGATIVE = "#009e5a", "#d53c28"
-SAME_IOU = 1e-6
+SAME_IOU = 1e-6  # a mask drawn anew is the recorded one up to this
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def draw_sheet(title: str, cells: Sequence[Cell]) -> bytes:
             _draw(axes, cell)
         for axes in panels[len(cells) :]:
             axes.set_axis_off()
-        _draw_key(figure, masks=any(cell.mask is not None for cell in cells))
+        drawn = [cell for cell in cells if cell.mask is not None]
+        _draw_key(figure, masks=bool(drawn))
         return as_jpeg(figure)
 
 
@@ -139,7 +141,9 @@ def _letterbox(axes: Axes, box: Box) -> None:
 
 
 def _draw_click(axes: Axes, click: Click) -> None:
-    colour, sign = (POSITIVE, "+") if click.positive else (NEGATIVE, "_")
+    colour, sign = NEGATIVE, "_"
+    if click.positive:
+        colour, sign = POSITIVE, "+"
     axes.plot(
         click.x,
         click.y,
@@ -161,15 +165,11 @@ def _draw_key(figure: Figure, masks: bool) -> None:
     outline = Line2D(
         [], [], color="white", path_effects=[Stroke(linewidth=3.5, foreground="black"), Normal()]
     )
-    dots = [
-        Line2D([], [], color=colour, marker="o", linestyle="", markersize=8)
-        for colour in (POSITIVE, NEGATIVE)
-    ]
-    areas = (
-        [Patch(color="#{:02x}{:02x}{:02x}".format(*colour)) for colour in (MISSED, WRONG)]
-        if masks
-        else []
-    )
+    dot = partial(Line2D, [], [], marker="o", linestyle="", markersize=8)
+    dots = [dot(color=POSITIVE), dot(color=NEGATIVE)]
+    areas = []
+    if masks:
+        areas = [Patch(color="#{:02x}{:02x}{:02x}".format(*colour)) for colour in (MISSED, WRONG)]
     names = [
         "outline of the truth",
         "positive click",
@@ -184,13 +184,18 @@ def _draw_key(figure: Figure, masks: bool) -> None:
 def _shown(cell: Cell) -> Box:
     """The part of the image to draw: around the object, the mask and the clicks."""
     whole = Box.whole(*cell.gt_mask.shape)
-    covered = cell.gt_mask if cell.mask is None else cell.gt_mask | cell.mask
+    covered = cell.gt_mask
+    if cell.mask is not None:
+        covered = covered | cell.mask
     box = bounding_box(covered) or whole
-    for row, col in (click.pixel for click in cell.clicks):
+    for click in cell.clicks:
+        row, col = click.pixel
         box = box.union(Box(col, row, col + 1, row + 1))
     return box.expanded(MARGIN_RATIO, whole)
 
 
 def _short(name: str, most: int = 34) -> str:
     """With dots in place of the middle where it is too long for a picture's width."""
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
+    if len(name) <= most:
+        return name
+    return f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,8 @@ def _told(
 ) -> list[list[list[float]]]:
     """A value of every record, by object and repeat; empty where one of them is None."""
     for repeats in objects:
-        for run in repeats:
-            if any(read(record) is None for record in run):
+        for record in chain.from_iterable(repeats):
+            if read(record) is None:
                 return []
     return _read(objects, lambda record: read(record) or 0.0)
 

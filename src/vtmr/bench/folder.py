@@ -88,7 +88,9 @@ def open_folder(
     """
     make_folder(out)
     sittings = _former_sittings(out, settings)
-    records = read_records(out) if exists(out / RECORDS) else []
+    records: list[Record] = []
+    if exists(out / RECORDS):
+        records = read_records(out)
     write_run(out, settings, [*sittings, _sitting(data or {})], objects)
     replace_records(out, records)
     return records
@@ -98,8 +100,10 @@ def write_run(
     folder: Path, settings: Settings, sittings: Sequence[Sitting], objects: Sequence[ObjectKey]
 ) -> None:
     """Writes run.json and objects.json, each whole or not at all. Raises InputError."""
-    names = ",\n".join(json.dumps(key, ensure_ascii=False) for key in objects)
-    write_atomically(folder / OBJECTS, f"[\n{names}\n]\n".encode())
+    # One object a line: two runs' lists can be compared by any diff.
+    names = [json.dumps(key, ensure_ascii=False) for key in objects]
+    lines = ",\n".join(names)
+    write_atomically(folder / OBJECTS, f"[\n{lines}\n]\n".encode())
     run = {"settings": settings, "sittings": list(sittings)}
     write_atomically(folder / RUN, (json.dumps(run, indent=2, ensure_ascii=False) + "\n").encode())
 
@@ -114,12 +118,18 @@ def read_run(folder: Path) -> StoredRun:
     stored = _read_json(folder / RUN)
     settings = _completed(stored["settings"])
     try:
-        names = json.loads((folder / OBJECTS).read_bytes()) if exists(folder / OBJECTS) else []
+        objects: list[ObjectKey] = []
+        if exists(folder / OBJECTS):
+            for dataset, source, image, name in json.loads((folder / OBJECTS).read_bytes()):
+                objects.append((str(dataset), str(source), str(image), str(name)))
+        shard = None
+        if settings["shard"]:
+            shard = from_values(Shard, settings["shard"], "its shard")
         return StoredRun(
             from_values(Protocol, settings["protocol"], "its protocol"),
             from_values(ModelInfo, settings["model"], "its model"),
-            from_values(Shard, settings["shard"], "its shard") if settings["shard"] else None,
-            tuple((str(d), str(s), str(i), str(o)) for d, s, i, o in names),
+            shard,
+            tuple(objects),
             settings,
             tuple(stored["sittings"]),
         )
@@ -133,8 +143,9 @@ def differences(was: Any, is_now: Any, name: str = "") -> Iterable[tuple[str, An
     """Every leaf that two nested settings don't share, as (dotted name, former value, present
     value)."""
     if isinstance(was, dict) and isinstance(is_now, dict):
-        for key in [*was, *(key for key in is_now if key not in was)]:
-            yield from differences(was.get(key), is_now.get(key), f"{name}.{key}" if name else key)
+        for key in was | is_now:
+            place = f"{name}.{key}".removeprefix(".")
+            yield from differences(was.get(key), is_now.get(key), place)
     elif was != is_now:
         yield name, was, is_now
 

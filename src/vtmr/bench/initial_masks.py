@@ -18,12 +18,12 @@ from vtmr.masks import Mask, iou
 from vtmr.perturb import perturb_to_iou
 from vtmr.types import Image
 
-DRAWS = 10
-WANTED_IOU = (0.75, 0.85)
+DRAWS = 10  # until something that counts is wrong
+WANTED_IOU = (0.75, 0.85)  # DAVIS-585's range
 ATTEMPTS, DEFECTS = 30, 10  # tries at most, and superpixels flipped in each
 # About how many superpixels an image is cut into: one of these for each defect.
 SUPERPIXELS = (50, 100, 200, 300, 500, 700)
-COMPACTNESS = 10.0
+COMPACTNESS = 10.0  # as scikit-image has it
 RIM_STEPS = 3  # erosions and dilations by 5 x 5 between which the rim lies
 RIM_SHARE, INSIDE_SHARE = 0.65, 0.25  # of the defects; the others lie outside
 

@@ -17,7 +17,7 @@ from vtmr.errors import InputError
 from vtmr.masks import Mask, bounding_box, iou
 
 BAND_RATIO = 0.02  # of the image's diagonal
-RESAMPLES = 2000
+RESAMPLES = 2000  # of the bootstrap
 LEVEL = 0.95
 LARGEST_DRAW = 1 << 20  # numbers of the resamples that are in memory together
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.geometry import Box
-from vtmr.masks import Mask
+from vtmr.masks import Mask, counted
 from vtmr.types import Click, Prediction
 
 FAR_SHARE = 1 / 3  # of the object's longer side: how far a part is from the first click
@@ -35,7 +35,9 @@ def part_click(
     first = np.array([clicked[0].y, clicked[0].x])
     away = np.hypot(*(pixels + 0.5 - first).T)
     far = pixels[away >= FAR_SHARE * longer]
-    return _one_of(far if len(far) else pixels, stream)
+    if len(far):
+        pixels = far
+    return _one_of(pixels, stream)
 
 
 def edge_click(
@@ -49,7 +51,9 @@ def edge_click(
     depth = cv2.distanceTransform(gt_mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     near = gt_mask & (depth <= max(1.0, EDGE_SHARE * float(depth.max())))
     pixels = _pixels(near, ignore_mask, ())
-    return _one_of(pixels, stream) if len(pixels) else None
+    if not len(pixels):
+        return None
+    return _one_of(pixels, stream)
 
 
 def is_cut(mask: Mask, prediction: Prediction | None) -> bool | None:
@@ -70,10 +74,13 @@ def longest_run_px(mask: Mask, boxes: Sequence[Box]) -> int:
     height, width = mask.shape
     longest = 0
     for box in boxes:
-        for y in (y for y in (box.y0, box.y1) if 0 < y < height):
-            longest = max(longest, _longest(mask[y - 1] != mask[y], box.x0, box.x1))
-        for x in (x for x in (box.x0, box.x1) if 0 < x < width):
-            longest = max(longest, _longest(mask[:, x - 1] != mask[:, x], box.y0, box.y1))
+        # At a side of the image nothing is cut: there is nothing beyond it.
+        for y in (box.y0, box.y1):
+            if 0 < y < height:
+                longest = max(longest, _longest(mask[y - 1] != mask[y], box.x0, box.x1))
+        for x in (box.x0, box.x1):
+            if 0 < x < width:
+                longest = max(longest, _longest(mask[:, x - 1] != mask[:, x], box.y0, box.y1))
     return longest
 
 
@@ -85,7 +92,7 @@ def _longest(line: Mask, start: int, end: int) -> int:
 
 def _pixels(mask: Mask, ignore_mask: Mask | None, clicked: Sequence[Click]) -> NDArray[np.intp]:
     """(row, col), N x 2 in row-major order, of the pixels that count and weren't clicked."""
-    counts = mask.copy() if ignore_mask is None else mask & ~ignore_mask
+    counts = counted(mask, ignore_mask).copy()
     for click in clicked:
         counts[click.pixel] = False
     return np.argwhere(counts)

@@ -17,7 +17,7 @@ from vtmr.bench.records import ObjectKey, Record, name_of
 from vtmr.bench.robot import click_stream, drawn_box, jittered, next_click, random_click
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
-from vtmr.masks import Mask, iou
+from vtmr.masks import Mask, counted, iou
 from vtmr.session import Session
 from vtmr.types import BoxPrompt, Click, Image, Prediction, Predictor
 
@@ -173,10 +173,7 @@ def load_arrays(
                 f"The {what} of {name} is {mask.shape}, its image {image.shape[:2]}: expected one "
                 "size."
             )
-    counted = gt_mask
-    if ignore_mask is not None:
-        counted = gt_mask & ~ignore_mask
-    if not counted.any():
+    if not counted(gt_mask, ignore_mask).any():
         raise DataError(
             f"The object {name} has no pixel that counts: expected a mask with some; mend or leave "
             "it out."

@@ -7,6 +7,7 @@ One colour is one run in every plot, from a palette that colour-blind readers ca
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#a0522d")
 INK, FAINT = "#333333", "#d9d9d9"
 # Of the highest target, the next, and the others.
+# One for each target; more than three aren't told apart.
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)))
 MOST_BARS = 3  # runs whose bars fit side by side; more are drawn as steps
-DPI = 140
+DPI = 140  # two panels are as wide as a page of text
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
@@ -150,7 +152,9 @@ def _draw(
         # Bands that lie on each other are told apart by their edges.
         for edge in (curve.low, curve.high):
             axes.plot(clicks, edge, color=colour, alpha=0.35, linewidth=0.7)
-    marker = "o" if len(clicks) == 1 else None
+    marker = None
+    if len(clicks) == 1:
+        marker = "o"  # a line of one point isn't seen
     axes.plot(
         clicks,
         curve.mean,
@@ -169,7 +173,9 @@ def _span(axes: Axes, clicks: int) -> None:
 
 def _ticks(clicks: int) -> list[int]:
     """1 and the multiples of 5, or every click where there are few."""
-    return list(range(1, clicks + 1)) if clicks <= 10 else [1, *range(5, clicks + 1, 5)]
+    if clicks <= 10:
+        return list(range(1, clicks + 1))
+    return [1, *range(5, clicks + 1, 5)]
 
 
 def _mark_stops(axes: Axes, click: int) -> None:
@@ -182,10 +188,9 @@ def _name_dashes(axes: Axes, targets: Sequence[str]) -> None:
     """A second legend, in the axes, that says which dash is which target."""
     from matplotlib.lines import Line2D
 
-    lines = [
-        Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8)
-        for i in range(len(targets))
-    ]
+    lines = []
+    for i in range(len(targets)):
+        lines.append(Line2D([], [], color=INK, linestyle=DASHES[min(i, 2)], linewidth=1.8))
     axes.legend(lines, targets, loc="lower right")
 
 
@@ -204,7 +209,9 @@ def _legend(figure: Figure, axes: Axes, runs: int) -> None:
 
 def _inches(runs: int) -> tuple[float, float]:
     """The size of two panels with a legend of so many runs below."""
-    legend_rows = -(-runs // 4) if runs > 1 else 0
+    legend_rows = 0
+    if runs > 1:
+        legend_rows = math.ceil(runs / 4)
     return 10.5, 4.3 + 0.25 * legend_rows
 
 

@@ -132,7 +132,9 @@ class Protocol:
     @property
     def correction(self) -> Correction:
         """How clicks correct an initial mask, in a session's words."""
-        return "here" if self.merge else "refit"
+        if self.merge:
+            return "here"
+        return "refit"
 
     @property
     def shortest(self) -> int:

@@ -183,7 +183,9 @@ def terminal_table(
 
 def describe(model: ModelInfo) -> str:
     """One line that names the model and what belongs to it."""
-    threads = "{} thread" if model.threads == 1 else "{} threads"
+    threads = "{} threads"
+    if model.threads == 1:
+        threads = "{} thread"
     details = (
         ("sha256 {}", model.sha256[:12]),
         ("input {}", model.input_size),

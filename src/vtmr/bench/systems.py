@@ -49,8 +49,11 @@ class System:
             return ""
         if self.name == "edgeflow":
             return f"vtmr evaluate --model baseline:edgeflow:{self.file} --data NAME=PATH --out DIR"
-        vgg = " --vgg imagenet-vgg-verydeep-19.mat" if self.name == "ld-vgg19" else ""
-        file = "OFFICIAL.pth" if " " in self.file else self.file
+        file, vgg = self.file, ""
+        if self.name == "ld-vgg19":
+            vgg = " --vgg imagenet-vgg-verydeep-19.mat"
+        if " " in file:  # words, not a file's name
+            file = "OFFICIAL.pth"
         return f"vtmr import {file}{vgg} -o {self.name}.safetensors"
 
 

@@ -51,7 +51,6 @@ def answer(baseline: Predictor, image: np.ndarray, *events: Click | MaskEdit) ->
 
 
 # --- what any baseline does
-# -----------------------------------------------------------------------------------------------
 
 
 def test_clicks_find_the_object_they_are_on(baseline: Predictor) -> None:
@@ -157,7 +156,6 @@ def test_a_mask_to_correct_is_kept_but_for_what_the_clicks_say(baseline: Predict
 
 
 # --- seeds
-# -----------------------------------------------------------------------------------------------
 
 FRAME = Frame(Box.whole(8, 12), 12, 8)
 
@@ -202,6 +200,7 @@ def test_the_core_of_a_mask_to_correct_is_sure_but_for_what_a_click_doubts() -> 
     doubted = place_seeds([Click(0.5, 10.5, False)], initial, frame, 0)
     assert doubted is not None
     assert doubted.labels[10].tolist() == [BACKGROUND] + [UNKNOWN] * 14 + [BACKGROUND] * 5
+    # 10 rows off.
     assert doubted.labels[0].tolist() == [
         UNKNOWN,
         OBJECT,
@@ -209,7 +208,7 @@ def test_the_core_of_a_mask_to_correct_is_sure_but_for_what_a_click_doubts() -> 
         OBJECT,
         OBJECT,
         *expected[5:],
-    ]  # 10 rows off
+    ]
     assert doubted.likely is not None
     assert doubted.likely[10].tolist() == [False] * 20
     assert doubted.likely[0].tolist() == [False] + [True] * 9 + [False] * 10
@@ -235,7 +234,6 @@ def test_a_method_sees_the_working_image_and_its_answer_is_cut_at_one_half() -> 
 
 
 # --- names
-# -----------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_baseline_is_refused_with_those_that_there_are() -> None:

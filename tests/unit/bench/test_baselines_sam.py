@@ -54,9 +54,8 @@ class StandIn:
         assert point_labels is not None
         assert point_coords.dtype == np.float32
         assert point_coords.shape == (len(point_labels), 2)
-        assert np.all(
-            (point_coords >= -0.5) & (point_coords < (width - 0.5, height - 0.5))
-        )  # (x, y)
+        # (x, y).
+        assert np.all((point_coords >= -0.5) & (point_coords < (width - 0.5, height - 0.5)))
         assert point_labels.dtype == np.int32
         assert set(point_labels.tolist()) <= {0, 1}
         if mask_input is not None:

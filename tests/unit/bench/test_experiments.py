@@ -134,9 +134,8 @@ def test_table3_begins_with_ten_masks_of_iou_8(tmp_path: Path) -> None:
     )
     assert {record.repeat for record in merged} == set(range(10))
     assert [record.iou for record in unmerged] == [1.0] * 10
-    assert all(
-        record.iou > 0.78 for record in merged
-    )  # no click on a mask of .8 ± .02 makes it worse
+    # No click on a mask of .8 ± .02 makes it worse.
+    assert all(record.iou > 0.78 for record in merged)
     assert len(merged) > 10
     (protocol,) = {read_run(tmp_path / "runs" / "m-merged").protocol}
     assert (protocol.initial_mask, protocol.initial_iou, protocol.repeats, protocol.merge) == (

@@ -66,9 +66,8 @@ def test_curves_are_means_within_their_intervals() -> None:
     curves = curves_of(objects, seed=1)
     assert list(curves) == ["IoU", "BIoU", "IoU ≥ 0.85", "IoU ≥ 0.9"]
     assert curves["IoU"].mean == pytest.approx([0.3, 0.55, 0.6, 0.88])
-    assert curves["IoU"].low == pytest.approx(
-        [0.1, 0.2, 0.3, 0.86]
-    )  # of two objects, a resample may hold one twice
+    # Of two objects, a resample may hold one twice.
+    assert curves["IoU"].low == pytest.approx([0.1, 0.2, 0.3, 0.86])
     assert curves["IoU"].high == pytest.approx([0.5, 0.9, 0.9, 0.9])
     assert curves["IoU ≥ 0.9"].mean.tolist() == [0, 0.5, 0.5, 0.5]
 

@@ -37,9 +37,8 @@ def test_the_better_run_lies_above() -> None:
     picture = pixels_of(plot_quality("t", curves, curves, colours_of(list(curves)), stops_after=5))
     height = len(picture)
     low, high = (places(picture, colour) for colour in COLOURS[:2])
-    assert (
-        low[low[:, 0] < 0.85 * height, 0].min() > high[high[:, 0] < 0.85 * height, 0].max()
-    )  # below is the legend
+    # Below is the legend.
+    assert low[low[:, 0] < 0.85 * height, 0].min() > high[high[:, 0] < 0.85 * height, 0].max()
     middle = picture.shape[1] / 2
     assert (low[:, 1] < middle).any()
     assert (low[:, 1] > middle).any()  # BIoU
@@ -129,9 +128,8 @@ def test_a_cell_shows_the_mask_that_the_clicks_make_again() -> None:
     assert cell.caption == "photo\nIoU 1.000 after 3 clicks"
     assert cell_of(run, sample("photo"), Protocol(), None).mask is None
     other = cell_of(run, sample("photo"), Protocol(), columns(0.5, 0.5, 0.5))
-    assert other.caption.endswith(
-        "; replayed: 0.500"
-    )  # another model than the one that was recorded
+    # Another model than the one that was recorded.
+    assert other.caption.endswith("; replayed: 0.500")
 
 
 @pytest.mark.slow

@@ -54,9 +54,8 @@ def test_figures_by_hand() -> None:
     assert row["IoU@1"] == pytest.approx((0.4 + 0.5 + 0.6 + 0.5) / 4)
     assert row["IoU@5"] == pytest.approx((0.9 + 0.5 + 0.6 + 1.0) / 4)
     assert row["BIoU@5"] == pytest.approx((0.9 + 0.5 + 0.6 + 1.0) / 8)
-    assert (row["SPC_p50_ms"], row["SPC_p95_ms"]) == pytest.approx(
-        (10.0, 30.0)
-    )  # 27 clicks of 10 ms, 20 of 30 ms
+    # 27 clicks of 10 ms, 20 of 30 ms.
+    assert (row["SPC_p50_ms"], row["SPC_p95_ms"]) == pytest.approx((10.0, 30.0))
     low, high = row["ci"]["NoC@90"]
     assert 2 <= low < row["NoC@90"] < high <= 20
     assert 0 <= row["ci"]["NoF@90"][0] <= 1 <= row["ci"]["NoF@90"][1] <= 4
@@ -73,10 +72,11 @@ def test_repeats_are_averaged_within_an_object() -> None:
     assert row["NoF@90"] == 0.5
     assert row["NoC@90_worst"] == (3 + 20) / 2
     assert row["NoC@90_std"] == pytest.approx(8.5 / 2**0.5)  # the repeats' means are 3 and 11.5
+    # The two objects' means: an object is drawn with all its repeats.
     assert row["ci"]["NoC@90"] == [
         2.0,
         12.5,
-    ]  # the two objects' means: an object is drawn with all its repeats
+    ]
     unfinished = summarise(records[:-20], Protocol(robot="random", repeats=2))["d"]
     assert unfinished["NoC@90_worst"] == 3  # b lacks a repeat
 
@@ -101,9 +101,8 @@ def test_a_perfect_and_a_hopeless_predictor() -> None:
 def test_a_data_set_of_several_sources_gets_a_row_for_each() -> None:
     records = [
         *run_of("a", [1.0], "duts", "validation"),
-        *run_of(
-            "a", [0.0] * 20, "coco", "validation"
-        ),  # the same image name in another source is another object
+        # The same image name in another source is another object.
+        *run_of("a", [0.0] * 20, "coco", "validation"),
         *run_of("x", [1.0], "grabcut", "grabcut"),
     ]
     summary = summarise(records, PROTOCOL)

@@ -92,9 +92,8 @@ def test_first_click_is_the_middle_of_the_object() -> None:
 
 
 def test_the_images_border_ends_a_region() -> None:
-    gt_mask = np.ones(
-        (5, 9), bool
-    )  # three pixels are 3 deep: row 2, columns 2 .. 6; the first one counts
+    # Three pixels are 3 deep: row 2, columns 2 .. 6; the first one counts.
+    gt_mask = np.ones((5, 9), bool)
     assert next_click(np.zeros_like(gt_mask), gt_mask) == Click(2.5, 2.5, True)
 
 

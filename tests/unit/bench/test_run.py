@@ -49,10 +49,11 @@ def test_an_oracle_needs_one_click() -> None:
         True,
         True,
     )
+    # The first of the rectangle's 10 px deep pixels: 5 + 9, 10 + 9.
     assert (record.x, record.y) == (
         14.5,
         19.5,
-    )  # the first of the rectangle's 10 px deep pixels: 5 + 9, 10 + 9
+    )
 
 
 def test_a_blank_predictor_takes_all_clicks_at_different_pixels() -> None:
@@ -412,9 +413,8 @@ def test_a_folder_that_cant_be_written_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="can't be made"):
             evaluate(SAMPLES, oracle(), PROTOCOL, out)
     with pytest.raises(InputError, match=r"self/\.lock can't be written: .* Choose another place"):
-        evaluate(
-            SAMPLES, oracle(), PROTOCOL, Path("/proc/self")
-        )  # it is there, and nobody may write into it
+        # It is there, and nobody may write into it.
+        evaluate(SAMPLES, oracle(), PROTOCOL, Path("/proc/self"))
 
 
 def test_objects_with_one_name_are_refused(tmp_path: Path) -> None:
@@ -446,15 +446,13 @@ def test_run_benchmark_from_folders_to_summary(tmp_path: Path) -> None:
     assert summary["pairs"]["n"] == 2
     assert summary["pairs"]["NoC@90"] == 1.0
     walls = [record.wall_seconds for record in read_records(tmp_path / "out")]
-    assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(
-        1000 * sum(walls) / 2
-    )  # all the time over two clicks
+    # All the time over two clicks.
+    assert summary["pairs"]["SPC_wall_ms"] == pytest.approx(1000 * sum(walls) / 2)
     printed = output.getvalue()
     assert "NoC@90" in printed
     assert "at most 20 clicks" in printed
-    assert (
-        run_benchmark(data, blank(), MODEL, tmp_path / "out", console=console) == summary
-    )  # nothing to play
+    # Nothing to play.
+    assert run_benchmark(data, blank(), MODEL, tmp_path / "out", console=console) == summary
     assert (
         run_benchmark(data, oracle(), MODEL, tmp_path / "one", 1, console=console)["pairs"]["n"]
         == 1

@@ -74,9 +74,8 @@ def test_jobs_equal_one_process(jobs: int, tmp_path: Path, whole: list[Record]) 
     team = processes(Work(ellipses, Discs), jobs)
     assert without_times(evaluate(ellipses(), Discs(), PROTOCOL, tmp_path, team=team)) == whole
     assert without_times(read_records(tmp_path)) == whole
-    assert evaluate(ellipses(), Discs(), PROTOCOL, tmp_path) == read_records(
-        tmp_path
-    )  # nothing left for a process
+    # Nothing left for a process.
+    assert evaluate(ellipses(), Discs(), PROTOCOL, tmp_path) == read_records(tmp_path)
 
 
 @pytest.mark.slow
@@ -147,9 +146,8 @@ def test_no_process_outlives_a_run_that_is_ended(
     )
     records = tmp_path / "out" / "records.jsonl"
     asking = psutil.Process(run.pid)
-    wait_until(
-        lambda: len(asking.children()) >= 3
-    )  # two that play, one that Python starts to clean up after them
+    # Two that play, one that Python starts to clean up after them.
+    wait_until(lambda: len(asking.children()) >= 3)
     if not early:
         wait_until(lambda: records.stat().st_size > 0)
     group = asking.children(recursive=True)
@@ -162,9 +160,8 @@ def test_no_process_outlives_a_run_that_is_ended(
         lambda: not any(process.is_running() and process.status() != "zombie" for process in group)
     )
     if kill == signal.SIGINT:
-        assert (
-            said.count("Traceback") == said.count("KeyboardInterrupt") == 1
-        )  # of the asking process alone
+        # Of the asking process alone.
+        assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
     assert early or read_records(tmp_path / "out")
 
 
@@ -263,9 +260,8 @@ def test_merged_shards_equal_one_process(number: int, tmp_path: Path, whole: lis
     assert sorted(sitting["shard"] for sitting in merged.sittings) == [
         f"{i}/{number}" for i in range(1, number + 1)
     ]
-    evaluate(
-        ellipses(), Discs(), PROTOCOL, tmp_path / "merged"
-    )  # an ordinary run, which may be continued
+    # An ordinary run, which may be continued.
+    evaluate(ellipses(), Discs(), PROTOCOL, tmp_path / "merged")
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ class Answer:
 
     @property
     def nbytes(self) -> int:
+        """See `Prediction.nbytes`."""
         return len(self.runs.counts) + self.memory_bytes
 
     def render(self) -> Mask:
+        """A fresh bool mask H x W."""
         return self.runs.decode()

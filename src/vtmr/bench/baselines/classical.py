@@ -14,7 +14,7 @@ from vtmr.bench.baselines.answers import Answer
 from vtmr.bench.baselines.seeds import Seeds, place_seeds
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
-from vtmr.types import Event, FloatMap, Image, MaskEdit, active_clicks
+from vtmr.types import Event, FloatMap, Image, active_clicks, last_edit
 
 # The working image, h x w x 3, and seeds -> the object's probability, h x w.
 Method = Callable[[Image, Seeds], FloatMap]
@@ -50,6 +50,7 @@ class ClassicalBaseline:
     radius: float
 
     def prepare(self, image: Image) -> Scene:
+        """See `Predictor.prepare`; image: uint8 H x W x 3."""
         height, width = image.shape[:2]
         scale = min(1.0, self.side / max(height, width))
         frame = Frame(
@@ -66,8 +67,11 @@ class ClassicalBaseline:
         mask: Mask | None = None,
         region: Box | None = None,
     ) -> Answer:
-        edit = next((event for event in reversed(events) if isinstance(event, MaskEdit)), None)
-        initial = edit.runs.decode() if edit else None
+        """See `Predictor.predict`; `previous`, `mask` and `region` are not used."""
+        initial = None
+        edit = last_edit(events)
+        if edit is not None:
+            initial = edit.runs.decode()
         box = scene.frame.box
         seeds = place_seeds(active_clicks(events), initial, scene.frame, self.radius)
         if seeds is None:

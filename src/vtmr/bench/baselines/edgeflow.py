@@ -27,10 +27,10 @@ from vtmr.runtime import default_threads
 from vtmr.runtime.onnx_network import open_session
 from vtmr.segmenter.logits import sigmoid
 from vtmr.spec import Normalisation
-from vtmr.types import Click, Event, FloatMap, Image, active_clicks
+from vtmr.types import Click, Event, FloatMap, Image, active_clicks, places_of
 
 IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-RADIUS, THRESHOLD = 5.0, 0.5
+RADIUS, THRESHOLD = 5.0, 0.5  # of clicks' discs in its grid, and of its mask
 LONGEST = 800  # pixels of the longer side, as EISeg limits them
 LARGEST = 2**30  # bytes of the file
 EXPECTED = "EdgeFlow's static model as paddle2onnx exports it"
@@ -85,14 +85,13 @@ class EdgeFlowBaseline:
         """See `Predictor`; neither `mask` nor `region` is used."""
         clicks = active_clicks(events)
         frame = scene.frame
-        edges = previous.memory if isinstance(previous, Answer) else None
-        if edges is None:
-            edges = np.zeros((frame.height, frame.width), np.float32)
-        points = frame.to_grid(np.array([(click.x, click.y) for click in clicks]).reshape(-1, 2))
-        moved = [
-            Click(float(x), float(y), click.positive)
-            for (x, y), click in zip(points, clicks, strict=True)
-        ]
+        edges = np.zeros((frame.height, frame.width), np.float32)
+        if isinstance(previous, Answer) and previous.memory is not None:
+            edges = previous.memory
+        points, positive = places_of(clicks)
+        moved = []
+        for (x, y), sign in zip(frame.to_grid(points).tolist(), positive.tolist(), strict=True):
+            moved.append(Click(x, y, sign))
         discs = click_maps(moved, RADIUS, frame.height, frame.width)
         told = np.concatenate([edges[None, None], discs], axis=1)
         logits, edge_logits = self._run(scene.planes, told)

@@ -4,6 +4,7 @@ distance."""
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from vtmr.types import FloatMap, Image
 
 ITERATIONS = 3  # of GrabCut: estimate colours, cut, repeat
 # of the longer side: as near to a click on the object, pixels are taken for object at first
-NEAR = 0.15
+NEAR = 0.15  # of the longer side: how far from a click the object is first looked for
 BETA = 1000.0  # of the random walker: how much a step in colour holds it up
 # what a step on even ground costs in the geodesic distance, in units of CIELAB contrast a pixel
 STRIDE = 0.5
@@ -28,7 +29,9 @@ def grab_cut(image: Image, seeds: Seeds) -> FloatMap:
     result, the regions that hold a seed of the object count: colours alone would find their like
     anywhere. OpenCV's random numbers begin anew each time.
     """
-    guess = _near(seeds.labels) if seeds.likely is None else seeds.likely
+    guess = seeds.likely
+    if guess is None:
+        guess = _near(seeds.labels)
     classes = np.where(guess, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     classes[seeds.labels == OBJECT], classes[seeds.labels == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     if not _of_object(classes).all():  # else there is no colour to be had for the background
@@ -55,7 +58,7 @@ def random_walk(image: Image, seeds: Seeds) -> FloatMap:
     if len(np.unique(labels)) < 3:  # nothing unknown, or no background: a picture of a few pixels
         return np.asarray(labels == OBJECT, np.float32)
     if image.min() == image.max():  # without any step in colour, the nearer seed decides
-        return _share(*(_distance(labels == label) for label in (OBJECT, BACKGROUND)))
+        return _share(_distance(labels == OBJECT), _distance(labels == BACKGROUND))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # probabilities a thousandth outside [0, 1]
         prob = random_walker(
@@ -79,13 +82,14 @@ def geodesic(image: Image, seeds: Seeds) -> FloatMap:
     smooth = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), 1.0), cv2.COLOR_RGB2Lab).astype(
         np.float32
     )
-    steps = [cv2.Sobel(smooth, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1))]
-    costs = STRIDE + np.sqrt(sum((step**2).sum(axis=2) for step in steps))
-    distances = [
-        MCP_Geometric(costs, fully_connected=True).find_costs(np.argwhere(labels == label))[0]
-        for label in (OBJECT, BACKGROUND)
-    ]
-    return _share(*distances)
+    along_x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
+    along_y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
+    contrast = np.sqrt((along_x**2).sum(axis=2) + (along_y**2).sum(axis=2))
+    # A search each: a second one of the same would write into the first one's answer.
+    search = partial(MCP_Geometric, STRIDE + contrast, fully_connected=True)
+    of_object, _ = search().find_costs(np.argwhere(labels == OBJECT))
+    of_background, _ = search().find_costs(np.argwhere(labels == BACKGROUND))
+    return _share(of_object, of_background)
 
 
 def _of_object(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:

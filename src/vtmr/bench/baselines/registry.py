@@ -6,14 +6,13 @@ import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 
 from vtmr.bench.baselines.classical import ClassicalBaseline
 from vtmr.bench.baselines.edgeflow import open_edgeflow
 from vtmr.bench.baselines.methods import geodesic, grab_cut, random_walk
-from vtmr.errors import InputError
+from vtmr.errors import InputError, did_you_mean
 from vtmr.types import Predictor
 
 EDGEFLOW = "edgeflow:"
@@ -72,11 +71,9 @@ def open_baseline(name: str) -> Predictor:
     if ":" in name:
         return _own(*name.split(":", 1))
     if name not in BASELINES:
-        near = get_close_matches(name, BASELINES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise InputError(
             f"There is no baseline {name!r}: known are {', '.join(BASELINES)}, edgeflow:FILE.onnx, "
-            f"or MODULE:FUNCTION.{hint}"
+            f"or MODULE:FUNCTION.{did_you_mean(name, BASELINES)}"
         )
     return BASELINES[name].open()
 
@@ -93,7 +90,7 @@ def _own(module: str, function: str) -> Predictor:
             "Python finds here, with a function of that name."
         ) from error
     baseline: Predictor = make()
-    if not all(hasattr(baseline, name) for name in ("name", "prepare", "predict")):
+    if not {"name", "prepare", "predict"} <= set(dir(baseline)):
         raise InputError(
             f"{module}:{function} returned {type(baseline).__name__}: expected a Predictor, with "
             "name, prepare and predict."

@@ -15,9 +15,9 @@ from vtmr.bench.baselines.answers import Answer
 from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
-from vtmr.types import Event, FloatMap, Image, MaskEdit, Prediction, active_clicks
+from vtmr.types import Event, FloatMap, Image, Prediction, active_clicks, last_edit, places_of
 
-LOW_RES = 256
+LOW_RES = 256  # the side of SAM's own mask grids
 CERTAIN = 6.9  # the logit of .999: how sure of a mask to correct the tool is told to be
 
 
@@ -69,6 +69,7 @@ class SamBaseline:
         self._shown: _Scene | None = None
 
     def prepare(self, image: Image) -> _Scene:
+        """See `Predictor.prepare`; image: uint8 H x W x 3."""
         scene = _Scene(image)
         self._show(scene)
         return scene
@@ -81,24 +82,30 @@ class SamBaseline:
         mask: Mask | None = None,
         region: Box | None = None,
     ) -> Answer:
+        """See `Predictor.predict`; neither `mask` nor `region` is used."""
         clicks = active_clicks(events)
-        edit = next((event for event in reversed(events) if isinstance(event, MaskEdit)), None)
+        edit = last_edit(events)
         height, width = scene.image.shape[:2]
-        if edit is None and not any(click.positive for click in clicks):
+        points, positive = places_of(clicks)
+        if edit is None and not positive.any():
             return Answer.of(np.zeros((height, width), np.bool_))
-        fed: FloatMap | None = previous.memory if isinstance(previous, Answer) else None
+        fed: FloatMap | None = None
+        if isinstance(previous, Answer):
+            fed = previous.memory
         if fed is None and edit is not None:
             fed = low_res_logits(edit.runs.decode(), padded=self._padded)
         self._show(scene)
         found = self._tool.predict(
             # A SAM-style tool's origin is a pixel's centre, ours a pixel's corner.
-            point_coords=np.array([(click.x - 0.5, click.y - 0.5) for click in clicks], np.float32),
-            point_labels=np.array([click.positive for click in clicks], np.int32),
+            point_coords=(points - 0.5).astype(np.float32),
+            point_labels=positive.astype(np.int32),
             mask_input=fed,
             multimask_output=fed is None and len(clicks) == 1,
         )
-        masks, scores, logits = (np.asarray(part) for part in found)
-        count = len(scores) if scores.ndim == 1 else 0
+        masks, scores, logits = map(np.asarray, found)
+        count = 0
+        if scores.ndim == 1:
+            count = len(scores)
         if (
             not count
             or masks.shape != (count, height, width)
@@ -106,9 +113,8 @@ class SamBaseline:
         ):
             raise InputError(
                 f"{self.name} answered with masks {masks.shape}, scores {scores.shape} and "
-                "low-resolution logits "
-                f"{logits.shape}: expected (C, {height}, {width}), (C,) and (C, {LOW_RES}, "
-                f"{LOW_RES})."
+                f"low-resolution logits {logits.shape}: expected (C, {height}, {width}), (C,) and "
+                f"(C, {LOW_RES}, {LOW_RES})."
             )
         best = int(np.argmax(scores))
         memory = np.array(logits[best][None], np.float32)
@@ -129,11 +135,10 @@ def low_res_logits(mask: Mask, *, padded: bool) -> FloatMap:
     """
     height, width = mask.shape
     longest = max(height, width)
-    rows, cols = (
-        (max(1, round(LOW_RES * side / longest)) for side in (height, width))
-        if padded
-        else (LOW_RES, LOW_RES)
-    )
+    rows, cols = LOW_RES, LOW_RES
+    if padded:  # the longer side fills the square, the rest of it stays background
+        rows = max(1, round(LOW_RES * height / longest))
+        cols = max(1, round(LOW_RES * width / longest))
     share = cv2.resize(mask.astype(np.float32), (cols, rows), interpolation=cv2.INTER_AREA)
     logits = np.full((1, LOW_RES, LOW_RES), -CERTAIN, np.float32)
     logits[0, :rows, :cols] = np.where(share > 0.5, CERTAIN, -CERTAIN)

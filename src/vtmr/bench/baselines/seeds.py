@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vtmr.geometry import Frame
 from vtmr.masks import Mask, disc_maps
-from vtmr.types import Click
+from vtmr.types import Click, places_of
 
 UNKNOWN, OBJECT, BACKGROUND = 0, 1, 2
 
@@ -40,20 +40,22 @@ def place_seeds(
     discs belongs to the later click.
     """
     labels = np.zeros((frame.height, frame.width), np.uint8)
-    points = frame.to_grid(
-        np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
-    )
+    points, positive = places_of(clicks)
+    points = frame.to_grid(points)
     likely = None
     if initial is not None:
         size = (frame.width, frame.height)
         share = cv2.resize(initial.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        labels, likely = _doubted(share > 0.5, points, [click.positive for click in clicks])
-    for point, click in zip(points, clicks, strict=True):
+        labels, likely = _doubted(share > 0.5, points, positive.tolist())
+    values = np.where(positive, OBJECT, BACKGROUND)
+    for point, value in zip(points, values, strict=True):
         disc = disc_maps(point[None], np.array([True]), radius, frame.height, frame.width)[0] > 0
         row, col = min(int(point[1]), frame.height - 1), min(int(point[0]), frame.width - 1)
         disc[row, col] = True  # a disc smaller than a pixel is one
-        labels[disc] = OBJECT if click.positive else BACKGROUND
-    return Seeds(labels, likely) if (labels == OBJECT).any() else None
+        labels[disc] = value
+    if not (labels == OBJECT).any():
+        return None
+    return Seeds(labels, likely)
 
 
 def _doubted(

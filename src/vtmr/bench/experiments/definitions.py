@@ -4,10 +4,9 @@ tables 1-6]."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from vtmr.bench.protocol import Protocol, Robot
-from vtmr.errors import ConfigError
+from vtmr.errors import ConfigError, did_you_mean
 from vtmr.spec import Guidance
 
 NOC = ("NoC@85", "NoC@90")
@@ -63,77 +62,71 @@ _USERS: tuple[Robot, ...] = ("deterministic", "random", "parts", "edge")
 _PEOPLE = tuple(
     Condition(f"{robot} robot", Protocol(robot=robot, report_at=(1, 2, 5))) for robot in _USERS
 )
-_BOXES = tuple(
-    Condition(name, Protocol(first_click="box", box_margin=margin, box_jitter=jitter))
-    for name, margin, jitter in (
-        ("tight box", 0.0, 0.0),
-        ("box a tenth larger", 0.1, 0.0),
-        ("box three tenths larger", 0.3, 0.0),
-        ("jittered box", 0.0, 0.07),
-    )
+_BOXES = (
+    Condition("tight box", Protocol(first_click="box")),
+    Condition("box a tenth larger", Protocol(first_click="box", box_margin=0.1)),
+    Condition("box three tenths larger", Protocol(first_click="box", box_margin=0.3)),
+    Condition("jittered box", Protocol(first_click="box", box_jitter=0.07)),
 )
-_GUIDANCES: tuple[tuple[str, Guidance], ...] = (
-    ("mask", "mask"),
-    ("clicks", "clicks"),
-    ("mask and clicks", "both"),
+_GUIDED = (
+    Condition("mask", Protocol(), "mask"),
+    Condition("clicks", Protocol(), "clicks"),
+    Condition("mask and clicks", Protocol(), "both"),
 )
 
-EXPERIMENTS = {
-    experiment.name: experiment
-    for experiment in (
-        Experiment("table1", "Clicks to a target", _PLAIN, is_published=True),
-        Experiment(
-            "table2",
-            "Failures, quality after 5 clicks and seconds, all 20 clicks played",
-            _ALL_CLICKS,
-            ("NoF@90", "NoF@90_ritm", "IoU@5", "BIoU@5", "SPC_wall_ms"),
-        ),
-        Experiment(
-            "table3",
-            "Clicks to correct a perturbed mask, ten of IoU 0.8 for each object",
-            _FROM_PERTURBED,
-        ),
-        Experiment("table4", "Parts of the method left out", _PLAIN, fewest_models=2),
-        Experiment("table5", "Thresholds that activate MaskMatch", _PLAIN, fewest_models=2),
-        Experiment(
-            "table6",
-            "What guides the zoom",
-            tuple(Condition(name, Protocol(), which) for name, which in _GUIDANCES),
-        ),
-        Experiment(
-            "robots",
-            "Clicks in the middle of the largest error, and anywhere in it",
-            _ROBOTS,
-            (*NOC, "IoU@1", "IoU@5", "BIoU@5"),
-        ),
-        Experiment(
-            "people",
-            "Clicks as people make them, and masks that end at a crop's side",
-            _PEOPLE,
-            (*NOC, "IoU@1", "IoU@2", "IoU@5", "cut@1", "cut@2", "cut@5", "passes"),
-            ratio="NoC@90",
-        ),
-        Experiment(
-            "boxes",
-            "A box first, then clicks; the box counts as a click",
-            (*_PLAIN_NAMED, *_BOXES),
-            (*NOC, "IoU@1", "IoU@5"),
-        ),
-        Experiment(
-            "correction",
-            "Clicks to correct a mask with superpixels added and removed",
-            _FROM_DEFECTS,
-        ),
-    )
-}
+_ALL = (
+    Experiment("table1", "Clicks to a target", _PLAIN, is_published=True),
+    Experiment(
+        "table2",
+        "Failures, quality after 5 clicks and seconds, all 20 clicks played",
+        _ALL_CLICKS,
+        ("NoF@90", "NoF@90_ritm", "IoU@5", "BIoU@5", "SPC_wall_ms"),
+    ),
+    Experiment(
+        "table3",
+        "Clicks to correct a perturbed mask, ten of IoU 0.8 for each object",
+        _FROM_PERTURBED,
+    ),
+    Experiment("table4", "Parts of the method left out", _PLAIN, fewest_models=2),
+    Experiment("table5", "Thresholds that activate MaskMatch", _PLAIN, fewest_models=2),
+    Experiment(
+        "table6",
+        "What guides the zoom",
+        _GUIDED,
+    ),
+    Experiment(
+        "robots",
+        "Clicks in the middle of the largest error, and anywhere in it",
+        _ROBOTS,
+        (*NOC, "IoU@1", "IoU@5", "BIoU@5"),
+    ),
+    Experiment(
+        "people",
+        "Clicks as people make them, and masks that end at a crop's side",
+        _PEOPLE,
+        (*NOC, "IoU@1", "IoU@2", "IoU@5", "cut@1", "cut@2", "cut@5", "passes"),
+        ratio="NoC@90",
+    ),
+    Experiment(
+        "boxes",
+        "A box first, then clicks; the box counts as a click",
+        (*_PLAIN_NAMED, *_BOXES),
+        (*NOC, "IoU@1", "IoU@5"),
+    ),
+    Experiment(
+        "correction",
+        "Clicks to correct a mask with superpixels added and removed",
+        _FROM_DEFECTS,
+    ),
+)
+EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 
 
 def find_experiment(name: str) -> Experiment:
     """The experiment of that name. Raises ConfigError, with the nearest one."""
     if name not in EXPERIMENTS:
-        near = get_close_matches(name, EXPERIMENTS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
-            f"There is no experiment {name!r}: known are {', '.join(EXPERIMENTS)}.{hint}"
+            f"There is no experiment {name!r}: known are {', '.join(EXPERIMENTS)}."
+            f"{did_you_mean(name, EXPERIMENTS)}"
         )
     return EXPERIMENTS[name]

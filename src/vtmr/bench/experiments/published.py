@@ -53,7 +53,15 @@ def beside_published(runs: Sequence[LabelledRun], sections: Sequence[Section]) -
 
 def published(system: System) -> tuple[dict[str, tuple[float | None, float | None]], str]:
     """Its figures by data set, and their mark."""
-    return (dict(system.own), "") if system.own else (dict(system.quoted), "*")
+    if system.own:
+        return dict(system.own), ""
+    return dict(system.quoted), "*"
+
+
+def _clicks(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}"
 
 
 def _rows(label: str, data: str, summary: dict[str, Any], system: System) -> list[list[str]]:
@@ -76,5 +84,5 @@ def _alone(system: System) -> list[str]:
         if pair is None:
             cells.append("–")
             continue
-        cells.append(" / ".join("–" if v is None else f"{v:.2f}" for v in pair) + mark)
+        cells.append(" / ".join(map(_clicks, pair)) + mark)
     return [system.title, *cells, system.note]
