@@ -50,7 +50,6 @@ def python(code: str, *arguments: str) -> str:
 
 
 # --- layers
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -75,7 +74,6 @@ def test_files_stay_readable(path: Path) -> None:
 
 
 # --- imports
-# -----------------------------------------------------------------------------------------------
 
 
 def test_importing_vtmr_is_quick_and_brings_nothing() -> None:
@@ -130,7 +128,6 @@ print("imported", len(sys.argv) - 2)
 
 
 # --- package data
-# -----------------------------------------------------------------------------------------------
 
 
 def test_photos_are_there_with_licence_and_clicks_inside() -> None:
@@ -164,7 +161,6 @@ def test_the_base_install_has_no_torch() -> None:
 
 
 # --- documents
-# -----------------------------------------------------------------------------------------------
 
 
 @cache

@@ -88,9 +88,8 @@ class Study:
         self.seeds = range(1, seeds + 1)
         self.data = Path(os.path.normpath(RECIPE.parent / recipe.data.root))
         folder.mkdir(parents=True, exist_ok=True)
-        self.start = (
-            folder / "start.onnx"
-        )  # a copy: the bundled model may be another by the time a study goes on
+        # A copy: the bundled model may be another by the time a study goes on.
+        self.start = folder / "start.onnx"
         if not self.start.exists():
             shutil.copy(BUNDLED, self.start)
 

@@ -67,9 +67,8 @@ def main() -> None:
         cpu_seconds=0.0,
         initialised_from=", ".join(path.parent.name for path in arguments.runs),
     )
-    trained = dict.fromkeys(
-        own for spec in specs for own in spec.lineage[len(ancestors) :]
-    )  # a shared parent once
+    # A shared parent once.
+    trained = dict.fromkeys(own for spec in specs for own in spec.lineage[len(ancestors) :])
     spec = replace(specs[-1], lineage=(*ancestors, *trained, run))
     write_atomically(arguments.output, sealed(averaged, {CHECKPOINT_SPEC_KEY: spec.to_json()}))
 

@@ -333,12 +333,13 @@ def smaller(path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "spoil", "fragments", "kept"),
     [
+        # Told before anything is played.
         (
             "masks",
             Path.unlink,
             ("without a mask", "first 'c'"),
             None,
-        ),  # told before anything is played
+        ),
         ("masks", black, ("pairs/pairs/c/0 has no pixel that counts", "leave it out"), 2),
         ("masks", smaller, ("The mask of pairs/c is 80x60", "160x120"), 2),
         (

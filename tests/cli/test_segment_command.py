@@ -76,9 +76,8 @@ def test_the_json_says_what_the_mask_file_holds(
     ]
     assert len(record["seconds"]) == 2
     assert all(0 < seconds < 60 for seconds in record["seconds"])
-    decoded = coco_mask.decode(record["mask"]).astype(
-        bool
-    )  # pycocotools takes the counts as str, as COCO files do
+    # pycocotools takes the counts as str, as COCO files do.
+    decoded = coco_mask.decode(record["mask"]).astype(bool)
     assert (decoded == read(out)).all()
     assert record["area"] == decoded.sum()
 

@@ -83,8 +83,7 @@ def parse_clicks(texts: Sequence[str]) -> list[Click]:
         if click.pixel in clicks:
             raise InputError(
                 f"The click {text!r} lies in the same pixel as the click "
-                f"{clicks[click.pixel][0]!r}: "
-                "expected one click a pixel, remove one of them."
+                f"{clicks[click.pixel][0]!r}: expected one click a pixel, remove one of them."
             )
         clicks[click.pixel] = text, click
     return [click for _, click in clicks.values()]
