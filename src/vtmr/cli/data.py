@@ -45,19 +45,18 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     table.add_row("objects", f"{diagnosis.objects:,}", _expected(diagnosis.expected_objects))
     if diagnosis.image_sizes and diagnosis.object_px:
         table.add_row("image sizes", " to ".join(map(_size, diagnosis.image_sizes)), "")
-        table.add_row(
-            "object sizes", " to ".join(f"{area:,}" for area in diagnosis.object_px) + " pixels", ""
-        )
+        least, most = diagnosis.object_px
+        table.add_row("object sizes", f"{least:,} to {most:,} pixels", "")
     for source, (right, below) in diagnosis.displaced.items():
         table.add_row(
             f"{source}: masks off the edges", f"{right:+.2f} right, {below:+.2f} below", "0"
         )
     console.print(table)
     count = len(diagnosis.findings)
-    console.print(
-        "Sound." if diagnosis.sound else f"Not sound: {count} finding{'s' * (count != 1)}.",
-        highlight=False,
-    )
+    verdict = "Sound."
+    if not diagnosis.sound:
+        verdict = f"Not sound: {count} finding{'s' * (count != 1)}."
+    console.print(verdict, highlight=False)
     _print_sentences(console, diagnosis.findings)
     if diagnosis.notes:
         console.print("Right, but to be known:")

@@ -43,16 +43,13 @@ class Shown:
 def bundled_photos(folder: Path | None = None) -> list[Photo]:
     """The photos that come with the package and their clicks, or those of another folder with a
     `photos.json`."""
-    folder = PHOTOS if folder is None else folder
-    entries = json.loads((folder / "photos.json").read_text("utf-8"))
-    return [
-        Photo(
-            folder / entry["file"],
-            entry["title"],
-            tuple(Click(x, y, sign) for x, y, sign in entry["clicks"]),
-        )
-        for entry in entries
-    ]
+    if folder is None:
+        folder = PHOTOS
+    photos = []
+    for entry in json.loads((folder / "photos.json").read_text("utf-8")):
+        clicks = tuple(Click(x, y, sign) for x, y, sign in entry["clicks"])
+        photos.append(Photo(folder / entry["file"], entry["title"], clicks))
+    return photos
 
 
 def show(predictor: Predictor, photos: Sequence[Photo], out: Path) -> list[Shown]:
@@ -76,14 +73,14 @@ def _show_one(predictor: Predictor, photo: Photo, out: Path) -> Shown:
     click_ms = []
     for number, answer in enumerate(each_click(Session(predictor, image), photo.clicks), start=1):
         click_ms.append(answer.seconds * 1000)
-        sign = "object" if photo.clicks[number - 1].positive else "background"
+        sign = "background"
+        if photo.clicks[number - 1].positive:
+            sign = "object"
         covered = np.count_nonzero(answer.mask) / answer.mask.size
         picture = draw(image, answer.mask, photo.clicks[:number])
         panels.append(Panel(picture, f"click {number}: {sign}, {covered:.0%} of the image"))
-    overlay_path, strip_path = (
-        out / f"{photo.path.stem}.overlay.png",
-        out / f"{photo.path.stem}.clicks.png",
-    )
+    overlay_path = out / f"{photo.path.stem}.overlay.png"
+    strip_path = out / f"{photo.path.stem}.clicks.png"
     write_png(overlay_path, panels[-1].image)
     write_png(strip_path, strip(panels))
     return Shown(photo, overlay_path, strip_path, tuple(click_ms))

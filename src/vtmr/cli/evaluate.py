@@ -95,16 +95,22 @@ def evaluate_model(
         raise InputError(
             f"A data set is named twice in {', '.join(data)}: expected each name once."
         )
-    part, rules = parse_shard(shard) if shard else None, load_protocol(protocol)
+    part, rules = None, load_protocol(protocol)
+    if shard:
+        part = parse_shard(shard)
     if ray is not None and jobs > 1:
         raise InputError(f"--jobs {jobs} and --ray {ray} are given: expected one of them.")
     options = replace(options, threshold=rules.threshold)
-    if options.threads is None and (jobs > 1 or ray is not None):
-        options = replace(options, threads=default_threads(jobs) if ray is None else 1)
+    if options.threads is None and ray is not None:
+        options = replace(options, threads=1)  # of machines that aren't known here
+    elif options.threads is None and jobs > 1:
+        options = replace(options, threads=default_threads(jobs))
     load = partial(contenders.load, model, options)
     predictor, info = load()
     work = Work(partial(open_benchmarks, sets, limit), partial(contenders.only_predictor, load))
-    team = processes(work, jobs) if jobs > 1 else None
+    team = None
+    if jobs > 1:
+        team = processes(work, jobs)
     if ray is not None:
         with needs_extra("cluster"):
             on_gpu = options.device is not None and options.device.startswith("cuda")

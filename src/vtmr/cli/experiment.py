@@ -65,14 +65,16 @@ def conduct(
     if options.threads is None and jobs > 1:
         options = replace(options, threads=default_threads(jobs))
     samples = partial(open_benchmarks, sets, limit)
-    openers = {
-        label: _Opener(partial(load, each, options), samples, jobs)
-        for label, each in models.items()
-    }
+    openers: dict[str, _Opener] = {}
+    for label, each in models.items():
+        openers[label] = _Opener(partial(load, each, options), samples, jobs)
     if zoo is not None:
-        taken = {label.lower() for label in openers}
+        # Without case, as labels become folders: on macOS and Windows A and a are one.
+        taken = set(map(str.lower, openers))
         for found in found_in(zoo, out / IMPORTS, options):
-            label = found.label if found.label.lower() not in taken else f"{found.label}, zoo"
+            label = found.label
+            if label.lower() in taken:
+                label += ", zoo"
             openers[label] = _Opener(partial(load, found.model, found.options), samples, jobs)
     with keeping_objects(out):
         return run_experiment(
@@ -96,10 +98,9 @@ def load(
             f"{predictor.name} has no zoomed pass to guide: expected a network with vtmr's own "
             "pipeline."
         )
-    schedule = predictor.zoom.schedule
-    zoom = replace(
-        predictor.zoom, guidance=guidance, schedule="paper" if schedule == "off" else schedule
-    )
+    zoom = replace(predictor.zoom, guidance=guidance)
+    if zoom.schedule == "off":
+        zoom = replace(zoom, schedule="paper")  # without a zoomed pass nothing would be guided
     return predictor.with_zoom(zoom), replace(info, zoom=zoom)
 
 
@@ -115,19 +116,23 @@ class _Opener:
         load = partial(self.load, condition.guidance)
         predictor, info = load()
         work = Work(self.samples, partial(contenders.only_predictor, load))
-        return Contender(predictor, info, processes(work, self.jobs) if self.jobs > 1 else None)
+        team = None
+        if self.jobs > 1:
+            team = processes(work, self.jobs)
+        return Contender(predictor, info, team)
 
 
 def _label(model: str) -> str:
     """A model's name in the table: a file's without folder and suffix."""
-    return Path(model).stem if Path(model).suffix else model.removeprefix(contenders.BASELINE)
+    if Path(model).suffix:
+        return Path(model).stem
+    return model.removeprefix(contenders.BASELINE)
 
 
 def _require_packages(experiment: Experiment) -> None:
     """Raises ConfigError at once for what would only be missed after hours of clicks."""
     with needs_extra("bench"):
         importlib.import_module("matplotlib")
-        if any(
-            condition.protocol.initial_mask == "superpixels" for condition in experiment.conditions
-        ):
+        initial_masks = {condition.protocol.initial_mask for condition in experiment.conditions}
+        if "superpixels" in initial_masks:
             importlib.import_module("skimage")

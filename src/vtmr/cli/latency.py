@@ -70,7 +70,9 @@ class Latency:
 
     def in_words(self) -> str:
         """Lines for a terminal."""
-        memory = "unknown" if self.peak_rss_mb is None else f"{self.peak_rss_mb:.0f} MB"
+        memory = "unknown"
+        if self.peak_rss_mb is not None:
+            memory = f"{self.peak_rss_mb:.0f} MB"
         return (
             f"{self.model} at {self.size}, threads: {self.threads}\n"
             f"click 1             {self.first_ms:8.1f} ms\n"
@@ -147,11 +149,15 @@ def _chosen_ms(
 
 
 def _percentile(values_ms: NDArray[np.float64], q: float) -> float | None:
-    return round(float(np.percentile(values_ms, q)), 2) if values_ms.size else None
+    if not values_ms.size:
+        return None
+    return round(float(np.percentile(values_ms, q)), 2)
 
 
 def _ms(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1f} ms"
+    if value is None:
+        return "none"
+    return f"{value:.1f} ms"
 
 
 def scene(width: int, height: int) -> tuple[Image, Mask]:
@@ -253,4 +259,6 @@ def peak_rss_mb() -> float | None:
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+    if sys.platform != "darwin":
+        peak *= 1024  # kilobytes everywhere but on macOS
+    return round(peak / 1e6, 1)

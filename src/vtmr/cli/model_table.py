@@ -11,8 +11,9 @@ from vtmr.runtime import bundled_models
 def records() -> list[dict[str, Any]]:
     """One object a model: name, path, bytes, sha256, input size where it isn't the file's own,
     figures; for --json."""
-    return [
-        {
+    listed = []
+    for model in bundled_models():
+        record = {
             "name": model.name,
             "path": str(model.path),
             "bytes": model.bytes,
@@ -20,26 +21,25 @@ def records() -> list[dict[str, Any]]:
             "input_size": model.input_size,
             "figures": dict(model.figures),
         }
-        for model in bundled_models()
-    ]
+        listed.append(record)
+    return listed
 
 
 def as_text(models: Sequence[dict[str, Any]]) -> str:
     """A table: a line per model, a column per figure that any of them has."""
     if not models:
         return "No model is bundled with this version."
-    figures = list(dict.fromkeys(key for model in models for key in model["figures"]))
-    head = ["name", "MB", *figures]
-    body = [
-        [
-            model["name"],
-            f"{model['bytes'] / 1e6:.1f}",
-            *(str(model["figures"].get(key, "–")) for key in figures),
-        ]
-        for model in models
-    ]
-    widths = [max(len(row[column]) for row in (head, *body)) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *body)
-    )
+    figures: dict[str, None] = {}  # a set that keeps the manifest's order
+    for model in models:
+        figures |= dict.fromkeys(model["figures"])
+    rows = [["name", "MB", *figures]]
+    for model in models:
+        own = [str(model["figures"].get(figure, "–")) for figure in figures]
+        rows.append([model["name"], f"{model['bytes'] / 1e6:.1f}", *own])
+    columns = []
+    for column in zip(*rows, strict=True):
+        width = max(map(len, column))
+        columns.append([text.ljust(width) for text in column])
+    # Without the spaces behind the last column, which a terminal would wrap.
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    return "\n".join(lines)

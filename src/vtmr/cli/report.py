@@ -27,11 +27,14 @@ def report_runs(
     """
     runs = open_runs(labels_of(folders))
     paths = dict(parse_data(text) for text in data)
-    known = dict.fromkeys(record.dataset for run in runs for record in run.records)
-    if unknown := next((name for name in paths if name not in known), None):
-        raise InputError(
-            f"No run has the data set {unknown!r}: expected one of {', '.join(known)}."
-        )
+    known: dict[str, None] = {}  # a set that keeps the runs' order
+    for run in runs:
+        known |= dict.fromkeys(record.dataset for record in run.records)
+    for name in paths:
+        if name not in known:
+            raise InputError(
+                f"No run has the data set {name!r}: expected one of {', '.join(known)}."
+            )
     out = out or folders[0] / "report"
     with needs_extra("bench"):
         notes = write_report(runs, out, data=paths, predictors=_predictors(runs, models))

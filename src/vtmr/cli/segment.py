@@ -25,6 +25,7 @@ from vtmr.types import (
     Correction,
     Image,
     Predictor,
+    places_of,
     require_correction,
     takes_from_nothing,
 )
@@ -56,14 +57,16 @@ def parse_click(text: str) -> Click:
         f"The click {text!r} can't be read: expected X,Y or X,Y,- in pixels, for example 320,240 "
         "or 15.5,80,-."
     )
-    parts = [part.strip() for part in text.split(",")]
+    parts = list(map(str.strip, text.split(",")))
     if "_" in text or not text.isascii():  # float would read 1_0 as ten
         raise unreadable
-    sign = parts.pop() if len(parts) == 3 else "+"
+    sign = "+"
+    if len(parts) == 3:
+        sign = parts.pop()
     if sign not in ("+", "-"):
         raise unreadable
     try:
-        x, y = (float(part) for part in parts)
+        x, y = map(float, parts)
     except ValueError as error:
         raise unreadable from error
     return Click(x, y, positive=sign == "+")
@@ -98,7 +101,7 @@ def parse_box(text: str) -> BoxPrompt:
     if "_" in text or not text.isascii():  # float would read 1_0 as ten
         raise unreadable
     try:
-        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+        x0, y0, x1, y1 = map(float, text.split(","))
     except ValueError as error:
         raise unreadable from error
     return BoxPrompt(x0, y0, x1, y1)
@@ -119,7 +122,10 @@ def parse_prompts(
             f"--box {box} and --initial-mask {initial_mask} are given: a box starts the object "
             "anew, expected one of them."
         )
-    return [parse_box(box), *(parse_clicks(clicks) if clicks else [])]
+    prompts: list[Click | BoxPrompt] = [parse_box(box)]
+    if clicks:
+        prompts += parse_clicks(clicks)
+    return prompts
 
 
 def choose_outputs(
@@ -231,8 +237,7 @@ def clicks_of(prompts: Sequence[Click | BoxPrompt]) -> list[Click]:
 
 def draw(image: Image, mask: Mask, clicks: Sequence[Click]) -> Image:
     """The overlay of a mask and its clicks, H x W x 3."""
-    points = np.array([(click.x, click.y) for click in clicks], np.float64).reshape(-1, 2)
-    return overlay(image, mask, points, np.array([click.positive for click in clicks], bool))
+    return overlay(image, mask, *places_of(clicks))
 
 
 def as_record(
@@ -241,8 +246,10 @@ def as_record(
     """What --json prints: the mask as COCO run lengths (column-major), its area, and the seconds of
     the box and of each click."""
     height, width = mask.shape
-    boxes = [prompt for prompt in prompts if isinstance(prompt, BoxPrompt)]
-    box = [boxes[0].x0, boxes[0].y0, boxes[0].x1, boxes[0].y1] if boxes else None
+    box = None
+    for prompt in prompts:
+        if isinstance(prompt, BoxPrompt):  # there is one at most
+            box = [prompt.x0, prompt.y0, prompt.x1, prompt.y1]
     return {
         "model": model,
         "width": width,
@@ -261,7 +268,9 @@ def note_on(prompts: Sequence[Click | BoxPrompt], start_mask: Mask | None) -> st
     """What the mask doesn't tell: that all clicks took away from nothing; else empty."""
     clicks = clicks_of(prompts)
     nothing = len(clicks) == len(prompts) and takes_from_nothing(clicks, start_mask)
-    return NOTHING_TO_TAKE if nothing else ""
+    if nothing:
+        return NOTHING_TO_TAKE
+    return ""
 
 
 def in_words(
@@ -270,7 +279,9 @@ def in_words(
     """One line on the result for a terminal."""
     area = int(np.count_nonzero(mask))
     count = len(clicks_of(prompts))
-    asked = ["a box"] if len(prompts) > count else []
+    asked = []
+    if len(prompts) > count:
+        asked.append("a box")
     if count:
         asked.append(f"{count} click{'s' * (count > 1)}")
     return (

@@ -36,7 +36,7 @@ def found_in(folder: Path, imports: Path, options: ModelOptions) -> list[Found]:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: --zoo expects one with checkpoints.")
     files = sorted(path for path in folder.iterdir() if path.suffix in (*OURS, *OFFICIAL))
-    vgg = next(iter(sorted(folder.glob("*.mat"))), None)
+    vgg = min(folder.glob("*.mat"), default=None)  # LD's other half
     found: list[Found] = []
     for path in files:
         try:
@@ -68,7 +68,9 @@ def played_from(path: Path, imports: Path, options: ModelOptions, vgg: Path | No
     with needs_extra("train"):
         from vtmr.models.converted import import_checkpoint
 
-        spec = import_checkpoint(path, out, vgg if path.suffix == ".index" else None)
+        if path.suffix != ".index":  # only LD's checkpoint goes with it
+            vgg = None
+        spec = import_checkpoint(path, out, vgg)
     return Found(spec.model, str(out), on_torch)
 
 

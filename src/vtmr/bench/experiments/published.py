@@ -58,7 +58,8 @@ def published(system: System) -> tuple[dict[str, tuple[float | None, float | Non
     return dict(system.quoted), "*"
 
 
-def _clicks(value: float | None) -> str:
+def clicks_in_words(value: float | None) -> str:
+    """A published number of clicks, or a dash where none was published."""
     if value is None:
         return "–"
     return f"{value:.2f}"
@@ -84,5 +85,5 @@ def _alone(system: System) -> list[str]:
         if pair is None:
             cells.append("–")
             continue
-        cells.append(" / ".join(map(_clicks, pair)) + mark)
+        cells.append(" / ".join(map(clicks_in_words, pair)) + mark)
     return [system.title, *cells, system.note]
