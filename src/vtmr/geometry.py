@@ -185,16 +185,15 @@ class Frame:
     def box_to_image(self, box: Box) -> Box:
         """A box of grid cells as the image pixels it touches: the inverse of `box_to_grid`, rounded
         outwards."""
-        (x0, y0), (x1, y1) = (
-            np.rint(self.to_image(np.array([(box.x0, box.y0), (box.x1, box.y1)])) * 4096) / 4096
-        )
+        corners = self.to_image(np.array([(box.x0, box.y0), (box.x1, box.y1)]))
+        # To 4096ths of a pixel: a side that is whole but for the last digit would else take in a
+        # row or a column that it doesn't touch.
+        (x0, y0), (x1, y1) = np.rint(corners * 4096) / 4096
         return Box(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
 
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x of every grid column's centre and image y of every grid row's centre."""
         sx, sy = self.scale
-        cols, rows = (
-            np.arange(self.width, dtype=np.float64),
-            np.arange(self.height, dtype=np.float64),
-        )
+        cols = np.arange(self.width, dtype=np.float64)
+        rows = np.arange(self.height, dtype=np.float64)
         return (cols + 0.5) / sx + self.box.x0, (rows + 0.5) / sy + self.box.y0

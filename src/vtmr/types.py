@@ -69,6 +69,8 @@ class Click:
     @property
     def pixel(self) -> tuple[int, int]:
         """(row, col) of the pixel that the click lies in."""
+        # Not int(): it rounds towards 0, and a click just outside would count as in the first
+        # pixel.
         return math.floor(self.y), math.floor(self.x)
 
     def require_inside(self, height: int, width: int) -> None:
@@ -114,6 +116,7 @@ class BoxPrompt:
 
     def require_inside(self, height: int, width: int) -> None:
         """Raises InputError when no part of the box lies in a height x width image."""
+        # A hand draws past the image's edge easily: a box that only reaches out is fine.
         if self.x0 >= width or self.y0 >= height or self.x1 <= 0 or self.y1 <= 0:
             raise InputError(
                 f"The box ({self.x0:g}, {self.y0:g}, {self.x1:g}, {self.y1:g}) lies outside the "

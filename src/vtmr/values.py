@@ -39,6 +39,7 @@ def by_present_names(record: type, values: Any, where: str) -> tuple[Any, list[s
     former: dict[str, str] = {}
     for f in fields(record):
         former |= dict.fromkeys(f.metadata.get(_FORMERLY, ()), f.name)
+    # The fields' own types are texts, as annotations are put off.
     hints = get_type_hints(record)
     present: dict[str, Any] = {}
     notes: list[str] = []
@@ -112,6 +113,7 @@ def _value(hint: Any, value: Any, place: str) -> Any:
                 f"{place} is {_shown(value)}: expected one of {', '.join(get_args(hint))}."
             )
         return value
+    # Not isinstance: Python's True is an int, too.
     if hint is float and type(value) is int and abs(value) < _LARGEST:
         return float(value)
     if (

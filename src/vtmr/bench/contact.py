@@ -90,6 +90,7 @@ def cell_of(run: Run, sample: EvalSample, protocol: Protocol, predictor: Predict
 def draw_sheet(title: str, cells: Sequence[Cell]) -> bytes:
     """The cells in rows of five, with a key to their colours; a JPEG. cells: at least one."""
     columns = min(COLUMNS, len(cells))
+    # Rounded up.
     rows = -(-len(cells) // columns)
     with styled():
         figure = new_figure(title, (max(2.9 * columns, 7.0), 2.75 * rows + 0.7))
@@ -120,7 +121,9 @@ def _draw(axes: Axes, cell: Cell) -> None:
     )
     contours, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
+        # Closed, and moved to the pixels' middles: OpenCV's 0 is the first one's middle.
         outline = np.vstack([contour[:, 0], contour[:1, 0]]) + (box.x0 + 0.5, box.y0 + 0.5)
+        # White on wider black can be seen on any photo.
         axes.plot(*outline.T, color="black", linewidth=2.2, alpha=0.7)
         axes.plot(*outline.T, color="white", linewidth=1.0)
     for click in cell.clicks:

@@ -149,6 +149,7 @@ def _difference_rows(sections: Iterable[Section]) -> Iterable[Sequence[object]]:
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
+    # Python's csv would end lines as Windows does, and the files differ from those in git.
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
@@ -219,6 +220,8 @@ def _runs_table(runs: Sequence[LabelledRun]) -> str:
 def _figures_table(section: Section, runs: Sequence[LabelledRun]) -> str:
     """All figures of a row but RITM's NoF, a line for each run."""
     protocols = [run.stored.protocol for run in runs if run.label in section.summary]
+    # Not every run has every figure; a dict keeps the order in which they come up, as a set
+    # doesn't.
     names: dict[str, None] = {}
     for row in section.summary.values():
         names |= dict.fromkeys(row)
@@ -261,6 +264,7 @@ def in_words(found: Difference, protocol: Protocol) -> str:
 
 
 def _signed(number: float, digits: int) -> str:
+    # The real minus sign is as wide as a plus, so that columns line up.
     return f"{number:.{digits}f}".replace("-", MINUS)
 
 

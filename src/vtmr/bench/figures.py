@@ -143,10 +143,12 @@ def _told(
     objects: Sequence[Sequence[Run]], read: Callable[[Record], float | None]
 ) -> list[list[list[float]]]:
     """A value of every record, by object and repeat; empty where one of them is None."""
+    # Runs from before it was recorded lack it: a mean over the others' would be of other objects.
     for repeats in objects:
         for record in chain.from_iterable(repeats):
             if read(record) is None:
                 return []
+    # There is no None any more: `or` is for the type checker.
     return _read(objects, lambda record: read(record) or 0.0)
 
 
@@ -179,6 +181,7 @@ def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, flo
         for repeats in ious:
             needed.append([noc(run, target, protocol.max_clicks) for run in repeats])
         counts = np.array(needed)
+        # ddof: the repeats are a sample of all that could have been played.
         figures[f"NoC@{100 * target:g}_std"] = float(counts.mean(axis=0).std(ddof=1))
         figures[f"NoC@{100 * target:g}_worst"] = float(counts.max(axis=1).mean())
     return figures
@@ -186,6 +189,7 @@ def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, flo
 
 def _has_reached(values: Sequence[float], target: float, most: int) -> NDArray[np.bool_]:
     """Whether the run had reached the target by click 1, 2, … most."""
+    # A target that is never reached lies behind the last click.
     needed = clicks_to_reach(values, target) or most + 1
     return np.asarray(np.arange(1, most + 1) >= needed)
 

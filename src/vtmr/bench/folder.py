@@ -60,6 +60,7 @@ def settings_of(
         "opencv_threads": cv2.getNumThreads(),
         "datasets": {
             name: {
+                # The names themselves are in objects.json: here they only have to be the same.
                 "objects": len(found),
                 "names_sha256": hashlib.sha256(json.dumps(found).encode()).hexdigest(),
             }
@@ -92,6 +93,7 @@ def open_folder(
     if exists(out / RECORDS):
         records = read_records(out)
     write_run(out, settings, [*sittings, _sitting(data or {})], objects)
+    # Behind run.json: records that nothing says the rules of couldn't be used.
     replace_records(out, records)
     return records
 
@@ -158,6 +160,7 @@ def _former_sittings(out: Path, settings: Settings) -> list[Sitting]:
             )
         return []
     former = _read_json(out / RUN)
+    # The first difference will do: a run under other rules isn't continued.
     for name, was, is_now in differences(_completed(former["settings"]), settings):
         raise ConfigError(
             f"{out} holds a run with {name} = {json.dumps(was)}, this one has "
@@ -203,5 +206,6 @@ def _sitting(data: Mapping[str, Path]) -> Sitting:
         "system": platform.platform(),
         "cpu": provenance.processor(),
         "cores": str(os.cpu_count()),
+        # In full: a report that is written elsewhere finds the photos again.
         "data": {name: str(path.resolve()) for name, path in data.items()},
     }

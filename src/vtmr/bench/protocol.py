@@ -223,6 +223,7 @@ def load_protocol(name: str) -> Protocol:
     """
     bundled = {path.name.removesuffix(".toml"): path for path in _BUNDLED.iterdir()}
     try:
+        # Bundled ones first: what a name means doesn't depend on the folder one is in.
         text = (bundled.get(name) or Path(name)).read_text(encoding="utf-8")
         protocol: Protocol = from_values(Protocol, tomllib.loads(text), f"The protocol {name}")
         return protocol

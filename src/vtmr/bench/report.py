@@ -72,6 +72,7 @@ def row_figures(objects: Objects, records: Sequence[Record], protocol: Protocol)
             scale = count
         row[name] = scale * float(values.mean())
         if name.startswith("NoF") and protocol.repeats == 1:
+            # A share times the number of objects: whole but for the last digit.
             row[name] = round(row[name])
         intervals[name] = [scale * float(lows[place]), scale * float(highs[place])]
     row |= over_repeats(records, protocol)
@@ -169,6 +170,7 @@ def terminal_table(
 ) -> Table:
     """A table for a terminal, the figures' intervals under them or left out."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    # Folded over lines, not cut: a figure without its end is another figure.
     table.add_column(header[0], overflow="fold")
     for name in header[1:]:
         table.add_column(name, justify="right", overflow="fold")
@@ -177,6 +179,7 @@ def terminal_table(
             shown = [cell.replace(" [", "\n[") for cell in cells]
         else:
             shown = [cell.partition(" [")[0] for cell in cells]
+        # rich would take brackets in a data set's name for markup.
         table.add_row(escape(name), *shown)
     return table
 
@@ -209,6 +212,7 @@ def _escaped(cell: str) -> str:
 def _main_figures(protocol: Protocol) -> list[str]:
     """The columns of a run's own table."""
     targets = [f"{100 * q:g}" for q in protocol.targets]
+    # By number: as texts, 95 is more than 100.
     highest = max(targets, key=float)
     figures = [f"NoC@{target}" for target in targets]
     if protocol.repeats > 1:

@@ -199,9 +199,9 @@ def _tasks(objects: Sequence[ObjectKey], repeats: int, shard: Shard | None) -> l
 def _left(out: Path, tasks: Sequence[Task], records: Iterable[Record]) -> list[Task]:
     """The tasks that the folder has no records of. Raises DataError for records of others."""
     done = {record.key for record in records}
-    foreign = done - {task.key for task in tasks}
-    if foreign:
-        key = next(iter(foreign))
+    others = done - {task.key for task in tasks}
+    if others:
+        key = next(iter(others))
         raise DataError(
             f"{out} holds clicks on {name_of(key)}, which isn't played here: use a new folder."
         )

@@ -52,12 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
-        if (
-            isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
-        ):  # stdout has no name
+        # Of a file that a command writes the error has the name; stdout has none.
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
             return _end(WRONG_INPUT, f"The output can't be written: {error.strerror}.")
         return _end(DEFECT, _report(arguments))
-    return _end(code, "Interrupted; nothing half-written is left.") if code == INTERRUPTED else code
+    if code == INTERRUPTED:
+        return _end(code, "Interrupted; nothing half-written is left.")
+    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -75,6 +76,7 @@ def _run(arguments: list[str]) -> int:
 
 def _end(code: int, sentence: str) -> int:
     """Prints the sentence on one line of stderr and returns the code."""
+    # One line, whatever was in a file's name: `vtmr train FOLDER` looks for it.
     print(f"vtmr: {' '.join(sentence.split())}", file=sys.stderr)
     return code
 

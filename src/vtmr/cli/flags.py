@@ -11,6 +11,7 @@ DEFAULT_MODEL = "lite0"
 
 def count(text: str) -> int:
     """A flag's whole number from 1."""
+    # int() alone would read 1_000 and digits of all scripts.
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise typer.BadParameter(f"{text!r} was given, expected a whole number from 1")
     return int(text)

@@ -229,6 +229,7 @@ def spare_click(gt_mask: Mask, clicks: Sequence[Click]) -> Click:
     row-major list.
     """
     pixels = np.flatnonzero(gt_mask)
+    # Multiples of the golden ratio stay apart from each other, however many there are.
     row, col = divmod(
         int(pixels[int(len(clicks) * _GOLDEN_RATIO % 1 * len(pixels))]), gt_mask.shape[1]
     )

@@ -144,6 +144,7 @@ def choose_outputs(
             raise InputError(
                 f"{mask_path} exists already: name a file with -o, the same one to replace it."
             )
+    # True paths: through a link, too, the image would be overwritten.
     taken = {true_path(image_path): "the image"}
     for path, what in ((mask_path, "the mask"), (overlay_path, "the overlay")):
         if path is None:
@@ -189,6 +190,7 @@ def each_click(session: Session, prompts: Sequence[Click | BoxPrompt]) -> Iterat
     for prompt in prompts:
         start = time.perf_counter()
         session = session.add(prompt)
+        # Within the time: the mask is painted only when it is asked for, and a user waits for that.
         mask = session.mask
         yield Answer(mask, time.perf_counter() - start)
 
@@ -267,6 +269,7 @@ def as_record(
 def note_on(prompts: Sequence[Click | BoxPrompt], start_mask: Mask | None) -> str:
     """What the mask doesn't tell: that all clicks took away from nothing; else empty."""
     clicks = clicks_of(prompts)
+    # With a box there is something to take away from.
     nothing = len(clicks) == len(prompts) and takes_from_nothing(clicks, start_mask)
     if nothing:
         return NOTHING_TO_TAKE

@@ -68,6 +68,7 @@ def _frozen_list(name: str) -> list[FrozenObject]:
     objects: list[FrozenObject] = []
     for source, stem, object_id in content["objects"]:
         objects.append((str(source), str(stem), str(object_id)))
+    # Figures of years are compared over this list: it can't be mended quietly.
     if list_hash(objects) != content["sha256"]:
         raise DataError(
             f"The {name} list doesn't match its own hash: restore src/vtmr/data/{name}.json."
@@ -190,6 +191,7 @@ def open_benchmark(name: str, path: Path, limit: int | None = None) -> list[Eval
     entries = layout_of(name, path).entries
     if limit is not None and limit < 1:
         raise DataError(f"The limit is {limit}: expected at least 1 object.")
+    # Entries are made one by one: behind the limit nothing is opened, and no fault found.
     return [_require_sample(entry) for entry in islice(entries(path), limit)]
 
 

@@ -79,6 +79,8 @@ class CocoSource:
         where = f"{self.name}/{stem}"
         annotation = entry(entry(self.annotations, stem, self.name), object_id, where)
         try:
+            # Run lengths need a size; the photo's header is read only where the JSON doesn't say
+            # it.
             size = self.sizes.get(stem) or _size_of(self.images[stem])
             return coco_runs(annotation.segmentation, *size).decode()
         except InputError as error:
@@ -124,6 +126,7 @@ def _by_stem(
     for key in sorted(found, key=lambda key: placed.files[coco.images[key].name]):
         file = placed.files[coco.images[key].name]
         stem = composed(str(PurePosixPath(file).with_suffix("")))
+        # Two entries of one file are one image with the objects of both; two files aren't.
         if images.setdefault(stem, folder / file) != folder / file:
             raise DataError(
                 f"{folder} holds {images[stem].name} and {PurePosixPath(file).name}: expected one "

@@ -34,14 +34,14 @@ class EdgeProfiles:
         if box is None:
             return
         margin = REACH + 1
-        near = (
-            slice(max(0, box.y0 - margin), box.y1 + margin),
-            slice(max(0, box.x0 - margin), box.x1 + margin),
-        )
+        rows = slice(max(0, box.y0 - margin), box.y1 + margin)
+        cols = slice(max(0, box.x0 - margin), box.x1 + margin)
+        near = rows, cols
         grey = cv2.cvtColor(image[near], cv2.COLOR_RGB2GRAY).astype(np.float32)
         inside = mask[near].astype(np.int8)
         profiles = np.stack([*_profiles(grey, inside), *_profiles(grey.T, inside.T)])
         means = profiles.mean(axis=1, keepdims=True)
+        # Divided by its mean: a photo of hard contrast says no more than a soft one.
         self.sums += np.divide(profiles, means, out=np.zeros_like(profiles), where=means > 0)
         self.objects += 1
 
@@ -52,16 +52,16 @@ class EdgeProfiles:
         displaced. None with fewer than MIN_OBJECTS, and where no place within reach has clearly the
         strongest edges.
         """
-        peaks = [_peak(profile) for profile in self.sums]
-        left, right, top, bottom = peaks
-        if (
-            self.objects < MIN_OBJECTS
-            or left is None
-            or right is None
-            or top is None
-            or bottom is None
-        ):
+        peaks: list[float] = []
+        for profile in self.sums:
+            peak = _peak(profile)
+            if peak is None:
+                return None
+            peaks.append(peak)
+        if self.objects < MIN_OBJECTS:
             return None
+        left, right, top, bottom = peaks
+        # From 0.0, so that no displacement is 0 and not -0.
         return 0.0 - (left + right) / 2, 0.0 - (top + bottom) / 2
 
 
@@ -71,15 +71,19 @@ def _profiles(
     """Along the rows: the summed steps of brightness around where the mask begins, and around where
     it ends."""
     steps, turns = np.abs(np.diff(grey, axis=1)), np.diff(inside, axis=1)
-    turns[:, :REACH] = turns[:, max(0, turns.shape[1] - REACH) :] = (
-        0  # so near the image's border it can't be told
-    )
+    # So near the image's border the steps on one side of a rim can't be told.
+    turns[:, :REACH] = 0
+    turns[:, max(0, turns.shape[1] - REACH) :] = 0
+    return _steps_around(steps, turns > 0), _steps_around(steps, turns < 0)
+
+
+def _steps_around(steps: FloatMap, rims: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The steps from REACH pixels before a rim to REACH behind it, summed over all rims (bool, as
+    `steps`)."""
+    rows, cols = np.nonzero(rims)
     offsets = np.arange(-REACH, REACH + 1)
-    begin, end = (
-        steps[rows[:, None], cols[:, None] + offsets].sum(axis=0, dtype=np.float64)
-        for rows, cols in map(np.nonzero, (turns > 0, turns < 0))
-    )
-    return begin, end
+    beside = steps[rows[:, None], cols[:, None] + offsets]
+    return np.asarray(beside.sum(axis=0, dtype=np.float64))
 
 
 def _peak(profile: NDArray[np.float64]) -> float | None:

@@ -167,6 +167,7 @@ def _examined(
     try:
         image, gt_mask, ignore_mask = sample.load()
         if sample.initial is not None:
+            # Only for its errors: nothing is played here.
             sample.initial()
         odd = _odd_values(entry, layout.values)
         name = _name(sample)

@@ -116,11 +116,10 @@ def sound_entries(folder: Path, sources: Mapping[str, str]) -> tuple[list[tuple[
                 if row == {"records": len(entries)}:
                     return entries, True
                 key, length, checksum = row
-                whole = 0 <= length <= size
-                if (
-                    not whole
-                    or zlib.crc32(records.read(length), zlib.crc32(key.encode())) != checksum
-                ):
+                # Compared first: a damaged length could ask for more memory than there is.
+                if not 0 <= length <= size:
+                    break
+                if _checksum(key, records.read(length)) != checksum:
                     break
                 entries.append((key, length))
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
@@ -138,14 +137,11 @@ def extend(
 ) -> None:
     """Cuts both files after the sound entries and adds the records of all other keys."""
     done = {key for key, _ in entries}
-    old = (
-        (folder / LOG).read_text(encoding="utf-8").splitlines()[1 : 1 + len(entries)]
-        if entries
-        else []
-    )
-    write_atomically(
-        folder / LOG, "".join(f"{line}\n" for line in [json.dumps(header(sources)), *old]).encode()
-    )
+    lines = [json.dumps(header(sources))]
+    if entries:
+        old = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        lines += old[1 : 1 + len(entries)]
+    write_atomically(folder / LOG, ("\n".join(lines) + "\n").encode())
     with (
         (folder / RECORDS).open("ab") as records,
         (folder / LOG).open("a", encoding="utf-8") as log,
@@ -153,12 +149,16 @@ def extend(
         records.truncate(sum(length for _, length in entries))
         left = [key for key in keys if key not in done]
         for key in track(left, title, total=len(keys), completed=len(done), disable=not left):
-            values = make(key)
-            data = b"" if values is None else zlib.compress(json.dumps(values).encode())
+            values, data = make(key), b""
+            if values is not None:
+                data = zlib.compress(json.dumps(values).encode())
             records.write(data)
             records.flush()  # before its line, so that a line always has its record
-            log.write(
-                json.dumps([key, len(data), zlib.crc32(data, zlib.crc32(key.encode()))]) + "\n"
-            )
+            log.write(json.dumps([key, len(data), _checksum(key, data)]) + "\n")
             log.flush()
         log.write(json.dumps({"records": len(done) + len(left)}) + "\n")
+
+
+def _checksum(key: str, data: bytes) -> int:
+    """Of a record and of its key: one that lies under another's key is damaged, too."""
+    return zlib.crc32(data, zlib.crc32(key.encode()))

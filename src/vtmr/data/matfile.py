@@ -41,12 +41,14 @@ class Plain:
     file: BinaryIO
 
     def read(self, count: int) -> bytes:
+        """See Source."""
         data = self.file.read(count)
         if len(data) != count:
             raise ValueError("it ends too early")
         return data
 
     def skip(self, count: int) -> None:
+        """See Source. Read and dropped: to seek beyond a file's end is no error."""
         while count > 0:
             count -= len(self.read(min(count, CHUNK)))
 
@@ -61,6 +63,7 @@ class Inflated:
         self._total = 0
 
     def read(self, count: int) -> bytes:
+        """See Source; what isn't asked for isn't inflated."""
         self._total += count
         if self._total > LONGEST:
             raise ValueError("a compressed part stands for too much")
@@ -77,6 +80,7 @@ class Inflated:
         return bytes(found)
 
     def skip(self, count: int) -> None:
+        """See Source."""
         while count > 0:
             count -= len(self.read(min(count, CHUNK)))
 
@@ -130,13 +134,15 @@ class Reader:
         sides = np.frombuffer(self.small(), "<i4").astype(np.int64)
         if sides.size < 2 or sides.size > 8 or (sides < 0).any():
             raise ValueError("a matrix has impossible sides")
+        # Multiplied as floats: of damaged sides the whole numbers may come round to a small one.
         name, count = self.small().decode("latin-1"), int(np.prod(sides.astype(np.float64)))
         what = flags & 0xFF
         if what in (CELL, STRUCT):
             if count > MOST_PARTS:
                 raise ValueError("it has too many parts")
-            inner = self._cells if what == CELL else self._structures
-            return name, inner(count, depth)
+            if what == CELL:
+                return name, self._cells(count, depth)
+            return name, self._structures(count, depth)
         if what == SPARSE:  # places, columns and values: nothing that is wanted
             for _ in range(4 if flags & COMPLEX else 3):
                 self.element(0)
@@ -168,6 +174,7 @@ class Reader:
         if self.kept > MOST_KEPT:
             raise ValueError(f"it holds more than {MOST_KEPT >> 20} megabytes")
         if text:
+            # In UTF-16 every other byte of Latin letters is 0.
             return data.replace(b"\0", b"").decode("latin-1")
         if kind not in TYPES:
             raise ValueError(f"an array is stored as the unknown type {kind}")
@@ -202,4 +209,5 @@ def read_variable(file: BinaryIO, wanted: str) -> Any:
         name, value = Reader(source).matrix()
         if name == wanted:
             return value
+        # Compressed parts stand close together, all others begin at multiples of 8 bytes.
         file.seek(start + 8 + length + (-length % 8 if kind == MATRIX else 0))

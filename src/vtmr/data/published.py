@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,19 +67,12 @@ def sbd(root: Path) -> Entries:
     images = files_by_stem(root / "img", IMAGE_SUFFIXES)
     labels = files_by_stem(root / "inst", (".mat",))
     for name in names:
-        missing = [
-            folder for folder, files in (("img", images), ("inst", labels)) if name not in files
-        ]
-        if missing:
-            yield DataError(f"{root / missing[0]} lacks {name!r}, which val.txt names.")
-            continue
-        try:
-            ids = np.unique(read_instances(labels[name]))
-        except DataError as error:
-            yield error
-            continue
-        for number in ids[ids > 0]:
-            yield _instance(name, int(number), images[name], labels[name])
+        if name not in images:
+            yield DataError(f"{root / 'img'} lacks {name!r}, which val.txt names.")
+        elif name not in labels:
+            yield DataError(f"{root / 'inst'} lacks {name!r}, which val.txt names.")
+        else:
+            yield from _instances(name, images[name], labels[name])
 
 
 def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
@@ -103,14 +97,15 @@ def davis585(name: str, initial: str | None) -> Callable[[Path], Entries]:
             yield DataError(f"{root} holds no folder of a sequence: check the data set's path.")
         for sequence in sequences:
             try:
-                photos, masks = (
-                    files_by_stem(sequence, suffixes) for suffixes in ((".jpg", ".jpeg"), (".png",))
-                )
+                photos = files_by_stem(sequence, (".jpg", ".jpeg"))
+                masks = files_by_stem(sequence, (".png",))
             except DataError as error:
                 yield error
                 continue
-            for stem in (stem for stem in masks if not stem.startswith("init_")):
-                yield _corrected(name, initial, sequence, stem, photos, masks)
+            for stem in masks:
+                # init_… are what to begin with: those of an object are read with it.
+                if not stem.startswith("init_"):
+                    yield _corrected(name, initial, sequence, stem, photos, masks)
 
     return entries
 
@@ -123,6 +118,7 @@ def read_instances(path: Path) -> NDArray[np.int64]:
     try:
         with plain_file(path) as file:
             content = read_variable(file, "GTinst")
+        # MATLAB has no single struct: GTinst is an array of structs with one element.
         parts = content[0] if isinstance(content, list) and len(content) == 1 else None
         ids = parts.get("Segmentation") if isinstance(parts, dict) else None
         if not isinstance(ids, np.ndarray) or ids.ndim != 2 or not ids.size:
@@ -176,10 +172,8 @@ def _matched(
     letters: whether a mask may be named as its image with a letter behind; the letter is then the
     object's id, else it is "0".
     """
-    image_files, mask_files = (
-        files_by_stem(images, IMAGE_SUFFIXES),
-        files_by_stem(masks, MASK_SUFFIXES),
-    )
+    image_files = files_by_stem(images, IMAGE_SUFFIXES)
+    mask_files = files_by_stem(masks, MASK_SUFFIXES)
     found: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     lonely: list[Path] = []
     for stem, path in mask_files.items():
@@ -193,7 +187,8 @@ def _matched(
             yield DataError(f"{masks} lacks the mask of {path.name}.")
         for object_id, mask_path in found[stem]:
             yield listed(stem, object_id, path, mask_path)
-    yield from (DataError(f"{images} lacks the image of the mask {path.name}.") for path in lonely)
+    for path in lonely:
+        yield DataError(f"{images} lacks the image of the mask {path.name}.")
 
 
 def _owner(stem: str, images: Mapping[str, Path], letters: bool) -> tuple[str | None, str]:
@@ -212,10 +207,22 @@ def _owner(stem: str, images: Mapping[str, Path], letters: bool) -> tuple[str | 
 # --- SBD and DAVIS-585
 
 
+def _instances(name: str, image_path: Path, label_path: Path) -> Entries:
+    """All instances of an SBD image."""
+    try:
+        ids = np.unique(read_instances(label_path))
+    except DataError as error:
+        yield error
+        return
+    for number in ids[ids > 0]:
+        yield _instance(name, int(number), image_path, label_path)
+
+
 def _instance(name: str, number: int, image_path: Path, label_path: Path) -> Listed:
     """One instance of an SBD image."""
 
     def load() -> tuple[Image, Mask, Mask | None]:
+        # Read anew for each instance: kept, the maps of all images would take gigabytes.
         image, ids = read_data_image(image_path), read_instances(label_path)
         require_same_size(image, ids, f"sbd/{name}")
         return image, np.asarray(ids == number), None
@@ -256,12 +263,7 @@ def _corrected(
         require_same_size(read_data_values(masks[stem]), values, f"{where}, the one to begin with,")
         return values > 128
 
-    sample = EvalSample(
-        dataset,
-        f"{sequence.name}/{frame}",
-        object_id,
-        dataset,
-        load,
-        begin if initial is not None else None,
-    )
+    sample = EvalSample(dataset, f"{sequence.name}/{frame}", object_id, dataset, load)
+    if initial is not None:
+        sample = replace(sample, initial=begin)
     return Listed(sample, lambda: read_data_values(masks[stem]))

@@ -56,10 +56,16 @@ def of_objects(dataset: str, source: Source, stem: str, object_ids: Sequence[str
     """
 
     def load() -> tuple[Image, Mask, Mask | None]:
-        parts = [read_object(source, stem, object_id) for object_id in object_ids]
-        gt_mask = np.logical_or.reduce([mask for _, mask, _ in parts])
-        ignored = [ignore_mask for _, _, ignore_mask in parts if ignore_mask is not None]
-        ignore_mask = np.logical_or.reduce(ignored) & ~gt_mask if ignored else None
-        return parts[0][0], gt_mask, ignore_mask
+        masks, ignored = [], []
+        for object_id in object_ids:
+            image, mask, ignore_mask = read_object(source, stem, object_id)
+            masks.append(mask)
+            if ignore_mask is not None:
+                ignored.append(ignore_mask)
+        gt_mask = np.logical_or.reduce(masks)
+        if not ignored:
+            return image, gt_mask, None
+        # What one object's file leaves open, another's may know to be object.
+        return image, gt_mask, np.logical_or.reduce(ignored) & ~gt_mask
 
     return EvalSample(dataset, stem, "+".join(object_ids), source.name, load)

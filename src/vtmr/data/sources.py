@@ -129,6 +129,7 @@ def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
         return []
     wanted, found = {suffix.lower() for suffix in suffixes}, []
     for path in sorted(folder.iterdir()):
+        # What systems and archives leave behind (.DS_Store, __MACOSX) is nobody's data.
         if path.name.startswith((".", "__")):
             continue
         suffix = path.suffix.lower()
@@ -137,6 +138,8 @@ def left_out(folder: Path, suffixes: Iterable[str]) -> list[str]:
         elif path.is_dir():
             count = 0
             for one in path.rglob("*"):
+                # macOS puts a ._NAME.jpg beside each file that it archives: no image, whatever its
+                # name.
                 count += one.suffix.lower() in _ANY_IMAGE and not one.name.startswith(".")
             link = "a subfolder"
             if path.is_symlink():
@@ -176,6 +179,7 @@ def read_stems(path: Path) -> list[str]:
 
 IMAGE_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # a JPEG's noise would become object
+# Wider than what is read: so that a file which isn't read can be named.
 _ANY_IMAGE = frozenset(
     (*IMAGE_SUFFIXES, ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".jpe")
 )
@@ -292,6 +296,7 @@ class LabelSource:
         found: dict[str, Path] = {}
         lonely: list[str] = []
         for stem in labels:
+            # The whole stem first: an image's own name may end in _1.
             path = images.get(stem) or images.get(stem.rpartition("_")[0])
             if path is None:
                 lonely.append(stem)

@@ -134,6 +134,7 @@ def brs_densenet() -> BrsDenseNet:
 
 def ld_vgg19() -> LatentDiversity:
     """LD; the sigmoid of its logits is half of the authors' tanh plus one half."""
+    # The authors cut their tanh at one half, which is .75 of the sigmoid.
     spec = ModelSpec("ld-vgg19", BYTES, pipeline="ld", input_size=320, threshold=0.75)
     return LatentDiversity(spec)
 
@@ -185,6 +186,7 @@ def fbrs_hrnet32() -> FbrsHRNet:
     return FbrsHRNet(fbrs_spec("fbrs-hrnet32"), HRNET_32, ocr_width=128)
 
 
+# Builders, not networks: some take hundreds of megabytes.
 BUILDERS: dict[str, Callable[[], InteractiveNetwork]] = {
     "lite0": Lite0,
     "vtmr-b0": vtmr_b0,

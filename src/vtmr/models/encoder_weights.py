@@ -107,10 +107,10 @@ def _stacked(state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
 
 
 def _fitting(state: dict[str, Tensor], encoder: nn.Module, source: str) -> dict[str, Tensor]:
-    expected = {
-        name: value
-        for name, value in encoder.state_dict().items()
-        if not name.startswith("interaction.")
-    }
+    expected = {}
+    for name, value in encoder.state_dict().items():
+        # What takes in clicks is new to the encoder: ImageNet has none.
+        if not name.startswith("interaction."):
+            expected[name] = value
     require_fit(state, expected, source)
     return state

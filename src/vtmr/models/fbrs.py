@@ -35,7 +35,10 @@ class RefinableNetwork(InteractiveNetwork):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
+        # Refinement is backpropagation here, no second network.
         self.refiner = None
+        # RGB and two maps go in and three channels come out, so that the backbone stays as ImageNet
+        # trained it. Normalised behind the activation: the released weights are.
         self.interaction = nn.Sequential(
             nn.Conv2d(5, 8, 1), nn.LeakyReLU(0.2), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 1)
         )

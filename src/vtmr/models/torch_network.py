@@ -69,6 +69,7 @@ class TorchNetwork:
 
     def _early(self, image: Image | FloatMap) -> Tensor:
         """What the network finds in the image alone, kept for further clicks on the same array."""
+        # The very array: as long as it is kept, no other one can be taken for it.
         if self._seen is None or self._seen[0] is not image:
             planes = self._tensor(normalise(image, self._spec.coarse_normalisation))
             self._seen = (image, self._module.early(planes))
@@ -88,6 +89,7 @@ class TorchNetwork:
         logits, _ = self._module.late(self._module.early(self._tensor(planes)), fed)
         prob = torch.sigmoid(logits[0, 0])
         errors = (prob - self._tensor(targets)) ** 2 * self._tensor(weights)
+        # For the maps alone: backward() would leave gradients in all the weights, too.
         (slope,) = torch.autograd.grad(errors.sum(), fed)
         return prob.detach().cpu().numpy(), slope.cpu().numpy()
 

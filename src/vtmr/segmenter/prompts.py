@@ -49,6 +49,7 @@ class Prompts:
     def fresh(self, answered: int) -> tuple[Click, ...]:
         """Those that the newest answer is for. answered: how many of the user's are answered."""
         made = self.clicks[len(self.clicks) - self.made :]
+        # Of a box alone, the click in its middle is what is answered.
         return made[answered:] or self.clicks[-1:]
 
 

@@ -65,9 +65,12 @@ class VtmrSegmenter(Segmenter):
         if previous is not None:
             answered = previous.clicks
         fresh = prompts.fresh(answered)
+        # Such clicks say that their pixels are right as they are: a whole new answer could change
+        # what nobody pointed at.
         if previous is not None and mask is not None and all_off(fresh, mask):
             return self._beside(scene, prompts, fresh, previous, mask)
         if mask is None and prompts.box is not None and prompts.filled:
+            # The filled box stands in for a last answer, for networks that learnt boxes so.
             mask = filled(prompts.box, whole_of(scene))
         coarse = self.coarse_pass(scene, prompts, previous, mask)
         before = coarse.prev_prob
@@ -75,6 +78,7 @@ class VtmrSegmenter(Segmenter):
             before = np.zeros_like(before)
         focus = self._focus(coarse, before, fresh)
         base = (LogitLayer.of(coarse.frame.box, coarse.logits),)
+        # Late clicks correct small parts: a new coarse answer would unsettle the rest of the mask.
         if previous is not None and prompts.made >= self.spec.freeze_from_click:
             return self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
         return self._refined(scene, prompts, coarse, focus, base, new_layers=2)
@@ -143,6 +147,8 @@ class VtmrSegmenter(Segmenter):
         prev_prob = sigmoid(logits_on((layer,), frame))
         second = self._pass_in(scene, clicks, frame, prev_prob, first.number + 1)
         share, limits = spec.views.touch_share, first.frame.box
+        # The closer crop cuts the object off, so that the first answer knew more of it. The pass
+        # was made all the same, and is counted.
         if reaches_out(second.logits > threshold_logit, box, limits, share):
             return replace(first, number=second.number)
         return second
@@ -215,10 +221,12 @@ class VtmrSegmenter(Segmenter):
         refined = LogitLayer.of(focus, self._refine(scene, focus, coarse, clicks))
         if easing:
             refined = eased(refined, base, whole_of(scene), easing)
+        # Image pixels to a cell: where the crop isn't shrunk, zooming shows nothing new.
         shrink = max(frame.box.width, frame.box.height) / self.spec.input_size
         weight = self.zoom.weight(prompts.made, shrink)
         if weight:
             base, refined = self._with_zoomed(scene, base, refined, frame, clicks, weight)
+            # The base is a new one, too: the old one stays with the last answer.
             new_layers = 2
         layers = overlaid(base, refined)
         added, passes = new_layers * refined.logits.nbytes, coarse.number + (weight > 0)
@@ -325,6 +333,7 @@ def previous_probability(
         return sigmoid(previous.logits_on(frame))
     if mask is not None:
         covered = mask[frame.box.slices].view(np.uint8) * np.uint8(255)
+        # Shares of cells, not samples at their centres: a part thinner than a cell would vanish.
         shrunk = cv2.resize(covered, (frame.width, frame.height), interpolation=cv2.INTER_AREA)
         return np.asarray(shrunk, np.float32) / np.float32(255)
     return np.zeros((frame.height, frame.width), np.float32)

@@ -194,6 +194,7 @@ class Session:
         if not boxed and takes_from_nothing(active_clicks(history), before):
             return self._at((*self._steps, _Step(events, _Nothing(subject.height, subject.width))))
         here = before is not None and _corrects_here(history, clicks, subject.correction)
+        # A box or an edit begins anew: the answer before it was about another mask.
         previous = None
         if start is None:
             previous = self._previous(here)
@@ -287,6 +288,7 @@ class Session:
         for step in self._steps[alone[-1] :]:
             edit = last_edit(step.events)
             if edit is not None:
+                # First of all in its step: a merge beside it flipped pixels of the edited mask.
                 mask = edit.runs.decode()
             if step.patch is not None and mask is not None:
                 step.patch.flip(mask)
@@ -301,6 +303,7 @@ class Session:
     def _flipped(self, step: _Step) -> Mask | None:
         """This session's mask before or after a merged step that is undone or redone, where that is
         cheap to tell."""
+        # A step with an edit replaced the mask: flipping the merge's pixels back leaves the edit.
         if self._mask is None or step.patch is None or last_edit(step.events):
             return None
         mask = self._mask.copy()
@@ -408,6 +411,7 @@ class Session:
         if subject.initial:
             initial = last_edit(subject.initial[0].events)
         steps = tuple(step.events for step in self._steps[len(subject.initial) :])
+        # Another processor's kernels may round otherwise, and a pixel at the threshold tips over.
         made_with = versions() | {"platform": platform.platform(), "processor": processor()}
         # After an update a model's name may stand for other weights.
         if weights := getattr(subject.predictor, "weights", ""):
@@ -478,12 +482,14 @@ def _corrects_here(history: Sequence[Event], clicks: Sequence[Click], own: Corre
 
 
 def _frozen(mask: Mask) -> Mask:
+    # It is handed out without a copy: whoever wrote to it would change the session.
     mask.flags.writeable = False
     return mask
 
 
 def _require_image(image: Image) -> tuple[int, int]:
     """Height and width."""
+    # For the error: a torch tensor has both, too, and is the likeliest mistake.
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
     if (
         not isinstance(image, np.ndarray)

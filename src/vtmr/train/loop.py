@@ -147,6 +147,7 @@ def run(
     except VtmrError as error:
         wrong = error
     try:
+        # Had one process failed and told nobody, the others would wait for it until they time out.
         agreed = first_error(fabric, wrong)
         if agreed is not None or training is None:
             raise agreed or DataError("A process of the run couldn't be started.")
@@ -175,6 +176,8 @@ def initial_network(
 
     root: where the recipe's `encoder_weights` are. Raises CheckpointError.
     """
+    # What no weights are loaded into is drawn alike in all processes and in every repeat of the
+    # run.
     torch.manual_seed(recipe.seed)
     if init is None:
         network = build(recipe.model)
@@ -313,6 +316,7 @@ class Training:
         """All steps that are left, a checkpoint every few minutes and at the end."""
         recipe, first, started = self.recipe, self.first, (time.monotonic(), time.process_time())
         self.fabric.strategy.precision.load_state_dict(first.scaler)
+        # Not moved: it is on the device already, where the optimiser took hold of its parameters.
         self.module, self.stepper = self.fabric.setup(
             LossModule(self.network), self.adam, move_to_device=False
         )
@@ -327,6 +331,7 @@ class Training:
                 workers += self.workers_seconds(micro_batches)
                 losses = self.gradients(micro_batches, step, edge_weight)
                 cpu_seconds = time.process_time() - started[1] + workers
+                # The last comparison is for 0 minutes, which stand for no limit.
                 over = time.monotonic() - started[0] > 60 * recipe.part_minutes > 0
                 # One sum for all of it: each meeting of the processes waits for the slowest.
                 agreed = summed(
@@ -351,6 +356,7 @@ class Training:
                 score = (
                     self.validate is not None and now - validated > 60 * recipe.validate_minutes > 0
                 )
+                # A score is of the weights in the folder: they have to be the newest.
                 if last or score or now - saved > 60 * recipe.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
@@ -464,6 +470,7 @@ class Training:
         self.stepper.zero_grad(set_to_none=True)
         for number, micro_batch in enumerate(micro_batches, start=1):
             compute = partial(self.losses_of, micro_batch.to(self.fabric.device), step, edge_weight)
+            # Processes exchange gradients once a step, behind the last micro-batch.
             with self.fabric.no_backward_sync(self.module, enabled=number < len(micro_batches)):
                 losses = self.module(compute)
                 with self.clock.timed("backward"):

@@ -42,6 +42,7 @@ def result_table(
             cells += [_ratio(section, run, first, experiment.ratio) for section in whole]
             against += [LACKING] * len(whole)
         rows.append([run.label, *cells])
+        # Without an object in common it would be a line of dashes.
         if run is not runs[0] and set(against) - {LACKING}:
             compared.append([run.label, *against])
     return ResultTable(_header(experiment, whole), rows, compared)
