@@ -196,7 +196,7 @@ def test_bfloat16_is_close_to_float32(tmp_path: Path) -> None:
     [
         (
             ["batch=3", "compute.devices=2"],
-            r"batch is 3, which can't be shared evenly by 2 process\(es\) in 1 part",
+            r"batch is 3, which can't be shared evenly by 2 process\(es\) in 1 micro-batch",
         ),
         (["batch=4", "compute.devices=2", "compute.accumulate=4"], "set batch to a multiple of 8"),
         (["compute.accelerator=cuda"], 'wants accelerator "cuda", which needs a CUDA device'),
