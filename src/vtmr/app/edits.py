@@ -33,6 +33,7 @@ def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
     if box is None:
         return after
     local = points - (box.x0, box.y0)
+    # A single point is a segment without a length.
     ends = local[1:] if len(local) > 1 else local
     # Where the segments begin and end in each row; a running sum then counts those that cover a
     # pixel.
@@ -43,6 +44,7 @@ def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
         rows, starts, stops = _capsules(
             local[: len(ends)][chosen], ends[chosen], radius, box.height, box.width
         )
+        # Not +=, which counts once where several runs of a row begin or end at one pixel.
         np.add.at(edges, (rows, starts), np.int16(1))
         np.add.at(edges, (rows, stops), np.int16(-1))
     covered = np.cumsum(edges[:, :-1], axis=1, dtype=np.int16) > 0
@@ -80,6 +82,7 @@ def _capsules(
         widen(np.abs(dy) <= radius, x - half, x + half)
     along = ends - starts
     lengths = np.hypot(along[:, 0], along[:, 1])
+    # Where a segment has no length the rectangle has no width, whichever way it lies.
     across = (
         np.stack([-along[:, 1], along[:, 0]], axis=1)
         * (radius / np.maximum(lengths, 1e-9))[:, None]
@@ -87,6 +90,7 @@ def _capsules(
     corners = (starts + across, ends + across, ends - across, starts - across)
     for one, other in zip(corners, (*corners[1:], corners[0]), strict=True):
         (x0, y0), (x1, y1) = one[segment].T, other[segment].T
+        # Level sides are left out below: any number keeps them from dividing by 0.
         rise = np.where(y0 == y1, 1, y1 - y0)
         x = x0 + (y - y0) * ((x1 - x0) / rise)
         widen((y >= np.minimum(y0, y1)) & (y <= np.maximum(y0, y1)) & (y0 != y1), x, x)
@@ -106,8 +110,10 @@ def without_holes(mask: Mask) -> Mask:
     after = mask.copy()
     if box is None:
         return after
+    # With a rim of background, so that one flood from its corner reaches all that isn't enclosed.
     around = np.pad(mask[box.slices], 1).view(np.uint8)
     outside = np.zeros((around.shape[0] + 2, around.shape[1] + 2), np.uint8)
+    # Over sides (4), into the flood's own map, where what it reaches becomes 1 (1 << 8).
     cv2.floodFill(around, outside, (0, 0), 0, flags=4 | cv2.FLOODFILL_MASK_ONLY | 1 << 8)
     np.equal(outside[2:-2, 2:-2], 0, out=after[box.slices])
     return after
@@ -152,6 +158,7 @@ def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
         one, other = parts[upper], parts[lower]
         if np.array_equal(one, other):
             return parts
+        # Of two that touch the smaller number is both's, until all that touch have one.
         np.minimum.at(parts, np.maximum(one, other), np.minimum(one, other))
         while not np.array_equal(parts, parts[parts]):
             parts = parts[parts]

@@ -121,6 +121,7 @@ def read_journal(folder: Directory) -> Entries:
     records: list[dict[str, Any]] = []
     damaged: list[str] = []
     for number, line in enumerate(complete.split(b"\n"), start=1):
+        # Of an empty file split() makes one empty line.
         if not line and not complete:
             break
         try:

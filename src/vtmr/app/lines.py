@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+# At the line's end alone: somebody's label may read like it.
 _SEAL = re.compile(rb',"crc":"([0-9a-f]{8})"\}\s*\Z')
 
 
@@ -26,6 +27,7 @@ def unsealed(line: bytes) -> tuple[dict[str, Any], bool]:
 
     Raises ValueError or RecursionError for what is no record at all.
     """
+    # Python would read NaN and Infinity, which no other reader of JSON knows.
     record = json.loads(line, parse_constant=_refuse)
     if not isinstance(record, dict):
         raise ValueError("expected a record in braces")

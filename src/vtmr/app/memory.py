@@ -25,6 +25,7 @@ class Memory:
     def keep(self, document: Document, *, changed: bool = False) -> Document:
         """Remembers it as current; of the unchanged ones the oldest are forgotten."""
         name = document.name
+        # Out and in again: so the dict's order is how long ago each was in use.
         self.documents.pop(name, None)
         self.documents[name] = document
         self.heads[name] = Head.of(document)

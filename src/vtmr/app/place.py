@@ -143,6 +143,7 @@ class Place:
     def _owner(self) -> str:
         """The process that the lock names."""
         found = os.read(self._lock, 20).decode("ascii", "replace").strip()
+        # The other process may just be about to write its number.
         return found if found.isdigit() else "unknown"
 
     def _let_go(self) -> None:

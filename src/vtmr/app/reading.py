@@ -40,6 +40,7 @@ class Reading:
                     f"{name} is still being read after {LIMIT_S:g} s: its disk may not answer, or "
                     "the file may be damaged. The other images are not affected.",
                 )
+            # Not wait_for, which would cancel the reading for all who wait for it.
             await asyncio.wait({task}, timeout=_LOOK_S)
         return task.result()  # type: ignore[no-any-return]
 

@@ -39,6 +39,7 @@ def kept_start(folder: Path) -> Start | None:
         place = Directory.open(path.parent)
         descriptor = place.file(path.name)
         with os.fdopen(descriptor, "rb") as file:
+            # Of the open file: behind its path another one may have been put since.
             status = os.fstat(descriptor)
             record = json.loads(file.read(_LARGEST))
         token, port = record["token"], record["port"]
@@ -65,6 +66,7 @@ def keep_start(folder: Path, start: Start) -> bool:
 
 
 def _file(folder: Path) -> Path:
+    # Hashed, as a path may be longer than a file's name can be; resolved, as links lead to it.
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
     return _state_folder() / "vtmr" / "starts" / f"{name}.json"
 

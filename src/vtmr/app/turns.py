@@ -48,6 +48,7 @@ class Turns:
             yield
         finally:
             with self._changed:
+                # By its time: of two that began in the same moment either will do.
                 queue.begun.remove(begun)
                 self._changed.notify_all()
 

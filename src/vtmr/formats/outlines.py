@@ -120,6 +120,7 @@ class _Grid:
         """Where a new ring is near: the number of the other, the index of its point, and of the
         new one's. Of the new one's points some are tried."""
         best = (float("inf"), 0, 0, 0)
+        # Rounded up: of short rings every point, of long ones never more than _STARTS.
         for start in range(0, len(ring), -(-len(ring) // _STARTS)):
             x, y = ring[start].tolist()
             apart, number, index = self._nearest_to(x, y, best[0])

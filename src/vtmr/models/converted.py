@@ -87,6 +87,7 @@ def recognised(path: Path, vgg: Path | None) -> Found:
     index = prefix_of(path).with_name(prefix_of(path).name + INDEX)
     if path.suffix == ".caffemodel":
         return brs_found(path)
+    # TensorFlow's checkpoints are several files of one beginning: any of them may be named.
     if path.name.endswith((INDEX, DATA, ".meta")) or (not path.exists() and index.exists()):
         return ld_found(path, vgg)
     content = read_pickle(path)

@@ -48,6 +48,7 @@ class Aspp(nn.Module):
         """B x inputs x h x w to B x width x h x w."""
         whole = self.pooled(x.mean(dim=(2, 3), keepdim=True))
         seen = [branch(x) for branch in self.branches]
+        # To enlarge a single cell bilinearly, as the authors do, is to repeat it.
         together = torch.cat([*seen, whole.expand_as(seen[0])], dim=1)
         mixed: Tensor = self.dropout(self.project(together))
         return mixed

@@ -28,6 +28,7 @@ def restore(path: str | Path) -> tuple[InteractiveNetwork, ModelSpec]:
         network = build(spec.model)
         network.load_state_dict(network.completed(state), strict=True)
     except (ConfigError, RuntimeError) as error:
+        # torch names every weight that is lacking or too much: hundreds, of another network.
         first_lines = " ".join(str(error).split())[:300]
         raise CheckpointError(
             f"The weights in {path} don't fit the network {spec.model!r}: {first_lines}"

@@ -92,6 +92,7 @@ class Access:
         """Whether that is a code that nobody has used; it is used then."""
         if offered is None:
             return False
+        # One by one in constant time: how long a dict looks for a code may tell what it has.
         for code, end in list(self._codes.items()):
             if hmac.compare_digest(code.encode(), offered.encode()):
                 del self._codes[code]
@@ -135,6 +136,7 @@ class Access:
 
     @property
     def _local(self) -> str:
+        # These stand for all of a machine's addresses, and are none that a browser can open.
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://{_bracketed(host)}:{self.port}/"
 
@@ -157,6 +159,7 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # An answer's own headers go before these.
                 present = {name for name, _ in message["headers"]}
                 extra = [
                     (name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
@@ -179,9 +182,11 @@ class Guard:
         """The answer to a request that mustn't get through, or None."""
         headers, access = Headers(scope=scope), self.access
         host = headers.getlist("host")
+        # Of two Host headers a proxy may have judged by the other one.
         if len(host) != 1 or not access.allows_host(host[0]):
             return _other_host(host[0] if host else "", scope)
         foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        # The page may be opened from anywhere, a mail or a terminal: it shows nothing by itself.
         navigation = scope["method"] == "GET" and scope["path"] == "/"
         if not access.allows_origin(headers.get("origin"), host[0]) or (foreign and not navigation):
             return error_answer(
@@ -251,6 +256,7 @@ def _with_slash(base: BaseUrl, scope: Scope) -> Response:
 
 
 def _same(one: str, other: str) -> bool:
+    # What a header holds need not be text at all; no token has a replacement in it.
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
 
 

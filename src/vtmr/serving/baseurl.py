@@ -28,6 +28,7 @@ class BaseUrl:
             port = parts.port
         except ValueError as error:
             raise _not_an_address(text) from error
+        # Browsers send neither these nor a user's name (@): no Host header would ever fit.
         extra = parts.query or parts.fragment or "@" in parts.netloc
         if parts.scheme not in _PORTS or not parts.hostname or extra or not text.isprintable():
             raise _not_an_address(text)
