@@ -185,6 +185,7 @@ class DeepPixels:
 def bits_used(high: Pixels) -> int:
     """How many bits colours stored in 16 use: 8, 10, 12 or 14, else 16. high: their high bytes."""
     most = 0
+    # In bands, as pictures that use all 16 bits are mostly known by their first rows.
     for top in range(0, high.height, 256):
         most = max(most, int(high.rows(top, min(top + 256, high.height))[..., :3].max()))
         if most >> (DEPTHS[-1] - 8):

@@ -67,6 +67,7 @@ def read_pixels(stream: BinaryIO, size: int) -> NDArray[Any]:
     if pixels is None:
         raise ValueError("its pixels can't be decoded")
     swap = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    # In its place: another copy of a large picture is hundreds of megabytes.
     return np.asarray(cv2.cvtColor(pixels, swap, dst=pixels))
 
 
@@ -82,5 +83,6 @@ def _metadata(stream: BinaryIO, size: int) -> dict[bytes, bytes]:
         kind, length = head[:4], struct.unpack("<I", head[4:])[0]
         if kind in (b"EXIF", b"XMP "):
             found[kind] = stream.read(min(length, _MAX_METADATA))
+        # Chunks are filled up to even lengths.
         place += 8 + length + length % 2
     return found

@@ -42,6 +42,7 @@ class SplitBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if first:
             self.shortcut = nn.Sequential(
+                # Of an odd side the last row counts, too, with the pixels that it has.
                 nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False),
                 *conv_norm(inputs, outputs, 1, relu=False),
             )

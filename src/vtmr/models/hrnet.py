@@ -52,6 +52,7 @@ class Exchange(nn.Module):
         if source == target:
             return nn.Identity()
         if source > target:
+            # Without a ReLU: it is the sum that passes one.
             return conv_norm(widths[source], widths[target], 1, relu=False)
         width = widths[source]
         halvings = [conv_norm(width, width, 3, 2) for _ in range(target - source - 1)]

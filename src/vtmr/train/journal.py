@@ -54,6 +54,7 @@ class Journal:
         if self.rows:
             earlier = self.rows[-1]["seconds"]
         batch = samples // progress.step
+        # A coarse clock may say that no time has passed.
         speed = steps * batch / max(1e-9, progress.seconds - earlier)
         row = {
             "step": progress.step,
@@ -101,6 +102,7 @@ def read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     if not is_file(path):
         return []
     rows = []
+    # A line that was cut when the run was killed may end within a letter.
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in lines:
         try:
