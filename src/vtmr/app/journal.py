@@ -47,6 +47,7 @@ class Journal:
             self._replace(folder.read(JOURNAL))
 
     def close(self) -> None:
+        """Lets go of the file, which stays as it is."""
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
         self._descriptor = -1

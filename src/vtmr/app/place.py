@@ -116,6 +116,7 @@ class Place:
         return None if self._root.is_deleted() else self._root.place()
 
     def close(self) -> None:
+        """Lets go of the lock and the folders."""
         self._let_go()
         for folder in (self.folder, self._root):
             if folder is not None:

@@ -101,6 +101,7 @@ def _found(parts: Sequence[_Part]) -> dict[Key, _Part]:
 def _require_all(keys: Sequence[Key], found: dict[Key, _Part], parts: Sequence[_Part]) -> None:
     """Raises DataError when an object is missing or unknown, with what to do about it."""
     if strange := found.keys() - set(keys):
+        # Sets have no order: the same one, however often it is told.
         key = min(strange)
         raise DataError(
             f"{found[key].folder} holds {name_of(key)}, which its {RUN} doesn't know: play it anew."

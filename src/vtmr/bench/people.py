@@ -86,6 +86,7 @@ def longest_run_px(mask: Mask, boxes: Sequence[Box]) -> int:
 
 def _longest(line: Mask, start: int, end: int) -> int:
     """The length of the longest run of true values in a part of the line."""
+    # With zeros around, so that a run at an end has both its turns.
     turns = np.flatnonzero(np.diff(line[start:end].astype(np.int8), prepend=0, append=0))
     return int((turns[1::2] - turns[::2]).max(initial=0))
 

@@ -76,6 +76,7 @@ def plot_quality(
                 _draw(axes, curve, colours[label], "-", label)
             axes.set(title=f"{name} after each click", xlabel="clicks")
             _span(axes, clicks)
+            # From the tenth below, and a further one where the lowest band would touch it.
             axes.set_ylim(max(0.0, np.floor(low * 10 - 0.2) / 10), 1.005)
             if stops_after is not None and stops_after < clicks:
                 _mark_stops(axes, stops_after)

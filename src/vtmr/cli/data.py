@@ -66,6 +66,7 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
 def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
     """The first ones, and how many more there are."""
     for sentence in sentences[:MOST_SHOWN]:
+        # Not wrapped: a path that is broken over two lines can't be copied.
         console.print(f"- {sentence}", markup=False, highlight=False, soft_wrap=True)
     more = len(sentences) - MOST_SHOWN
     if more > 0:

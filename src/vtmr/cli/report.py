@@ -61,6 +61,7 @@ def _predictors(runs: Sequence[LabelledRun], models: Sequence[str]) -> dict[str,
                 threads=info.threads,
                 device=info.device or None,
                 threshold=run.stored.protocol.threshold,
+                # A mode has its size in it.
                 input_size=None if info.eval_mode else info.input_size,
                 eval_mode=info.eval_mode or None,
             )

@@ -77,6 +77,7 @@ def validation(root: Path) -> Callable[[Path], dict[str, float]]:
     def validate(run_folder: Path) -> dict[str, float]:
         predictor = predictors.load(str(run_folder / WEIGHTS), ModelOptions(device="cpu")).predictor
         protocol = Protocol()
+        # The summary is all that is kept: the weights behind the records are soon gone.
         with TemporaryDirectory() as records_folder:
             records = evaluate(
                 open_benchmark("validation", root), predictor, protocol, Path(records_folder)

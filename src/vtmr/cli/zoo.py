@@ -41,6 +41,7 @@ def found_in(folder: Path, imports: Path, options: ModelOptions) -> list[Found]:
     for path in files:
         try:
             model = played_from(path, imports, options, vgg)
+            # Loaded only for its errors: in the midst of an experiment they would end all of it.
             contenders.load(model.model, model.options)
         except VtmrError as error:
             print(f"vtmr: {path.name} is left out: {error}", file=sys.stderr)

@@ -306,6 +306,7 @@ def repeats(masks: Sequence[Runs], others: Sequence[Runs], least: float) -> NDAr
 def corners(masks: Sequence[Runs]) -> NDArray[np.float64]:
     """Half-open boxes (x0, y0, x1, y1), N x 4."""
     boxes = np.asarray(coco_mask.toBbox(list(masks)), np.float64).reshape(-1, 4)
+    # pycocotools has widths and heights in these places.
     boxes[:, 2:] += boxes[:, :2]
     return boxes
 
@@ -336,6 +337,7 @@ def parents(instances: Sequence[Runs]) -> list[int]:
     found: list[int] = []
     depths: list[int] = []
     for i in range(len(instances)):
+        # Among larger ones: of two that hold each other the smaller lies in the larger.
         fitting = np.flatnonzero(inside[i, :i])
         parent = max(fitting.tolist(), key=lambda j: (depths[j], j), default=-1)
         found.append(parent)

@@ -152,6 +152,7 @@ def graph_of(
     children decide how layers behave.
     """
     run = getattr(network, method)
+    # `forward` is what the exporter traces, whatever it is asked for.
     network.forward = lambda *arguments: run(*arguments)[: len(output_names)]
     network.training = True
     own, shrunk = modelfile.SIDES, modelfile.FEATURES_SIDES
@@ -200,6 +201,7 @@ def _check_complete(state: dict[str, Tensor], graphs: Sequence[onnx.ModelProto])
                 f"The weight {name!r} would get lost in the export: neither pass of the network "
                 "uses it."
             )
+        # By their bytes: as numbers 0 and -0 are equal, and NaN isn't equal to itself.
         if onnx.numpy_helper.to_array(written[name]).tobytes() != value.numpy().tobytes():
             raise CheckpointError(f"The weight {name!r} would be changed by the export.")
     strange = sorted(written.keys() - state.keys())

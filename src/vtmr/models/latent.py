@@ -139,6 +139,7 @@ class LatentDiversity(InteractiveNetwork):
         means = torch.tensor(MEANS, device=image.device)[:, None, None]
         weight = self.first.weight / GREATEST
         total: Tensor = F.conv2d(image, weight[:, :3])
+        # The first layer's inputs are the image (3), the clicks (4) and then VGG-19's maps.
         start = 7
         for seen in self.encoder(image - means):
             channels = seen.shape[1]
@@ -154,4 +155,5 @@ class LatentDiversity(InteractiveNetwork):
         for convolution, norm in zip(self.context, self.norms[1:], strict=True):
             x = norm(convolution(x))
         masks = self.masks(x)
+        # tanh(x) is 2 sigmoid(2x) - 1: so the logits mean what the authors' tanh does.
         return 2 * masks[:, :1], x, Hypotheses(torch.tanh(masks), maps)

@@ -64,6 +64,7 @@ def closer_box(mask: Mask, clicks: Sequence[Click], frame: Frame, ratio: float) 
             continue
         pixels.append(_pixel_box(click))
         cell = _cell(click, frame)
+        # Where the answer missed a click there is no component to go by.
         if cell is not None and mask[cell]:
             components.append(bounding_box(component_at(mask, *cell)))
     if not components:
@@ -143,6 +144,7 @@ def _cell(click: Click, frame: Frame) -> tuple[int, int] | None:
     if not frame.box.contains(click.x, click.y):
         return None
     x, y = frame.to_grid(np.array([(click.x, click.y)]))[0]
+    # A point just inside the right or the lower side may be rounded onto it.
     return min(int(y), frame.height - 1), min(int(x), frame.width - 1)
 
 

@@ -50,6 +50,7 @@ def likeness(image: FloatMap) -> FloatMap:
         deviation = members.std(axis=0, ddof=1)
         apart -= np.abs(around - centre) / (TINY + SHARPNESS * deviation)
     apart /= 3
+    # The most alike gets exp(0): of colours far apart all could underflow to 0.
     apart -= apart.max(axis=0)
     np.exp(apart, out=apart)
     return np.asarray(apart / apart.sum(axis=0), np.float32)

@@ -32,6 +32,7 @@ class Refusal(Exception):
 
     @property
     def answer(self) -> Response:
+        """What the request gets."""
         return error_answer(self.status, self.code, self.message, self.more, self.headers)
 
 

@@ -143,6 +143,7 @@ class Worker:
 
     @property
     def busy(self) -> bool:
+        """Whether a prediction runs."""
         return self._pool.busy
 
 

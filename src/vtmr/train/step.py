@@ -240,10 +240,8 @@ class TrainingStep:
     ) -> tuple[Tensor, Tensor]:
         """Refined and edge loss on the samples that train the refiner; without any, zeros."""
         refiner, recipe = self.network.refiner, self.recipe
-        n, whole = (
-            batch.refiner_samples(recipe.refiner_samples),
-            min(recipe.refiner_samples, batch.whole),
-        )
+        n = batch.refiner_samples(recipe.refiner_samples)
+        whole = min(recipe.refiner_samples, batch.whole)
         if refiner is None or not whole:
             return logits.new_zeros(()), logits.new_zeros(())
         if not n:

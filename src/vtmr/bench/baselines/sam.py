@@ -94,6 +94,7 @@ class SamBaseline:
             fed = previous.memory
         if fed is None and edit is not None:
             fed = low_res_logits(edit.runs.decode(), padded=self._padded)
+        # Sessions may take turns, and a tool knows a single image.
         self._show(scene)
         found = self._tool.predict(
             # A SAM-style tool's origin is a pixel's centre, ours a pixel's corner.

@@ -75,6 +75,7 @@ def _doubted(
             region.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
         )
         if region.any():
+            # Of a region without an outside OpenCV's depths have no end: its sides stand for that.
             labels[depths[side] > min(float(depths[side].max()), max(region.shape)) / 2] = label
     guess = initial.copy()
     rows, cols = np.indices(initial.shape)

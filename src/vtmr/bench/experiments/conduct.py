@@ -98,6 +98,7 @@ def _folders(root: Path, names: Sequence[str]) -> dict[str, Path]:
     """{run's name: its folder}. Raises ConfigError when two names would share one."""
     folders: dict[str, Path] = {}
     for name in names:
+        # What a folder may be called on every system.
         plain = re.sub(r"[^\w.]+", "-", name).strip("-.")
         folders[name] = root / (plain or "run")
     # Without case: on macOS and Windows A and a are one folder.
