@@ -27,10 +27,14 @@ class Cells(Protocol):
     """Columns and rows of cells in the image, even (`Frame`) or not (`Warp`)."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Columns."""
+        ...
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Rows."""
+        ...
 
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x of every column's centre and image y of every row's, increasing."""
@@ -56,21 +60,21 @@ class LogitLayer:
     def sample_into(self, grid: FloatMap, cells_of_grid: Cells) -> None:
         """Overwrites those cells of `grid` (logits) whose centres lie where this layer shows."""
         xs, ys = cells_of_grid.centres()
-        cells = [
-            (*np.searchsorted(ys, (part.y0, part.y1)), *np.searchsorted(xs, (part.x0, part.x1)))
-            for part in self.parts
-        ]
-        top, left = (min(cell[i] for cell in cells) for i in (0, 2))
-        bottom, right = (max(cell[i] for cell in cells) for i in (1, 3))
-        if top < bottom and left < right:
-            scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
-            rows, cols = (
-                (ys[top:bottom] - self.box.y0) * scale_y - 0.5,
-                (xs[left:right] - self.box.x0) * scale_x - 0.5,
-            )
-            sampled = sample_bilinear(self.logits, rows, cols)
-            for y0, y1, x0, x1 in cells:
-                grid[y0:y1, x0:x1] = sampled[y0 - top : y1 - top, x0 - left : x1 - left]
+        cells: list[tuple[int, int, int, int]] = []
+        for part in self.parts:
+            y0, y1 = np.searchsorted(ys, (part.y0, part.y1)).tolist()
+            x0, x1 = np.searchsorted(xs, (part.x0, part.x1)).tolist()
+            cells.append((y0, y1, x0, x1))
+        tops, bottoms, lefts, rights = zip(*cells, strict=True)
+        top, bottom, left, right = min(tops), max(bottoms), min(lefts), max(rights)
+        if top >= bottom or left >= right:
+            return
+        scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
+        rows = (ys[top:bottom] - self.box.y0) * scale_y - 0.5
+        cols = (xs[left:right] - self.box.x0) * scale_x - 0.5
+        sampled = sample_bilinear(self.logits, rows, cols)
+        for y0, y1, x0, x1 in cells:
+            grid[y0:y1, x0:x1] = sampled[y0 - top : y1 - top, x0 - left : x1 - left]
 
     def above(self, threshold_logit: float, image_width: int) -> Spans | Pixels:
         """The pixels where the layer shows and exceeds the threshold."""
@@ -146,10 +150,11 @@ def logits_on(layers: Sequence[LogitLayer], cells: Cells) -> FloatMap:
 
 def overlaid(layers: tuple[LogitLayer, ...], newest: LogitLayer) -> tuple[LogitLayer, ...]:
     """The layers with `newest` on top; those that it leaves nothing of are dropped."""
-    parts = [
-        tuple(rest for part in layer.parts for rest in part.minus(newest.box)) for layer in layers
-    ]
-    kept = (
-        replace(layer, parts=shown) for layer, shown in zip(layers, parts, strict=True) if shown
-    )
+    kept: list[LogitLayer] = []
+    for layer in layers:
+        shown: list[Box] = []
+        for part in layer.parts:
+            shown += part.minus(newest.box)
+        if shown:
+            kept.append(replace(layer, parts=tuple(shown)))
     return (*kept, newest)

@@ -77,7 +77,9 @@ def painted(height: int, width: int, shown: Sequence[Spans | Pixels]) -> tuple[M
             boxes += [_box_in(mask, part) for part in pixels.parts]
     around: Box | None = None
     for box in filter(None, boxes):
-        around = box.union(around) if around else box
+        if around is not None:
+            box = box.union(around)
+        around = box
     return mask, around
 
 

@@ -71,6 +71,7 @@ def _serve(lines: IO[str], answers: IO[str]) -> None:
 
 def _bounded(megabytes: int, niceness: int) -> None:
     """Gives this process its limits, where the system has such."""
+    # It is to give way: on all cores its threads would slow the clicks all the same.
     cv2.setNumThreads(1)
     if hasattr(os, "nice"):
         os.nice(niceness)
@@ -79,6 +80,7 @@ def _bounded(megabytes: int, niceness: int) -> None:
     except ModuleNotFoundError:  # Windows
         return
     resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1_000_000,) * 2)
+    # A crash on a hostile file mustn't write gigabytes of memory to the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -178,6 +178,7 @@ class Engine:
         except InputError as error:
             raise _unreadable(error) from error
         self._require_fitting(size)
+        # Named by the process, too: others may decode the same image just now.
         part = self.folder.parent / f"{image_id}.{os.getpid()}.part"
         try:
             await self._decoding.decode(file, part, size.pixels)
@@ -249,6 +250,7 @@ class Engine:
         except FileNotFoundError as error:
             raise unknown_image(image_id) from error
         with self._mutex:
+            # Other processes remove files and can't tell this one: here it is found out.
             gone = [known for known in self._scenes if not (self.folder / known).exists()]
             self._scenes[image_id] = scene
         for known in gone:

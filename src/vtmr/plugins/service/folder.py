@@ -29,6 +29,7 @@ class BoundedFolder:
     def keep(self, part: Path, name: str) -> Path:
         """Takes a finished file, which lies beside, under that name; older ones make room."""
         path = self.path / name
+        # In one move: another process sees the whole file or none.
         part.replace(path)
         os.utime(path)
         self._make_room(name)

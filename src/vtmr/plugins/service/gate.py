@@ -25,6 +25,7 @@ class Gate:
 
         Raises Refusal (503 with Retry-After) where it would be one too many.
         """
+        # Refused at once: whoever waits holds its body in memory.
         if self.requests >= self._most_requests or self.body_bytes + size > self._most_bytes:
             raise busy()
         self.requests += 1

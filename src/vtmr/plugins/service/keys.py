@@ -32,6 +32,7 @@ class Keys:
         """Whether that is one of them. All are compared, so that time tells nothing."""
         if offered is None:
             return False
+        # Hashed first, so that all comparisons are of texts of one length.
         digest = hashlib.sha256(offered.encode("utf-8", "surrogateescape")).digest()
         found = [hmac.compare_digest(digest, known) for known in self.digests]
         return any(found)

@@ -54,6 +54,7 @@ def parse_limits(settings: Sequence[str]) -> Limits:
     for setting in settings:
         name, _, text = setting.partition("=")
         require_keys({name: text}, Limits, "--limit")
+        # int() alone would read 1_000, and refuse numbers of thousands of digits in its own way.
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
             raise ConfigError(f"--limit {setting}: expected {name}=NUMBER, a whole number from 1.")
         values[name] = int(text)

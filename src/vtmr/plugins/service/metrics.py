@@ -67,6 +67,7 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         registry = self._registry
+        # A single process has its figures in memory; several write them to files.
         if SHARED_FOLDER in os.environ:
             _drop_the_dead(Path(os.environ[SHARED_FOLDER]))
             registry = CollectorRegistry()

@@ -180,6 +180,7 @@ def _run_lengths(counts: Any, height: int, width: int) -> RunLengths:
         if not counts.isascii():
             raise InputError("its counts aren't COCO's compressed text.")
         return RunLengths(height, width, counts.encode("ascii"))
+    # By type(): true is an int to Python, and no number of pixels.
     whole = isinstance(counts, list) and all(type(run) is int for run in counts)
     if not whole or len(counts) > _MOST_RUNS:
         raise InputError("its counts are neither COCO's compressed text nor a list of numbers.")

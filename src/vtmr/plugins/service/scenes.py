@@ -64,6 +64,7 @@ def read_size(path: Path) -> tuple[int, int]:
 def open_scene(path: Path, predictor: Predictor) -> Scene:
     """Maps a written scene. Raises OSError."""
     with path.open("rb") as stream:
+        # Never closed by us: the arrays hold it, and with the last of them it goes.
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     _, height, width = _HEADER.unpack_from(mapped)
     levels: list[NDArray[np.uint8]] = []

@@ -50,6 +50,7 @@ def largest_body(request: Request, limits: Limits) -> int:
     """The bytes that the body has or, where its head doesn't tell, may have."""
     most = limits.json_mb if kind_of(request) == "application/json" else limits.upload_mb
     size = declared_size(request)
+    # Without a length the most is set aside: it is only known at the end.
     return most * MEGABYTE if size is None else size
 
 
