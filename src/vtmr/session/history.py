@@ -48,7 +48,6 @@ from vtmr.types import (
 # Bytes: with a prediction's layers a click stays under 1 MB, whatever the masks.
 _LARGEST_PATCH = 1 << 18
 
-
 NOTHING_TO_TAKE = (
     "A negative click takes away from an object, and there is none yet: click on the object first."
 )
@@ -250,17 +249,15 @@ class Session:
         """Without the last step; at the start, the session itself."""
         if not self.can_undo:
             return self
-        return self._at(
-            self._steps[:-1], (self._steps[-1], *self._undone), self._flipped(self._steps[-1])
-        )
+        step = self._steps[-1]
+        return self._at(self._steps[:-1], (step, *self._undone), self._flipped(step))
 
     def redo(self) -> Session:
         """With the step that was undone last; the session itself when there is none."""
         if not self.can_redo:
             return self
-        return self._at(
-            (*self._steps, self._undone[0]), self._undone[1:], self._flipped(self._undone[0])
-        )
+        step = self._undone[0]
+        return self._at((*self._steps, step), self._undone[1:], self._flipped(step))
 
     def reset(self) -> Session:
         """As it was made: no clicks, only the initial mask if there was one; nothing to redo.
@@ -284,7 +281,7 @@ class Session:
         alone = [number for number, step in enumerate(self._steps) if step.stands_alone]
         if not alone:
             return np.zeros((self._subject.height, self._subject.width), np.bool_)
-        mask: Mask
+        mask: Mask | None = None
         for step in self._steps[alone[-1] :]:
             edit = last_edit(step.events)
             if edit is not None:
