@@ -27,7 +27,7 @@ from vtmr.plugins.service.folder import BoundedFolder
 from vtmr.plugins.service.gate import busy
 from vtmr.plugins.service.limits import MEGABYTE, Limits
 from vtmr.plugins.service.prompts import Prompts
-from vtmr.plugins.service.replica import Refused, application
+from vtmr.plugins.service.replica import Refused, deployment
 
 APPLICATION = "vtmr"
 CONFIG = Path(__file__).parent / "cluster.yaml"
@@ -128,7 +128,7 @@ def connect(address: str, arguments: Mapping[str, Any], folder: Path, limits: Li
     """Joins the cluster, and puts vtmr on it by cluster.yaml unless it is there.
 
     address: host:port of the cluster's head, "auto" for the one that this machine belongs to,
-    "local" for a new one on this machine alone. arguments: of `replica.application`. Raises
+    "local" for a new one on this machine alone. arguments: of `replica.deployment`. Raises
     ConfigError without the extra [serve-ray], InputError for a cluster that doesn't answer or that
     has another version of vtmr.
     """
@@ -154,7 +154,8 @@ def connect(address: str, arguments: Mapping[str, Any], folder: Path, limits: Li
     if about["version"] != vtmr.__version__:
         raise InputError(
             f"The Ray cluster at {address} runs vtmr {about['version']}, and this is "
-            f"{vtmr.__version__}: install the same on all machines, then `serve delete vtmr`."
+            f"{vtmr.__version__}: install the same on all machines, then take down what runs there "
+            "by `serve shutdown`."
         )
     return Cluster(handle, about["model"], folder, limits)
 
@@ -175,7 +176,7 @@ def _deploy(arguments: Mapping[str, Any]) -> None:
     options = deployment_options()
     options["ray_actor_options"] = {"num_cpus": arguments["threads"]}
     serve.start(proxy_location="Disabled")
-    bound = application(arguments, options)
+    bound = deployment(arguments).options(**options).bind()
     serve.run(bound, name=APPLICATION, route_prefix=None)
 
 

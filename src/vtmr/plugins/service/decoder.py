@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,11 +64,30 @@ def answer(job: Job, called: str) -> Job:
         return {"error": sentence}
 
 
-def _serve(lines: IO[str], answers: IO[str]) -> None:
+@contextmanager
+def bounded_cpu(seconds: int) -> Iterator[None]:
+    """So many seconds of a core and no more: SIGPROF, which nobody catches, ends the process.
+
+    Not of the clock: on a busy machine a process that gives way may wait for long. Where the system
+    has no such timer, whoever waits for the answer ends it.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _serve(lines: IO[str], answers: IO[str], seconds: int) -> None:
     for line in lines:
         job = json.loads(line)
         called = "The mask" if job["job"] == "decode_mask" else "The image"
-        print(json.dumps(answer(job, called)), file=answers, flush=True)
+        with bounded_cpu(seconds):
+            told = answer(job, called)
+        print(json.dumps(told), file=answers, flush=True)
 
 
 def _bounded(megabytes: int, niceness: int) -> None:
@@ -84,14 +105,14 @@ def _bounded(megabytes: int, niceness: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main(megabytes: int, niceness: int) -> None:
+def main(megabytes: int, niceness: int, seconds: int) -> None:
     """Answers until stdin ends, as it does when the service ends, however that comes."""
     _bounded(megabytes, niceness)
     # Whatever a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _serve(sys.stdin, answers)
+    _serve(sys.stdin, answers, seconds)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*(int(word) for word in sys.argv[1:]))

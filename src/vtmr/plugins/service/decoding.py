@@ -4,6 +4,7 @@ another, each with limits of memory and time."""
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +18,9 @@ from vtmr.plugins.service.limits import MEGABYTE, Limits
 from vtmr.serving.worker import Pool
 
 LARGE_PIXELS = 30 * MEGABYTE
-_SMALL_NICENESS, _LARGE_NICENESS = 5, 15
+_SMALL_NICENESS, _LARGE_NICENESS = 5, 10
+_PATIENCE = 10  # times as long by the clock: it gives way to everybody else
+_OUT_OF_TIME = -getattr(signal, "SIGPROF", 0) or None  # see decoder.bounded_cpu
 _WAITING = 32
 
 
@@ -25,8 +28,9 @@ class _Child:
     """One decoding process, one job at a time; begun anew after it was lost."""
 
     def __init__(self, limits: Limits, niceness: int) -> None:
-        self._arguments = [str(limits.decoder_mb), str(niceness)]
         self._seconds = limits.decode_s
+        numbers = (limits.decoder_mb, niceness, self._seconds)
+        self._arguments = [str(number) for number in numbers]
         self._process: subprocess.Popen[str] | None = None
         self._mutex = threading.Lock()
 
@@ -34,16 +38,18 @@ class _Child:
         """The answer. Raises InputError for what can't be decoded within the limits."""
         with self._mutex:
             process = self._running()
-            clock = threading.Timer(self._seconds, process.kill)
+            clock = threading.Timer(_PATIENCE * self._seconds, process.kill)
             clock.daemon = True
             clock.start()
             line = _exchanged(process, json.dumps(job))
             too_slow = clock.finished.is_set()
             clock.cancel()
             if not line:
-                self._end(process)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(1)  # its stdout has ended, so it is about to
+                too_slow = self._end(process) == _OUT_OF_TIME or too_slow
         if not line:
-            reason = f"took longer than {self._seconds} s" if too_slow else "ended the decoder"
+            reason = f"takes longer than {self._seconds} s" if too_slow else "ended the decoder"
             raise InputError(
                 f"The image {reason}, and can't be used: save it anew, as PNG or JPEG, and smaller."
             )
@@ -75,14 +81,16 @@ class _Child:
             )
         return self._process
 
-    def _end(self, process: subprocess.Popen[str]) -> None:
+    def _end(self, process: subprocess.Popen[str]) -> int:
+        """The exit code: its own, where it has ended already."""
         self._process = None
         process.kill()
-        process.wait()
+        code = process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with suppress(OSError):  # what it wasn't told any more
                     stream.close()
+        return code
 
 
 class Decoding:

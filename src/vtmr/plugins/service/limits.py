@@ -19,8 +19,8 @@ class Limits:
     upload_mb: an uploaded image file. json_mb: a JSON body. megapixels: an image. clicks: of one
     request. in_flight: requests at the same time. bodies_mb: of all requests that are being read.
     images_mb: decoded images that are kept. sessions_mb: answers that are kept, so that the next
-    click costs one prediction. decode_s: decoding one image. decoder_mb: the memory that it may
-    take. shutdown_s: how long requests in flight may take after SIGTERM.
+    click costs one prediction. decode_s: a core's time for decoding one image. decoder_mb: the
+    memory that it may take. shutdown_s: how long requests in flight may take after SIGTERM.
     """
 
     upload_mb: int = 64

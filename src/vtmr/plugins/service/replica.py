@@ -76,11 +76,11 @@ class Replica:
             return await self._engine.add(Path(file.name), image_id)
 
 
-def application(arguments: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> Any:
-    """The Serve application, as cluster.yaml names it.
+def deployment(arguments: Mapping[str, Any]) -> Any:
+    """The replicas' deployment, to be given options and bound.
 
-    arguments: model, and perhaps threads and limits by name. options: of the deployment, where no
-    file gives them.
+    arguments: model, and perhaps threads and limits by name. Raises ConfigError for limits that
+    can't be.
     """
     from ray import serve
 
@@ -111,8 +111,13 @@ def application(arguments: Mapping[str, Any], options: Mapping[str, Any] | None 
             await self.warm(image_id)
             return await self.replica.answer(image_id, references[0], prompts)
 
-    deployment: Any = Masks
-    return deployment.options(**(options or {})).bind()
+    return Masks
+
+
+def application(arguments: Mapping[str, Any]) -> Any:
+    """The Serve application as cluster.yaml names it: Serve wants this one argument alone. See
+    `deployment`."""
+    return deployment(arguments).bind()
 
 
 def _refused(refusal: Refusal) -> Refused:

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from httpservice import PHOTO, PHOTO_ID, PNG
 
+from vtmr.plugins.service import replica
 from vtmr.plugins.service.cluster import CONFIG, deployment_options
 
 pytestmark = [
@@ -132,13 +133,16 @@ def test_a_killed_replica_costs_no_acknowledged_request(front: Front) -> None:
 
 
 def test_the_shipped_file_is_one_that_serve_takes() -> None:
-    """By Serve's own schema."""
+    """By Serve's own schema, and the application that it names is built as `serve deploy` does."""
     schema = pytest.importorskip("ray.serve.schema", reason="needs the extra [serve-ray]")
     import yaml
 
     declared = schema.ServeDeploySchema(**yaml.safe_load(CONFIG.read_text()))
     (application,) = declared.applications
     assert application.import_path == "vtmr.plugins.service.replica:application"
+    from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as built
+
+    assert built(replica.application, application.args)._bound_deployment.name == "Masks"
     options = deployment_options()
     assert options["autoscaling_config"]["min_replicas"] == 2
     assert options["ray_actor_options"]["num_cpus"] == 1

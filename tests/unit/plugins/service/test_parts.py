@@ -7,6 +7,8 @@ import hashlib
 import io
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +156,11 @@ class TestDecoding:
         assert self.decode(decoding, tmp_path, PHOTO) == first
         decoding.close()
 
-    def test_one_that_takes_too_long_is_ended(self, tmp_path: Path) -> None:
-        """A decoder that is stopped answers nothing."""
+    def test_one_that_answers_nothing_is_ended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A decoder that is stopped uses no time of a core: the clock counts in the end."""
+        monkeypatch.setattr("vtmr.plugins.service.decoding._PATIENCE", 1)
         decoding = Decoding(Limits(decode_s=1))
         decoding.start()
         process = decoding._small._process
@@ -164,6 +169,18 @@ class TestDecoding:
         with pytest.raises(InputError, match="longer than 1 s"):
             self.decode(decoding, tmp_path, PHOTO)
         assert process.poll() == -signal.SIGKILL
+        decoding.close()
+
+    def test_one_that_computes_for_too_long_is_ended(self, tmp_path: Path) -> None:
+        """Its own timer's signal, as if a file had kept it busy."""
+        decoding = Decoding(Limits())
+        decoding.start()
+        process = decoding._small._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGPROF)
+        with pytest.raises(InputError, match="longer than 60 s"):
+            self.decode(decoding, tmp_path, PHOTO)
+        assert self.decode(decoding, tmp_path, PHOTO)
         decoding.close()
 
     def test_one_that_takes_too_much_memory_is_refused(self, tmp_path: Path) -> None:
@@ -192,3 +209,15 @@ class TestDecoding:
         process.stdin.close()
         assert process.wait(30) == 0
         decoding.close()
+
+
+@pytest.mark.slow
+def test_a_job_has_so_many_seconds_of_a_core() -> None:
+    code = (
+        "from vtmr.plugins.service.decoder import bounded_cpu\n"
+        "with bounded_cpu(1): pass\n"
+        "with bounded_cpu(1):\n"
+        "    while True: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
+    assert done.returncode == -signal.SIGPROF
