@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,3 +65,40 @@ def serve(
     require_safe(host, known, meant=keys == NOBODY_NEEDS_ONE)
     limits = parse_limits(limit or [])
     run(Settings(model, host, port, known, limits, threads or 1, workers or 1, ray))
+
+
+@serve_app.command("label-studio")
+def label_studio(
+    url: Annotated[
+        str,
+        typer.Option(
+            "--label-studio",
+            metavar="URL",
+            help="The server whose images may be read; default: LABEL_STUDIO_URL.",
+        ),
+    ] = "",
+    local_files: Annotated[
+        Path | None,
+        typer.Option(
+            "--local-files",
+            metavar="DIR",
+            help="The folder that Label Studio serves local files from, to read them here.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", help="Address to listen on; others than this machine's need a password."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 is any that is free.")
+    ] = 9090,
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Be a machine-learning backend of Label Studio: smart clicks become brush masks."""
+    from vtmr.cli import predictors
+    from vtmr.plugins.labelstudio.running import run, settings
+
+    chosen = settings(host, port, url, local_files)
+    run(predictors.load(model).predictor, chosen)

@@ -125,7 +125,7 @@ class VtmrPredictor:
             if mask_input is None and init_mask is None:  # only prompts alone say all there is
                 self._last[number] = answer
         low = np.stack([_low_res(session, cut) for session, cut in pairs])
-        scores = np.array([_stability(session, cut) for session, cut in pairs], np.float32)
+        scores = np.array([stability(session, cut) for session, cut in pairs], np.float32)
         for pair, logits in zip(pairs, low, strict=True):
             self._answers[_digest(logits)] = pair
         while len(self._answers) > _ANSWERS_KEPT:
@@ -242,7 +242,7 @@ def _low_res(session: Session, cut: float) -> FloatMap:
     return square
 
 
-def _stability(session: Session, cut: float) -> float:
+def stability(session: Session, cut: float) -> float:
     """See `predict`; measured around the mask, 1 for a mask that was given, 0 for none."""
     box = bounding_box(session.mask)
     if box is None or session.prediction is None:
