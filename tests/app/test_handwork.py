@@ -3,6 +3,9 @@ operations on the shapes of tests/fakes.py."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -238,6 +241,28 @@ class TestOperations:
         answer = annotating.change(NAME, "split", object="o1", points=[[0, 54], [159, 54]])
         assert [one["label"] for one in answer["document"]["objects"]] == ["plate", "plate"]
         assert answer["object"] == "o1"
+
+    def test_each_is_in_the_journal_before_it_is_answered(
+        self, annotating: Any, folder: Path, tmp_path: Path, start: Callable[..., Any]
+    ) -> None:
+        """A copy of the folder, taken while the annotator runs, is what a kill leaves behind."""
+        square = [[100, 10], [150, 10], [150, 30], [100, 30]]
+        annotating.change(NAME, "box", object=None, box=ELLIPSE_BOX)
+        annotating.change(NAME, "outline", object=None, points=square, mode="add", keep_apart=True)
+        annotating.change(NAME, "scribble", object="o1", points=[[120, 60]], radius=3, mode="add")
+        annotating.change(NAME, "grow", object="o2", pixels=3, keep_apart=True)
+        annotating.change(NAME, "shift", object="o2", dx=-40, dy=20, keep_apart=True)
+        annotating.change(NAME, "subtract", object="o1", minus=["o2"])
+        annotating.change(NAME, "split", object="o1", points=[[0, 50], [159, 50]])
+        annotating.change(NAME, "merge", objects=["o2", "o3"])
+        shutil.copytree(folder, tmp_path / "killed")
+        again = start(tmp_path / "killed", labels=["cup", "plate"])
+        for _ in range(4):
+            now, then = annotating.open(NAME), again.open(NAME)
+            assert then["document"]["objects"] == now["document"]["objects"]
+            assert then["masks"] == now["masks"]
+            annotating.change(NAME, "undo")
+            again.change(NAME, "undo")
 
     def test_a_locked_object_takes_no_part(self, annotating: Any) -> None:
         annotating.click(NAME)

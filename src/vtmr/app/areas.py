@@ -14,8 +14,8 @@ from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, bounding_box
 from vtmr.types import Image
 
-_SCRIBBLE_REACH = 1.0  # of the stroke's longer side: how far an area goes on around it
-_LEAST_REACH_PX = 64
+_SCRIBBLE_REACH = 0.5  # of the stroke's longer side: how far an area goes on around it
+_LEAST_REACH_PX = 32
 _MOST_PIXELS = 4_000_000  # looked at for one scribble; a larger window is looked at coarsely
 _COLOUR_STEP = 8  # of 8-bit Lab: colours nearer than that aren't told apart
 _STILL_SMALL_PX = 32  # specks and holes in an area of one colour
@@ -44,10 +44,11 @@ def scribbled(
 
     image: uint8 H x W x 3, RGB. mask: bool H x W. points: N x 2 (x, y) in image coordinates,
     N >= 1. radius: of the line, pixels. tolerance: how far colours may be apart, in units of 8-bit
-    Lab. The area ends at most the line's own length beside it.
+    Lab. The area ends at most half the line's length beside it.
     """
     stroke = brushed(np.zeros_like(mask), points, radius, add=True)
-    around = _scribble_window(stroke)
+    reach = _scribble_reach(stroke)
+    around = _scribble_window(stroke, reach)
     if around is None:
         return mask.copy()
     inside, below = image[around.slices], stroke[around.slices]
@@ -57,7 +58,8 @@ def scribbled(
         inside = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.uint8)
         below = cv2.resize(below.view(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
         below = np.asarray(below, np.bool_)
-    area = _alike(inside, below, tolerance)
+    away = cv2.distanceTransform((~below).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    area = _alike(inside, below, np.asarray(away * step <= reach), tolerance)
     if step > 1:
         whole = (around.width, around.height)
         grey = cv2.resize(area.view(np.uint8), whole, interpolation=cv2.INTER_NEAREST)
@@ -126,23 +128,29 @@ def _enclosed(points: Points, height: int, width: int) -> Mask:
     return np.asarray(np.cumsum(turns[:, :-1], axis=1) % 2 == 1, np.bool_)
 
 
-def _scribble_window(stroke: Mask) -> Box | None:
-    """Where an area around that line may reach."""
+def _scribble_reach(stroke: Mask) -> int:
+    """How far an area goes on beside that line, in pixels."""
+    box = bounding_box(stroke)
+    longer = max(box.width, box.height) if box else 0
+    return max(round(_SCRIBBLE_REACH * longer), _LEAST_REACH_PX)
+
+
+def _scribble_window(stroke: Mask, reach: int) -> Box | None:
+    """Where an area around that line may be; None where there is no line."""
     box = bounding_box(stroke)
     if box is None:
         return None
-    reach = max(round(_SCRIBBLE_REACH * max(box.width, box.height)), _LEAST_REACH_PX)
     around = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach)
     return around.intersection(Box.whole(*stroke.shape))
 
 
-def _alike(image: Image, stroke: Mask, tolerance: float) -> Mask:
-    """The pixels that are coloured like some under the stroke and connected with it, itself
+def _alike(image: Image, stroke: Mask, near: Mask, tolerance: float) -> Mask:
+    """The pixels near the stroke that are coloured like some under it and connected with it, itself
     included, without specks and holes."""
     calm = cv2.GaussianBlur(image, (3, 3), 0)
     bins = np.asarray(cv2.cvtColor(calm, cv2.COLOR_RGB2LAB)) // _COLOUR_STEP
     like = _near_colours(np.unique(bins[stroke], axis=0), tolerance / _COLOUR_STEP)
-    similar = like[bins[..., 0], bins[..., 1], bins[..., 2]] | stroke
+    similar = (like[bins[..., 0], bins[..., 1], bins[..., 2]] & near) | stroke
     _, parts = cv2.connectedComponents(similar.view(np.uint8), connectivity=8)
     touched = np.unique(parts[stroke])
     area = np.isin(parts, touched[touched > 0])

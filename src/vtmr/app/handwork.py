@@ -26,7 +26,7 @@ from vtmr.types import BoxPrompt
 
 _MOST_PX = 10_000  # that a mask is moved
 _MOST_GROWTH_PX = 500
-_TOLERANCE = 14  # of a scribble, in 8-bit Lab: chosen by eye on the bundled photos
+_TOLERANCE = 10  # of a scribble, in 8-bit Lab: chosen by eye on the bundled photos
 _RADIUS_STEPS = 24  # of a stroke of changing width, from its least to its largest radius
 
 
