@@ -79,6 +79,7 @@ def test_a_click_does_what_its_place_says(call: Call) -> None:
         "selected": None,
         "fresh": False,
         "farClicks": True,
+        "overlay": True,
         "view": {"scale": 2, "x": 0, "y": 0},
     }
 
@@ -87,6 +88,7 @@ def test_a_click_does_what_its_place_says(call: Call) -> None:
 
     assert does([10, 10]) == ("select", "a")
     assert does([10, 10], fresh=True) == ("new", None)
+    assert does([10, 10], overlay=False) == ("new", None)
     assert does([150, 10]) == ("new", None)
     assert does([150, 10], positive=False) == ("nothing", None)
     assert does([150, 10], positive=False, coming=True) == ("take", None)

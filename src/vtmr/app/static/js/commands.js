@@ -56,6 +56,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
 
     { group: "Click", name: "Add to the object", shown: ["left click"] },
     { group: "Click", name: "Take away", shown: ["right click", "Alt + click"] },
+    { group: "Click", name: "By finger: add, take away, zoom", shown: ["tap", "hold", "two"] },
     { group: "Click", name: "Move a click", shown: ["drag it"] },
     { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
     { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
@@ -94,6 +95,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
       tool: "cut",
       run: hold("cut"),
     },
+    { group: "Tools", name: "Corner at the crosshair / close", shown: ["Enter", "Shift + Enter"] },
     { group: "Tools", name: "Smaller / larger brush", key: "[", shown: ["[", "]"], run: radius(1 / RADIUS.factor) },
     { group: "Tools", key: "]", run: radius(RADIUS.factor) },
     {

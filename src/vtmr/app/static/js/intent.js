@@ -29,11 +29,11 @@ export function isFar(mask, point, scale) {
  * coming: a click on its way is about to make the object that the next one goes to.
  */
 export function intentOf(state, point, positive, coming = false) {
-  const { selected, masks, fresh, farClicks, view } = state;
+  const { selected, masks, fresh, farClicks, overlay, view } = state;
   if (!positive) return { does: selected || coming ? "take" : "nothing", object: selected };
   if (coming && !selected) return { does: "add", object: null };
   if (selected && !(farClicks && isFar(masks[selected], point, view.scale))) return { does: "add", object: selected };
-  const hit = fresh ? null : objectAt(state, point);
+  const hit = fresh || !overlay ? null : objectAt(state, point); // what can't be seen isn't meant
   if (hit && hit.id !== selected) return { does: "select", object: hit.id };
   return { does: hit ? "add" : "new", object: hit ? selected : null };
 }
