@@ -114,3 +114,11 @@ def test_a_preview_is_cut_as_the_click_would_be(annotating: Any, ellipse: Mask) 
     url = f"/api/v1/images/{annotating.ids()[NAME]}/preview"
     seen = MaskRuns.from_json(annotating.http.post(url, json=body).json()["mask"])
     assert not (seen.decode(120, 160) & ellipse).any()
+
+
+def test_a_preview_of_an_unknown_correction_says_so(annotating: Any) -> None:
+    body = {"revision": 0, "object": None, "clicks": [{"x": 1, "y": 1}], "correction": "both"}
+    url = f"/api/v1/images/{annotating.ids()[NAME]}/preview"
+    answer = annotating.http.post(url, json=body)
+    assert answer.status_code == 400
+    assert "'both' is unknown" in answer.json()["error"]["message"]

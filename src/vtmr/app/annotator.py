@@ -232,7 +232,7 @@ class Annotator:
         came."""
         fields = Fields(body)
         revision, item_id = fields.integer("revision", 0, _MAX_REVISION), fields.take("object")
-        clicks, region, keep_rest = read_clicks(fields)
+        clicks, region, keep_rest = _given(lambda: read_clicks(fields))
         keep_apart = fields.boolean("keep_apart", False)
         fields.done()
         self.entry(image_id)
