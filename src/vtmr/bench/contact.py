@@ -94,6 +94,7 @@ def draw_sheet(title: str, cells: Sequence[Cell]) -> bytes:
     rows = -(-len(cells) // columns)
     with styled():
         figure = new_figure(title, (max(2.9 * columns, 7.0), 2.75 * rows + 0.7))
+        # A single panel comes without an array around it.
         panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
         for axes, cell in zip(panels, cells, strict=False):
             _draw(axes, cell)

@@ -106,6 +106,7 @@ def evaluate_model(
     elif options.threads is None and jobs > 1:
         options = replace(options, threads=default_threads(jobs))
     load = partial(contenders.load, model, options)
+    # Here as well where others play: what is wrong with the model is told before they are started.
     predictor, info = load()
     work = Work(partial(open_benchmarks, sets, limit), partial(contenders.only_predictor, load))
     team = None

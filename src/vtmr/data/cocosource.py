@@ -45,6 +45,7 @@ class CocoSource:
         said.add_all(coco.said)
         objects = {key: _objects_of(coco, key, said) for key in coco.images}
         names = [image.name for image in coco.images.values()]
+        # A folder whose photos were converted still goes with its JSON.
         placed = place(names, list(_images_below(folder)), folder, any_suffix=True)
         images, sizes, merged = _by_stem(coco, objects, placed, folder)
         wanted = {coco.images[key].name for key in objects if objects[key]}

@@ -92,6 +92,7 @@ def examine(
     findings += _left_out(layout, path)
     notes: list[str] = []
     playable: list[_Playable] = []
+    # By source: in a set of several, one may have been resized badly and not the others.
     edges: defaultdict[str, EdgeProfiles] = defaultdict(EdgeProfiles)
     for done, entry in enumerate(listed, start=1):
         found, wrong, told = _examined(entry, layout, edges[entry.sample.source])

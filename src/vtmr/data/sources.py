@@ -58,6 +58,7 @@ def read_object(source: Source, stem: str, object_id: str) -> tuple[Image, Mask,
     Raises DataError when one is missing or unreadable or their sizes differ.
     """
     image = source.image(stem)
+    # These have a mask's file for each image, which alone can mark pixels to ignore.
     if isinstance(source, PairSource | LabelSource):
         mask, ignored = source.marked(stem, object_id)
     else:

@@ -62,6 +62,7 @@ class FocalClickSegmenter(Segmenter):
         coarse = ProbabilityLayer(target, sigmoid(coarse_logits), False)
 
         new_mask = np.zeros((scene.height, scene.width), np.bool_)
+        # The official code compares the logit with .49; this is that logit's probability.
         new_mask[target.slices] = coarse.spread() > 1 / (1 + math.exp(-_THRESHOLD))
         prev_mask, newest = prev_prob > _THRESHOLD, clicks[-1]
         focus = focalclick_focus_box(

@@ -67,6 +67,7 @@ class LogitLayer:
             cells.append((y0, y1, x0, x1))
         tops, bottoms, lefts, rights = zip(*cells, strict=True)
         top, bottom, left, right = min(tops), max(bottoms), min(lefts), max(rights)
+        # A layer narrower than the cells may lie between all their centres.
         if top >= bottom or left >= right:
             return
         scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale

@@ -115,6 +115,7 @@ def open_network(
             f"There is no file {path}: with a device, expected a .safetensors or .onnx file."
         )
     with needs_extra("train"):
+        # Only here: torch takes seconds to load, and few ask for it.
         from vtmr.models.loading import load_torch_network
 
         changed = used_as(None, options.eval_mode)

@@ -130,6 +130,7 @@ def evaluation_mode(text: str) -> tuple[EvalMode, int]:
     The size is that of the target crop's longer side or of the square. Raises InputError for
     anything else.
     """
+    # No side has more digits, and Python refuses to read thousands of them.
     found = re.fullmatch(r"(cvpr|fixed)([0-9]{0,5})", text)
     if found is None or text == "fixed":
         raise InputError(

@@ -101,6 +101,7 @@ def require_clicks(events: Sequence[Event], scene: Pyramid) -> tuple[Click, ...]
 def require_scipy(model: str) -> None:
     """Raises ConfigError where SciPy isn't installed, without which that model isn't played."""
     try:
+        # Loaded rather than looked for: so an installation that is broken is found out, too.
         importlib.import_module("scipy.optimize")
     except ModuleNotFoundError as error:
         raise ConfigError(

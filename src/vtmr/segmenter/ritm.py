@@ -119,6 +119,7 @@ def twice(
     width = image.shape[1]
     logits, _ = network.coarse(image, prev_grid, drawn(points))
     mirrored_points = [replace(point, x=width - point.x) for point in points]
+    # Copied, as runtimes take no views that run backwards.
     mirrored, _ = network.coarse(
         np.ascontiguousarray(image[:, ::-1]),
         np.ascontiguousarray(prev_grid[:, ::-1]),

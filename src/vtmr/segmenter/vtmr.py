@@ -175,6 +175,7 @@ class VtmrSegmenter(Segmenter):
         if not fresh:  # a box that no click stands for: all of its crop is new
             return frame.box
         focus = focus_box(new_mask, prev_mask, fresh[0], frame, ratio, rule)
+        # Clicks that are answered together may lie far apart: the crop has to hold them all.
         for click in fresh[1:]:
             focus = focus.union(focus_box(new_mask, prev_mask, click, frame, ratio, rule))
         return focus

@@ -79,6 +79,7 @@ def open_baseline(name: str) -> Predictor:
 
 
 def _own(module: str, function: str) -> Predictor:
+    # Python looks there by itself when it is started as python, but not as vtmr.
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
