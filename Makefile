@@ -12,7 +12,7 @@ help:  ## this list
 demo: .venv/.installed-base  ## clicks on bundled photos become masks: overlays and strips in out/demo
 	$(BIN)/vtmr demo --out out/demo
 
-annotate: .venv/.installed-base  ## the annotator in the browser, on copies of the bundled photos in out/annotate
+annotate: .venv/.installed-heic  ## the annotator in the browser, on copies of the bundled photos in out/annotate
 	mkdir -p out/annotate
 	for photo in src/vtmr/assets/photos/*.jpg; do \
 		[ -e "out/annotate/$${photo##*/}" ] || cp "$$photo" out/annotate/; done
@@ -61,10 +61,16 @@ $(BIN)/python:
 	$(INSTALL) -e .
 	touch $@
 
+# Whoever annotates may have photos of a phone.
+.venv/.installed-heic: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing vtmr and what reads HEIC photos into .venv: once, about half a minute."
+	$(INSTALL) -e '.[heic]'
+	touch $@ .venv/.installed-base
+
 .venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
-	$(INSTALL) -e '.[train,bench,cluster,cvat,dev,docs,serve-ray]'
-	touch $@ .venv/.installed-base .venv/.installed-docs
+	$(INSTALL) -e '.[train,bench,cluster,cvat,heic,dev,docs,serve-ray]'
+	touch $@ .venv/.installed-base .venv/.installed-heic .venv/.installed-docs
 
 .venv/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing vtmr and what its documentation is made with into .venv: once, half a minute."

@@ -29,6 +29,7 @@ from vtmr.app.reading import Reading, unreadable
 from vtmr.app.sessions import Sessions
 from vtmr.app.store import NotSavedError, Store
 from vtmr.app.views import Json, Opened, document_json, masks_json
+from vtmr.app.windows import Windows
 from vtmr.app.workbench import Workbench
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
@@ -58,8 +59,10 @@ class Annotator:
         *,
         labels: Sequence[str] = (),
         made_with: Mapping[str, str],
+        follow_links: bool = False,
     ) -> None:
-        """made_with: model and versions, kept with every mask.
+        """made_with: model and versions, kept with every mask. follow_links: links to images and
+        folders are taken, wherever they lead.
 
         Raises InputError as Store and list_images.
         """
@@ -67,9 +70,9 @@ class Annotator:
         # Another one after each start, so that a page that is open notices it.
         self._session = secrets.token_hex(8)
         self.name = self._folder.name
-        found = find_images(folder)
+        found = find_images(folder, follow_links=follow_links)
         self.entries = {entry.id: entry for entry in found.images}
-        self._links = found.links
+        self._left_out = found.left_out
         self.store = Store(folder.resolve())
         # What is to be told at the end; this, when the disk doesn't answer in time.
         self.farewell = "Everything that was acknowledged is saved, in the journal."
@@ -78,6 +81,7 @@ class Annotator:
         self._sessions = Sessions(predictor)
         self._lesson = Lesson(predictor)
         self.pictures = Pictures(predictor, self._sessions.forget)
+        self._windows = Windows()
         self._worker = Worker()
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self.files = Pool("vtmr-files", 4)
@@ -120,12 +124,13 @@ class Annotator:
     def notices(self) -> list[str]:
         """What the user should know of the folder, a sentence each."""
         links = []
-        if self._links:
-            one = self._links == 1
+        count = self._left_out.counts["link"]
+        if count:
+            one = count == 1
             word = "link to an image or folder was" if one else "links to images or folders were"
             links.append(
-                f"{self._links} {word} left out: a link may lead out of the folder. Put the files "
-                "themselves here, or annotate the folder they lie in."
+                f"{count} {word} left out: a link may lead out of the folder. Put the files "
+                "themselves here, annotate the folder they lie in, or start with --follow-links."
             )
         damaged = [
             f"{self.entries[found].name if found in self.entries else 'An image'}: {sentence}"
@@ -161,7 +166,8 @@ class Annotator:
 
     def images_json(self) -> Json:
         """The list of images."""
-        return {"images": [self._image_json(entry) for entry in self.entries.values()]}
+        images = [self._image_json(entry) for entry in self.entries.values()]
+        return {"images": images, "left_out": self._left_out.to_json()}
 
     async def open(self, image_id: str) -> Opened:
         """Decodes the image and reads its document. Raises Refusal: 404, or 422 when it can't be
@@ -183,6 +189,29 @@ class Annotator:
         if found is not None:
             return found
         return await unreadable(self._reading.get(entry.name, lambda: self.pictures.get(entry)))
+
+    async def values_json(self, image_id: str) -> Json:
+        """The range of an image of more than 8 bits, and its usual window; null for any other.
+
+        Raises Refusal (422).
+        """
+        entry = self.entry(image_id)
+        version = (await self.picture(entry)).version
+        found = await self.in_pool(lambda: self._windows.values(entry, version))
+        return {"values": found.to_json() if found is not None else None}
+
+    async def tile(
+        self, entry: Entry, place: tuple[int, int, int], window: tuple[int, int] | None
+    ) -> bytes:
+        """A tile as JPEG. window: which values are shown from black to white.
+
+        Raises InputError where there is none, Refusal (422) where the image can't be read.
+        """
+        picture = await self.picture(entry)
+        if window is None:
+            return await self.files.run(lambda: picture.tile(*place))
+        shown = await self.files.run(lambda: self._windows.pyramid(entry, picture.version, *window))
+        return await self.files.run(lambda: picture.tile(*place, shown))
 
     async def thumbnail(self, entry: Entry) -> bytes:
         """A JPEG. Raises Refusal (422)."""

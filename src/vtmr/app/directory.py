@@ -20,8 +20,9 @@ from vtmr.atomic import flush, flush_folder
 
 BY_DESCRIPTOR = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
 # Windows has none of these; a FIFO must never make us wait for somebody at its other end.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = (
-    getattr(os, "O_NOFOLLOW", 0)
+    _NO_LINK
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
@@ -64,18 +65,27 @@ class Directory:
             return Directory(self.path / name, os.open(name, flags, dir_fd=self._at))
         return Directory.open(self.path / name)
 
-    def file(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o644) -> int:
-        """A descriptor of a plain file in it. name: parts joined by /, none of them a link."""
-        *folders, last = name.split("/")
-        with self._below(folders) as parent:
-            try:
-                found = os.open(parent._name(last), flags | _PLAIN, mode, dir_fd=parent._at)
-            except OSError as error:
-                raise _explained(error) from error
+    def file(
+        self, name: str, flags: int = os.O_RDONLY, mode: int = 0o644, *, follow: bool = False
+    ) -> int:
+        """A descriptor of a plain file in it. name: parts joined by /, none of them a link unless
+        `follow`: then the user said that links may lead anywhere."""
+        if follow:
+            found = os.open(self._name(name), flags | _PLAIN & ~_NO_LINK, mode, dir_fd=self._at)
+        else:
+            found = self._opened(name, flags, mode)
         if stat.S_ISREG(os.fstat(found).st_mode):
             return found
         os.close(found)
         raise OSError(errno.EINVAL, "it is no plain file", name)
+
+    def _opened(self, name: str, flags: int, mode: int) -> int:
+        *folders, last = name.split("/")
+        with self._below(folders) as parent:
+            try:
+                return os.open(parent._name(last), flags | _PLAIN, mode, dir_fd=parent._at)
+            except OSError as error:
+                raise _explained(error) from error
 
     def read(self, name: str) -> bytes:
         """A file's bytes."""
@@ -108,10 +118,11 @@ class Directory:
         """Of everything in it, sorted."""
         return sorted(os.listdir(self.path if self._at is None else self._at))
 
-    def status(self, name: str) -> os.stat_result | None:
-        """Of a file in it, or of the link itself where it is one; None where there is none."""
+    def status(self, name: str, *, follow: bool = False) -> os.stat_result | None:
+        """Of a file in it, or of the link itself where it is one, unless `follow`; None where there
+        is none."""
         try:
-            return os.stat(self._name(name), follow_symlinks=False, dir_fd=self._at)
+            return os.stat(self._name(name), follow_symlinks=follow, dir_fd=self._at)
         except (FileNotFoundError, NotADirectoryError):
             return None
 

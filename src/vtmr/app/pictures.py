@@ -53,11 +53,12 @@ class Picture:
         """So many that the last one fits one tile."""
         return max((max(self.height, self.width) - 1) // TILE, 0).bit_length() + 1
 
-    def tile(self, level: int, column: int, row: int) -> bytes:
-        """A tile as JPEG. Raises InputError where there is none."""
+    def tile(self, level: int, column: int, row: int, shown: Pyramid | None = None) -> bytes:
+        """A tile as JPEG. shown: a pyramid to take it from instead. Raises InputError where there
+        is none."""
         if not 0 <= level < self.levels or column < 0 or row < 0:
             raise InputError(f"There is no tile {level}/{column}/{row}.")
-        pixels = self.pyramid.level(level)[
+        pixels = (shown or self.pyramid).level(level)[
             row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE
         ]
         if not pixels.size:

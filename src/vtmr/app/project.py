@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vtmr.app.directory import BY_DESCRIPTOR, Directory
+from vtmr.app.leftout import FOREIGN, LeftOut
 from vtmr.errors import InputError
+from vtmr.images import reads_heif
 
 HIDDEN_FOLDER = ".vtmr"
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
     + (".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif")
 )
+HEIF_SUFFIXES = frozenset((".heic", ".heif", ".hif"))
 MASK_SUFFIX = ".mask.png"
 _MAX_IMAGES = 100_000
 
@@ -26,12 +29,14 @@ _MAX_IMAGES = 100_000
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An image of the project. name: its path below the folder, with forward slashes; root: the
-    open folder, which stays the same one when it is renamed."""
+    open folder, which stays the same one when it is renamed; follows: the user wants links in it
+    to be followed, wherever they lead."""
 
     id: str
     name: str
     path: Path
     root: Directory = field(repr=False, compare=False)
+    follows: bool = False
 
     def version(self) -> str:
         """Changes when the file does. Raises InputError when it is gone."""
@@ -48,7 +53,7 @@ class Entry:
         it was listed: nothing outside the folder is read, and nobody waits for a pipe.
         """
         try:
-            descriptor = self.root.file(self.name)
+            descriptor = self.root.file(self.name, follow=self.follows)
         except OSError as error:
             raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
         try:
@@ -72,24 +77,24 @@ class Entry:
         path = self.path.with_name(self.path.stem + MASK_SUFFIX)
         folder, _, _ = self.name.rpartition("/")
         name = f"{folder}/{path.name}" if folder else path.name
-        beside = Entry(image_id(name), name, path, self.root)
+        beside = Entry(image_id(name), name, path, self.root, self.follows)
         found = beside._asked()
         return beside if found is not None and stat.S_ISREG(found.st_mode) else None
 
     def _asked(self) -> os.stat_result | None:
         """The file's status; None where there is none or the system doesn't let us look."""
         try:
-            return self.root.status(self.name)
+            return self.root.status(self.name, follow=self.follows)
         except OSError:  # a name that is too long for a file beside an image, for one
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a folder holds: its images, and how many links were left out."""
+    """What a folder holds: its images, and what was left out of them."""
 
     images: list[Entry]
-    links: int
+    left_out: LeftOut
 
 
 def list_images(folder: Path) -> list[Entry]:
@@ -97,9 +102,9 @@ def list_images(folder: Path) -> list[Entry]:
     return find_images(folder).images
 
 
-def find_images(folder: Path) -> Found:
-    """The folder's images by name, subfolders included; hidden files, masks beside images and all
-    links are left out.
+def find_images(folder: Path, *, follow_links: bool = False) -> Found:
+    """The folder's images by name, subfolders included. Hidden files are left out without a word;
+    masks beside images, other files and, without `follow_links`, all links are noted.
 
     Raises InputError when `folder` isn't one or can't be listed.
     """
@@ -107,19 +112,18 @@ def find_images(folder: Path) -> Found:
         root = Directory.open(folder.resolve())
     except OSError as error:
         raise InputError(f"{folder} is not a folder: expected one with images.") from error
-    links: list[str] = []
-    names = sorted(_names(root.path, "", links))
+    walk = _Walk(follow_links)
+    names = sorted(walk.names(root.path, "", ()))
     images = set(names)
-    return Found(
-        [
-            Entry(image_id(name), name, root.path / name, root)
-            for name in names[:_MAX_IMAGES]
-            if not (
-                name.lower().endswith(MASK_SUFFIX) and _has_image(name[: -len(MASK_SUFFIX)], images)
-            )
-        ],
-        len(links),
-    )
+    entries: list[Entry] = []
+    for name in names:
+        if name.lower().endswith(MASK_SUFFIX) and _has_image(name[: -len(MASK_SUFFIX)], images):
+            walk.left_out.add("mask", name)
+        elif len(entries) == _MAX_IMAGES:
+            walk.left_out.add("many", name)
+        else:
+            entries.append(Entry(image_id(name), name, root.path / name, root, follow_links))
+    return Found(entries, walk.left_out)
 
 
 def image_id(name: str) -> str:
@@ -127,33 +131,86 @@ def image_id(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-def _names(folder: Path, prefix: str, links: list[str]) -> Iterator[str]:
-    """Names of image files below; links aren't followed, so that nothing outside the folder is ever
-    listed, but noted in `links`."""
-    try:
-        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        if prefix:
-            return  # a subfolder that may not be listed
-        raise InputError(f"{folder} can't be listed: {error.strerror or error}.") from error
-    for entry in found:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _names(folder / entry.name, f"{prefix}{entry.name}/", links)
-        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (a Path for each is slow)
-        if entry.is_symlink() and (suffix in SUFFIXES or _is_folder(entry)):
-            links.append(prefix + entry.name)
-        if entry.is_file(follow_symlinks=False) and suffix in SUFFIXES:
-            yield prefix + entry.name
+class _Walk:
+    """A way through a folder and those below it."""
+
+    def __init__(self, follow_links: bool) -> None:
+        self.left_out = LeftOut()
+        self._follows = follow_links
+
+    def names(self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        """Names of image files below, links among them where they are followed.
+
+        above: device and inode of the folders that lead here, so that no link leads round in a
+        circle. Raises InputError when the outermost folder can't be listed.
+        """
+        try:
+            status = folder.stat()
+            found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            if prefix:
+                self.left_out.add("folder", prefix)
+                return
+            raise InputError(f"{folder} can't be listed: {error.strerror or error}.") from error
+        here = status.st_dev, status.st_ino
+        if here in above:
+            self.left_out.add("broken", prefix)
+            return
+        for entry in found:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink() and not self._takes(entry, name):
+                continue
+            if _is_folder(entry):
+                yield from self.names(folder / entry.name, f"{name}/", (*above, here))
+            elif self._is_image(entry, name):
+                yield name
+
+    def _takes(self, link: os.DirEntry[str], name: str) -> bool:
+        """Whether a link is followed; else it is noted, where it may be to an image or a folder."""
+        suffix = _suffix(link.name)
+        if not _is_file(link) and not _is_folder(link):
+            if self._follows or suffix in SUFFIXES:
+                self.left_out.add("broken" if self._follows else "link", name)
+            return False
+        if not self._follows and (suffix in SUFFIXES or _is_folder(link)):
+            self.left_out.add("link", name)
+        return self._follows
+
+    def _is_image(self, entry: os.DirEntry[str], name: str) -> bool:
+        """By its name and kind; what isn't one is noted."""
+        suffix = _suffix(entry.name)
+        if not _is_file(entry):
+            self.left_out.add("special", name)
+        elif suffix in HEIF_SUFFIXES and not reads_heif():
+            self.left_out.add("heif", name)
+        elif suffix in FOREIGN:
+            self.left_out.add("format", name)
+        elif suffix not in SUFFIXES and suffix not in HEIF_SUFFIXES:
+            self.left_out.add("other", name)
+        else:
+            return True
+        return False
 
 
 def _has_image(stem: str, names: set[str]) -> bool:
     return any(stem + suffix in names or stem + suffix.upper() in names for suffix in SUFFIXES)
 
 
-def _is_folder(link: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return link.is_dir()
+        return entry.is_dir()
     except OSError:  # a loop of links
         return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each is slow)

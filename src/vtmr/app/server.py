@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -84,12 +85,17 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     async def tile(request: Request) -> Response:
         entry = annotator.entry(request.path_params["image"])
-        place = [_tile_number(request.path_params[name]) for name in ("level", "column", "row")]
-        picture = await annotator.picture(entry)
+        level, column, row = (
+            _tile_number(request.path_params[name]) for name in ("level", "column", "row")
+        )
+        window = _window(request.query_params)
         try:
-            return _picture(await annotator.files.run(lambda: picture.tile(*place)))
+            return _picture(await annotator.tile(entry, (level, column, row), window))
         except InputError as error:
             raise Refusal(404, "not_found", str(error)) from error
+
+    async def values(request: Request) -> Response:
+        return json_answer(await annotator.values_json(request.path_params["image"]))
 
     async def changes(request: Request) -> Response:
         return json_answer(
@@ -155,6 +161,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/images/{image}", image),
         Route("/api/v1/images/{image}/thumbnail.jpg", thumbnail),
         Route("/api/v1/images/{image}/tiles/{level}/{column}/{row}.jpg", tile),
+        Route("/api/v1/images/{image}/values", values),
         Route("/api/v1/images/{image}/changes", changes, methods=["POST"]),
         Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
         Route("/api/v1/labels", labels),
@@ -187,6 +194,21 @@ def _tile_number(text: str) -> int:
         shown = text if len(text) <= 20 else f"{text[:20]}…"
         raise bad_request(f"A tile's number is {shown!r}: expected a whole number from 0.")
     return int(text)
+
+
+def _window(query: Mapping[str, str]) -> tuple[int, int] | None:
+    """`low` and `high`, where they are given. Raises Refusal (400)."""
+    if "low" not in query and "high" not in query:
+        return None
+    ends = []
+    for name in ("low", "high"):
+        text = query.get(name, "")
+        if not re.fullmatch(r"-?[0-9]{1,5}", text):
+            raise bad_request(f"{name!r} is {shown(text)}: expected a whole number of 16 bits.")
+        ends.append(int(text))
+    if ends[0] >= ends[1]:
+        raise bad_request(f"'low' is {ends[0]}: expected less than 'high', {ends[1]}.")
+    return ends[0], ends[1]
 
 
 async def _within(seconds: float, function: Callable[[], None]) -> None:

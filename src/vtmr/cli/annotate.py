@@ -47,8 +47,10 @@ def reach_of(
     return Reach(host, port, base, folder if keep_token else None, open_browser)
 
 
-def annotate_folder(folder: Path, model: str, reach: Reach, *, labels: str) -> None:
-    """Serves the annotator on `folder` until Ctrl-C.
+def annotate_folder(
+    folder: Path, model: str, reach: Reach, *, labels: str, follow_links: bool
+) -> None:
+    """Serves the annotator on `folder` until Ctrl-C. follow_links: links in it are taken too.
 
     Raises InputError and CheckpointError before it starts.
     """
@@ -56,5 +58,11 @@ def annotate_folder(folder: Path, model: str, reach: Reach, *, labels: str) -> N
     if not is_folder(folder):
         raise InputError(f"{folder} is not a folder: expected one with images.")
     loaded = predictors.load(model)
-    annotator = Annotator(folder, loaded.predictor, labels=names, made_with=made_with(loaded))
+    annotator = Annotator(
+        folder,
+        loaded.predictor,
+        labels=names,
+        made_with=made_with(loaded),
+        follow_links=follow_links,
+    )
     run(annotator, reach)

@@ -49,6 +49,12 @@ def annotate(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links", help="Take links to images and folders too, wherever they lead."
+        ),
+    ] = False,
     model: Model = DEFAULT_MODEL,
 ) -> None:
     """Annotate a folder of images in the browser."""
@@ -62,7 +68,7 @@ def annotate(
         keep_token=keep_token,
         open_browser=not no_browser,
     )
-    annotate_folder(folder, model, reach, labels=labels)
+    annotate_folder(folder, model, reach, labels=labels, follow_links=follow_links)
 
 
 def export_annotations(

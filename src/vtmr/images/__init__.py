@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,21 @@ from PIL import Image as pillow
 
 from vtmr.atomic import write_atomically
 from vtmr.errors import InputError
+from vtmr.images.heif import reads_heif
 from vtmr.images.opening import MAX_PIXELS, decoded_by_pillow, opened, opened_bytes
-from vtmr.images.rgb import as_grey, as_rgb, thumbnail
+from vtmr.images.rgb import as_grey, as_rgb, deep_grey, thumbnail
 
 __all__ = [
     "MAX_PIXELS",
     "Header",
     "decode_image",
     "image_of_pillow",
+    "read_deep_grey",
     "read_header",
     "read_image",
     "read_thumbnail",
     "read_values",
+    "reads_heif",
     "write_png",
 ]
 
@@ -83,6 +87,14 @@ def read_thumbnail(path: str | Path, side: int) -> NDArray[np.uint8]:
     with opened(path) as picture:
         picture.require_size(MAX_PIXELS)
         return thumbnail(path, picture.decode(side), side)
+
+
+def read_deep_grey(path: str | Path) -> NDArray[Any] | None:
+    """A grey image of more than 8 bits as its values, uint16 or int32 H x W, upright; None for any
+    other. Raises InputError as `read_image`."""
+    with opened(path) as picture:
+        picture.require_size(MAX_PIXELS)
+        return deep_grey(path, picture.decode())
 
 
 def read_values(path: str | Path, *, indices: bool = False) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from vtmr.errors import InputError
-from vtmr.images import pnm, webp
+from vtmr.images import heif, pnm, webp
 from vtmr.images.decoded import (
     ArrayPixels,
     Decoded,
@@ -96,11 +96,13 @@ class Opened:
     def require_size(self, max_pixels: int) -> None:
         """Raises InputError for a picture of more than `max_pixels`."""
         pixels = self.width * self.height
-        most = min(max_pixels, MAX_AVIF_PIXELS) if self.kind == "AVIF" else max_pixels
+        costly = self.kind in ("AVIF", "HEIF")
+        most = min(max_pixels, MAX_AVIF_PIXELS) if costly else max_pixels
+        whose = f" of an {self.kind}" if most < max_pixels else ""
         if pixels > most:
             raise InputError(
                 f"{self.path} has {self.width}x{self.height} = {pixels / 1e6:.1f} megapixels: "
-                f"expected at most {most / 1e6:g}{' of an AVIF' if most < max_pixels else ''}. "
+                f"expected at most {most / 1e6:g}{whose}. "
                 "Scale it down or raise the limit."
             )
 
@@ -168,6 +170,8 @@ def _recognised(path: str | Path, stream: BinaryIO) -> Opened:
             return _open_pnm(path, stream)
         if kind == "WEBP":
             return _open_webp(path, stream, size)
+        if kind == "HEIF":
+            return _open_heif(path, stream, size)
         if kind is not None:
             return _open_with_pillow(path, stream, size, kind)
     except SyntaxError as error:  # Pillow's word for a form that it doesn't know
@@ -187,6 +191,8 @@ def _kind(prefix: bytes) -> str | None:
         return "PNM"
     if webp.is_webp(prefix):
         return "WEBP"
+    if heif.is_heif(prefix):
+        return "HEIF"
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _AVIF_BRANDS:
         return "AVIF"
     return next((kind for kind, magic in _MAGICS if prefix.startswith(magic)), None)
@@ -220,6 +226,18 @@ def _open_webp(path: str | Path, stream: BinaryIO, size: int) -> Opened:
         return Decoded("WEBP", pixels, header.orientation, several=header.animated)
 
     return Opened(path, "WEBP", height, width, "", load)
+
+
+def _open_heif(path: str | Path, stream: BinaryIO, size: int) -> Opened:
+    _require_file_size(size)
+    picture = heif.open_heif(path, stream, size)
+
+    def load(side: int | None) -> Decoded:
+        image = picture.decode()
+        pixels = PillowPixels(image, picture.height, picture.width, mode_for(image))
+        return Decoded("HEIF", pixels)
+
+    return Opened(path, "HEIF", picture.height, picture.width, "", load)
 
 
 def _open_with_pillow(path: str | Path, stream: BinaryIO, size: int, kind: str) -> Opened:

@@ -55,6 +55,24 @@ def as_grey(path: str | Path, decoded: Decoded, *, indices: bool) -> NDArray[np.
     return out
 
 
+def deep_grey(path: str | Path, decoded: Decoded) -> Array | None:
+    """Grey values of more than 8 bits as they are stored, upright, uint16 or int32 H x W, the
+    larger the brighter; None for any other picture.
+
+    Raises InputError for floating-point values and for integers beyond 16 bits.
+    """
+    require_integers(path, decoded)
+    first = decoded.pixels.rows(0, 1)
+    if first.ndim != 2 or first.dtype.itemsize == 1 or decoded.palette is not None:
+        return None
+    _grey_table(path, decoded)  # refuses what can't be shown
+    white = np.iinfo(first.dtype).max if decoded.white_is_zero else 0
+    out, stored = decoded.upright(first.dtype)
+    for top, band in decoded.bands():
+        decoded.put(stored, top, np.ascontiguousarray(band ^ white))
+    return out
+
+
 def thumbnail(path: str | Path, decoded: Decoded, side: int) -> NDArray[np.uint8]:
     """The same at most side x side pixels large, without the whole in between."""
     shown = Shown(path, decoded)

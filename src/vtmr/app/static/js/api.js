@@ -41,10 +41,13 @@ function post(path, value, options = {}) {
 
 export const api = {
   project: () => request("/project"),
-  images: () => request("/images").then((answer) => answer.images),
+  /** {images, left_out} */
+  images: () => request("/images"),
   open: (image) => request(`/images/${image}`),
   change: (image, change) => post(`/images/${image}/changes`, change),
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
+  labels: () => request("/labels"),
+  changeLabels: (change) => post("/labels", change),
   importCoco: (file, repeated = "ask") => post(`/import?repeated=${repeated}`, file),
   exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
   /** {mask} after the clicks of one object on the lesson's photo; nothing is kept. */
@@ -52,7 +55,10 @@ export const api = {
   lessonPhotoUrl: `${ROOT}/lesson/photo.jpg`,
   /** The address of a file that an answer names by its path on the server. */
   fileUrl: (path) => HOME + path.replace(/^\//, ""),
-  thumbnailUrl: (image) => `${ROOT}/images/${image}/thumbnail.jpg`,
-  tileUrl: (image, { level, col, row }, version) =>
-    `${ROOT}/images/${image}/tiles/${level}/${col}/${row}.jpg?v=${encodeURIComponent(version)}`,
+  thumbnailUrl: (image, version) => `${ROOT}/images/${image}/thumbnail.jpg?v=${encodeURIComponent(version)}`,
+  values: (image) => request(`/images/${image}/values`).then((answer) => answer.values),
+  /** window: [low, high] of an image of more than 8 bits, or null. */
+  tileUrl: (image, { level, col, row }, version, window = null) =>
+    `${ROOT}/images/${image}/tiles/${level}/${col}/${row}.jpg?v=${encodeURIComponent(version)}` +
+    (window ? `&low=${window[0]}&high=${window[1]}` : ""),
 };

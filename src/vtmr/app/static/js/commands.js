@@ -18,6 +18,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     store.update({ radius: Math.round(next * 10) / 10 });
   };
   const toggle = (key) => () => store.update({ [key]: !store.state[key], preview: null });
+  const colouring = () => store.update({ colouring: store.state.colouring === "label" ? "instance" : "label" });
   const keep = () => toggle(selectedObject(store.state)?.edited ? "refit" : "keepRest")();
   const go = (by) => () => {
     const next = editor.neighbour(by);
@@ -52,6 +53,13 @@ export function createCommands({ store, stage, editor, dialogs }) {
     },
     { group: "Look", name: "Zoom to the object", key: "z", run: () => zoomToObject(store, stage) },
     { group: "Look", id: "overlay", name: "Hide or show all masks", key: "x", run: toggle("overlay") },
+    {
+      group: "Look",
+      name: "Brightness, contrast, gamma, window",
+      key: "i",
+      run: () => document.getElementById("look-menu").togglePopover(),
+    },
+    { group: "Look", id: "colouring", name: "Colours by label or by object", key: "O", held: ["shift"], run: colouring },
     { group: "Look", name: "Move the view", shown: ["Space + drag", "middle drag"] },
 
     { group: "Click", name: "Add to the object", shown: ["left click"] },
@@ -167,6 +175,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Objects", name: "Label", shown: ["1 – 9"] },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({ group: "Objects", key: String(number), run: label(number) })),
     { group: "Objects", name: "Select", shown: ["Shift + click"] },
+    { group: "Objects", name: "Choose all", key: "a", held: ["control"], run: editor.chooseAll },
     { group: "Objects", name: "Select the one below / above", key: ",", shown: [",", "."], run: walk(-1) },
     { group: "Objects", key: ".", run: walk(1) },
     { group: "Objects", id: "hide", name: "Hide or show", key: "h", run: flip("visible", editor.setVisible) },
@@ -204,6 +213,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: () => undo(store, editor) },
     { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], run: editor.redo },
     { group: "Image", key: "y", held: ["control"], run: editor.redo },
+    { group: "Image", id: "review", needs: "image", name: "Mark for review, or not", key: "r", run: editor.review },
     {
       group: "Image",
       id: "accept",
@@ -264,8 +274,9 @@ function remove({ state }, editor) {
 }
 
 function escape(store, editor) {
-  const { preview, cursor, selectedClick, drawn, picking } = store.state;
+  const { preview, cursor, selectedClick, drawn, picking, chosen } = store.state;
   if (drawn || picking) store.update({ drawn: null, picking: null });
+  else if (chosen.length) editor.choose([]);
   else if (preview || cursor || selectedClick !== null)
     store.update({ preview: null, cursor: null, selectedClick: null });
   else editor.select(null);

@@ -8,10 +8,12 @@ import { createDocuments } from "./editing/documents.js";
 import { drawingActions } from "./editing/drawing.js";
 import { historyActions } from "./editing/history.js";
 import { createImages } from "./editing/images.js";
+import { labelActions } from "./editing/labels.js";
 import { moveActions } from "./editing/moving.js";
 import { objectActions } from "./editing/objects.js";
 import { paintActions } from "./editing/painting.js";
 import { createSelection } from "./editing/selection.js";
+import { severalActions } from "./editing/several.js";
 import { touchingActions } from "./editing/touching.js";
 
 export function createEditor(store, api, clock = () => performance.now()) {
@@ -23,16 +25,19 @@ export function createEditor(store, api, clock = () => performance.now()) {
   const documents = createDocuments(store, api, { images, selection, refused, settled });
   const delivery = createDelivery(store, api, { documents, images, selection, refused, say, clock });
   const changes = createChanges(store, selection, delivery.push, say);
+  const several = severalActions(store, changes, selection);
   const about = { selection, say, clock };
 
   return {
     start: images.start,
     refresh: images.refresh,
+    noteFolder: images.noteFolder,
     neighbour: images.neighbour,
     open(id) {
       changes.settle();
       return documents.open(id);
     },
+    reload: documents.reload,
     selectNew: selection.selectNew,
     say,
     refused,
@@ -46,7 +51,9 @@ export function createEditor(store, api, clock = () => performance.now()) {
     ...drawingActions(store, changes, about),
     ...moveActions(store, changes),
     ...touchingActions(store, changes, about),
-    ...objectActions(store, changes),
+    ...objectActions(store, changes, { selection, changeAll: several.changeAll }),
+    ...several,
+    ...labelActions(store, api, { documents, images, idle: delivery.idle }),
     ...historyActions(store, changes, { images, documents, selection, idle: delivery.idle, say }),
   };
 }

@@ -29,7 +29,7 @@ function matches({ key, also = [], held = [], where, run }, event, stage) {
 }
 
 function isText(target) {
-  return target.matches?.("input:not([type=range]):not([type=checkbox]), textarea") ?? false;
+  return target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=color]), textarea, select") ?? false;
 }
 
 function isButton(target) {

@@ -9,12 +9,14 @@ import { choose, choosePicked, chooseWithShift } from "./gestures/choose.js";
 import { click } from "./gestures/click.js";
 import { cut } from "./gestures/cut.js";
 import { bindHover } from "./gestures/hover.js";
+import { bindLight } from "./gestures/light.js";
 import { moveClick } from "./gestures/moveclick.js";
 import { moveMask } from "./gestures/movemask.js";
 import { outline } from "./gestures/outline.js";
 import { pan } from "./gestures/pan.js";
 import { bindTouch } from "./gestures/touch.js";
 import { bindWheel } from "./gestures/wheel.js";
+import { bindHeartbeat } from "./heartbeat.js";
 import { bindKeyboard } from "./keyboard.js";
 import { controls } from "./panels/controls.js";
 import { corrections } from "./panels/corrections.js";
@@ -23,8 +25,15 @@ import { hintLine } from "./panels/hintline.js";
 import { giveLesson, hadLesson } from "./panels/lesson.js";
 import { imagesPanel } from "./panels/images.js";
 import { notices } from "./panels/notices.js";
-import { labelsPanel, objectsDrawer, objectsPanel } from "./panels/objects.js";
+import { detailsPanel } from "./panels/details.js";
+import { labelsPanel } from "./panels/labels.js";
+import { leftOutPanel } from "./panels/leftout.js";
+import { lookPanel } from "./panels/look.js";
+import { bindManager } from "./panels/manager.js";
+import { objectsDrawer, objectsPanel } from "./panels/objects.js";
+import { savedPanel } from "./panels/saved.js";
 import { settings } from "./panels/settings.js";
+import { severalPanel } from "./panels/several.js";
 import { remember, remembered } from "./preferences.js";
 import { bindGestures, createStage, first } from "./stage.js";
 import { createStore, INITIAL } from "./store.js";
@@ -39,19 +48,10 @@ const dialogs = createDialogs();
 const page = { store, editor, stage, api, dialogs };
 page.commands = createCommands(page);
 
-for (const show of [
-  imagesPanel,
-  objectsPanel,
-  objectsDrawer,
-  labelsPanel,
-  controls,
-  corrections,
-  settings,
-  hintLine,
-  notices,
-  exportMenu,
-])
-  show(page);
+const panels = [imagesPanel, leftOutPanel, objectsPanel, objectsDrawer, severalPanel, detailsPanel, labelsPanel];
+panels.push(savedPanel, controls, corrections, settings, lookPanel, hintLine, notices, exportMenu);
+for (const show of panels) show(page);
+bindManager(page);
 bindSheet(dialogs, page.commands, () => giveLesson(page));
 
 const onClick = moveClick(page);
@@ -73,7 +73,9 @@ bindGestures(stage, press);
 bindTouch(page, press, (event) => DRAGS[store.state.tool]?.(event) ?? null);
 bindWheel(page);
 bindHover(page);
+bindLight(page);
 bindKeyboard(page);
+bindHeartbeat(page);
 remember(store);
 
 // The open image is in the address, so that a reload comes back to it.

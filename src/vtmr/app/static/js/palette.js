@@ -29,6 +29,27 @@ export function colourOf(label, labels) {
   return place >= 0 ? HUES[place % HUES.length] : HUES[hash(label) % HUES.length];
 }
 
+/** The colour that the user gave the label, or its place's. project: GET /project. */
+export function labelColour(label, project) {
+  return project?.colours[label] ?? colourOf(label, project?.labels ?? []);
+}
+
+/** What an object is called on the page: it keeps its number whatever becomes of the others. */
+export function numberOf({ id }) {
+  return Number(id.slice(1));
+}
+
+/** By its label, or one of its own. */
+export function colourOfObject(object, { project, colouring }) {
+  return colouring === "instance" ? instanceColour(numberOf(object)) : labelColour(object.label, project);
+}
+
+/** Of each number: the first ten as far apart as labels, the others by turns of the golden angle. */
+export function instanceColour(number) {
+  if (number <= HUES.length) return HUES[(number + HUES.length - 1) % HUES.length];
+  return `hsl(${Math.round(number * 137.508) % 360} 90% ${number % 2 ? 68 : 76}%)`;
+}
+
 function hash(text) {
   let value = 7;
   for (const character of text) value = (value * 31 + character.codePointAt(0)) >>> 0;

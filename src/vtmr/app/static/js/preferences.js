@@ -8,6 +8,7 @@ const KINDS = {
   farClicks: "boolean",
   apart: "boolean",
   growBy: "number",
+  colouring: "string",
 };
 const REMEMBERED = Object.keys(KINDS);
 

@@ -10,6 +10,7 @@ const OVERLAY_KEYS = [
   ...VIEW_KEYS,
   ...["document", "masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer"],
   ...["cursor", "preview", "intent", "stroke", "drawn", "nudge", "picking", "dragged", "waiting", "label", "project"],
+  ...["chosen", "lit", "colouring"],
 ];
 
 export function createStage(element, store, api) {
@@ -62,8 +63,8 @@ export function createStage(element, store, api) {
   measure();
 
   let shown = null;
-  store.watch(["document"], ({ document }) => {
-    if (photo.show(document)) schedule(true, false);
+  store.watch(["document", "window"], ({ document, window }) => {
+    if (photo.show(document, window)) schedule(true, false);
     if (document && document.image !== shown) lookAtAll();
     shown = document?.image ?? null;
   });

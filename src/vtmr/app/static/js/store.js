@@ -25,8 +25,10 @@ export function createStore(initial) {
 export const INITIAL = {
   project: null, // GET /project
   images: [], // GET /images
+  leftOut: [], // {why, count, names} of the folder's files that aren't in the list
   search: "",
-  filter: "all", // all | todo | done
+  filter: "all", // all | todo | review | done
+  folded: new Set(), // folders of the list whose images aren't listed
   imageId: null,
   opening: false,
   openError: null, // one sentence
@@ -34,6 +36,8 @@ export const INITIAL = {
   masks: {}, // object id → {box, runs} or null when empty
   selected: null, // object id; null: the next click begins a new object, or selects the mask that it lands on
   fresh: false, // a new object was asked for: the next click begins one, whatever lies there
+  chosen: [], // ids of several objects that are meant together, `selected` among them; empty: that one alone
+  lit: null, // id of the object under the pointer, in the list or in the photo
   selectedClick: null, // index among the selected object's clicks
   label: null, // of new objects
   tool: "click", // the id of one of gestures/
@@ -44,6 +48,10 @@ export const INITIAL = {
   farClicks: true, // a click far from the selected object begins a new one
   opacity: 0.45,
   overlay: true,
+  look: { brightness: 0, contrast: 0, gamma: 1 }, // of the photo on the screen, not of what the network sees
+  values: null, // {low, high, usual} of an open image of more than 8 bits, once that was asked
+  window: null, // [low, high]: its values that are shown from black to white; null: the server's own choice
+  colouring: "label", // masks are coloured by label | instance
   view: { scale: 1, x: 0, y: 0 },
   viewport: { width: 1, height: 1, ratio: 1 },
   sharp: true, // the photo is painted as finely as the view wants it
@@ -62,6 +70,7 @@ export const INITIAL = {
   growBy: 2, // pixels
   dragged: null, // {object, index, point} while a click is dragged
   waiting: [], // changes on their way: {clicks?, stroke?, drawn?, shift?}
+  accepted: null, // id of the image that was accepted last, until something else is done
   unsaved: 0, // changes that the server hasn't acknowledged
   ms: null, // of the last click, from the hand to the answer
   connection: "ok", // ok | lost | closed

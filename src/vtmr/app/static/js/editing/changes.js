@@ -15,6 +15,7 @@ export function createChanges(store, selection, push, say) {
   function change(name, fields, more = {}) {
     settle();
     if (!canEdit(store.state)) return;
+    store.update({ accepted: null });
     const { answered, before = selection.mark(), ...rest } = more;
     const noted = (answer) => {
       if (answer.document.revision > store.state.document.revision) selection.trail.made(before());
@@ -28,6 +29,7 @@ export function createChanges(store, selection, push, say) {
   function move(name, fields, answered) {
     settle();
     if (!canEdit(store.state)) return;
+    store.update({ accepted: null });
     push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered });
   }
 

@@ -17,8 +17,8 @@ export function createConnection(store, api, say, back) {
     for (;;) {
       await pause(POLL_MS);
       try {
-        const [project, images] = await Promise.all([api.project(), api.images()]);
-        store.update({ project, images, connection: "ok" });
+        const [project, { images, left_out: leftOut }] = await Promise.all([api.project(), api.images()]);
+        store.update({ project, images, leftOut, connection: "ok" });
         back();
         return;
       } catch (error) {

@@ -17,6 +17,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
       const answer = await api.change(change.image, { ...change.fields(), revision: document.revision });
       change.answered?.(answer);
       documents.adopt(answer.document, answer.masks, change.timed ? { ms: clock() - begun } : {});
+      documents.takeLabels(answer.labels);
       return "next";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

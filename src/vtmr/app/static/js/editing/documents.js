@@ -16,6 +16,8 @@ const CLOSED = {
   dragged: null,
   cursor: null,
   conflict: null,
+  values: null,
+  window: null,
   ms: null,
 };
 
@@ -70,7 +72,22 @@ export function createDocuments(store, api, { images, selection, refused, settle
       ...more,
     });
     if (opens) store.update({ layers: areLayers(document, kept) });
-    images.note(document.image, { state: document.state, objects: document.objects.length });
+    const labels = [...new Set(document.objects.map((object) => object.label))];
+    images.note(document.image, { state: document.state, objects: document.objects.length, labels });
+  }
+
+  /** The open image as the server has it now, after something else than a change of this page. */
+  async function reload() {
+    await settled();
+    const { imageId } = store.state;
+    if (!imageId || !store.state.document) return;
+    try {
+      const { document, masks } = await api.open(imageId);
+      const known = store.state.document;
+      if (known?.image === imageId && known.revision <= document.revision) adopt(document, masks);
+    } catch (error) {
+      refused(error);
+    }
   }
 
   /** Labels that the document brings up are the project's from now on. */
@@ -81,5 +98,11 @@ export function createDocuments(store, api, { images, selection, refused, settle
     if (project && labels.size > project.labels.length) store.update({ project: { ...project, labels: [...labels] } });
   }
 
-  return { open, reopen, adopt };
+  /** The project's labels, of which one may be gone: it came with an object that was undone. */
+  function takeLabels(labels) {
+    const { project } = store.state;
+    if (project && project.labels.join("\n") !== labels.join("\n")) store.update({ project: { ...project, labels } });
+  }
+
+  return { open, reopen, reload, adopt, takeLabels };
 }

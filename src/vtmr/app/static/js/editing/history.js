@@ -4,7 +4,7 @@ import { canEdit } from "../store.js";
 
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
-export function historyActions(store, { move }, { images, documents, selection, idle, say }) {
+export function historyActions(store, { move, change }, { images, documents, selection, idle, say }) {
   const { trail } = selection;
 
   /** Selects what was selected then; where that isn't known, the one object that looks different now. */
@@ -15,10 +15,30 @@ export function historyActions(store, { move }, { images, documents, selection, 
     else if (changed.length === 1) selection.select(changed[0]);
   }
 
+  /** What only undone objects were called isn't the label of new ones either. */
+  function forgetLabel(answer) {
+    const { label, document } = store.state;
+    if (label && isIn(document, label) && !isIn(answer.document, label) && !answer.labels?.includes(label)) {
+      store.update({ label: null });
+    }
+  }
+
+  /** The image that was accepted before this one was opened is taken back into work. */
+  async function takeBack(image) {
+    await documents.open(image);
+    const { document } = store.state;
+    if (document?.image !== image || document.state !== "done") return;
+    move("undo", { op: "undo" });
+    say("The image is back in work: Accept was taken back.");
+  }
+
   return {
     undo() {
+      const { accepted, document } = store.state;
+      if (accepted && accepted !== document?.image) return takeBack(accepted);
       const [present, { selected }] = [selection.mark(), store.state];
       move("undo", { op: "undo" }, (answer) => {
+        forgetLabel(answer);
         if (store.state.document.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
       });
     },
@@ -34,9 +54,23 @@ export function historyActions(store, { move }, { images, documents, selection, 
       if (document.state === "done") return;
       await idle();
       if (store.state.document?.state !== "done" || store.state.document.image !== document.image) return;
+      store.update({ accepted: document.image });
       const next = images.neighbour(1, true);
       if (next) documents.open(next);
-      else say("All images are done.");
+      else say(allDone(store.state));
+    },
+    /** Marks the image for somebody to look at, or not any more. */
+    review() {
+      const { document } = store.state;
+      if (document) change("review", { op: "review", review: document.state !== "review" });
     },
   };
+}
+
+function isIn(document, label) {
+  return document.objects.some((object) => object.label === label);
+}
+
+function allDone({ filter, search }) {
+  return filter === "all" && !search ? "All images are done." : "All images of this list are done.";
 }

@@ -1,5 +1,7 @@
 // The list of images and the folder that they are in, as the server knows them.
 
+import { neighbourOf } from "../imagelist.js";
+
 const REFRESH_MS = 300;
 
 export function createImages(store, api, refused) {
@@ -7,8 +9,8 @@ export function createImages(store, api, refused) {
 
   async function start() {
     try {
-      const [project, images] = await Promise.all([api.project(), api.images()]);
-      store.update({ project, images, connection: "ok" });
+      const [project, { images, left_out: leftOut }] = await Promise.all([api.project(), api.images()]);
+      store.update({ project, images, leftOut, connection: "ok" });
     } catch (error) {
       refused(error);
     }
@@ -24,7 +26,7 @@ export function createImages(store, api, refused) {
   function refresh() {
     clearTimeout(refreshing);
     refreshing = setTimeout(
-      () => api.images().then((images) => store.update({ images: merged(images) }), refused),
+      () => api.images().then(({ images }) => store.update({ images: merged(images) }), refused),
       REFRESH_MS,
     );
   }
@@ -40,19 +42,12 @@ export function createImages(store, api, refused) {
     return images.map((image) => (same(before.get(image.id), image) ? before.get(image.id) : image));
   }
 
-  /** The image `by` places further in the list; with `todo`, the next one that isn't done, around the end. */
-  function neighbour(by, todo = false) {
-    const { images, imageId } = store.state;
-    const at = images.findIndex((image) => image.id === imageId);
-    if (!todo) return images[at + by]?.id ?? null;
-    const order = [...images.slice(at + 1), ...images.slice(0, Math.max(at, 0))];
-    return order.find((image) => image.state !== "done" && !image.error)?.id ?? null;
-  }
+  const neighbour = (by, todo = false) => neighbourOf(store.state, by, todo);
 
   return { start, note, refresh, noteFolder, neighbour };
 }
 
 /** Whether `known` has all of `patch`'s values. */
 function same(known, patch) {
-  return Boolean(known) && Object.keys(patch).every((key) => known[key] === patch[key]);
+  return Boolean(known) && Object.keys(patch).every((key) => String(known[key]) === String(patch[key]));
 }

@@ -1,12 +1,22 @@
 // What is done to objects as a whole: label, order, copies, and masks that lie beside the image.
 
-export function objectActions(store, { change, onSelected, follow }) {
+export function objectActions(store, { change, onSelected, follow }, { selection, changeAll }) {
   const selectTop = (answer) => store.update({ selected: answer.document.objects.at(-1)?.id ?? null });
 
   return {
     setLabel(label) {
       store.update({ label });
-      onSelected("label", { op: "set", label });
+      if (store.state.chosen.length) changeAll("labels", { op: "set", label });
+      else onSelected("label", { op: "set", label });
+    },
+    /** The label of objects to come; the selected one keeps its own. */
+    labelNew(label) {
+      selection.select(null);
+      store.update({ label, chosen: [] });
+    },
+    /** details: {attributes, note}, either or both. */
+    setDetails(details) {
+      onSelected("details", { op: "set", ...details });
     },
     setVisible(object, visible) {
       change("visibility", { op: "set", object, visible });
@@ -18,7 +28,8 @@ export function objectActions(store, { change, onSelected, follow }) {
       onSelected("copy", { op: "duplicate" }, { answered: follow });
     },
     remove() {
-      onSelected("deletion", { op: "delete" });
+      if (store.state.chosen.length) changeAll("deletion", { op: "delete" });
+      else onSelected("deletion", { op: "delete" });
     },
     /** Moves the selected object one place towards the top (+1) or the bottom (-1). */
     reorder(by) {

@@ -1,8 +1,8 @@
 // What lies over the photo: masks, clicks, strokes, cursors. All of it is drawn from the state, nothing is kept here.
 
 import { toScreen, visibleBox } from "../geometry.js";
-import { CASING, colourOf } from "../palette.js";
 import { tagOf } from "../intent.js";
+import { CASING, colourOfObject, labelColour } from "../palette.js";
 import { objectOf, selectedObject } from "../store.js";
 import { paintDrawn, paintPrompt } from "./drawn.js";
 import { outlineOf } from "./maskcache.js";
@@ -36,7 +36,7 @@ export function paintOverlay(context, state) {
 }
 
 function paintMasks(context, state, toImagePixels) {
-  const { view, viewport, document, masks, selected, preview } = state;
+  const { view, viewport, document, masks, selected, lit, preview } = state;
   const visible = visibleBox(view, document, viewport);
   if (!visible) return;
   const deviceScale = view.scale * viewport.ratio;
@@ -49,22 +49,14 @@ function paintMasks(context, state, toImagePixels) {
     fill(context, outline, colour, opacity);
     stroke(context, outline, colour, view.scale, style);
   };
-  const labels = state.project.labels;
   for (const object of shown) {
     const replaced = preview && object.id === preview.object;
-    const named = state.intent?.does === "select" && state.intent.object === object.id;
-    const opacity = replaced ? state.opacity * 0.3 : state.opacity;
-    draw(
-      masks[object.id],
-      colourOf(object.label, labels),
-      opacity,
-      object.id === selected || named ? SELECTED : PLAIN,
-      movedBy(state, object.id),
-    );
+    const opacity = replaced ? state.opacity * 0.3 : object.id === lit ? litOpacity(state) : state.opacity;
+    const colour = colourOfObject(object, state);
+    draw(masks[object.id], colour, opacity, styleOf(object, state), movedBy(state, object.id));
   }
   if (preview?.mask) {
-    const label = objectOf(state, preview.object)?.label ?? state.label ?? labels[0];
-    draw(preview.mask, colourOf(label, labels), state.opacity * 0.6, PREVIEW);
+    draw(preview.mask, colourOfNext(objectOf(state, preview.object), state), state.opacity * 0.6, PREVIEW);
   }
 }
 
@@ -75,8 +67,25 @@ function movedBy({ nudge, waiting }, id) {
   return moves.reduce(([x, y], { dx, dy }) => [x + dx, y + dy], [0, 0]);
 }
 
+/** Of what a click or stroke adds to: that object, or the one to come. */
+function colourOfNext(object, state) {
+  return object ? colourOfObject(object, state) : labelColour(state.label ?? state.project.labels[0], state.project);
+}
+
+function styleOf({ id }, { selected, chosen, lit, intent }) {
+  const named = intent?.does === "select" && intent.object === id;
+  if (id === selected || named || chosen.includes(id)) return SELECTED;
+  return id === lit ? LIT : PLAIN;
+}
+
+/** Clearly more than the others have. */
+function litOpacity({ opacity }) {
+  return Math.min(opacity + 0.25, 0.9);
+}
+
 const PLAIN = { casing: 2.5, line: 1.25 };
 const SELECTED = { casing: 4.5, line: 2.25 };
+const LIT = { casing: 4, line: 2 };
 const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
 
 function fill(context, outline, colour, opacity) {
@@ -104,9 +113,8 @@ function strokesOf({ stroke, waiting }) {
 }
 
 function paintStroke(context, { points, radius, mode, pressures }, state) {
-  const label = selectedObject(state)?.label ?? state.label ?? state.project.labels[0];
   context.globalAlpha = mode === "add" ? Math.max(state.opacity, 0.3) : 0.55;
-  context.strokeStyle = mode === "add" ? colourOf(label, state.project.labels) : "#0a0c10";
+  context.strokeStyle = mode === "add" ? colourOfNext(selectedObject(state), state) : "#0a0c10";
   context.lineCap = "round";
   context.lineJoin = "round";
   if (pressures) pressedLine(context, points, radius, pressures);

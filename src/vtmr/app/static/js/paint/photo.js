@@ -10,13 +10,14 @@ export function createPhoto(context, api, repaint) {
   let source = null; // {image, width, height, tiles} of the open document
   let tiles = new Map(); // key → {picture, ready, lost}, in the order in which they were last seen
 
-  /** Answers whether that is another photo than before. */
-  function show(document) {
+  /** Answers whether that is another photo than before, or another window on its values. */
+  function show(document, window) {
     const { image, width, height, tiles: pyramid } = document ?? {};
-    if (source?.image === image && source?.tiles.version === pyramid?.version) return false;
+    const same = source?.image === image && source?.tiles.version === pyramid?.version;
+    if (same && String(source?.window) === String(window)) return false;
     for (const { picture } of tiles.values()) picture.src = "";
     tiles = new Map();
-    source = document ? { image, width, height, tiles: pyramid } : null;
+    source = document ? { image, width, height, tiles: pyramid, window } : null;
     return true;
   }
 
@@ -30,7 +31,7 @@ export function createPhoto(context, api, repaint) {
       return known;
     }
     const record = { picture: new Image(), ready: false, lost: false };
-    record.picture.src = api.tileUrl(source.image, place, source.tiles.version);
+    record.picture.src = api.tileUrl(source.image, place, source.tiles.version, source.window);
     record.picture
       .decode()
       .then(() => (record.ready = true))

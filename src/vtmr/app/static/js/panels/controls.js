@@ -41,13 +41,13 @@ function keysOf({ key, held = [], shown }) {
 }
 
 function enabling(store, buttons, commands) {
-  store.watch(["document", "project", "selected", "connection"], (state) => {
+  store.watch(["document", "project", "selected", "connection", "accepted"], (state) => {
     const { document, selected } = state;
     const edits = canEdit(state);
     for (const [id, { needs }] of commands) {
       if (needs) buttons.get(id).disabled = !edits || (needs === "object" && !selected);
     }
-    buttons.get("undo").disabled = !edits || !document.undo;
+    buttons.get("undo").disabled = !edits || !(document.undo || state.accepted);
     buttons.get("redo").disabled = !edits || !document.redo;
     if (document?.undo) buttons.get("undo").title = `Undo: ${document.undo.replaceAll("_", " ")} (Ctrl + Z)`;
     if (document?.redo) buttons.get("redo").title = `Redo: ${document.redo.replaceAll("_", " ")} (Ctrl + Shift + Z)`;
@@ -55,6 +55,7 @@ function enabling(store, buttons, commands) {
     const text = done ? "Take back into work" : "Accept";
     buttons.get("accept").replaceChildren(el("span", { text }), el("kbd", { text: "Ctrl ↵", "aria-hidden": "true" }));
     buttons.get("accept").classList.toggle("primary", !done);
+    buttons.get("review").ariaPressed = String(document?.state === "review");
   });
 }
 
@@ -62,7 +63,8 @@ function pressing(store, buttons, commands) {
   store.watch(["picking"], ({ picking }) => {
     for (const id of ["merge", "subtract"]) buttons.get(id).ariaPressed = String(picking === id);
   });
-  store.watch(["tool", "keepRest", "refit", "document", "selected"], (state) => {
+  store.watch(["tool", "keepRest", "refit", "document", "selected", "colouring"], (state) => {
+    buttons.get("colouring").ariaPressed = String(state.colouring === "instance");
     for (const [id, { tool }] of commands) if (tool) buttons.get(id).ariaPressed = String(state.tool === tool);
     const edited = selectedObject(state)?.edited ?? false; // then it is so unless a re-fit is asked for
     buttons.get("keep").ariaPressed = String(edited ? !state.refit : state.keepRest);

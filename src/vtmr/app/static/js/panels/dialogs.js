@@ -1,6 +1,7 @@
 // The shortcut sheet, the export menu, and what an export has to say.
 
-import { byId, el, icon } from "../dom.js";
+import { byId, el } from "../dom.js";
+import { dialog, show } from "./sheet.js";
 
 const FORMATS = {
   coco: ["COCO JSON", "Masks as run lengths, exact"],
@@ -15,6 +16,8 @@ export function createDialogs() {
   return {
     /** Set by `bindSheet`, once the commands exist that the sheet lists. */
     help() {},
+    /** Set by `bindManager`. */
+    labels() {},
     search() {
       const drawer = byId("drawer");
       if (drawer.checkVisibility() && drawer.ariaExpanded !== "true") drawer.click();
@@ -31,10 +34,7 @@ export function bindSheet(dialogs, commands, again) {
     again();
   });
   sheet.querySelector("header h2").after(lesson);
-  dialogs.help = () => {
-    document.body.append(sheet);
-    sheet.showModal();
-  };
+  dialogs.help = () => show(sheet);
 }
 
 function drawSheet(commands) {
@@ -57,22 +57,6 @@ function keys({ key, held = [], shown }) {
   const names = { control: "Ctrl", shift: "Shift", alt: "Alt" };
   const parts = shown ?? [[...held.map((name) => names[name]), key.length === 1 ? key.toUpperCase() : key].join(" + ")];
   return el("span", {}, ...parts.flatMap((part, i) => [i ? " " : null, el("kbd", { text: part })]));
-}
-
-function dialog(title, kind, ...body) {
-  const box = el("dialog", { class: `sheet ${kind}`, "aria-label": title });
-  const close = el(
-    "button",
-    { class: "bare square", "aria-label": "Close", onclick: () => box.close() },
-    icon("close"),
-  );
-  box.append(el("header", {}, el("h2", { text: title }), close), el("div", { class: "body" }, ...body));
-  box.addEventListener("click", (event) => event.target === box && box.close());
-  box.addEventListener("close", () => {
-    box.remove();
-    byId("stage").focus();
-  });
-  return box;
 }
 
 export function exportMenu({ store, editor, api }) {
@@ -172,13 +156,11 @@ function askAboutRepeats({ message, body }) {
       ),
     );
     box.addEventListener("close", () => resolve(null));
-    document.body.append(box);
-    box.showModal();
+    show(box);
   });
 }
 
 function tell(title, sentences) {
   const box = dialog(title, "slim", el("ul", { class: "warnings" }, ...sentences.map((text) => el("li", { text }))));
-  document.body.append(box);
-  box.showModal();
+  show(box);
 }

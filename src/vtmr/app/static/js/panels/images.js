@@ -1,36 +1,32 @@
-// The list of images: thumbnail, name, state; search and filter.
+// The list of images: folders, thumbnails, names, states; search and filter.
 
 import { byId, el, icon } from "../dom.js";
+import { FILTERS, foldersAbove, rowsOf, shownImages } from "../imagelist.js";
+import { createThumbnails } from "../thumbnails.js";
+import { createVirtualList } from "./virtuallist.js";
 
-const FILTERS = [
-  ["all", "All"],
-  ["todo", "To do"],
-  ["done", "Done"],
-];
-const STATES = { untouched: "untouched", in_work: "in work", done: "done", damaged: "annotations damaged" };
+const STATES = {
+  untouched: "untouched",
+  in_work: "in work",
+  review: "to review",
+  done: "done",
+  damaged: "annotations damaged",
+};
+const HEIGHTS = { image: 56, folder: 28 }; // CSS pixels, as in css/lists.css
+const INDENT = 12;
 
 export function imagesPanel({ store, editor, api }) {
   const list = byId("image-list");
-  const rows = new Map(); // image id → {image, item}
-
-  byId("search").addEventListener("input", (event) => store.update({ search: event.target.value }));
-  byId("search").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") byId("stage").focus();
-    if (event.key === "ArrowDown") list.querySelector("li:not([hidden]) button")?.focus();
-  });
-  byId("filters").append(
-    ...FILTERS.map(([filter, text]) =>
-      el("button", { class: "chip", text, dataset: { filter }, onclick: () => store.update({ filter }) }),
-    ),
-  );
-  byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));
-  list.addEventListener("keydown", (event) => {
-    const by = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    let item = event.target.closest("li")[by];
-    while (item?.hidden) item = item[by];
-    item?.querySelector("button").focus();
+  const thumbnails = createThumbnails(store, api);
+  const rows = createVirtualList(list, {
+    keyOf: (row) => row.folder ?? row.image.id,
+    isSame: (before, now) =>
+      now.folder
+        ? before.count === now.count && before.done === now.done && before.folded === now.folded
+        : before.image === now.image,
+    heightOf: (row) => (row.folder ? HEIGHTS.folder : HEIGHTS.image),
+    draw: (row) => (row.folder ? drawFolder(row, store) : drawImage(row, { store, editor, thumbnails, setDrawer })),
+    painted: (drawn) => markCurrent(drawn, store.state),
   });
 
   function setDrawer(open) {
@@ -38,99 +34,159 @@ export function imagesPanel({ store, editor, api }) {
     byId("drawer").ariaExpanded = String(open);
   }
 
-  function rowOf(image) {
-    const known = rows.get(image.id);
-    if (known?.image === image) return known.item;
-    const fresh = drawRow(image);
-    known?.item.replaceWith(fresh);
-    rows.set(image.id, { image, item: fresh });
-    return fresh;
-  }
+  byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));
+  bindSearch(store, () => focusRow(rows, rows.rows.findIndex((row) => row.image)));
+  list.addEventListener("keydown", (event) => walk(event, rows));
 
-  function drawRow(image) {
-    const about = image.error
-      ? image.state === "damaged"
-        ? STATES.damaged
-        : "can't be read"
-      : STATES[image.state] + (image.objects ? ` · ${counted(image.objects, "object")}` : "");
-    const thumb = el("span", { class: "thumb" });
-    if (image.error) thumb.append(icon("warn"));
-    else
-      thumb.append(
-        el("img", {
-          src: api.thumbnailUrl(image.id),
-          alt: "",
-          loading: "lazy",
-          decoding: "async",
-          onerror: () => {
-            thumb.replaceChildren(icon("warn"));
-            editor.refresh();
-          },
-        }),
-      );
-    const choose = () => {
-      setDrawer(false);
-      editor.open(image.id);
-      byId("stage").focus();
-    };
-    const button = el(
-      "button",
-      { class: "row bare", title: image.name, tabindex: "-1", onclick: choose },
-      thumb,
-      el(
-        "span",
-        { class: "what" },
-        el("span", { class: "name", text: image.name }),
-        el(
-          "span",
-          { class: "about" },
-          el("span", { class: `dot ${image.error ? "bad" : image.state}` }),
-          el("span", { text: about }),
-        ),
-      ),
-    );
-    return el("li", { dataset: { image: image.id } }, button);
-  }
-
-  function markCurrent({ imageId }) {
-    for (const [id, { item }] of rows) {
-      const button = item.firstElementChild;
-      const current = id === imageId;
-      if (current !== button.classList.contains("current")) {
-        button.classList.toggle("current", current);
-        button.tabIndex = current ? 0 : -1;
-        if (current) button.setAttribute("aria-current", "true");
-        else button.removeAttribute("aria-current");
-      }
-    }
-  }
-
-  store.watch(["images"], (state) => {
-    const items = state.images.map(rowOf);
-    if (items.length !== list.children.length) list.replaceChildren(...items);
-    markCurrent(state);
-    if (!state.imageId && items[0]) items[0].firstElementChild.tabIndex = 0;
-    const done = state.images.filter((image) => image.state === "done").length;
-    byId("done-bar").max = Math.max(state.images.length, 1);
-    byId("done-bar").value = done;
-    byId("done-text").textContent = state.images.length ? `${done} of ${state.images.length} done` : "";
+  store.watch(["images", "search", "filter", "folded"], (state) => {
+    const shown = shownImages(state.images, state.filter, state.search);
+    rows.show(rowsOf(shown, state.folded));
+    showEmpty(state, shown, store);
   });
-  store.watch(["images", "search", "filter"], ({ images, search, filter }) => {
-    const wanted = search.trim().toLowerCase();
-    for (const image of images) {
-      const fits = filter === "all" || (image.state === "done") === (filter === "done");
-      rows.get(image.id).item.hidden = !fits || !image.name.toLowerCase().includes(wanted);
-    }
-    for (const chip of byId("filters").children) chip.ariaPressed = String(chip.dataset.filter === filter);
+  store.watch(["images"], ({ images }) => {
+    const done = images.filter((image) => image.state === "done").length;
+    byId("done-bar").max = Math.max(images.length, 1);
+    byId("done-bar").value = done;
+    byId("done-text").textContent = images.length ? `${done} of ${images.length} done` : "";
   });
   store.watch(["imageId"], (state) => {
-    markCurrent(state);
-    rows.get(state.imageId)?.item.scrollIntoView({ block: "nearest" });
+    unfoldTo(store, state);
+    if (!rows.reveal(state.imageId)) rows.paint();
   });
   store.watch(["project"], ({ project }) => {
     byId("folder").textContent = project?.name ?? "";
     document.title = project ? `${project.name} – vtmr` : "vtmr";
   });
+}
+
+function bindSearch(store, goToList) {
+  const search = byId("search");
+  search.addEventListener("input", () => store.update({ search: search.value }));
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") byId("stage").focus();
+    if (event.key === "ArrowDown") goToList();
+  });
+  const chips = FILTERS.map(([filter, text]) =>
+    el("button", { class: "chip", text, dataset: { filter }, onclick: () => store.update({ filter }) }),
+  );
+  byId("filters").append(...chips);
+  store.watch(["filter", "search"], (state) => {
+    for (const chip of chips) chip.ariaPressed = String(chip.dataset.filter === state.filter);
+    if (search.value !== state.search) search.value = state.search;
+  });
+}
+
+function drawImage({ image, name, depth }, { store, editor, thumbnails, setDrawer }) {
+  const thumb = el("span", { class: "thumb" });
+  if (image.error) thumb.append(icon("warn"));
+  else {
+    const failed = () => {
+      thumb.replaceChildren(icon("warn"));
+      editor.refresh();
+    };
+    thumb.append(thumbnails.pictureOf(image, failed));
+  }
+  const choose = () => {
+    setDrawer(false);
+    editor.open(image.id);
+    byId("stage").focus();
+  };
+  const dot = el("span", { class: `dot ${image.error ? "bad" : image.state}` });
+  const about = el("span", { class: "about" }, dot, el("span", { text: aboutImage(image) }));
+  const what = el("span", { class: "what" }, el("span", { class: "name", text: name }), about);
+  const properties = { class: "row bare", title: image.name, tabindex: "-1", onclick: choose };
+  const button = el("button", properties, thumb, what);
+  const item = el("li", { dataset: { image: image.id } }, button);
+  item.style.paddingLeft = `${depth * INDENT}px`;
+  markRow(item, image.id === store.state.imageId);
+  return item;
+}
+
+function aboutImage(image) {
+  if (image.error) return image.state === "damaged" ? STATES.damaged : "can't be read";
+  return STATES[image.state] + (image.objects ? ` · ${counted(image.objects, "object")}` : "");
+}
+
+function drawFolder({ folder, name, depth, count, done, folded }, store) {
+  const fold = () => {
+    const next = new Set(store.state.folded);
+    if (!next.delete(folder)) next.add(folder);
+    store.update({ folded: next });
+  };
+  const button = el(
+    "button",
+    { class: "folder-row bare", title: folder, tabindex: "-1", "aria-expanded": String(!folded), onclick: fold },
+    icon(folded ? "closed" : "opened"),
+    el("span", { class: "name", text: name }),
+    el("span", { class: "about", text: `${done} of ${count.toLocaleString("en")}` }),
+  );
+  const item = el("li", { class: "folder", dataset: { folder } }, button);
+  item.style.paddingLeft = `${depth * INDENT}px`;
+  return item;
+}
+
+function markCurrent(drawn, { imageId }) {
+  let reachable = false; // one row can be reached by Tab, arrows go on from there
+  for (const { row, element } of drawn) {
+    const current = row.image?.id === imageId;
+    markRow(element, current);
+    reachable ||= current;
+  }
+  const [first] = drawn;
+  if (!reachable && first) first.element.firstElementChild.tabIndex = 0;
+}
+
+function markRow(item, current) {
+  const button = item.firstElementChild;
+  button.classList.toggle("current", current);
+  button.tabIndex = current ? 0 : -1;
+  if (current) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+}
+
+function walk(event, rows) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const item = event.target.closest("li");
+  if (!item) return;
+  const key = item.dataset.folder ?? item.dataset.image;
+  const at = rows.rows.findIndex((row) => (row.folder ?? row.image.id) === key);
+  if (by) {
+    event.preventDefault();
+    focusRow(rows, at + by);
+  }
+  const { folder, folded } = rows.rows[at] ?? {};
+  if (folder && event.key === (folded ? "ArrowRight" : "ArrowLeft")) {
+    event.preventDefault();
+    item.firstElementChild.click();
+    focusRow(rows, at);
+  }
+}
+
+function focusRow(rows, at) {
+  const row = rows.rows[at];
+  if (row) rows.reveal(row.folder ?? row.image.id)?.querySelector("button").focus();
+}
+
+/** An image that is opened is shown, however its folders were folded. */
+function unfoldTo(store, { images, imageId, folded }) {
+  const open = folded.size ? images.find((image) => image.id === imageId) : null;
+  const above = open ? foldersAbove(open.name).filter((folder) => folded.has(folder)) : [];
+  if (!above.length) return;
+  const next = new Set(folded);
+  for (const folder of above) next.delete(folder);
+  store.update({ folded: next });
+}
+
+/** Says that nothing fits, what was looked for, and how to see everything again. */
+function showEmpty({ images, filter, search }, shown, store) {
+  const place = byId("none-fits");
+  place.hidden = !images.length || shown.length > 0;
+  if (place.hidden) return place.replaceChildren();
+  const name = FILTERS.find(([key]) => key === filter)[1];
+  const among = filter === "all" ? "" : ` among “${name}”`;
+  const text = search.trim() ? `Nothing fits “${search.trim()}”${among}.` : `No images${among}.`;
+  const all = () => store.update({ filter: "all", search: "" });
+  place.replaceChildren(el("p", { text }), el("button", { text: "Show all images", onclick: all }));
 }
 
 export function counted(number, word) {

@@ -1,86 +1,39 @@
-// The objects of the open image, the uppermost first, and the labels.
+// The objects of the open image, the uppermost first: numbered, one or several of them chosen.
 
 import { byId, el, icon, swatch } from "../dom.js";
 import { areaOf } from "../masks.js";
 import { tracedPath } from "../paint/maskcache.js";
-import { colourOf } from "../palette.js";
-import { canEdit, selectedObject } from "../store.js";
+import { colourOfObject, numberOf } from "../palette.js";
+import { canEdit } from "../store.js";
 import { counted } from "./images.js";
+import { createVirtualList } from "./virtuallist.js";
 
 const THUMB = 40;
+const HEIGHT = 54; // CSS pixels, as in css/lists.css
 
 export function objectsPanel({ store, editor }) {
   const list = byId("object-list");
   const thumbs = new WeakMap(); // mask → {colour, canvas}
-
-  function thumb(mask, colour) {
-    if (!mask) return el("span", { class: "thumb mask" });
-    const known = thumbs.get(mask);
-    if (known?.colour === colour) return el("span", { class: "thumb mask" }, known.canvas);
-    const canvas = drawThumb(mask, colour);
-    thumbs.set(mask, { colour, canvas });
-    return el("span", { class: "thumb mask" }, canvas);
-  }
-
-  function row(object, state) {
-    const editable = canEdit(state);
-    const colour = colourOf(object.label, state.project.labels);
-    const mask = state.masks[object.id];
-    const about = mask ? `${areaOf(mask).toLocaleString("en")} px` : "empty";
-    const button = (name, text, pressed, run) =>
-      el(
-        "button",
-        {
-          class: "bare small",
-          title: text,
-          "aria-label": text,
-          "aria-pressed": String(pressed),
-          disabled: !editable,
-          onclick: run,
-        },
-        icon(name),
-      );
-    return el(
-      "li",
-      {
-        class: `row${object.id === state.selected ? " current" : ""}${object.visible ? "" : " hides"}`,
-        dataset: { object: object.id },
-      },
-      thumb(mask, colour),
-      el(
-        "button",
-        {
-          class: "pick what",
-          "aria-pressed": String(object.id === state.selected),
-          onclick: () => editor.select(object.id),
-        },
-        el("span", { class: "name" }, swatch(colour), el("span", { text: object.label || "no label" })),
-        el("span", {
-          class: "about",
-          text: object.clicks.length ? `${about} · ${counted(object.clicks.length, "click")}` : about,
-        }),
-      ),
-      button(object.visible ? "eye" : "eye-off", object.visible ? "Hide" : "Show", !object.visible, () =>
-        editor.setVisible(object.id, !object.visible),
-      ),
-      button(object.locked ? "lock" : "unlock", object.locked ? "Unlock" : "Lock", object.locked, () =>
-        editor.setLocked(object.id, !object.locked),
-      ),
-    );
-  }
-
-  store.watch(["document", "masks", "selected", "project", "connection"], (state) => {
-    const objects = state.document?.objects ?? [];
-    byId("object-count").textContent = objects.length ? counted(objects.length, "object") : "Objects";
-    const focused = list.contains(document.activeElement) && document.activeElement.closest("li")?.dataset.object;
-    list.replaceChildren(...objects.toReversed().map((object) => row(object, state)));
-    if (state.document && !objects.length)
-      list.append(el("li", { class: "none", text: "None yet: click one in the image." }));
-    if (focused) list.querySelector(`[data-object="${CSS.escape(focused)}"] .pick`)?.focus();
+  const rows = createVirtualList(list, {
+    keyOf: (row) => row.object.id,
+    isSame: (before, now) => Object.keys(now).every((key) => before[key] === now[key]),
+    heightOf: () => HEIGHT,
+    draw: (row) => drawRow(row, { store, editor, thumbs }),
+    painted: (drawn) => markLit(drawn, store.state.lit),
   });
-  store.watch(["selected", "document"], ({ selected }) => {
-    list.querySelector(`[data-object="${CSS.escape(selected ?? "")}"]`)?.scrollIntoView({ block: "nearest" });
-  });
+
+  store.watch(
+    ["document", "masks", "selected", "chosen", "project", "connection", "colouring"],
+    (state) => {
+      const objects = state.document?.objects ?? [];
+      byId("object-count").textContent = objects.length ? counted(objects.length, "object") : "Objects";
+      byId("no-objects").hidden = !state.document || objects.length > 0;
+      rows.show(objects.toReversed().map((object) => rowOf(object, state)));
+    },
+  );
+  store.watch(["selected", "document"], ({ selected }) => rows.reveal(selected));
+  store.watch(["lit"], () => rows.paint());
+  store.watch(["document", "selected"], () => editor.keepChosen());
 }
 
 /** On a phone the objects come up over the image and go again. */
@@ -97,41 +50,81 @@ export function objectsDrawer({ store }) {
   });
 }
 
-export function labelsPanel({ store, editor }) {
-  const form = byId("new-label");
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const input = form.querySelector("input");
-    const label = input.value.trim();
-    if (!label) return;
-    input.value = "";
-    editor.setLabel(label);
-    byId("stage").focus();
-  });
-  store.watch(["project", "selected", "document", "label", "connection"], (state) => {
-    const labels = state.project?.labels ?? [];
-    const current = selectedObject(state)?.label ?? state.label ?? labels[0];
-    const shown = state.label && !labels.includes(state.label) ? [...labels, state.label] : labels;
-    byId("labels").replaceChildren(
-      ...shown.map((label, i) =>
-        el(
-          "button",
-          {
-            class: "chip",
-            "aria-pressed": String(label === current),
-            title: label,
-            disabled: !canEdit(state),
-            onclick: () => editor.setLabel(label),
-          },
-          swatch(colourOf(label, labels)),
-          el("span", { text: label }),
-          i < 9 ? el("b", { text: String(i + 1) }) : null,
-        ),
-      ),
+/** What a row shows, as plain values: it is drawn anew when one of them changes. */
+function rowOf(object, state) {
+  return {
+    object,
+    mask: state.masks[object.id] ?? null,
+    colour: colourOfObject(object, state),
+    selected: object.id === state.selected,
+    chosen: state.chosen.includes(object.id),
+    editable: canEdit(state),
+  };
+}
+
+function drawRow({ object, mask, colour, selected, chosen, editable }, { store, editor, thumbs }) {
+  const button = (name, text, pressed, run) =>
+    el(
+      "button",
+      {
+        class: "bare small",
+        title: text,
+        "aria-label": text,
+        "aria-pressed": String(pressed),
+        disabled: !editable,
+        onclick: run,
+      },
+      icon(name),
     );
-    byId("labels").hidden = !shown.length;
-    form.querySelector("input").disabled = !canEdit(state);
-  });
+  const states = [selected && "current", chosen && "chosen", !object.visible && "hides"].filter(Boolean);
+  const picked = {
+    class: "pick what",
+    "aria-pressed": String(selected || chosen),
+    title: "Ctrl + click chooses several, Shift + click all between",
+    onclick: (event) => pick(event, object.id, editor),
+  };
+  const name = el("span", { class: "name" }, swatch(colour), el("span", { text: object.label || "no label" }));
+  const item = el(
+    "li",
+    { class: ["row", ...states].join(" "), dataset: { object: object.id } },
+    thumb(object, mask, colour, thumbs),
+    el("button", picked, name, el("span", { class: "about", text: about(object, mask) })),
+    button(object.visible ? "eye" : "eye-off", object.visible ? "Hide" : "Show", !object.visible, () =>
+      editor.setVisible(object.id, !object.visible),
+    ),
+    button(object.locked ? "lock" : "unlock", object.locked ? "Unlock" : "Lock", object.locked, () =>
+      editor.setLocked(object.id, !object.locked),
+    ),
+  );
+  item.addEventListener("pointerenter", () => store.update({ lit: object.id }));
+  item.addEventListener("pointerleave", () => store.update({ lit: null }));
+  return item;
+}
+
+function pick(event, id, editor) {
+  if (event.ctrlKey || event.metaKey) editor.toggleChosen(id);
+  else if (event.shiftKey) editor.chooseTo(id);
+  else editor.select(id);
+}
+
+function about(object, mask) {
+  const parts = [mask ? `${areaOf(mask).toLocaleString("en")} px` : "empty"];
+  if (object.clicks.length) parts.push(counted(object.clicks.length, "click"));
+  if (object.note) parts.push("note");
+  return parts.join(" · ");
+}
+
+function thumb(object, mask, colour, thumbs) {
+  const number = el("span", { class: "number", text: String(numberOf(object)), "aria-hidden": "true" });
+  return el("span", { class: "thumb mask" }, mask ? drawnOnce(mask, colour, thumbs) : null, number);
+}
+
+function drawnOnce(mask, colour, thumbs) {
+  const known = thumbs.get(mask);
+  if (known?.colour === colour && !known.canvas.isConnected) return known.canvas;
+  const canvas = drawThumb(mask, colour);
+  thumbs.set(mask, { colour, canvas });
+  return canvas;
 }
 
 function drawThumb(mask, colour) {
@@ -148,4 +141,9 @@ function drawThumb(mask, colour) {
   context.fillStyle = colour;
   context.fill(tracedPath(mask, mask.box, Math.max(1, Math.floor(longest / room / 2))));
   return canvas;
+}
+
+/** The row of the object that the pointer is on, here or in the photo. */
+function markLit(drawn, lit) {
+  for (const { row, element } of drawn) element.classList.toggle("lit", row.object.id === lit);
 }

@@ -1,0 +1,14 @@
+// The uppermost object under the pointer is lit, in the photo and in the list.
+
+import { pixelOf } from "../geometry.js";
+import { isOn } from "../masks.js";
+
+export function bindLight({ store }) {
+  store.watch(["pointer"], ({ pointer, document, masks, stroke, overlay, lit }) => {
+    const looks = pointer && document && overlay && !stroke;
+    const pixel = looks ? pixelOf(pointer) : null;
+    const hit = looks ? document.objects.findLast((object) => object.visible && isOn(masks[object.id], pixel)) : null;
+    const id = hit?.id ?? null;
+    if (id !== lit) store.update({ lit: id });
+  });
+}

@@ -1,0 +1,180 @@
+// The manager of labels: add, rename everywhere, recolour, reorder, delete, import, export.
+
+import { el, icon } from "../dom.js";
+import { labelColour } from "../palette.js";
+import { counted } from "./images.js";
+import { dialog, show } from "./sheet.js";
+
+export function bindManager({ store, editor, dialogs }) {
+  dialogs.labels = () => openManager(store, editor);
+}
+
+async function openManager(store, editor) {
+  const list = el("ul", { class: "label-rows" });
+  const said = el("p", { class: "said", role: "status" });
+  const editable = !store.state.project?.read_only;
+  let labels = [];
+
+  function draw(found) {
+    labels = found;
+    const rows = labels.map((label, place) => drawRow(label, place, { labels, store, editable, change, askFate }));
+    const none = el("li", { class: "none", text: "No labels yet." });
+    list.replaceChildren(...(rows.length ? rows : [none]));
+  }
+
+  /** Makes a change and shows the labels after it; whether it was made. */
+  async function change(fields, done = "") {
+    said.textContent = "Saving …";
+    try {
+      const answer = await editor.changeLabels(fields);
+      said.textContent = [done, changedText(answer.changed), ...answer.skipped].filter(Boolean).join(" ");
+      draw(answer.labels);
+      return true;
+    } catch (error) {
+      said.textContent = error.message;
+      draw(labels);
+      return false;
+    }
+  }
+
+  function askFate(label, item) {
+    item.append(fateOf(label, labels, change, () => draw(labels)));
+    item.querySelector(".fate select, .fate button").focus();
+  }
+
+  const add = editable ? [addForm(change)] : [];
+  const box = dialog("Labels", "labels", list, ...add, said, foot(change, editable, () => labels));
+  show(box);
+  try {
+    draw((await editor.labels()).labels);
+  } catch (error) {
+    said.textContent = error.message;
+  }
+}
+
+function changedText({ images, objects }) {
+  return objects ? `${counted(objects, "object")} on ${counted(images, "image")} changed.` : "";
+}
+
+function drawRow(label, place, { labels, store, editable, change, askFate }) {
+  const { name } = label;
+  const colour = field("color", labelColour(name, store.state.project), `Colour of ${name}`, editable);
+  colour.addEventListener("change", () => change({ op: "change", label: name, colour: colour.value }));
+  const text = field("text", name, `Name of ${name}`, editable);
+  text.maxLength = 100;
+  text.addEventListener("change", () => rename(name, text.value.trim(), change));
+  const asked = field("text", attributesText(label.attributes), `Attributes of ${name}`, editable);
+  asked.placeholder = "Attributes, as size: small, large; wet: yes, no";
+  asked.addEventListener("change", () =>
+    change({ op: "change", label: name, attributes: readAttributes(asked.value) }),
+  );
+  const move = (by) => () => change({ op: "order", labels: moved(labels, place, by) });
+  const item = el("li", { dataset: { label: name } });
+  const remove = () => (label.objects ? askFate(label, item) : change({ op: "delete", label: name }));
+  item.append(
+    colour,
+    text,
+    el("span", { class: "about", text: label.objects ? counted(label.objects, "object") : "not used" }),
+    button("up", `Move ${name} up`, !editable || place === 0, move(-1)),
+    button("down", `Move ${name} down`, !editable || place === labels.length - 1, move(1)),
+    button("bin", `Delete ${name}`, !editable, remove),
+    asked,
+  );
+  return item;
+}
+
+function rename(name, to, change) {
+  if (to && to !== name) change({ op: "rename", label: name, to });
+}
+
+function moved(labels, place, by) {
+  const names = labels.map(({ name }) => name);
+  names.splice(place + by, 0, names.splice(place, 1)[0]);
+  return names;
+}
+
+/** What is to become of the objects of a label that is deleted. */
+function fateOf(label, labels, change, keep) {
+  const others = labels.filter(({ name }) => name !== label.name);
+  const select = el(
+    "select",
+    { "aria-label": "Label for its objects" },
+    ...others.map(({ name }) => el("option", { value: name, text: name })),
+  );
+  const remove = (objects) => () => change({ op: "delete", label: label.name, objects });
+  const give = el("button", { text: "Give them this label", onclick: () => remove({ label: select.value })() });
+  return el(
+    "div",
+    { class: "fate" },
+    el("p", { text: `${counted(label.objects, "object")} on ${counted(label.images, "image")} have this label.` }),
+    ...(others.length ? [select, give] : []),
+    el("button", { text: "Delete them too", onclick: remove({ delete: true }) }),
+    el("button", { class: "bare", text: "Keep the label", onclick: keep }),
+  );
+}
+
+function addForm(change) {
+  const input = el("input", { maxlength: "100", placeholder: "New label", "aria-label": "New label", autocomplete: "off" });
+  const form = el("form", { class: "field" }, icon("plus"), input);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const label = input.value.trim();
+    if (label && (await change({ op: "add", label }))) input.value = "";
+    input.focus();
+  });
+  return form;
+}
+
+function foot(change, editable, labels) {
+  const file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
+  file.addEventListener("change", () => importFile(file, change));
+  const load = el("button", { text: "Import JSON …", disabled: !editable, onclick: () => file.click() });
+  const save = el("button", { text: "Export JSON", onclick: () => exportFile(labels()) });
+  return el("div", { class: "choices" }, load, save, file);
+}
+
+async function importFile(input, change) {
+  const [file] = input.files;
+  input.value = "";
+  if (!file) return;
+  let labels = null;
+  try {
+    labels = JSON.parse(await file.text());
+  } catch {
+    // The server says what was expected in its place.
+  }
+  await change({ op: "import", labels }, `Imported ${file.name}.`);
+}
+
+function exportFile(labels) {
+  const plain = labels.map(({ name, colour, attributes }) => ({ name, colour, attributes }));
+  const text = JSON.stringify({ labels: plain }, null, 1);
+  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  el("a", { href: url, download: "labels.json" }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+function attributesText(attributes) {
+  return Object.entries(attributes)
+    .map(([name, values]) => (values.length ? `${name}: ${values.join(", ")}` : name))
+    .join("; ");
+}
+
+/** {size: ["small", "large"]} from "size: small, large". */
+export function readAttributes(text) {
+  const attributes = {};
+  for (const part of text.split(";")) {
+    const [name, values = ""] = part.split(/:(.*)/s);
+    const offered = values.split(",").map((value) => value.trim());
+    if (name.trim()) attributes[name.trim()] = offered.filter(Boolean);
+  }
+  return attributes;
+}
+
+function field(type, value, label, editable) {
+  return el("input", { type, value, "aria-label": label, disabled: !editable, autocomplete: "off" });
+}
+
+function button(drawing, label, disabled, run) {
+  return el("button", { class: "bare small", title: label, "aria-label": label, disabled, onclick: run }, icon(drawing));
+}

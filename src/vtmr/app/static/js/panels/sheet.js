@@ -1,0 +1,25 @@
+// Dialogs: a title, a button that closes, a body; Escape and a press beside it close it too.
+
+import { byId, el, icon } from "../dom.js";
+
+/** A <dialog>, which takes itself away when it is closed. kind: "" or a class of css/controls.css. */
+export function dialog(title, kind, ...body) {
+  const box = el("dialog", { class: `sheet ${kind}`, "aria-label": title });
+  const close = el(
+    "button",
+    { class: "bare square", "aria-label": "Close", onclick: () => box.close() },
+    icon("close"),
+  );
+  box.append(el("header", {}, el("h2", { text: title }), close), el("div", { class: "body" }, ...body));
+  box.addEventListener("click", (event) => event.target === box && box.close());
+  box.addEventListener("close", () => {
+    box.remove();
+    byId("stage").focus();
+  });
+  return box;
+}
+
+export function show(box) {
+  document.body.append(box);
+  box.showModal();
+}

@@ -1,0 +1,129 @@
+// A list of any length of which only the rows in sight are in the document.
+
+const BEYOND = 6; // rows drawn above and below what is in sight
+
+/**
+ * list: the element that the rows go into; it scrolls itself, or something around it does. A row is any value:
+ * keyOf(row) tells it from the others, isSame(before, now) whether what was drawn of it still holds, heightOf(row) is
+ * its height in CSS pixels, exactly, draw(row) makes its element, and painted(drawn) is called with all {row, element}
+ * whenever those in the document may have changed.
+ */
+export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted }) {
+  let rows = [];
+  let tops = new Float64Array(1); // where each row begins, and where the last one ends
+  let drawn = new Map(); // key → {row, element} of those in the document
+  let frame = 0;
+
+  function show(next) {
+    rows = next;
+    tops = new Float64Array(rows.length + 1);
+    rows.forEach((row, i) => {
+      tops[i + 1] = tops[i] + heightOf(row);
+    });
+    paint();
+  }
+
+  /** The first row that ends below `y`. */
+  function rowAt(y) {
+    let [low, high] = [0, rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (tops[middle + 1] > y) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** What is in sight of the list's content, in CSS pixels from its top. */
+  function sight() {
+    const box = list.getBoundingClientRect();
+    const top = Math.max(box.top, 0);
+    const bottom = Math.min(box.bottom, innerHeight);
+    const from = list.scrollTop + top - box.top;
+    return [from, from + Math.max(bottom - top, 0)];
+  }
+
+  function paint() {
+    const [from, to] = sight();
+    const first = Math.max(rowAt(from) - BEYOND, 0);
+    const last = Math.min(rowAt(to) + 1 + BEYOND, rows.length);
+    const kept = new Map();
+    for (const row of rows.slice(first, last)) {
+      const key = keyOf(row);
+      const known = drawn.get(key);
+      const element = known && isSame(known.row, row) ? known.element : draw(row);
+      kept.set(key, { row, element });
+    }
+    const focused = focusIn(drawn);
+    drawn = kept;
+    place([...kept.values()].map(({ element }) => element));
+    if (focused) focusAgain(kept, focused);
+    // Space in the place of the rows that aren't there: a scroll bar as for all of them.
+    list.style.paddingTop = `${tops[first]}px`;
+    list.style.paddingBottom = `${tops[rows.length] - tops[last]}px`;
+    painted?.([...drawn.values()]);
+  }
+
+  /** Elements that stay aren't taken out in between: a row that is focused or pressed keeps that. */
+  function place(elements) {
+    const wanted = new Set(elements);
+    for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
+    elements.forEach((element, i) => {
+      if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
+    });
+  }
+
+  function schedule() {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      paint();
+    });
+  }
+
+  /** Scrolls as little as it takes to have the row in sight; answers its element. */
+  function reveal(key) {
+    const at = rows.findIndex((row) => keyOf(row) === key);
+    if (at < 0) return null;
+    const [from, to] = sight();
+    const over = tops[at] - from;
+    const under = tops[at + 1] - to;
+    const scroller = scrolls(list) ? list : list.closest(".side");
+    if (over < 0) scroller.scrollTop += over;
+    else if (under > 0) scroller.scrollTop += under;
+    paint();
+    return drawn.get(key)?.element ?? null;
+  }
+
+  addEventListener("scroll", schedule, { capture: true, passive: true });
+  addEventListener("resize", schedule);
+  new ResizeObserver(schedule).observe(list);
+
+  return {
+    show,
+    paint,
+    reveal,
+    get rows() {
+      return rows;
+    },
+    elementOf: (key) => drawn.get(key)?.element ?? null,
+  };
+}
+
+/** The row that has the focus, and on which of its buttons it is. */
+function focusIn(drawn) {
+  const at = document.activeElement;
+  for (const [key, { element }] of drawn) {
+    if (element.contains(at)) return { key, at, place: [...element.querySelectorAll("button")].indexOf(at) };
+  }
+  return null;
+}
+
+/** A row that was drawn anew has the focus where the old one had it. */
+function focusAgain(drawn, { key, at, place }) {
+  const element = drawn.get(key)?.element;
+  if (element && !element.contains(at)) element.querySelectorAll("button")[place]?.focus({ preventScroll: true });
+}
+
+function scrolls(list) {
+  return getComputedStyle(list).overflowY !== "visible";
+}
