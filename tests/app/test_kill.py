@@ -27,9 +27,12 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from vtmr.app.document import Content, Document, Item
 from vtmr.app.store import Store
+from vtmr.serving.maskruns import MaskRuns
 
 SERVE = """
 import sys
@@ -288,3 +291,32 @@ def test_sixty_kills_while_folding_importing_and_exporting_lose_nothing(folder: 
     acknowledged, lost = kill_in_the_middle(folder, 60)
     print(f"60 kills, {acknowledged} acknowledged objects, {lost} lost")
     assert lost == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4, 6, 8, 30])
+def test_a_death_in_the_middle_of_a_rename_loses_no_object(folder: Path, count: int) -> None:
+    """At the count-th call of the disk after the start: each object has one of both names, and
+    where the rename was answered all have the new one. The last count lets it finish."""
+    store = Store(folder)
+    store.add_labels(["cup"])
+    for name in NAMES:
+        before = Document(name, 120, 160)
+        item = Item("o1", "cup", mask=MaskRuns.encode(np.ones((120, 160), bool)))
+        store.commit(before, before.changed("mask", Content((item,), 2)))
+    store.close()
+    server = Server(folder, DYING.replace("COUNT", str(count)))
+    answered = False
+    with suppress(OSError, HTTPException, ValueError):
+        server.ask("/api/v1/labels", {"op": "rename", "label": "cup", "to": "mug"})
+        answered = True
+    server.end(signal.SIGKILL)
+    after = Store(folder, write=False)
+    found = [after.document(name) for name in NAMES]
+    labels = [one.labels for one in found if one is not None]
+    assert len(labels) == 2
+    assert all(one in ({"cup": 1}, {"mug": 1}) for one in labels)
+    if answered:
+        assert labels == [{"mug": 1}, {"mug": 1}]
+        assert after.labels == ["mug"]
+    assert answered or count < 30

@@ -58,7 +58,7 @@ def test_going_on_and_accepting_follow_the_filtered_list(
 ) -> None:
     server = serve(tree)
     desk = sit_down(server, "city/a.png")
-    desk.press("Shift+R").press("PageDown").press("PageDown").press("Shift+R")
+    desk.press("r").press("PageDown").press("PageDown").press("r")
     assert [found["state"] for found in server.images().values()].count("review") == 2
     desk.page.locator("[data-filter=review]").click()
     assert listed(desk) == ["city", "a.png", "night", "c.png"]

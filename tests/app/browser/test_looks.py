@@ -62,6 +62,35 @@ def test_text_is_readable_and_nothing_overlaps(
         require_good_looks(desk)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_panels_and_menus_are_readable_too(
+    theme: str, folder: Path, serve: Start, sit_down: Sit
+) -> None:
+    (folder / "notes.txt").write_text("x")
+    desk = sit_down(serve(folder), "a.png", color_scheme=theme)
+    page = desk.page
+    desk.click(56, 54).press("n").click(124, 66).press("r", "Control+a")
+    require_good_looks(desk)
+    desk.press("Escape")
+    page.locator("#object-list .pick").first.click()
+    page.locator("#details summary").click()
+    page.locator("#new-label input").fill("fork")
+    require_good_looks(desk)
+    page.locator("#new-label input").press("Escape")
+    page.locator("#look-button").click()
+    require_good_looks(desk)
+    desk.press("Escape")
+    page.locator("#manage-labels").click()
+    page.get_by_label("Delete cup").click()
+    require_good_looks(desk)
+    desk.press("Escape")
+    page.get_by_role("button", name="1 file left out").click()
+    require_good_looks(desk)
+    desk.press("Escape")
+    page.locator("#search").fill("nothing such")
+    require_good_looks(desk)
+
+
 def test_the_theme_is_switched_and_remembered(server: Server, picture: str, sit_down: Sit) -> None:
     desk = sit_down(server, picture, color_scheme="light")
     ground = "getComputedStyle(document.body).backgroundColor"

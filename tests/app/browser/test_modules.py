@@ -315,3 +315,53 @@ def test_label_colours_stand_out_on_any_photo(call: Call) -> None:
     for colour in [*colours, call("palette.colourOf", "", labels)]:
         line = luminance(np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)]]))[0]
         assert (line + 0.05) / (casing + 0.05) >= 6
+
+
+IMAGES = [
+    {"id": "1", "name": "a/b/x.png", "state": "done", "labels": ["Cup"]},
+    {"id": "2", "name": "a/c.png", "state": "review", "labels": []},
+    {"id": "3", "name": "d.png", "state": "untouched", "labels": ["tea cup"]},
+    {"id": "4", "name": "e/f.png", "state": "in_work", "labels": ["cup"], "error": "damaged"},
+]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "search", "expected"),
+    [
+        ("all", "", "1234"),
+        ("todo", "", "234"),
+        ("review", "", "2"),
+        ("done", "", "1"),
+        ("all", " A/ ", "12"),
+        ("all", "label:cup", "14"),
+        ("all", 'label:"tea cup"', "3"),
+        ("all", "e/ label:cup", "4"),
+        ("todo", "label:cup label:tea", ""),
+    ],
+)
+def test_images_are_filtered_and_searched(
+    call: Call, chosen: str, search: str, expected: str
+) -> None:
+    shown = call("imagelist.shownImages", IMAGES, chosen, search)
+    assert "".join(image["id"] for image in shown) == expected
+
+
+@pytest.mark.parametrize(
+    ("open_image", "chosen", "by", "todo", "expected"),
+    [
+        ("1", "all", 1, False, "2"),
+        ("1", "all", -1, False, None),
+        ("4", "all", 1, False, None),
+        ("1", "todo", 1, False, "2"),  # the open image isn't listed: its place counts
+        ("1", "todo", -1, False, None),
+        ("3", "done", -1, False, "1"),
+        ("3", "done", 1, False, None),
+        ("3", "all", 1, True, "2"),  # 4 can't be read, 1 is done: around the end
+        ("2", "review", 1, True, None),
+    ],
+)
+def test_the_next_image_is_the_next_one_listed(
+    call: Call, open_image: str, chosen: str, by: int, todo: bool, expected: str | None
+) -> None:
+    state = {"images": IMAGES, "imageId": open_image, "filter": chosen, "search": ""}
+    assert call("imagelist.neighbourOf", state, by, todo) == expected

@@ -53,7 +53,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     ...touchingActions(store, changes, about),
     ...objectActions(store, changes, { selection, changeAll: several.changeAll }),
     ...several,
-    ...labelActions(store, api, { documents, images, idle: delivery.idle }),
+    ...labelActions(store, api, { documents, images, settle: changes.settle, idle: delivery.idle }),
     ...historyActions(store, changes, { images, documents, selection, idle: delivery.idle, say }),
   };
 }

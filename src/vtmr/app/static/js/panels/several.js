@@ -15,7 +15,7 @@ export function severalPanel({ store, editor }) {
   place.append(el("div", { class: "between" }, text, none), el("div", { class: "three" }, ...buttons));
   store.watch(["chosen", "document", "project", "connection"], (state) => {
     place.hidden = state.chosen.length < 2;
-    text.textContent = `${state.chosen.length} chosen: a label is for all`;
+    text.textContent = `${state.chosen.length} chosen`;
     for (const button of buttons) button.disabled = !canEdit(state);
   });
 }

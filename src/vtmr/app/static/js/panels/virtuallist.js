@@ -54,6 +54,10 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
       const element = known && isSame(known.row, row) ? known.element : draw(row);
       kept.set(key, { row, element });
     }
+    [...kept.values()].forEach(({ element }, i) => {
+      element.setAttribute("aria-setsize", rows.length); // for who can't see how long the list is
+      element.setAttribute("aria-posinset", first + i + 1);
+    });
     const focused = focusIn(drawn);
     drawn = kept;
     place([...kept.values()].map(({ element }) => element));
