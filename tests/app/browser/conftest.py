@@ -24,7 +24,7 @@ from vtmr.runtime.bundle import bundled_models
 
 ROOT = Path(__file__).parents[3]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-MANY = 40
+MANY = 80
 # A blank page has no storage.
 _NO_LESSON = "if (location.protocol !== 'about:') localStorage.setItem('vtmr-lesson', 'seen')"
 WAIT_MS = 60_000  # for what has to come; a machine with other work on it is slow, not wrong
@@ -162,7 +162,7 @@ def desk(server: Server, picture: str, sit_down: Callable[..., Desk]) -> Desk:
 
 
 PHOTOS = Path(vtmr.__file__).parent / "assets" / "photos"
-COPIES = 12  # of each bundled photo
+COPIES = 30  # of each bundled photo
 
 
 @pytest.fixture(scope="session")
