@@ -18,12 +18,15 @@ from typing import Any
 
 from vtmr.errors import InputError
 from vtmr.session import Session
-from vtmr.types import BoxPrompt, Click, Event, Image, Predictor
+from vtmr.session.live import LiveSessions
+from vtmr.types import BoxPrompt, Click, Event, Image, Predictor, active_clicks
 
 MAX_POINTS = 200  # of one object; each that is new takes one answer
-ANSWERS_KEPT = 4  # of an image: those of as many objects, or people, at a time
-MAX_BYTES = 1 << 30  # of images in use, their pyramids and the masks answered on them
-_BYTES_PER_PIXEL = 4 + ANSWERS_KEPT  # RGB with its halvings, and a mask for each answer
+MAX_BYTES = 1 << 30  # of images in use, their halvings and what was answered on them
+_ORDERS_KEPT = 32  # of an image: as many requests' points
+_IMAGE_BYTES_PER_PIXEL = 4  # RGB with its halvings
+_ANSWER_BYTES_PER_PIXEL = 4  # a mask for each of four answers
+_ANSWER_BYTES = 10_000_000  # besides, for the layers of answers
 _OUTSIDE = 0.5  # pixels: CVAT's canvas rounds a point before it looks whether it is in the image
 
 
@@ -67,7 +70,7 @@ class Prompts:
             _box(corners, height, width) if corners else None,
         )
 
-    def in_order(self, made: Sequence[Click]) -> list[Event]:
+    def in_order(self, made: Sequence[Click]) -> tuple[Event, ...]:
         """The box, then all clicks, those of `made` in that order and before the others."""
         waiting = [*self.positive, *self.negative]
         known = []
@@ -76,7 +79,7 @@ class Prompts:
                 waiting.remove(click)
                 known.append(click)
         box = [] if self.box is None else [self.box]
-        return [*box, *known, *waiting]
+        return (*box, *known, *waiting)
 
     def shared(self, made: Sequence[Click]) -> int:
         """How many of these clicks are among its own."""
@@ -88,45 +91,42 @@ class Prompts:
 
 
 class Replays:
-    """The answers on one image, the last ANSWERS_KEPT of them."""
+    """The answers on one image, and in which order the points of each were made."""
 
     def __init__(self, predictor: Predictor, image: Image) -> None:
         """image: uint8 H x W x 3, RGB."""
         self._first = Session(predictor, image)
         self.height, self.width = image.shape[0], image.shape[1]
-        self._answers: OrderedDict[Prompts, Session] = OrderedDict()
+        self._orders: OrderedDict[Prompts, tuple[Event, ...]] = OrderedDict()
+        self._live = LiveSessions(_bytes_of_answers(self.height, self.width))
 
     def answer(self, prompts: Prompts) -> Session:
         """The session after these prompts, gone on from an earlier answer where there is one.
 
         Raises InputError as `Session.add`.
         """
-        session = self._answers.get(prompts) or self._continued(prompts)
-        self._answers[prompts] = session
-        self._answers.move_to_end(prompts)
-        while len(self._answers) > ANSWERS_KEPT:
-            self._answers.popitem(last=False)
+        events = self._orders.get(prompts) or self._ordered(prompts)
+        steps = [(event,) for event in events]
+        pixels = self.height * self.width
+        session, _ = self._live.at(None, steps, lambda: self._first, pixels)
+        self._orders[prompts] = events
+        self._orders.move_to_end(prompts)
+        if len(self._orders) > _ORDERS_KEPT:
+            self._orders.popitem(last=False)
         return session
 
-    def _continued(self, prompts: Prompts) -> Session:
-        session = self._nearest(prompts)
-        events = prompts.in_order(session.clicks)
-        while tuple(events[: len(session.events)]) != session.events:
-            session = session.undo()
-        for event in events[len(session.events) :]:
-            session = session.add(event)
-        return session
-
-    def _nearest(self, prompts: Prompts) -> Session:
-        """The newest answer that shares most clicks, of these one with the same box, of these one
-        with the fewest clicks that are gone."""
-        best, most = self._first, (0, False, 0)
-        for asked, session in reversed(self._answers.items()):
-            shared = prompts.shared(session.clicks)
-            score = (shared, asked.box == prompts.box, shared - len(session.clicks))
+    def _ordered(self, prompts: Prompts) -> tuple[Event, ...]:
+        """The prompts in the order of the newest answer that shares most clicks, of these of one
+        with the same box, of these of one with the fewest clicks that are gone."""
+        best: tuple[Click, ...] = ()
+        most = (0, False, 0)
+        for asked, events in reversed(self._orders.items()):
+            made = active_clicks(events)
+            shared = prompts.shared(made)
+            score = (shared, asked.box == prompts.box, shared - len(made))
             if score > most:
-                best, most = session, score
-        return best
+                best, most = made, score
+        return prompts.in_order(best)
 
 
 class OpenImages:
@@ -149,7 +149,8 @@ class OpenImages:
         """
         if key not in self._open:
             image = pixels()
-            size = image.shape[0] * image.shape[1] * _BYTES_PER_PIXEL
+            height, width = image.shape[0], image.shape[1]
+            size = _IMAGE_BYTES_PER_PIXEL * height * width + _bytes_of_answers(height, width)
             self._make_room(size)
             self._open[key] = (Replays(predictor, image), size)
         self._open.move_to_end(key)
@@ -160,6 +161,10 @@ class OpenImages:
         while self._open and held + size > self._max_bytes:
             _, (_, freed) = self._open.popitem(last=False)
             held -= freed
+
+
+def _bytes_of_answers(height: int, width: int) -> int:
+    return _ANSWER_BYTES_PER_PIXEL * height * width + _ANSWER_BYTES
 
 
 def _several(value: Any, what: str) -> list[Any]:

@@ -170,6 +170,13 @@ def test_what_cannot_be_loaded_is_told_in_cvats_way() -> None:
         cvat.create(threshold=7.0)
 
 
+def test_without_cvats_sdk_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cvat_sdk", None)
+    monkeypatch.setitem(sys.modules, "cvat_sdk.auto_annotation", None)
+    with pytest.raises(vtmr.ConfigError, match=r"cvat_sdk.*\.\[cvat\]"):
+        cvat.create()
+
+
 # --- cvat-cli's driver, in this process
 # -----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from players import oracle
 
 from vtmr.errors import InputError
-from vtmr.plugins.replays import ANSWERS_KEPT, MAX_POINTS, OpenImages, Prompts, Replays
+from vtmr.plugins.replays import MAX_POINTS, OpenImages, Prompts, Replays
 from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
 from vtmr.types import BoxPrompt, Click
@@ -123,11 +123,13 @@ def test_any_one_change_at_a_time_is_followed(changes: list[tuple[str, int]]) ->
             assert told.answer(asked(*made)).events == tuple(made)
 
 
-def test_few_answers_are_kept() -> None:
+def test_what_is_kept_of_an_image_is_bounded() -> None:
+    """Of 100 objects: the orders of the last 32, and their sessions while they fit."""
     told = replays()
-    for x in range(3 * ANSWERS_KEPT):
+    for x in range(100):
         told.answer(asked(Click(x, 1)))
-    assert len(told._answers) == ANSWERS_KEPT
+    assert len(told._orders) == 32
+    assert len(told._live._live) < 32
 
 
 def test_images_in_use_fit_a_bound_and_the_newest_stay() -> None:
@@ -137,7 +139,8 @@ def test_images_in_use_fit_a_bound_and_the_newest_stay() -> None:
         opened.append(key)
         return IMAGE
 
-    images = OpenImages(max_bytes=3 * HEIGHT * WIDTH * (4 + ANSWERS_KEPT))
+    size = 8 * HEIGHT * WIDTH + 10_000_000  # halvings, masks, and layers of answers
+    images = OpenImages(max_bytes=3 * size)
     for key in (1, 2, 3, 1, 4, 1, 2):
         images.replays(key, oracle(), partial(pixels, key))
     assert opened == [1, 2, 3, 4, 2]  # 1 stayed in use
