@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from doors.cvat import CvatDoor, NuclioDoor
 from doors.door import Door, Prompt
+from doors.napari import NapariDoor
 from doors.own import CommandDoor, PythonDoor, SamDoor
-from doors.web import HttpDoor
+from doors.web import HttpDoor, LabelStudioDoor
 
 __all__ = ["DOORS", "Door", "Prompt"]
 
@@ -20,4 +21,6 @@ DOORS: dict[str, type[Door]] = {
     "HTTP": HttpDoor,
     "CVAT": CvatDoor,
     "CVAT, serverless": NuclioDoor,
+    "Label Studio": LabelStudioDoor,
+    "napari": NapariDoor,
 }

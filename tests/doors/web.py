@@ -1,4 +1,4 @@
-"""Doors that are servers, asked by a client in this process."""
+"""Doors that are servers, asked by a client in this process: HTTP and Label Studio's backend."""
 
 from __future__ import annotations
 
@@ -110,3 +110,106 @@ class HttpDoor(Server):
 def _coco(mask: Mask) -> dict[str, Any]:
     record = coco_mask.encode(np.asfortranarray(mask))
     return {"size": record["size"], "counts": record["counts"].decode()}
+
+
+_CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <BrushLabels name="brush" toName="image"><Label value="Object"/></BrushLabels>
+  <KeyPointLabels name="point" toName="image" smart="true"><Label value="Object"/></KeyPointLabels>
+  <RectangleLabels name="box" toName="image" smart="true"><Label value="Object"/></RectangleLabels>
+</View>"""
+
+
+class LabelStudioDoor(Server):
+    """`vtmr serve label-studio`: places are percentages, and masks Label Studio's own stream."""
+
+    BAD: ClassVar = {
+        "a click outside": {"value": {"x": 500.0, "y": 1.0, "width": 0.5}},
+        "a click that is no number": {"value": {"x": NAN, "y": 1.0, "width": 0.5}},
+        "a click without a place": {"value": {}},
+        "a region of another photo": {"original_width": 9},
+        "no base64": {"image": "data:image/png;base64,?!"},
+        "no image": {"image": f"data:image/png;base64,{in_base64(GARBAGE)}"},
+        "a huge image": {"image": f"data:image/png;base64,{in_base64(HUGE)}"},
+        "an unknown project": {"label_config": None},
+        "a config that is no XML": {"label_config": "<View"},
+        "no object": [],
+        "no JSON": b"{",
+    }
+
+    def __init__(self, photo: Path) -> None:
+        super().__init__(photo)
+        from vtmr.plugins.labelstudio.backend import Backend
+        from vtmr.plugins.labelstudio.server import create_app
+        from vtmr.plugins.labelstudio.sources import Sources
+
+        backend = Backend(vtmr.load(), Sources())
+        self.start(create_app(backend, Access("127.0.0.1", 9090), None), 9090)
+        self._given = f"data:image/png;base64,{in_base64(photo.read_bytes())}"
+
+    def mask(self, prompt: Prompt) -> Mask:
+        from vtmr.formats.runlength import decode_label_studio
+
+        answer: dict[str, Any] = {}
+        for asked in prompt.so_far():
+            status, answer = self.post("/predict", self._request(*self._regions(asked)))
+            assert status == 200, answer
+        (item,) = answer["results"][0]["result"]
+        height, width = self.image.shape[:2]
+        return decode_label_studio(item["value"]["rle"], height, width)
+
+    def refusal(self, bad: Any) -> str:
+        body = bad
+        if isinstance(bad, dict):
+            of_request = {name: bad[name] for name in bad if name in ("image", "label_config")}
+            of_region = {name: bad[name] for name in bad if name not in of_request}
+            body = self._request({**self._keypoint(1, 1, True), **of_region}, **of_request)
+        status, answer = self.post("/predict", body)
+        assert 400 <= status < 500
+        assert answer.keys() == {"error"}
+        return str(answer["error"])
+
+    def _regions(self, prompt: Prompt) -> list[dict[str, Any]]:
+        from vtmr.formats.runlength import encode_label_studio
+
+        regions = []
+        if prompt.mask is not None:
+            stream = list(encode_label_studio(prompt.mask))
+            regions.append(self._region("brushlabels", "brush", {"format": "rle", "rle": stream}))
+        if prompt.box is not None:
+            regions.append(self._rectangle(*prompt.box))
+        return regions + [self._keypoint(*click) for click in prompt.clicks]
+
+    def _rectangle(self, x0: float, y0: float, x1: float, y1: float) -> dict[str, Any]:
+        height, width = self.image.shape[:2]
+        place = {"x": 100 * x0 / width, "y": 100 * y0 / height, "rotation": 0}
+        size = {"width": 100 * (x1 - x0) / width, "height": 100 * (y1 - y0) / height}
+        return self._region("rectanglelabels", "box", place | size)
+
+    def _keypoint(self, x: float, y: float, positive: bool) -> dict[str, Any]:
+        height, width = self.image.shape[:2]
+        place = {"x": 100 * x / width, "y": 100 * y / height, "width": 0.5}
+        return {**self._region("keypointlabels", "point", place), "is_positive": positive}
+
+    def _region(self, kind: str, control: str, value: dict[str, Any]) -> dict[str, Any]:
+        height, width = self.image.shape[:2]
+        return {
+            "id": "a1",
+            "type": kind,
+            "from_name": control,
+            "to_name": "image",
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "value": {**value, kind: ["Object"]},
+        }
+
+    def _request(self, *regions: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """The body of /predict."""
+        image, config = fields.get("image", self._given), fields.get("label_config", _CONFIG)
+        return {
+            "tasks": [{"id": 7, "data": {"image": image}, "project": 12}],
+            "project": "12.1700000000",
+            "label_config": config,
+            "params": {"login": None, "password": None, "context": {"result": list(regions)}},
+        }

@@ -27,7 +27,7 @@ LIST = json.loads(Path(__file__).with_name("doors.json").read_text())
 PHOTO = Path(vtmr.__file__).parent / "assets" / "photos" / LIST["photo"]
 IMAGE = vtmr.read_image(PHOTO)
 # Doors of tools that have no place for a mask to correct, or for a box.
-WITHOUT_MASKS, WITHOUT_BOXES = {"CVAT", "CVAT, serverless"}, set[str]()
+WITHOUT_MASKS, WITHOUT_BOXES = {"CVAT", "CVAT, serverless"}, {"napari"}
 
 
 def ellipse(x: float, y: float, half_width: float, half_height: float) -> Mask:
