@@ -1,4 +1,4 @@
-"""The tutorials, word for word: their files are written, their changes made, their commands run.
+"""Tutorials and pages, word for word: their files are written, changes made, commands run.
 
 A block with a title that isn't a file's name ("once", "in the browser", "hours") is for people.
 """
@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+PAGES = [ROOT / "docs" / "doors" / "batch.md"]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', flags=re.S | re.M)
 
 
@@ -64,7 +65,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("tutorial", [*TUTORIALS, *PAGES], ids=lambda path: path.stem)
 def test_the_tutorial_works_word_for_word(tutorial: Path, clone: Path) -> None:
     ran = 0
     for language, title, block in BLOCK.findall(tutorial.read_text()):
@@ -83,5 +84,5 @@ def test_the_tutorial_works_word_for_word(tutorial: Path, clone: Path) -> None:
 
 def test_every_tutorial_is_in_the_site() -> None:
     site = (ROOT / "mkdocs.yml").read_text()
-    for tutorial in TUTORIALS:
-        assert f"tutorials/{tutorial.name}" in site
+    for page in (*TUTORIALS, *PAGES):
+        assert f"{page.parent.name}/{page.name}" in site

@@ -5,6 +5,7 @@ A mask is a bool array H x W.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -88,6 +89,28 @@ def _flooded(mask: Mask, row: int, col: int) -> tuple[Mask, Box]:
         pixels, flooded, (col, row), 1, flags=8 | cv2.FLOODFILL_MASK_ONLY | 1 << 8
     )
     return flooded[1:-1, 1:-1].view(np.bool_), Box(x, y, x + width, y + height)
+
+
+def deepest_pixel(
+    region: Mask, excluded: Sequence[tuple[int, int]] = ()
+) -> tuple[int, tuple[int, int]]:
+    """The largest squared distance to the region's outside and the first (row, col) that has it; 0
+    when there is none. The image's border is outside, too.
+
+    Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero
+    lies in there. Squared distances are whole numbers; rounding takes OpenCV's last-digit noise out
+    of comparisons between regions.
+    """
+    box = bounding_box(region)
+    if box is None:
+        return 0, (0, 0)
+    padded: NDArray[np.uint8] = np.pad(region[box.slices].view(np.uint8), 1)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    for row, col in excluded:
+        if box.contains(col, row):
+            depth[row - box.y0, col - box.x0] = 0
+    row, col = divmod(int(np.argmax(depth)), box.width)
+    return round(float(depth[row, col]) ** 2), (row + box.y0, col + box.x0)
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:

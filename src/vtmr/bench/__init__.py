@@ -1,9 +1,8 @@
 """The benchmark: a robot user clicks through data sets; every click is a record, every figure a
 re-read of them."""
 
-from vtmr.bench.cluster import on_ray
 from vtmr.bench.folder import StoredRun, read_run
-from vtmr.bench.jobs import Work, processes
+from vtmr.bench.jobs import Work, on_ray, processes
 from vtmr.bench.merging import merge_runs
 from vtmr.bench.playing import play
 from vtmr.bench.protocol import ModelInfo, Protocol, Shard, load_protocol

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.masks import Mask, bounding_box
+from vtmr.masks import Mask, bounding_box, deepest_pixel
 from vtmr.types import BoxPrompt, Click
 
 
@@ -32,8 +32,8 @@ def next_click(
     """
     missed, wrong = _errors(mask, gt_mask, ignore_mask)
     pixels = [click.pixel for click in clicked]
-    missed_depth, missed_pixel = _deepest(missed, pixels)
-    wrong_depth, wrong_pixel = _deepest(wrong, pixels)
+    missed_depth, missed_pixel = deepest_pixel(missed, pixels)
+    wrong_depth, wrong_pixel = deepest_pixel(wrong, pixels)
     if max(missed_depth, wrong_depth) == 0:
         return None
     positive = missed_depth > wrong_depth
@@ -143,26 +143,6 @@ def _errors(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None) -> tuple[Mask, 
     if ignore_mask is not None:
         errors &= ~ignore_mask
     return errors & gt_mask, errors & ~gt_mask
-
-
-def _deepest(region: Mask, excluded: Sequence[tuple[int, int]]) -> tuple[int, tuple[int, int]]:
-    """The largest squared distance to the outside and the first (row, col) that has it; 0 when
-    there is none.
-
-    Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero
-    lies in there. Squared distances are whole numbers; rounding takes OpenCV's last-digit noise out
-    of comparisons between regions.
-    """
-    box = bounding_box(region)
-    if box is None:
-        return 0, (0, 0)
-    padded: NDArray[np.uint8] = np.pad(region[box.slices].view(np.uint8), 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    for row, col in excluded:
-        if box.contains(col, row):
-            depth[row - box.y0, col - box.x0] = 0
-    row, col = divmod(int(np.argmax(depth)), box.width)
-    return round(float(depth[row, col]) ** 2), (row + box.y0, col + box.x0)
 
 
 def _largest_component(region: Mask, excluded: Sequence[tuple[int, int]]) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@ written out, added to or played again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.annotate import made_with
 from vtmr.errors import InputError
-from vtmr.formats import write
+from vtmr.formats import AnnotatedImage, Files, write
 from vtmr.formats.coco import CocoFile
 from vtmr.formats.records import labels_of
 from vtmr.formats.yolo import locate
@@ -78,11 +78,19 @@ def export_folder(
         raise InputError(f"--polygons is for --format coco alone, not {form}: leave it out.")
     store = open_annotations(folder)
     images, missing = annotated_images(store, only_done=only_done)
-    files = write("coco-polygons" if polygons else form, images, store.labels)
-    if form == "yolo":
-        locate(files, labels_of(images, store.labels), out.resolve())
+    files = write_format("coco-polygons" if polygons else form, images, store.labels, out)
     written = export_to_folder(files, out, folder)
     return written, [*store.notices, *files.warnings], [*missing, *files.missing]
+
+
+def write_format(
+    form: str, images: Sequence[AnnotatedImage], labels: Sequence[str], out: Path
+) -> Files:
+    """What `formats.write` gives, for files that will lie below `out`. Raises InputError."""
+    files = write(form, images, labels)
+    if form == "yolo":
+        locate(files, labels_of(images, labels), out.resolve())
+    return files
 
 
 def import_file(folder: Path, path: Path, *, repeated: str) -> tuple[int, int, tuple[str, ...]]:

@@ -14,6 +14,7 @@ import typer
 
 import vtmr
 from vtmr.cli.annotation_commands import ANNOTATING
+from vtmr.cli.batch_commands import apply
 from vtmr.cli.flags import DEFAULT_MODEL, AsJson, EvalMode, Model, Threads, Views, Zoom, count
 from vtmr.cli.serve import serve_app
 
@@ -184,6 +185,7 @@ def demo(
 
 for name, command in ANNOTATING.items():
     app.command(name)(command)
+app.command()(apply)
 
 
 @evaluate_app.callback(invoke_without_command=True)

@@ -23,7 +23,10 @@ _MOST_OUTLINES_PX = 100e6  # of an image: half a minute's work
 _TOO_MUCH = "the outlines of its image are longer than a hundred million pixels."
 _MOST_DIGITS = 18  # of a number that is compared as one
 _ANNOTATIONS, _SEGMENTATION = "annotations", "segmentation"
-_KEPT = ("id", "image_id", "category_id", "iscrowd", "attributes", "note")
+_KEPT = (
+    *("id", "image_id", "category_id", "iscrowd", "attributes", "note"),
+    *("bbox", "score"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class CocoImage:
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
     """An object before it is decoded. id: its own among its image's; crowd: COCO's iscrowd; stored:
-    its outline, or where it is in the file; attributes, note: as CVAT and vtmr write them."""
+    its outline, or where it is in the file; attributes, note: as CVAT and vtmr write them; bbox,
+    score: as the file has them, None without."""
 
     id: str
     label: str
@@ -53,6 +57,8 @@ class CocoAnnotation:
     crowd: bool
     attributes: Attributes = ()
     note: str = ""
+    bbox: Any = None
+    score: Any = None
 
     @property
     def has_outline(self) -> bool:
@@ -69,11 +75,15 @@ class CocoAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """What a COCO JSON says: images by id, their annotations, and what couldn't be read of it."""
+    """What a COCO JSON says: images by id, their annotations, and what couldn't be read of it.
+
+    categories: names by id.
+    """
 
     images: dict[str, CocoImage]
     annotations: dict[str, tuple[CocoAnnotation, ...]]
     said: Summary = field(default_factory=Summary)
+    categories: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def parse(content: Any) -> CocoFile:
@@ -206,10 +216,15 @@ class _Reading:
                 crowd = entry.get("iscrowd") in (1, True, "1")
                 label = self._label_of(entry.get("category_id"), unique)
                 details = plain_attributes(entry.get("attributes")), plain_note(entry.get("note"))
-                stored = entry.get(_SEGMENTATION)
-                found[image].append(CocoAnnotation(unique, label, stored, crowd, *details))
+                found[image].append(
+                    CocoAnnotation(
+                        *(unique, label, entry.get(_SEGMENTATION), crowd, *details),
+                        bbox=entry.get("bbox"),
+                        score=entry.get("score"),
+                    )
+                )
         annotations = {key: tuple(entries) for key, entries in found.items()}
-        return CocoFile(self._images, annotations, self._said)
+        return CocoFile(self._images, annotations, self._said, self._categories)
 
     def _image_of(self, entry: Mapping[str, Any], own_id: str) -> str | None:
         """The key of the annotation's image; None, and said, where there is none."""

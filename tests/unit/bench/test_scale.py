@@ -32,8 +32,8 @@ from vtmr.bench import (
     read_records,
     read_run,
 )
-from vtmr.bench import jobs as bench_jobs
 from vtmr.errors import ConfigError, DataError, InputError
+from vtmr.teams.processes import without_interrupts
 
 ROOT = Path(__file__).parents[3]
 PROTOCOL = Protocol(max_clicks=6, min_clicks=2, report_at=(1,), robot="random", repeats=2, seed=3)
@@ -173,7 +173,7 @@ def test_ctrl_c_waits_until_the_processes_have_started() -> None:
     held = []
 
     def start() -> None:
-        with bench_jobs._without_interrupts():
+        with without_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)  # Python would handle it here
             held.append(True)

@@ -1,22 +1,19 @@
-"""A run of the benchmark on a Ray cluster (extra [cluster]); the data lie at the same paths on
-every machine."""
+"""The machines of a Ray cluster (extra [cluster]); files lie at the same paths on every one."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 import cv2
 
-from vtmr.bench.jobs import Work, Worker
-from vtmr.bench.protocol import Protocol
-from vtmr.bench.records import Record
-from vtmr.bench.run import Task, Team
 from vtmr.errors import InputError
+from vtmr.teams.processes import Make, Team, Worker
 
 
-def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
+def on_ray(make: Make, address: str, threads: int = 1, gpus: int = 0) -> Team:
     """A team of actors on a Ray cluster, as many as its machines have room for; each takes
     `threads` processors.
 
@@ -30,7 +27,7 @@ def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
     from ray.exceptions import RayError, RayTaskError
     from ray.util import ActorPool
 
-    def team(tasks: Sequence[Task], protocol: Protocol) -> Generator[list[Record]]:
+    def team(tasks: Sequence[Any]) -> Generator[Any]:
         if not tasks:
             return
         ours = not ray.is_initialized()
@@ -47,18 +44,16 @@ def on_ray(work: Work, address: str, threads: int = 1, gpus: int = 0) -> Team:
                     "use fewer, or another cluster."
                 )
             actor = ray.remote(num_cpus=threads, num_gpus=gpus)(Worker)
-            actors = [actor.remote(work, cv2.getNumThreads()) for _ in range(min(room, len(tasks)))]
+            actors = [actor.remote(make, cv2.getNumThreads()) for _ in range(min(room, len(tasks)))]
             pool = ActorPool(actors)
-            yield from pool.map_unordered(
-                lambda worker, task: worker.play.remote(task, protocol), tasks
-            )
+            yield from pool.map_unordered(lambda worker, task: worker.do.remote(task), tasks)
         except RayTaskError as error:
             raise error.cause from error
         except (RayError, ConnectionError) as error:
             raise InputError(
-                f"The Ray cluster at {address} can't be used ({str(error).splitlines()[0]}): every "
-                "finished object is "
-                "kept; see that it runs, then run the same command again."
+                f"The Ray cluster at {address} can't be used ({str(error).splitlines()[0]}): "
+                "everything that was finished is kept; see that it runs, then run the same command "
+                "again."
             ) from error
         finally:
             if ours:

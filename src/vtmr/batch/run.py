@@ -1,0 +1,84 @@
+"""A whole batch: which images are left to do, who does them, and where their masks are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vtmr.atomic import make_folder, one_writer
+from vtmr.batch.journal import add_to_journal, read_journal, replace_journal
+from vtmr.batch.records import Answered, ImageTask, Settings, key_of
+from vtmr.teams import Make, Team
+
+
+def run(
+    tasks: Sequence[ImageTask],
+    settings: Settings,
+    out: Path,
+    *,
+    make: Make,
+    team: Team | None = None,
+    console: Console | None = None,
+) -> list[Answered]:
+    """Does what isn't done yet, and returns every task's answer in the tasks' order.
+
+    An image is written to the journal in `out` when it is through, so that the next run goes on
+    from there. What was done with other prompts, settings or pictures is done again.
+
+    Args:
+        tasks: One an image.
+        settings: What the masks depend on besides.
+        out: Folder of the journal, made when it is missing.
+        make: What a team opens, see `vtmr.teams`; here it is opened where there is no team.
+        team: Who does the tasks, None for this process.
+        console: Where progress is shown, None for nowhere.
+
+    Raises:
+        InputError: When the folder can't be written or another process writes into it.
+    """
+    make_folder(out)
+    with one_writer(out):
+        keys = [key_of(task, settings) for task in tasks]
+        done = read_journal(out)
+        found = {key: done[key] for key in keys if key in done}
+        replace_journal(out, found)  # without a line that was cut off: the next begins a line
+        left = [(task, key) for task, key in zip(tasks, keys, strict=True) if key not in found]
+        with closing((team or _alone(make))(left)) as answers:
+            for answered in _with_progress(answers, len(tasks), len(found), console):
+                add_to_journal(out, answered)
+                found[answered.key] = answered
+    return [found[key] for key in keys]
+
+
+def _alone(make: Make) -> Team:
+    """This process, one image after the other."""
+
+    def team(tasks: Sequence[tuple[ImageTask, str]]) -> Generator[Answered]:
+        if tasks:
+            answer = make()
+            for task in tasks:
+                yield answer(task)
+
+    return team
+
+
+def _with_progress(
+    answers: Iterable[Answered], total: int, done: int, console: Console | None
+) -> Generator[Answered]:
+    """The answers, with a bar on the console."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = console is None or not console.is_terminal  # a file would get an empty line
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+        bar = progress.add_task("", total=total, completed=done)
+        for answered in answers:
+            yield answered
+            progress.update(bar, advance=1, description=answered.name[-40:])
