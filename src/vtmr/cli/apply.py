@@ -98,7 +98,8 @@ def apply_prompts(order: Order) -> Outcome:
     options = ModelOptions(threads=_threads(order))
     loaded = predictors.load(order.model, options)
     settings = Settings(loaded.name, loaded.sha256, order.correction, vtmr.__version__)
-    make = partial(opened, partial(_predictor, order.model, options), order.correction)
+    here = partial(opened, lambda: loaded.predictor, order.correction)
+    elsewhere = partial(opened, partial(_predictor, order.model, options), order.correction)
     with resumable(
         lambda: (
             f"Interrupted; {order.out} keeps every finished image: run the same command again to "
@@ -109,8 +110,8 @@ def apply_prompts(order: Order) -> Outcome:
             listing.tasks,
             settings,
             order.out,
-            make=make,
-            team=_team(order, make),
+            make=here,
+            team=_team(order, elsewhere),
             console=Console(stderr=True),
         )
     return _delivered(order, root, listing, answers)
