@@ -61,6 +61,7 @@ def set_details(fields: Fields, content: Content) -> Outcome:
     fresh: dict[str, Item] = {}
     for item in chosen.items:
         changed = details.of(item)
+        # A change that unlocks the object may change the rest of it, too.
         if details.minds_locks and item.locked and changed.locked:
             if chosen.alone:
                 raise locked(item)

@@ -58,6 +58,7 @@ class Content:
     next_id: int = 1
 
     def get(self, item_id: str) -> Item | None:
+        """The object of that id, None where there is none."""
         return next((item for item in self.items if item.id == item_id), None)
 
     def put(self, item: Item) -> Content:
@@ -97,6 +98,7 @@ class Document:
 
     @property
     def content(self) -> Content:
+        """The objects as they are now."""
         return self.states[self.at].content
 
     @property
@@ -122,11 +124,13 @@ class Document:
 
     @property
     def redo_name(self) -> str | None:
+        """The operation that would be done again; None where nothing was undone."""
         return self.states[self.at + 1].op if self.at + 1 < len(self.states) else None
 
     def changed(self, op: str, content: Content, *, stays_done: bool = False) -> Document:
         """After a change: what was undone is dropped, and so is what lies further back than
         MAX_UNDO. stays_done: an accepted image stays accepted."""
+        # One more than can be undone: the content to come back to.
         states = (*self.states[: self.at + 1], State(op, content))[-MAX_UNDO - 1 :]
         done = self.done and stays_done
         return replace(

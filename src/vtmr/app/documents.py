@@ -49,6 +49,7 @@ class Head:
 
     @staticmethod
     def of(document: Document) -> Head:
+        """What its file's first line will say."""
         objects = len(document.content.items)
         return Head(document.state, objects, document.revision, document.labels)
 
@@ -99,6 +100,7 @@ def read_document(folder: Directory, found_id: str) -> tuple[Document, str | Non
     Raises OSError, and one of UNREADABLE when nothing can be made of the file.
     """
     data = folder.read(path_of(found_id))
+    # By what it begins with: a damaged first line may have lost its end.
     begin = data.find(_BODY)
     if begin < 0:
         raise ValueError("it has no second line")

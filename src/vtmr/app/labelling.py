@@ -73,6 +73,7 @@ class Labelling:
         }[op]
         if self._store.read_only is not None:
             raise Refusal(403, "read_only", self._store.read_only)
+        # Two at once could each read the labels before the other wrote them.
         async with self._alone:
             try:
                 changed = await make(fields)
@@ -116,6 +117,7 @@ class Labelling:
             return renaming(after, label.name, to), after
 
         changed = await self._on_objects(label.name, renamed)
+        # Whoever gives it a name wants it to stay, also without objects.
         fresh = replace(label, name=to, passing=False)
         kept = [one for one in self._store.all_labels() if one.name != to]
         await self._put([fresh if one.name == label.name else one for one in kept])

@@ -50,6 +50,7 @@ class Labels:
 
     @property
     def names(self) -> list[str]:
+        """All of them, in their order."""
         return list(self.all)
 
     def add(self, names: Iterable[str], *, passing: bool = False) -> None:
@@ -74,6 +75,7 @@ class Labels:
 
         heads: of all documents. While what one of them holds isn't known, everything stays.
         """
+        # Others were made on purpose, and stay without any object.
         left = {name for name in names if name in self.all and self.all[name].passing}
         for head in heads:
             if not left or head.labels is None:
@@ -198,6 +200,7 @@ def _choices(label: str, found: Any) -> Choices:
     for name, values in pairs:
         if not isinstance(values, list):
             raise InputError(f"The attribute {name!r} of {label!r} has no list of values.")
+        # What is more than can be shown is left out: a file of another tool may have thousands.
         shown = (_value(label, value) for value in values[:MAX_CHOICES])
         choices[label_name(name)] = tuple(dict.fromkeys(shown))
     return tuple(choices.items())[:MAX_ATTRIBUTES]

@@ -42,6 +42,7 @@ class StoredImage:
         self.number = next(_numbers)  # tells images of this process apart
         self.height, self.width = image.shape[0], image.shape[1]
         self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
+        # The agent drops images without a word.
         weakref.finalize(self, self._file.close)
         try:
             self._file.write(np.ascontiguousarray(image).data)

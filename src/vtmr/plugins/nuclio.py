@@ -133,6 +133,7 @@ def _image_bytes(text: Any) -> bytes:
     if not isinstance(text, str):
         raise InputError(f"The image is {type(text).__name__}: expected a file's bytes in base64.")
     try:
+        # Without it whatever isn't base64 is passed over, and the image a wrong one.
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InputError(f"The image isn't base64: {error}.") from None
@@ -145,6 +146,7 @@ def _decoded(data: bytes) -> Image:
 def _masked(mask: Mask) -> dict[str, Any]:
     box = bounding_box(mask)
     if box is None:
+        # CVAT has no shape for nothing at all.
         return {"mask": [[0]], "bounds": [0, 0, 0, 0]}
     x0, y0, x1, y1 = box.as_tuple()
     return {"mask": mask[box.slices].astype(int).tolist(), "bounds": [x0, y0, x1 - 1, y1 - 1]}

@@ -49,9 +49,11 @@ class Backend:
         return f"vtmr-{self._predictor.name}" + (f"-{weights}" if weights else "")
 
     def health(self) -> Json:
+        """What Label Studio asks before it connects, and every now and then."""
         return {"status": "UP", "model_class": _MODEL_CLASS, "model_version": self.version}
 
     def metrics(self) -> Json:
+        """Predictions answered so far, and images kept."""
         return {"predictions": self._answered, "images": len(self._pictures)}
 
     def setup(self, body: Any) -> Json:
@@ -62,6 +64,7 @@ class Backend:
         parse_config(schema)
         self._configs[project] = str(schema)
         self._configs.move_to_end(project)
+        # One that is forgotten comes with the next request all the same.
         while len(self._configs) > _PROJECTS_KEPT:
             self._configs.popitem(last=False)
         return {"model_version": self.version}
@@ -144,6 +147,7 @@ class Backend:
         brush, label = config.brush_for(regions.image, prompts.label)
         height, width = session.mask.shape
         return {
+            # Ten characters, as the ids that Label Studio makes itself.
             "id": uuid.uuid4().hex[:10],
             "from_name": brush.name,
             "to_name": regions.image,

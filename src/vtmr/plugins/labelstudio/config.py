@@ -24,6 +24,7 @@ class BrushTag:
     labels: tuple[str, ...]
 
     def takes(self, label: str) -> bool:
+        """Whether a mask may have that label."""
         return not self.labels or label in self.labels
 
 
@@ -76,6 +77,7 @@ def parse_config(text: object) -> LabelConfig:
         raise bad_request(
             f"The label config has {len(text)} characters: expected at most {_MOST_CHARACTERS}."
         )
+    # Entities can make gigabytes of a few lines, and no label config needs them.
     if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
         raise bad_request("The label config declares a document type: expected tags alone.")
     try:
@@ -140,6 +142,7 @@ def _label(told: Mapping[str, str]) -> str:
 
 def _negative(tags: list[_Tag], brushes: tuple[BrushTag, ...]) -> Iterator[tuple[str, str]]:
     """Marked so (negative="true"), or called so where no brush has the name."""
+    # A brush called background is for background, whose keypoints take nothing away.
     kept = {name for brush in brushes for name in brush.labels}
     for kind, told, labels in tags:
         if kind != "keypointlabels":

@@ -55,6 +55,7 @@ class Host:
         parts = urlsplit(value)
         mine = urlsplit(self.url)
         if parts.scheme or parts.netloc:
+            # What stands before an @ is no host: http://ours@theirs leads to theirs.
             if "@" in parts.netloc or _origin(value) != _origin(self.url):
                 return None
             path = parts.path
@@ -81,6 +82,7 @@ class Host:
         """Raises HTTPError, and Refusal for what else goes wrong."""
         request = urllib.request.Request(address, headers=dict(headers))
         try:
+            # The patience is for each read; a server that trickles is ended by _WHOLE_S.
             with closing(self._opener.open(request, timeout=_PATIENCE_S)) as answer:
                 return _whole(answer)
         except urllib.error.HTTPError:
@@ -181,6 +183,7 @@ def _whole(answer: IO[bytes]) -> bytes:
 
 
 def too_large() -> Refusal:
+    """The answer (422) to an image file beyond the limit."""
     return Refusal(
         422, "too_large", f"The image file has more than {MOST_BYTES >> 20} MiB: make it smaller."
     )

@@ -30,10 +30,12 @@ class Picture:
 
     @property
     def height(self) -> int:
+        """In pixels, upright."""
         return int(self.image.shape[0])
 
     @property
     def width(self) -> int:
+        """In pixels, upright."""
         return int(self.image.shape[1])
 
     @property
@@ -69,6 +71,8 @@ class Pictures:
                 if known is None:
                     known = await self._read(found)
                     self._digests[found.version] = known.digest
+                    # A digest without its image is worth little: as many are kept as may just be
+                    # coming.
                     if len(self._digests) > len(self._open) + _WAITING:
                         self._digests.popitem(last=False)
                 return known

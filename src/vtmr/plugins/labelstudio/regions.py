@@ -253,6 +253,7 @@ def _stroke(mask: Mask) -> tuple[Click, ...]:
     far from it and from each other two more."""
     padded = np.pad(mask.view(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    # Not at the stroke's rim, which need not lie on the object.
     rows, cols = np.nonzero(depth >= depth.max() / 2)
     chosen = [int(depth[rows, cols].argmax())]
     for _ in range(_STROKE_CLICKS - 1):

@@ -53,9 +53,11 @@ class Cluster:
 
     @property
     def images(self) -> tuple[int, int]:
+        """See Backend."""
         return len(self._kept), self._kept.nbytes
 
     async def add(self, file: Path, image_id: str) -> Size:
+        """See Backend."""
         data = np.fromfile(file, np.uint8)
         reference = await asyncio.to_thread(_put, data)
         size: Size = await self._asked("add", image_id, reference)
@@ -66,6 +68,7 @@ class Cluster:
         return size
 
     async def find(self, image_id: str) -> Size:
+        """See Backend."""
         path = self._kept.touched(image_id)
         if path is None:
             self._references.pop(image_id, None)
@@ -80,6 +83,7 @@ class Cluster:
             raise unknown_image(image_id)
 
     async def answer(self, image_id: str, prompts: Prompts) -> Answer:
+        """See Backend."""
         await self.find(image_id)
         reference = self._references.get(image_id)
         if reference is None:

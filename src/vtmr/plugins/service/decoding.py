@@ -75,6 +75,7 @@ class _Child:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                # Libraries grumble about strangers' files there, which is nobody's news.
                 stderr=subprocess.DEVNULL,
                 text=True,
                 encoding="utf-8",

@@ -42,6 +42,7 @@ class Size:
 
     @property
     def pixels(self) -> int:
+        """How many it has."""
         return self.height * self.width
 
 
@@ -57,7 +58,9 @@ class Backend(Protocol):
     """What stands behind the routes. Each method may raise Refusal."""
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """The model's name."""
+        ...
 
     async def add(self, file: Path, image_id: str) -> Size:
         """Takes an image file, which stays the caller's. 422 for what is no image, 413 for one that
@@ -81,7 +84,9 @@ class Backend(Protocol):
         """How many are kept, and their bytes."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Lets go of everything; what waits is dropped."""
+        ...
 
 
 @dataclass(eq=False)
@@ -113,10 +118,12 @@ class Engine:
 
     @property
     def model(self) -> str:
+        """See Backend."""
         return self.predictor.name
 
     @property
     def images(self) -> tuple[int, int]:
+        """See Backend."""
         return len(self._kept), self._kept.nbytes
 
     async def add(self, file: Path, image_id: str) -> Size:
@@ -274,6 +281,7 @@ def hash_of(file: Path) -> str:
 
 
 def unknown_image(image_id: str) -> Refusal:
+    """The answer (404) about an image that isn't kept."""
     return Refusal(
         404,
         "unknown_image",

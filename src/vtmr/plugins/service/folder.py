@@ -45,6 +45,7 @@ class BoundedFolder:
 
     @property
     def nbytes(self) -> int:
+        """Of all its files together."""
         return sum(size for _, size, _ in self._files())
 
     def __len__(self) -> int:

@@ -38,6 +38,7 @@ class Gate:
 
 
 def busy() -> Refusal:
+    """The answer (503) to a request that is one too many."""
     return Refusal(
         503,
         "busy",

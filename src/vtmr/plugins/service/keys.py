@@ -26,6 +26,7 @@ class Keys:
 
     @property
     def needed(self) -> bool:
+        """Whether the service asks for a key at all."""
         return bool(self.digests)
 
     def knows(self, offered: str | None) -> bool:

@@ -51,10 +51,12 @@ class Metrics:
         )
 
     def answered(self, route: str, status: int, seconds: float) -> None:
+        """Counts a request. seconds: from its head to its answer."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def predicted(self, seconds: float) -> None:
+        """Counts a mask. seconds: to make it."""
         self._prediction.observe(seconds)
 
     def in_flight(self, change: int) -> None:

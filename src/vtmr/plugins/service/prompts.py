@@ -52,6 +52,7 @@ class Prompts:
         return tuple(steps)
 
     def with_mask(self, mask: RunLengths | bytes) -> Prompts:
+        """With another mask to correct, or the same one decoded."""
         return replace(self, mask=mask)
 
 

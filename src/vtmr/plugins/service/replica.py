@@ -33,6 +33,7 @@ class Refused:
     headers: dict[str, str]
 
     def raised(self) -> Refusal:
+        """The refusal itself, to be raised again where the request came in."""
         return Refusal(self.status, self.code, self.message, None, self.headers)
 
 
@@ -48,6 +49,7 @@ class Replica:
         self._engine.start()
 
     def about(self) -> dict[str, str]:
+        """What the service says of itself: model and version."""
         return {"model": self._engine.model, "version": vtmr.__version__}
 
     async def add(self, image_id: str, reference: Any) -> Size | Refused:

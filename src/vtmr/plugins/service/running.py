@@ -109,6 +109,7 @@ def backend(settings: Settings, folder: Path) -> Backend:
             "limits": asdict(settings.limits),
         }
         return connect(settings.ray, arguments, folder / "images", settings.limits)
+    # As many predictions at once as there are cores for: more would only slow each other.
     slots = max(1, usable_cores() // (settings.threads * settings.workers))
     predictor = load(settings.model, threads=settings.threads)
     engine = Engine(predictor, folder / "images", settings.limits, slots)

@@ -33,10 +33,12 @@ class Scene:
 
     @property
     def height(self) -> int:
+        """In pixels."""
         return int(self.image.shape[0])
 
     @property
     def width(self) -> int:
+        """In pixels."""
         return int(self.image.shape[1])
 
 

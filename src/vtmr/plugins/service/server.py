@@ -81,6 +81,7 @@ def api_routes(service: Service) -> list[Route]:
     gate = Gate(limits.in_flight, limits.bodies_mb * MEGABYTE)
 
     async def add(request: Request) -> Response:
+        # By what it may become, before a byte of it is read.
         with gate.entered(largest_body(request, limits)):
             async with uploaded_image(request, folder, limits) as file:
                 image_id = await asyncio.to_thread(hash_of, file)

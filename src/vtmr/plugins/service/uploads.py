@@ -84,6 +84,7 @@ async def uploaded_image(request: Request, folder: Path, limits: Limits) -> Asyn
 @asynccontextmanager
 async def read_form(request: Request, folder: Path, limits: Limits) -> AsyncIterator[Form]:
     """A multipart body. Raises Refusal (400, 408, 413)."""
+    # The image, and beside it what is asked of it.
     limit = limits.upload_mb * MEGABYTE + _FIELD_BYTES
     parser = MultiPartParser(
         request.headers,
