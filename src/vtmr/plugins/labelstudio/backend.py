@@ -26,18 +26,22 @@ Json = dict[str, Any]
 
 _PROJECTS_KEPT = 256
 _SESSION_BYTES = 200_000_000
+IMAGE_BYTES = 600_000_000
 _MODEL_CLASS = "Vtmr"
 
 
 class Backend:
     """What answers Label Studio. Its coroutines run in one event loop."""
 
-    def __init__(self, predictor: Segmenter, sources: Sources) -> None:
+    def __init__(
+        self, predictor: Segmenter, sources: Sources, image_bytes: int = IMAGE_BYTES
+    ) -> None:
+        """image_bytes: of the images that are kept; the newest is in any case."""
         self._predictor, self._sources = predictor, sources
         self._cut = logit_of(predictor.spec.threshold)
         self._configs: OrderedDict[str, str] = OrderedDict()  # by project, of /setup
-        self._pictures = Pictures(predictor)
         self._sessions = LiveSessions(_SESSION_BYTES)
+        self._pictures = Pictures(predictor, self._forget, image_bytes)
         self._worker = Worker()
         self._answered = 0
 
@@ -102,6 +106,10 @@ class Backend:
     def busy(self) -> bool:
         """Whether a thread still works."""
         return self._worker.busy or self._pictures.busy
+
+    def _forget(self, digest: str) -> None:
+        """Drops the sessions on an image that isn't kept any more: they would keep it."""
+        self._sessions.forget(lambda subject: subject == digest)
 
     def _config(self, project: str, record: Mapping[str, Any]) -> LabelConfig:
         """The request's, else that which the project was set up with. Raises Refusal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from vtmr.serving.answers import Refusal
 from vtmr.serving.worker import Pool
 from vtmr.types import Image, Predictor
 
-_BUDGET_BYTES = 600_000_000
 _FETCHING, _WAITING = 4, 32
 
 
@@ -47,9 +46,15 @@ class Picture:
 class Pictures:
     """The images used last. Used from one event loop; files are fetched and decoded beside it."""
 
-    def __init__(self, predictor: Predictor, budget: int = _BUDGET_BYTES) -> None:
-        """budget: bytes of all; the newest is kept in any case."""
-        self._predictor, self._budget = predictor, budget
+    def __init__(
+        self,
+        predictor: Predictor,
+        forgotten: Callable[[str], None],
+        budget: int,
+    ) -> None:
+        """forgotten: called with the digest of every image that is dropped, so that nothing else
+        keeps it alive. budget: bytes of all; the newest is kept in any case."""
+        self._predictor, self._forgotten, self._budget = predictor, forgotten, budget
         self._open: OrderedDict[str, Picture] = OrderedDict()
         self._digests: OrderedDict[Hashable, str] = OrderedDict()  # by version
         self._coming: dict[Hashable, asyncio.Lock] = {}
@@ -104,7 +109,8 @@ class Pictures:
         picture = Picture(digest, image, self._predictor.prepare(image))
         self._open[digest] = picture
         while len(self._open) > 1 and self._bytes > self._budget:
-            self._open.popitem(last=False)
+            dropped, _ = self._open.popitem(last=False)
+            self._forgotten(dropped)
         return picture
 
     def _known(self, digest: str) -> Picture | None:

@@ -1,17 +1,24 @@
-"""The backend connected to Label Studio itself, asked through its API; masks read by its own
-converter. `make proof`."""
+"""The backend connected to Label Studio itself, asked through its API and in its page; masks read
+by its own converter. `make proof`."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Page, sync_playwright
 from realstudio import (
+    PASSWORD,
     PHOTO,
+    ROOT,
+    USER,
     Studio,
     label_config,
     running_studio,
@@ -179,3 +186,71 @@ def test_our_streams_are_the_converters(studio: Studio) -> None:
     assert [list(encode_label_studio(mask)) for mask in masks] == theirs
     for mask, stream in zip(masks, theirs, strict=True):
         np.testing.assert_array_equal(decode_label_studio(stream, *mask.shape), mask)
+
+
+@pytest.mark.browser
+def test_a_person_clicks_in_the_page(project: Project, tmp_path: Path) -> None:
+    """Two clicks with Auto-Annotation on, accepted and submitted: the annotation's mask is
+    Python's for the same two points. With VTMR_PICTURE=FILE.jpg the page is kept."""
+    chromium = subprocess.run(
+        [ROOT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(60_000)
+        sent: list[Any] = []
+        page.on(
+            "request",
+            lambda request: (
+                sent.append(json.loads(request.post_data or "{}")["context"]["result"])
+                if "interactive-annotating" in request.url
+                else None
+            ),
+        )
+        _annotate(page, project, Path(os.environ.get("VTMR_PICTURE", tmp_path / "page.jpg")))
+        browser.close()
+    clicks = [
+        (
+            item["value"]["x"] * WIDTH / 100,
+            item["value"]["y"] * HEIGHT / 100,
+            bool(item["is_positive"]),
+        )
+        for item in sent[-1]
+    ]
+    assert len(clicks) == 2
+    (annotation,) = project.studio.call("GET", f"/api/tasks/{project.task['id']}/annotations/")
+    (item,) = annotation["result"]
+    assert item["value"]["brushlabels"] == ["Object"]
+    (mask,) = project.studio.converter(READ, [item])
+    assert iou(np.array(mask, np.bool_), vtmr.segment(PHOTO, clicks=clicks)) == 1
+
+
+def _annotate(page: Page, project: Project, picture: Path) -> None:
+    """Signs in, clicks on the rocket twice, keeps a picture, accepts and submits."""
+    url = project.studio.url
+    page.goto(f"{url}/user/login/")
+    page.fill("input[name=email]", USER)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.goto(f"{url}/projects/{project.id}/data?task={project.task['id']}")
+    page.get_by_text("Auto-Annotation").click()
+    page.wait_for_load_state("networkidle")  # the photo is there
+    for x, y, _ in CLICKS[:2]:
+        page.get_by_text("Object", exact=True).nth(1).click()
+        smart = page.locator("button[aria-label=key-point-tool]").last
+        smart.evaluate("button => button.click()")
+        box = page.locator(".konvajs-content").first.bounding_box()
+        assert box is not None
+        with page.expect_response(lambda answer: "interactive-annotating" in answer.url):
+            page.mouse.click(
+                box["x"] + x * box["width"] / WIDTH, box["y"] + y * box["height"] / HEIGHT
+            )
+        page.get_by_test_id("bottombar-accept-suggestions-button").wait_for()
+    page.wait_for_timeout(2000)  # until the mask is painted
+    page.screenshot(path=picture, type="jpeg", quality=80)
+    page.get_by_test_id("bottombar-accept-suggestions-button").click()
+    page.get_by_test_id("bottombar-auto-accept-toggle").wait_for()
+    page.get_by_text("Submit", exact=True).click()
+    page.get_by_text("Update", exact=True).wait_for()
