@@ -6,6 +6,7 @@ the tool's own form, and returns its text.
 
 from __future__ import annotations
 
+from doors.batch import BatchDoor
 from doors.cvat import CvatDoor, NuclioDoor
 from doors.door import Door, Prompt
 from doors.napari import NapariDoor
@@ -19,6 +20,7 @@ DOORS: dict[str, type[Door]] = {
     "command line": CommandDoor,
     "SAM-style": SamDoor,
     "HTTP": HttpDoor,
+    "batch": BatchDoor,
     "CVAT": CvatDoor,
     "CVAT, serverless": NuclioDoor,
     "Label Studio": LabelStudioDoor,
