@@ -13,12 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
 from PIL import Image
 from pycocotools import mask as coco_mask
 from running import Command
+
+from vtmr.masks import iou
 
 ROOT = Path(__file__).parents[2]
 RED, BLUE = (56, 54), (124, 66)  # places in the two shapes of the picture
@@ -155,6 +158,33 @@ def test_a_rough_mask_is_corrected_by_a_click_here_or_refitted(
         (mask,) = masks_in(out).values()
         assert mask[BLUE[1], BLUE[0]]
         assert bool(mask[8, 8]) is island
+
+
+def test_a_rough_mask_alone_is_tightened_or_kept(
+    command: Command, colour_network: ColourNetwork, photos: Path, tmp_path: Path
+) -> None:
+    """Both shapes as one mask, each grown by five pixels: what is green goes from both. Then masks
+    that the answer hardly meets, as one corner of a shape, and one that it hardly differs from:
+    these come out as they were given."""
+    image = shapes_image().astype(int)
+    shapes = (image[..., 1] < 100) & (np.abs(image - (60, 150, 60)).sum(2) > 100)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
+    masks = {"both": cv2.dilate(shapes.astype(np.uint8), disc) > 0, "corner": np.zeros_like(shapes)}
+    masks["corner"][40:50, 108:118] = True
+    masks["whole"] = shapes
+    for name, mask in masks.items():
+        Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / f"{name}.png")
+    rows = [f"a.png,{name},mask,{name}.png,{name}" for name in masks]
+    prompts = write(tmp_path / "p.csv", "image,object,kind,mask,label", *rows)
+    out = tmp_path / "out"
+    done = command("apply", photos, "--prompts", prompts, "--out", out)
+    assert done.code == 0, done.err
+    assert "3 masks (2 as they were given) on 1 image" in done.out
+    found = {label: mask > 0 for (_, label), mask in masks_in(out).items()}
+    assert np.array_equal(found["corner"], masks["corner"])
+    assert np.array_equal(found["whole"], masks["whole"])
+    assert iou(masks["both"], shapes) < 0.85
+    assert iou(found["both"], shapes) > 0.97
 
 
 def test_bad_entries_cost_themselves_alone(
