@@ -18,7 +18,7 @@ _NUMBER = 3  # of the object, in the labels
 
 class NapariDoor(Door):
     """The plugin's own steps on a photo. What napari makes of its errors, and of the layers, is
-    tested in napari (tests/napari)."""
+    tested in napari (tests/realnapari)."""
 
     takes_boxes = False
     BAD: ClassVar = {

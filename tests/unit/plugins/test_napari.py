@@ -2,7 +2,7 @@
 
 Expected values come from NumPy's own indexing, from pixels written by hand, and, for the manifest,
 from the files of this repository. The plugin in napari itself is tested by
-tests/napari/test_napari_itself.py.
+tests/realnapari/test_napari.py.
 """
 
 from __future__ import annotations
