@@ -171,10 +171,17 @@ def test_masks_are_merged_subtracted_and_split_into_parts(photo: Photo) -> None:
     desk.ready()
     assert len(desk.objects()) == 1
     np.testing.assert_array_equal(desk.mask(0), one | other)
-    desk.press("Control+z", "m", "Escape")
+    desk.press("Control+z").press("m", "Escape")
     assert len(desk.objects()) == 2
     desk.press("c")
     expect(desk.page.locator("#hint")).not_to_contain_text("merge")
+
+    rows = desk.page.locator("#object-list .pick")
+    rows.last.click(modifiers=["Control"])  # both are chosen: these are meant
+    desk.press("m")
+    assert len(desk.objects()) == 1
+    desk.press("Control+z")
+    assert len(desk.objects()) == 2
 
     outline(desk.press("a"), (100, 300), (140, 300), (140, 340), (100, 340))  # a second part
     desk.page.locator("[data-command=split]").click()

@@ -91,9 +91,16 @@ def test_every_key_is_in_the_sheet(desk: Desk) -> None:
           const { createCommands } = await import('/static/js/commands.js');
           const nothing = new Proxy({}, { get: () => () => {} });
           const page = { store: { state: {} }, stage: nothing, editor: nothing, dialogs: nothing };
-          return createCommands(page).map(({ name, key, group }) => ({ name, key, group }));
+          const told = ({ name, key, held = [], where }) => ({ name, key, held, where });
+          return createCommands(page).map(told);
         }"""
     )
+    pressed = [
+        (command["key"], tuple(command["held"]), command.get("where"))
+        for command in commands
+        if command.get("key")
+    ]
+    assert len(set(pressed)) == len(pressed)  # no key does two things
     desk.press("?")
     shown = desk.page.get_by_role("dialog", name="Shortcuts").inner_text()
     for command in commands:

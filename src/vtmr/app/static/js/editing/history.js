@@ -4,7 +4,7 @@ import { canEdit } from "../store.js";
 
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
-export function historyActions(store, { move, change }, { images, documents, selection, idle, say }) {
+export function historyActions(store, { move }, { images, documents, selection, idle, say }) {
   const { trail } = selection;
 
   /** Selects what was selected then; where that isn't known, the one object that looks different now. */
@@ -62,7 +62,7 @@ export function historyActions(store, { move, change }, { images, documents, sel
     /** Marks the image for somebody to look at, or not any more. */
     review() {
       const { document } = store.state;
-      if (document) change("review", { op: "review", review: document.state !== "review" });
+      if (document) move("review", { op: "review", review: document.state !== "review" });
     },
   };
 }

@@ -36,7 +36,7 @@ export function paintOverlay(context, state) {
 }
 
 function paintMasks(context, state, toImagePixels) {
-  const { view, viewport, document, masks, selected, lit, preview } = state;
+  const { view, viewport, document, masks, lit, preview } = state;
   const visible = visibleBox(view, document, viewport);
   if (!visible) return;
   const deviceScale = view.scale * viewport.ratio;
