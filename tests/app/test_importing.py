@@ -156,7 +156,7 @@ class TestWhatIsWrong:
         width, height = size
         content = coco([image(width=width, height=height)], [shape(SQUARE)])
         (sentence,) = imported(annotating, content).json()["skipped"]
-        assert f"it has 160x120 pixels, the COCO file says {width}x{height}" in sentence
+        assert f"it has 160x120 pixels, its annotations say {width}x{height}" in sentence
         assert ("turned upright" in sentence) == (size == (120, 160))
         assert areas(annotating) == []
 

@@ -215,7 +215,7 @@ class TestDocuments:
             with pytest.raises(InputError, match="documents/"):
                 store.document(NAME)
             assert image_id(NAME) in store.damaged
-            export = Exports().make(store, "x", "coco", [], only_done=False)
+            export = Exports().make(store, [], "x", "coco", only_done=False)
             assert any(image_id(NAME) in warning for warning in export.warnings)
         finally:
             store.close()
@@ -274,9 +274,9 @@ class TestDocuments:
         mask = MaskRuns.encode(np.ones((40, 40), bool))
         bad = grown(1, "b.jpg")[-1].content.items[0]
         store.commit(wide, wide.changed("mask", Content((replace(bad, mask=mask),), 2)))
-        images, missing = annotated_images(store, only_done=False)
-        assert [image.name for image in images] == [NAME]
-        assert len(missing) == 1
+        found = annotated_images(store, [], only_done=False)
+        assert [image.name for image in found.images] == [NAME]
+        assert len(found.missing) == 1
         store.close()
 
 
@@ -422,7 +422,7 @@ def test_documents_with_any_value_anywhere_are_read_or_refused(tmp_path: Path) -
             data[chance.randrange(len(data))] = chance.randrange(256)
         path.write_bytes(data)
         store = Store(tmp_path, write=False)
-        annotated_images(store, only_done=False)
+        annotated_images(store, [], only_done=False)
         try:
             store.document(NAME)
         except InputError:

@@ -132,12 +132,40 @@ class TestExport:
         ).assert_refused("leads out")
         assert not list((tmp_path / "elsewhere").iterdir())
 
+    def test_a_photo_of_another_size_is_told_and_left_out(
+        self, annotated: Path, photo: Path, command: Command, tmp_path: Path
+    ) -> None:
+        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(photo)
+        done = command("export-annotations", annotated, "--format", "png", "--out", tmp_path / "o")
+        assert done.code == 2
+        assert "shapes.png has 80x60 pixels, but its annotations are of an image of" in done.err
+        assert not (tmp_path / "o" / "shapes").exists()
+
+    def test_a_photo_that_is_gone_is_named(
+        self, annotated: Path, photo: Path, command: Command, tmp_path: Path
+    ) -> None:
+        photo.rename(photo.with_name("renamed.png"))
+        done = command("export-annotations", annotated, "--format", "png", "--out", tmp_path / "o")
+        assert done.code == 0
+        assert "shapes.png isn't in the folder any more, or under another name" in done.err
+        assert len(list((tmp_path / "o" / "shapes").iterdir())) == 2
+
+    def test_a_change_that_the_journal_lost_fails_the_export(
+        self, annotated: Path, command: Command, tmp_path: Path
+    ) -> None:
+        journal = annotated / ".vtmr" / "journal.jsonl"
+        journal.write_bytes(journal.read_bytes() + b"damaged\n")
+        done = command("export-annotations", annotated, "--format", "png", "--out", tmp_path / "o")
+        assert done.code == 2
+        assert "that change is lost" in done.err
+        assert len(list((tmp_path / "o" / "shapes").iterdir())) == 2
+
     def test_what_cannot_be_exported(
         self, annotated: Path, command: Command, tmp_path: Path
     ) -> None:
         out = tmp_path / "out"
-        command("export-annotations", annotated, "--format", "voc", "--out", out).assert_refused(
-            "'voc' is unknown"
+        command("export-annotations", annotated, "--format", "xyz", "--out", out).assert_refused(
+            "'xyz' is unknown"
         )
         (tmp_path / "plain").mkdir()
         command(

@@ -60,7 +60,8 @@ class TestImport:
     def test_objects_come_and_stay(self, photos: Path, command: Command) -> None:
         file = coco_file(photos, ("a.png", SQUARE), (r"C:\x\sub\b.png", PARTS))
         done = command("import-annotations", photos, file)
-        assert (done.code, done.out, done.err) == (0, "2 objects on 2 images\n", "")
+        assert (done.code, done.out) == (0, "2 objects on 2 images\n")
+        assert done.err == f"vtmr: {file} is read as coco.\n"
         assert objects(photos) == {"a.png": [("cup", 100)], "sub/b.png": [("cup", 200)]}
         assert Store(photos, write=False).labels == ["cup"]
 
@@ -68,7 +69,7 @@ class TestImport:
         file = coco_file(photos, ("a.png", SQUARE), ("gone.png", SQUARE), ("sub/b.png", []))
         done = command("import-annotations", photos, file)
         assert (done.code, done.out) == (0, "1 object on 1 image\n")
-        gone, boxed = done.err.splitlines()
+        _, gone, boxed = done.err.splitlines()
         assert gone == "vtmr: gone.png: there is no image of that name."
         assert boxed.startswith("vtmr: sub/b.png: annotation 2 was left out. There is no outline")
 
@@ -161,7 +162,10 @@ class TestExport:
         command("export-annotations", odd, "--format", "coco", "--out", tmp_path / "out")
         file = tmp_path / "out" / "annotations.json"
         done = command("import-annotations", odd, file, "--repeated", "add")
-        assert (done.out, done.err) == ("4 objects on 4 images\n", "")
+        assert (done.out, done.err) == (
+            "4 objects on 4 images\n",
+            f"vtmr: {file} is read as coco.\n",
+        )
 
     def test_yolo_is_a_data_set_that_can_be_trained_from(
         self, odd: Path, command: Command, tmp_path: Path
@@ -203,7 +207,7 @@ class TestExport:
         assert [len(polygon) for polygon in record["segmentation"]] == [8, 8]
         command(
             "export-annotations", photos, "--format", "png", "--polygons", "--out", out
-        ).assert_refused("--polygons is for --format coco alone")
+        ).assert_refused("--polygons is for --format coco and labelme, not png")
 
     def test_what_cannot_be_written_costs_itself_alone(
         self, photos: Path, command: Command, tmp_path: Path

@@ -32,10 +32,10 @@ from vtmr.app.views import Json, Opened, document_json, masks_json
 from vtmr.app.windows import Windows
 from vtmr.app.workbench import Workbench
 from vtmr.errors import InputError
-from vtmr.formats import Annotation
-from vtmr.formats.coco import CocoFile
+from vtmr.formats import Annotation, read
 from vtmr.formats.png import read_masks
 from vtmr.formats.records import DEFAULT_LABEL
+from vtmr.formats.sources import bytes_source
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.worker import Pool, Worker
@@ -313,7 +313,8 @@ class Annotator:
 
     def _arrivals(self, content: bytes) -> Arrivals:
         """What a COCO file brings. Raises InputError when it isn't one."""
-        return arrivals(CocoFile.parse(content), self.entries.values(), self._folder)
+        source = bytes_source("The file", content, len(content))
+        return arrivals(read("coco", source), self.entries.values(), self._folder)
 
     def _require_new(self, found: Arrivals) -> None:
         """Raises Refusal (409) when objects of the file are on their images already."""

@@ -8,12 +8,13 @@ import re
 import secrets
 import zipfile
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vtmr.app.document import Item
+from vtmr.app.project import Entry, size_of
 from vtmr.app.store import Store
 from vtmr.atomic import make_folder, write_atomically
 from vtmr.errors import InputError
@@ -24,17 +25,57 @@ from vtmr.masks import RunLengths
 _KEPT = 4
 
 
-def annotated_images(store: Store, *, only_done: bool) -> tuple[list[AnnotatedImage], list[str]]:
-    """Every image that was accepted or has objects, by name, and a sentence for each whose
-    annotations can't be read; empty masks are left out."""
-    images: list[AnnotatedImage] = []
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is to be exported, by name. missing: a sentence for everything that isn't in it;
+    warnings: for what is to be known of it."""
+
+    images: list[AnnotatedImage]
+    missing: list[str]
+    warnings: list[str]
+
+
+def annotated_images(store: Store, entries: Collection[Entry], *, only_done: bool) -> Gathered:
+    """Every image that was accepted or has objects; empty masks are left out.
+
+    Missing are those whose annotations can't be read or are of a picture of another size than the
+    folder's, and what the journal lost. Reads the images' headers.
+    """
+    found = Gathered([], [], [note for note in store.notices if note not in store.lost])
+    by_name = {entry.name: entry for entry in entries}
     for name in sorted(store.heads):
         head = store.heads[name]
         in_work = head.state == "in_work" or (head.state == "review" and head.objects > 0)
         if head.state == "done" or (in_work and not only_done):
             with suppress(InputError):  # it is among the damaged from now on
-                images.append(_annotated(store, name))
-    return images, [f"Left out: {sentence}" for _, sentence in sorted(store.damaged.items())]
+                _gather(found, _annotated(store, name), by_name.get(name))
+    found.missing.extend(f"Left out: {said}" for _, said in sorted(store.damaged.items()))
+    found.missing.extend(store.lost)
+    return found
+
+
+def _gather(found: Gathered, image: AnnotatedImage, entry: Entry | None) -> None:
+    """Adds an image, if it is still the one that was annotated."""
+    if entry is None:
+        found.warnings.append(
+            f"{image.name} isn't in the folder any more, or under another name: its annotations "
+            "are exported all the same."
+        )
+        found.images.append(image)
+        return
+    try:
+        height, width = size_of(entry)
+    except InputError as error:
+        found.warnings.append(f"{error} Its annotations are exported all the same.")
+        found.images.append(image)
+        return
+    if (height, width) == (image.height, image.width):
+        found.images.append(image)
+        return
+    found.missing.append(
+        f"Left out: {image.name} has {width}x{height} pixels, but its annotations are of an image "
+        f"of {image.width}x{image.height}. Put the image back that was annotated."
+    )
 
 
 def _annotated(store: Store, name: str) -> AnnotatedImage:
@@ -120,12 +161,13 @@ def member_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A ZIP that waits to be fetched."""
+    """A ZIP that waits to be fetched. warnings: a sentence each; losses: summed up over images."""
 
     id: str
     name: str
     data: bytes
     warnings: tuple[str, ...]
+    losses: tuple[str, ...] = ()
 
 
 class Exports:
@@ -135,11 +177,11 @@ class Exports:
         self._kept: OrderedDict[str, Export] = OrderedDict()
 
     def make(
-        self, store: Store, project: str, form: str, labels: Sequence[str], *, only_done: bool
+        self, store: Store, entries: Collection[Entry], project: str, form: str, *, only_done: bool
     ) -> Export:
         """Raises InputError for an unknown format."""
-        images, missing = annotated_images(store, only_done=only_done)
-        files = write(form, images, labels)
+        found = annotated_images(store, entries, only_done=only_done)
+        files = write(form, found.images, store.labels)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
             taken: set[str] = set()
@@ -149,12 +191,13 @@ class Exports:
                     member = f"{member}_"
                 taken.add(member)
                 archive.writestr(member, content)
-        warnings = (*missing, *files.missing, *store.notices, *files.warnings)
+        warnings = (*found.missing, *files.missing, *found.warnings, *files.warnings)
         plain = (
             safe_part(project).encode("ascii", "ignore").decode("ascii") or "annotations"
         )  # goes into a header
         name = f"{plain}-{form}.zip"
-        return Export(secrets.token_hex(8), name, stream.getvalue(), warnings)
+        losses = tuple(files.lost())
+        return Export(secrets.token_hex(8), name, stream.getvalue(), warnings, losses)
 
     def keep(self, export: Export) -> None:
         """Until so many newer ones came."""

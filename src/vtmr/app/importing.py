@@ -1,4 +1,4 @@
-"""A COCO file's objects on their way onto a folder's images: for the page and for the command.
+"""Other programs' objects on their way onto a folder's images: for the page and for the command.
 
 First everything is read and decided, then images change one by one: whoever imports a file for the
 second time is asked before anything changes.
@@ -6,6 +6,7 @@ second time is asked before anything changes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +16,12 @@ from typing import Any
 from vtmr.app.document import Document, Item
 from vtmr.app.operations import with_annotations
 from vtmr.app.plans import MAX_OBJECTS
-from vtmr.app.project import Entry
+from vtmr.app.project import Entry, size_of
 from vtmr.app.store import Store
 from vtmr.errors import InputError
-from vtmr.formats.coco import CocoFile
-from vtmr.formats.placing import place
+from vtmr.formats.foreign import Foreign
+from vtmr.formats.placing import place_spelled
 from vtmr.formats.records import Annotation, Summary
-from vtmr.images import read_header
 from vtmr.masks import RunLengths
 from vtmr.serving.maskruns import MaskRuns
 from vtmr.types import MaskEdit
@@ -68,26 +68,34 @@ class Arrivals:
     images: tuple[Arrival, ...]
     said: tuple[str, ...]
 
+    def labels(self) -> dict[str, int]:
+        """How many objects have each label."""
+        found: Counter[str] = Counter()
+        for image in self.images:
+            found.update(annotation.label for annotation in image.annotations)
+        return dict(found)
 
-def arrivals(coco: CocoFile, entries: Collection[Entry], folder: Path) -> Arrivals:
-    """The file's objects by image, decoded. Reads the headers of the images that it names."""
+
+def arrivals(foreign: Foreign, entries: Collection[Entry], folder: Path) -> Arrivals:
+    """The files' objects by image, decoded. Reads the headers of the images that they name."""
     said = Summary()
-    said.add_all(coco.said)
+    said.add_all(foreign.said)
     by_name = {entry.name: entry for entry in entries}
-    placed = place((image.name for image in coco.images.values()), list(by_name), folder)
+    spellings = [image.names for image in foreign.images]
+    placed = place_spelled(spellings, list(by_name), folder, any_suffix=foreign.any_suffix)
     for reason in placed.reasons.values():
         said.add("images", reason)
     sizes: dict[str, tuple[int, int]] = {}
     objects: dict[str, list[Annotation]] = {}
-    for key, image in coco.images.items():
-        name = placed.files.get(image.name)
-        if name is None or not coco.annotations[key]:
+    for image in foreign.images:
+        name = placed.files.get(image.names[0])
+        if name is None or not image.count:
             continue
         try:
-            _require_few(sum(one.has_outline for one in coco.annotations[key]))
-            size = sizes.get(name) or _size_of(by_name[name])
+            _require_few(image.count)
+            size = sizes.get(name) or size_of(by_name[name])
             _require_size(image.size, size)
-            found, reasons = coco.annotated(key, size)
+            found, reasons = image.decode(size)
         except InputError as error:
             said.add("images", f"{name}: {error}")
             continue
@@ -146,12 +154,6 @@ def _require_few(count: int) -> None:
         raise InputError(f"An image can have {MAX_OBJECTS} objects: {count} more are too many.")
 
 
-def _size_of(entry: Entry) -> tuple[int, int]:
-    with entry.opened() as path:
-        header = read_header(path)
-    return header.height, header.width
-
-
 def _require_size(said: tuple[int, int] | None, size: tuple[int, int]) -> None:
     """Raises InputError when the file says another size than the image has."""
     if said is None or said == size:
@@ -163,5 +165,5 @@ def _require_size(said: tuple[int, int] | None, size: tuple[int, int]) -> None:
         else ""
     )
     raise InputError(
-        f"it has {size[1]}x{size[0]} pixels, the COCO file says {said[1]}x{said[0]}.{turned}"
+        f"it has {size[1]}x{size[0]} pixels, its annotations say {said[1]}x{said[0]}.{turned}"
     )

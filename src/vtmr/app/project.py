@@ -14,7 +14,7 @@ from pathlib import Path
 from vtmr.app.directory import BY_DESCRIPTOR, Directory
 from vtmr.app.leftout import FOREIGN, LeftOut
 from vtmr.errors import InputError
-from vtmr.images import reads_heif
+from vtmr.images import read_header, reads_heif
 
 HIDDEN_FOLDER = ".vtmr"
 SUFFIXES = frozenset(
@@ -124,6 +124,13 @@ def find_images(folder: Path, *, follow_links: bool = False) -> Found:
         else:
             entries.append(Entry(image_id(name), name, root.path / name, root, follow_links))
     return Found(entries, walk.left_out)
+
+
+def size_of(entry: Entry) -> tuple[int, int]:
+    """An image's (height, width), of its header. Raises InputError."""
+    with entry.opened() as path:
+        header = read_header(path)
+    return header.height, header.width
 
 
 def image_id(name: str) -> str:

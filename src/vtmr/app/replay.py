@@ -27,17 +27,24 @@ from vtmr.session.eventlog import whole_number
 @dataclass(slots=True)
 class Trouble:
     """What isn't as it was written. damaged: image ids whose documents can't be read, with a
-    sentence; notices: sentences about everything else; repaired: image ids whose files are to be
-    kept aside before they are written anew."""
+    sentence; notices: sentences about everything else; lost: those of them that say that work is
+    gone; repaired: image ids whose files are to be kept aside before they are written anew."""
 
     damaged: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
         """Adds a notice, once."""
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+    def note_loss(self, sentence: str) -> None:
+        """Adds a notice that work is gone, once."""
+        self.note(sentence)
+        if sentence not in self.lost:
+            self.lost.append(sentence)
 
     def blame(self, found_id: str, error: BaseException | str) -> InputError:
         """The error to raise for a document that can't be read; remembered."""
@@ -82,7 +89,7 @@ def replay(
     """
     before = len(trouble.notices)
     for sentence in entries.damaged:
-        trouble.note(f"{sentence}: that change is lost.")
+        trouble.note_loss(f"{sentence}: that change is lost.")
     if entries.torn:
         trouble.note(
             f"The last {entries.torn} bytes of {JOURNAL} are a change that was cut off before it "
@@ -97,7 +104,7 @@ def replay(
             after = _followed(entry, read, broken, trouble)
         except (OSError, *UNREADABLE) as error:
             broken.add(name)
-            trouble.note(
+            trouble.note_loss(
                 f"The change {entry['revision']} of {name} in {JOURNAL} can't be followed "
                 f"({reason(error)}): it is lost."
             )

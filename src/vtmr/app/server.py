@@ -24,7 +24,7 @@ from vtmr.app.importing import REPEATED
 from vtmr.app.lesson import PHOTO as LESSON_PHOTO
 from vtmr.app.reading import unreadable
 from vtmr.errors import InputError
-from vtmr.formats import FORMATS
+from vtmr.formats import WRITERS
 from vtmr.serving.access import Access, Guard
 from vtmr.serving.answers import Refusal, error_answer, json_answer
 from vtmr.serving.bodies import Fields, bad_request, read_body, read_json, shown
@@ -70,7 +70,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     async def project(request: Request) -> Response:
         return json_answer(
-            {**annotator.project_json(), "version": vtmr.__version__, "formats": list(FORMATS)}
+            {**annotator.project_json(), "version": vtmr.__version__, "formats": list(WRITERS)}
         )
 
     async def images(request: Request) -> Response:
@@ -130,17 +130,18 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     async def export(request: Request) -> Response:
         fields = Fields(await read_json(request, MAX_BODY))
-        form, only_done = fields.choice("format", FORMATS), fields.boolean("only_done", False)
+        form, only_done = fields.choice("format", WRITERS), fields.boolean("only_done", False)
         fields.done()
-        store, labels = annotator.store, annotator.store.labels
+        store, entries = annotator.store, annotator.entries.values()
         made = await unreadable(
             annotator.exporting.run(
-                lambda: exports.make(store, annotator.name, form, labels, only_done=only_done)
+                lambda: exports.make(store, entries, annotator.name, form, only_done=only_done)
             )
         )
         exports.keep(made)
         url = f"/api/v1/exports/{made.id}/{made.name}"
-        return json_answer({"url": url, "name": made.name, "warnings": list(made.warnings)})
+        told = {"warnings": list(made.warnings), "losses": list(made.losses)}
+        return json_answer({"url": url, "name": made.name, **told})
 
     async def fetch(request: Request) -> Response:
         made = exports.get(request.path_params["export"], request.path_params["name"])

@@ -109,6 +109,11 @@ class Store:
         """Sentences about everything that isn't quite as it was written."""
         return self._trouble.notices
 
+    @property
+    def lost(self) -> list[str]:
+        """Those of the notices that say that work is gone."""
+        return self._trouble.lost
+
     def told(self) -> list[str]:
         """The notices, with what the user should know of the folder and its disk."""
         moved = self._place.moved_to()

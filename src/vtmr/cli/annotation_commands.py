@@ -16,6 +16,9 @@ import typer
 
 from vtmr.cli.flags import DEFAULT_MODEL, AsJson, Model
 
+# Named here, since the formats take a while to load; a test compares.
+WRITTEN = "coco, cvat, label-studio, labelme, voc, yolo, datumaro, png or indexed-png."
+
 
 def annotate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
@@ -75,7 +78,7 @@ def export_annotations(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that `vtmr annotate` was used in.")
     ],
-    form: Annotated[str, typer.Option("--format", help="coco, png, indexed-png, yolo or labelme.")],
+    form: Annotated[str, typer.Option("--format", help=WRITTEN)],
     out: Annotated[
         Path,
         typer.Option("--out", metavar="OUT", help="Folder for the files, made when it is missing."),
@@ -84,7 +87,7 @@ def export_annotations(
         bool, typer.Option("--only-done", help="Only images that were accepted.")
     ] = False,
     polygons: Annotated[
-        bool, typer.Option("--polygons", help="With coco: polygons in place of run lengths.")
+        bool, typer.Option("--polygons", help="With coco, labelme: polygons in place of masks.")
     ] = False,
 ) -> int:
     """Write a folder's annotations in another program's format."""
@@ -101,21 +104,42 @@ def export_annotations(
 
 def import_annotations(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A COCO instance file.")],
+    files: Annotated[
+        Path, typer.Argument(metavar="FILES", help="A file, a folder or a ZIP of annotations.")
+    ],
+    form: Annotated[
+        str, typer.Option("--format", help="The format, as for export; auto looks at the files.")
+    ] = "auto",
+    pattern: Annotated[
+        str,
+        typer.Option(
+            "--pattern", metavar="PATTERN", help="How mask files are called: {name}_mask.png."
+        ),
+    ] = "",
     repeated: Annotated[
         str,
         typer.Option(
             "--repeated", help="Objects that are there already: ask (refuse), skip or add."
         ),
     ] = "ask",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come, and change nothing.")
+    ] = False,
 ) -> None:
-    """Add a COCO file's objects to the annotations of a folder's images."""
-    from vtmr.cli.annotations import import_file
+    """Add other programs' objects to the annotations of a folder's images."""
+    from vtmr.cli.annotations import HowToImport, import_files
 
-    objects, images, said = import_file(folder, file, repeated=repeated)
-    for sentence in said:
+    done = import_files(folder, files, HowToImport(form, pattern, repeated, dry_run))
+    if form == "auto":
+        print(f"vtmr: {files} is read as {done.form}.", file=sys.stderr)
+    for sentence in done.said:
         print(f"vtmr: {sentence}", file=sys.stderr)
-    print(f"{objects} object{'s' * (objects != 1)} on {images} image{'s' * (images != 1)}")
+    would = "Would add " if dry_run else ""
+    objects = f"{done.objects} object{'s' * (done.objects != 1)}"
+    print(f"{would}{objects} on {done.images} image{'s' * (done.images != 1)}")
+    if dry_run:
+        for label, count in done.labels.items():
+            print(f"{count:8} {label}")
 
 
 def replay(

@@ -3,7 +3,7 @@ written out, added to or played again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ from vtmr.app.document import Document, Item
 from vtmr.app.exports import annotated_images, export_to_folder
 from vtmr.app.importing import REPEATED, Arrivals, arrivals, asks, known_already
 from vtmr.app.pictures import Pictures
-from vtmr.app.project import list_images
+from vtmr.app.project import Entry, list_images
 from vtmr.app.sessions import Sessions
 from vtmr.app.store import NotSavedError, Store
 from vtmr.atomic import is_folder
 from vtmr.cli import predictors
 from vtmr.cli.annotate import made_with
 from vtmr.errors import InputError
-from vtmr.formats import AnnotatedImage, Files, write
-from vtmr.formats.coco import CocoFile
+from vtmr.formats import READERS, WRITERS, AnnotatedImage, Files, read, write
+from vtmr.formats.foreign import Options
 from vtmr.formats.records import labels_of
+from vtmr.formats.registry import AUTO, format_of
+from vtmr.formats.sources import Source, opened_source
 from vtmr.formats.yolo import locate
 from vtmr.masks import iou
 from vtmr.provenance import versions
@@ -74,13 +76,13 @@ def export_folder(
 
     Raises InputError.
     """
-    if polygons and form != "coco":
-        raise InputError(f"--polygons is for --format coco alone, not {form}: leave it out.")
+    if polygons and f"{form}-polygons" not in WRITERS:
+        raise InputError(f"--polygons is for --format coco and labelme, not {form}: leave it out.")
     store = open_annotations(folder)
-    images, missing = annotated_images(store, only_done=only_done)
-    files = write_format("coco-polygons" if polygons else form, images, store.labels, out)
+    found = annotated_images(store, list_images(folder), only_done=only_done)
+    files = write_format(f"{form}-polygons" if polygons else form, found.images, store.labels, out)
     written = export_to_folder(files, out, folder)
-    return written, [*store.notices, *files.warnings], [*missing, *files.missing]
+    return written, [*found.warnings, *files.warnings], [*found.missing, *files.missing]
 
 
 def write_format(
@@ -93,41 +95,82 @@ def write_format(
     return files
 
 
-def import_file(folder: Path, path: Path, *, repeated: str) -> tuple[int, int, tuple[str, ...]]:
-    """Adds a COCO file's annotations to the images that it names, one change an image.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, or would do. form: the format's name; objects and images: how many came,
+    said: a sentence for everything that didn't; labels: how many objects have each."""
 
-    How many objects came onto how many images, and a sentence for everything that didn't come.
-    repeated: what to do with objects that are there already. Raises InputError, also when they are
-    and it is "ask".
+    form: str
+    objects: int
+    images: int
+    labels: Mapping[str, int]
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HowToImport:
+    """form: a format's name, or "auto". pattern: how mask files are called. repeated: what to do
+    with objects that are there already. dry: nothing is changed."""
+
+    form: str = AUTO
+    pattern: str = ""
+    repeated: str = "ask"
+    dry: bool = False
+
+
+def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
+    """Adds the annotations in a file, a folder or a ZIP to the images that they name, one change
+    an image.
+
+    Raises InputError, also when objects are there already and `how.repeated` is "ask".
     """
-    if repeated not in REPEATED:
-        raise InputError(f"--repeated {repeated} is unknown: expected {', '.join(REPEATED)}.")
+    if how.repeated not in REPEATED:
+        raise InputError(f"--repeated {how.repeated} is unknown: expected {', '.join(REPEATED)}.")
     entries = list_images(folder)
-    coco = _read_coco(path)
+    with opened_source(path) as source:
+        form, found = _read(source, path, how, entries, folder)
+    if how.dry:
+        return _imported(form, found, [len(one.annotations) for one in found.images], ())
     store = Store(folder.resolve())
     try:
         if store.read_only is not None:
             raise InputError(store.read_only)
-        found = arrivals(coco, entries, folder)
-        known = known_already(store, found) if repeated == "ask" else []
+        known = known_already(store, found) if how.repeated == "ask" else []
         if any(known):
             raise InputError(
                 f"{asks(sum(known), len(known) - sum(known))} --repeated skip adds the others "
                 "alone, --repeated add all of them again."
             )
-        counts, refused = _put_into(store, found, repeated)
+        counts, refused = _put_into(store, found, how.repeated)
     finally:
         store.close()
-    return sum(counts), len(counts), (*found.said, *refused)
+    return _imported(form, found, counts, refused)
 
 
-def _read_coco(path: Path) -> CocoFile:
+def _imported(
+    form: str, found: Arrivals, counts: Sequence[int], refused: Sequence[str]
+) -> Imported:
+    return Imported(form, sum(counts), len(counts), found.labels(), (*found.said, *refused))
+
+
+def _read(
+    source: Source, path: Path, how: HowToImport, entries: Sequence[Entry], folder: Path
+) -> tuple[str, Arrivals]:
+    """The files' format, and their objects by image. Raises InputError, which names the file."""
     try:
-        return CocoFile.parse(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
+        form = format_of(source, how.form)
+        foreign = read(form, source, Options(how.pattern, _labels(folder)))
+        return form, arrivals(foreign, entries, folder)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        named = str(path) in str(error) or how.form not in (AUTO, *READERS)
+        raise InputError(str(error) if named else f"{path}: {error}") from error
+
+
+def _labels(folder: Path) -> tuple[str, ...]:
+    """The project's, which number the values of mask files."""
+    if not is_folder(folder / ".vtmr"):
+        return ()
+    return tuple(Store(folder, write=False).labels)
 
 
 def _put_into(store: Store, found: Arrivals, repeated: str) -> tuple[list[int], list[str]]:

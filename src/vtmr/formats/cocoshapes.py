@@ -33,7 +33,7 @@ def coco_runs(segmentation: Any, height: int, width: int) -> RunLengths:
     """
     if not (height > 0 and width > 0 and height * width <= MAX_PIXELS):
         raise InputError(
-            f"The COCO file says that the image has {width}x{height} pixels: expected at least one "
+            f"The file says that the image has {width}x{height} pixels: expected at least one "
             f"and at most {MAX_PIXELS:,}."
         )
     if not segmentation:
@@ -99,13 +99,13 @@ def _of_polygons(segmentation: list[Any], height: int, width: int) -> RunLengths
     polygons = [_points(numbers) for numbers in _polygons(segmentation) if len(numbers) >= 6]
     if not polygons:
         raise InputError(
-            "A COCO polygon has fewer than three points: expected x1, y1, x2, y2, x3, y3, …"
+            "A polygon has fewer than three points: expected x1, y1, x2, y2, x3, y3, …"
         )
     length = sum(_outline_px(points) for points in polygons)
     most = longest_outline_px(height, width)
     if length > most:
         raise InputError(
-            f"The COCO polygons are {length:,.0f} pixels long: expected at most {most:,} on an "
+            f"The polygons are {length:,.0f} pixels long: expected at most {most:,} on an "
             f"image of {width}x{height}."
         )
     shapes = coco_mask.frPyObjects([points.reshape(-1) for points in polygons], height, width)
@@ -122,11 +122,11 @@ def longest_outline_px(height: int, width: int) -> int:
 def _points(polygon: list[Any]) -> NDArray[np.float64]:
     """N x 2 image points (x, y)."""
     if len(polygon) % 2:
-        raise InputError("A COCO polygon has half a point: expected x1, y1, x2, y2, …")
+        raise InputError("A polygon has half a point: expected x1, y1, x2, y2, …")
     points = np.array(polygon, np.float64).reshape(-1, 2)
     if not (np.abs(points) < _FARTHEST).all():
         raise InputError(
-            "A COCO polygon has a coordinate beyond a million pixels or one that is no number."
+            "A polygon has a coordinate beyond a million pixels or one that is no number."
         )
     return points
 

@@ -11,7 +11,6 @@ from vtmr.formats.records import MAX_LABEL, AnnotatedImage, Attributes
 MAX_ATTRIBUTES = 50  # of an object
 MAX_VALUE = 200  # characters
 MAX_NOTE = 2000  # characters
-KEEP_DETAILS = ("coco", "coco-polygons", "labelme")  # formats that hold attributes and notes
 
 
 def plain_attributes(found: Any) -> Attributes:
@@ -39,20 +38,21 @@ def plain_note(found: Any) -> str:
     return kept.strip()[:MAX_NOTE]
 
 
-def lost_details(form: str, images: Sequence[AnnotatedImage]) -> list[str]:
-    """A sentence, where objects have attributes or notes and the format holds none."""
-    if form in KEEP_DETAILS:
-        return []
+def lost_details(images: Sequence[AnnotatedImage], *, attributes: bool, notes: bool) -> list[str]:
+    """A sentence, where objects have attributes or notes and a format holds none.
+
+    attributes, notes: whether it holds them.
+    """
     lost = 0
     for image in images:
-        lost += sum(bool(annotation.attributes or annotation.note) for annotation in image.objects)
+        for annotation in image.objects:
+            without_attributes = bool(annotation.attributes) and not attributes
+            lost += without_attributes or (bool(annotation.note) and not notes)
     if not lost:
         return []
+    what = "The note" if attributes else "The attributes and the note"
     whose = "an object is" if lost == 1 else f"{lost:,} objects are"
-    return [
-        f"The attributes and the note of {whose} not in the export: {form} holds none. Take "
-        f"{' or '.join(KEEP_DETAILS)} to keep them."
-    ]
+    return [f"{what} of {whose} not in the export: coco and labelme keep them."]
 
 
 def _as_text(value: Any) -> str:

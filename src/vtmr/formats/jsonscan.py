@@ -1,5 +1,4 @@
-"""A large JSON object's one long array, item by item: decoded whole it takes eight times its
-text."""
+"""A large JSON file's one long array, item by item: decoded whole it takes eight times its text."""
 
 from __future__ import annotations
 
@@ -59,6 +58,26 @@ def array_items(
         raise ValueError("there is something after it")
     if not found:
         raise LookupError(f"no {key!r} in it")
+
+
+def list_items(text: str) -> Iterator[Any]:
+    """The items of the JSON list that `text` is, or the one object that it is.
+
+    Raises ValueError for anything else, RecursionError for values that are nested too deeply.
+    """
+    place = _SPACES.match(text, 0).end()  # type: ignore[union-attr]
+    if text[place : place + 1] == "{":
+        item, place = _value(text, place)
+        yield item
+    else:
+        place = _after(text, place, "[")
+        while text[place : place + 1] != "]":
+            item, place = _value(text, place)
+            yield item
+            place = _comma(text, place, "]")
+        place = _after(text, place, "]")
+    if place != len(text):
+        raise ValueError("there is something after it")
 
 
 def _value(text: str, place: int) -> tuple[Any, int]:

@@ -61,6 +61,29 @@ def place(
     return Placed(placed, reasons)
 
 
+def place_spelled(
+    spellings: Iterable[Sequence[str]],
+    files: Sequence[str],
+    root: Path,
+    *,
+    any_suffix: bool = False,
+) -> Placed:
+    """As `place`, of images that are spelled in several ways, by their first spelling: the second
+    counts where the first means no image, and none that another one means already."""
+    rows = list(spellings)
+    found = place((row[0] for row in rows), files, root, any_suffix=any_suffix)
+    others = {row[0]: row[1] for row in rows if len(row) > 1 and row[0] not in found.files}
+    second = place(others.values(), files, root, any_suffix=any_suffix)
+    taken = set(found.files.values())
+    placed, reasons = dict(found.files), dict(found.reasons)
+    for first, other in others.items():
+        file = second.files.get(other)
+        if file is not None and file not in taken:
+            placed[first] = file
+            del reasons[first]
+    return Placed(placed, reasons)
+
+
 @dataclass(frozen=True, slots=True)
 class _Match:
     """A name, and the image that ends as it does. nearness: the more, the longer their common
@@ -125,13 +148,18 @@ class _Index:
         """
         if parts[-1] in self._by_last:
             return self._by_last[parts[-1]], parts, False
-        plain = tuple(unicodedata.normalize("NFC", unquote(part)) for part in parts)
+        # An address escapes bytes, which needn't be UTF-8's.
+        unescaped = [unquote(part, errors="surrogateescape") for part in parts]
+        plain = tuple(unicodedata.normalize("NFC", part) for part in unescaped)
         if plain[-1] in self._by_last:
             return self._by_last[plain[-1]], plain, True
         folded = self._folded.get(parts[-1].casefold(), [])
         if folded or not self._any_suffix:
             return folded, parts, True
-        return self._by_stem.get(_stem(parts[-1]), []), parts, True
+        stem = _stem(parts[-1])
+        if stem in self._by_last:  # a.jpg.txt means a.jpg, also where there is an a.png
+            return self._by_last[stem], (*parts[:-1], stem), True
+        return self._by_stem.get(stem, []), parts, True
 
     def _match(self, name: str, parts: Parts, file: str, loosely: bool) -> _Match | None:
         """None where the two paths' folders contradict each other. loosely: their last parts may
@@ -139,6 +167,8 @@ class _Index:
         inside = _whole(file)
         if inside == parts:
             return _Match(name, parts, file, _THE_SAME - 1)
+        if self._any_suffix and _without_suffix(inside) == _without_suffix(parts):
+            return _Match(name, parts, file, _THE_SAME - 2)
         whole = (*self._above, *inside)
         needed = min(len(parts), len(inside))
         common = _common_end(parts, whole)
@@ -191,6 +221,10 @@ def _parts(name: str) -> Parts:
 def _whole(path: str) -> Parts:
     """A path's parts, accents in one character."""
     return tuple(unicodedata.normalize("NFC", part) for part in path.split("/") if part)
+
+
+def _without_suffix(parts: Parts) -> Parts:
+    return (*parts[:-1], _stem(parts[-1]))
 
 
 def _stem(last: str) -> str:

@@ -1,5 +1,5 @@
-"""Masks as PNG: one of 0 and 255 per object, or one with a palette for all; and masks beside
-images, read back."""
+"""Masks as PNG: one of 0 and 255 per object, or one with a palette for all; and a mask beside an
+image, read back."""
 
 from __future__ import annotations
 
@@ -53,10 +53,7 @@ def write_indexed_pngs(images: Sequence[AnnotatedImage], labels: Sequence[str]) 
             mask = annotation.runs.decode()
             hidden += int(np.count_nonzero(indices[mask]))
             indices[mask] = number
-        if hidden:
-            files.warnings.append(
-                f"{image.name}: objects overlap in {hidden} pixels, which only the upper one keeps."
-            )
+        files.lose_overlaps(image.name, hidden)
         files.content[stem + MASK_ENDING] = _indexed_bytes(
             indices, [annotation.label for annotation in image.objects]
         )
@@ -73,8 +70,13 @@ def read_masks(
     InputError as `read_mask_file`.
     """
     file = read_mask_file(path, shape)
+    return masks_of(file, labels), file.notes
+
+
+def masks_of(file: MaskFile, labels: Sequence[str]) -> list[Annotation]:
+    """The objects of a mask file, as `read_masks`."""
     names = _stored_labels(file) or list(labels)
-    return [_annotation(file.mask(value), value, names) for value in file.objects], file.notes
+    return [_annotation(file.mask(value), value, names) for value in file.objects]
 
 
 def png_bytes(mask: Mask) -> bytes:

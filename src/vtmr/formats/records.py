@@ -65,13 +65,32 @@ class Files:
     """What an export wrote, by relative path.
 
     warnings: a sentence for everything that the format couldn't keep. missing: one for every image
-    that isn't in it. links: the photos that belong with the files.
+    that isn't in it. links: the photos that belong with the files. losses: how often what was lost,
+    over all images, in the words of `lose`.
     """
 
     content: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    losses: Counter[str] = field(default_factory=Counter)
+
+    def lose(self, what: str, count: int) -> None:
+        """Counts a loss. what: a plural with what became of them, such as "holes filled"."""
+        if count:
+            self.losses[what] += count
+
+    def lose_overlaps(self, name: str, pixels: int) -> None:
+        """Of an image whose format holds one object a pixel."""
+        if pixels:
+            self.warnings.append(
+                f"{name}: objects overlap in {pixels} pixels, which only the upper one keeps."
+            )
+            self.lose("pixels under other objects", pixels)
+
+    def lost(self) -> list[str]:
+        """A line for each kind of loss, the largest number first."""
+        return [f"{what[0].upper()}{what[1:]}: {n:,}" for what, n in self.losses.most_common()]
 
 
 class Summary:

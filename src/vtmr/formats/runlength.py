@@ -1,5 +1,8 @@
 """Run lengths as other tools write them, each in its own order and packing.
 
+COCO counts down the columns of the whole image: `vtmr.masks.RunLengths`. CVAT counts along the rows
+of a box, pixels that are off first.
+
 Label Studio keeps a brush's mask as RGBA pixels, row by row, in the bit stream of thi.ng's
 rle-pack, most significant bit first:
 
@@ -14,13 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.masks import Mask
+from vtmr.geometry import Box
+from vtmr.masks import Mask, RunLengths, bounding_box
 
+_MOST_COUNT = 1 << 40  # no run of CVAT's is longer
 _CHANNELS = 4  # R, G, B, A: a mask is in all of them, and A is the one that counts
 _ALPHA = 3
 _HEADER_BITS = 32 + 5 + 4 * 4
@@ -93,6 +99,44 @@ class _Bits:
         for lane in range(_LANES):
             value = value << 8 | self._padded[firsts + lane]
         return value >> (8 * _LANES - count - places % 8) & ((1 << count) - 1)
+
+
+def boxed_runs(mask: Mask) -> tuple[Box, NDArray[np.int64]] | None:
+    """A bool mask H x W as CVAT has it: its bounding box, half-open, and the runs along the rows
+    of that box, off first. None for an empty mask."""
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    flat = mask[box.slices].reshape(-1)
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = [0, 0] if flat[0] else [0]
+    return box, np.diff(np.concatenate([starts, turns]), append=flat.size)
+
+
+def of_boxed_runs(counts: Sequence[Any], box: Box, height: int, width: int) -> RunLengths:
+    """The inverse, on an image height x width. Raises InputError for runs that don't fill the box,
+    and for a box that leaves the image."""
+    if box.intersection(Box.whole(height, width)) != box:
+        raise InputError(
+            f"A mask's box {box.as_tuple()} leaves the image of {width}x{height} pixels."
+        )
+    if len(counts) > 2 * box.area + 2:
+        raise InputError(
+            f"A mask of {len(counts):,} run lengths: expected fewer in a box of {box.area:,} "
+            "pixels."
+        )
+    try:
+        numbers = [int(count) for count in counts]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError("A mask's run lengths are no whole numbers.") from error
+    if not all(0 <= number < _MOST_COUNT for number in numbers) or sum(numbers) != box.area:
+        raise InputError(
+            f"A mask's run lengths don't fill its box of {box.width}x{box.height} pixels."
+        )
+    signs = np.arange(len(numbers)) % 2 == 1
+    mask = np.zeros((height, width), np.bool_)
+    mask[box.slices] = np.repeat(signs, numbers).reshape(box.height, box.width)
+    return RunLengths.encode(mask)
 
 
 @dataclass(frozen=True, slots=True)

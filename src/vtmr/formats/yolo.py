@@ -38,6 +38,7 @@ def write_yolo(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files
         files.links.append(Link(f"images/{stem}{suffix}", image.name, label_path))
         if suffix.lower() not in _READ_BY_ULTRALYTICS:
             losses.said.append(f"Ultralytics doesn't read {suffix} files")
+        losses.count_in(files)
         if losses.said or losses.any:
             files.warnings.append(f"{image.name}: {losses.in_words()}.")
     files.content[DATA_FILE] = _data_yaml(names, None)
@@ -65,6 +66,12 @@ class _Losses:
     @property
     def any(self) -> bool:
         return bool(self.holes or self.joined or self.specks)
+
+    def count_in(self, files: Files) -> None:
+        """Adds them to the losses of all images."""
+        files.lose("holes filled", self.holes)
+        files.lose("objects of several parts joined by thin lines", self.joined)
+        files.lose("specks left out", self.specks)
 
     def in_words(self) -> str:
         words = []

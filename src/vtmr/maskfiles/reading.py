@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.images.decoded import Decoded
-from vtmr.images.opening import MAX_PIXELS, Opened, opened
+from vtmr.images.decoded import Decoded, require_integers
+from vtmr.images.opening import MAX_PIXELS, Opened, opened, opened_bytes
 from vtmr.maskfiles.colours import alpha_meaning, colour_meaning, palette_meaning
 from vtmr.maskfiles.levels import Meaning, Values, levels_meaning
 from vtmr.masks import Mask
@@ -59,13 +59,67 @@ def read_mask_file(
     of another size, a JPEG, whose noise would become object, a photo, and as `read_image`.
     """
     with opened(path) as picture:
+        return _mask_file(picture, shape, reading)
+
+
+def read_mask_bytes(
+    name: str, data: bytes, shape: tuple[int, int] | None = None, *, reading: Reading = "auto"
+) -> MaskFile:
+    """As `read_mask_file`, of a file's bytes. name: for sentences."""
+    with opened_bytes(name, data) as picture:
+        return _mask_file(picture, shape, reading)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredValues:
+    """What a file stores in each pixel, whatever it means.
+
+    values: H x W, upright. colours: uint8 N x 3 by value, of a palette or of the pixels; None of a
+    grey file. indexed: whether the values are a palette's indices.
+    """
+
+    values: Values
+    colours: NDArray[np.uint8] | None
+    indexed: bool
+
+    def colour(self, value: int) -> tuple[int, int, int] | None:
+        """The colour of a value, where it has one."""
+        if self.colours is None or value >= len(self.colours):
+            return None
+        red, green, blue = self.colours[value].tolist()
+        return red, green, blue
+
+
+def read_stored(name: str, data: bytes, shape: tuple[int, int]) -> StoredValues:
+    """The values of a mask file's bytes, for readers that know what they mean.
+
+    Raises InputError for a file of another size, for floating-point values, and as
+    `read_mask_file`.
+    """
+    with opened_bytes(name, data) as picture:
         _require_mask(picture, shape)
         decoded = picture.decode()
-        names = picture.labels
-        try:
-            meaning = _meaning(decoded, reading, bool(names))
-        except InputError as error:
-            raise InputError(f"{path} can't be read as a mask. {error}") from error
+    require_integers(name, decoded)
+    first = decoded.pixels.rows(0, 1)
+    if decoded.palette is not None:
+        return StoredValues(_whole(decoded, _as_is, np.uint8), decoded.palette[:, :3], True)
+    if first.ndim == 2:
+        dtype = first.dtype.newbyteorder("=")
+        return StoredValues(_whole(decoded, _as_is, dtype), None, False)
+    try:
+        return StoredValues(*_colours(decoded), False)
+    except InputError as error:
+        raise InputError(f"{name} can't be read as a mask. {error}") from error
+
+
+def _mask_file(picture: Opened, shape: tuple[int, int] | None, reading: Reading) -> MaskFile:
+    _require_mask(picture, shape)
+    decoded = picture.decode()
+    names = picture.labels
+    try:
+        meaning = _meaning(decoded, reading, bool(names))
+    except InputError as error:
+        raise InputError(f"{picture.path} can't be read as a mask. {error}") from error
     notes = meaning.notes
     if decoded.several:
         notes = (f"It holds several pictures ({decoded.kind}): the first is taken.", *notes)

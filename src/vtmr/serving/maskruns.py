@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
+from vtmr.formats.runlength import boxed_runs
 from vtmr.geometry import Box
-from vtmr.masks import Mask, bounding_box
+from vtmr.masks import Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,13 +26,8 @@ class MaskRuns:
     @staticmethod
     def encode(mask: Mask) -> MaskRuns:
         """Of a bool mask H x W."""
-        box = bounding_box(mask)
-        if box is None:
-            return EMPTY
-        flat = mask[box.slices].reshape(-1)
-        turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-        starts = np.concatenate([[0], turns]) if not flat[0] else np.concatenate([[0, 0], turns])
-        return MaskRuns(box, np.diff(starts, append=flat.size))
+        found = boxed_runs(mask)
+        return EMPTY if found is None else MaskRuns(*found)
 
     def decode(self, height: int, width: int) -> Mask:
         """The bool mask height x width. Raises InputError when the box doesn't lie in it."""
