@@ -86,14 +86,14 @@ class Annotator:
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self.files = Pool("vtmr-files", 4)
         self.exporting = Pool("vtmr-export", 2, waiting=6, most=2, what="exports")
-        self._importing = Pool("vtmr-import", 2, waiting=6, most=2, what="imports")
+        self.importing = Pool("vtmr-import", 2, waiting=6, most=2, what="imports")
         # Many, since most of them wait for a disk: `Turns` says how many decode at a time.
         decoders, thumbnailer = Pool("vtmr-decode", 8), Pool("vtmr-thumbnail", 4)
         self._checking = Pool("vtmr-check", 1)
         self._pools = (
             self.files,
             self.exporting,
-            self._importing,
+            self.importing,
             self._checking,
             decoders,
             thumbnailer,
@@ -297,9 +297,17 @@ class Annotator:
         and it is "ask".
         """
         self._require_writable()
-        found = await unreadable(self._importing.run(lambda: self._arrivals(content)))
+        found = await unreadable(self.importing.run(lambda: self._arrivals(content)))
         if repeated == "ask":
-            await self._importing.run(lambda: self._require_new(found))
+            await self.importing.run(lambda: self._require_new(found))
+        return await self.bring(found, repeated)
+
+    async def bring(self, found: Arrivals, repeated: str) -> Json:
+        """Puts what files bring onto its images, one change each; how many came, and what didn't.
+
+        Raises Refusal (403) for a folder that can't be changed.
+        """
+        self._require_writable()
         imported: dict[str, int] = {}
         skipped = list(found.said)
         for arrival in found.images:
@@ -329,7 +337,7 @@ class Annotator:
         async with self._turns[arrival.entry.id]:
             found = await self.files.run(lambda: self.store.document(name))
             before = found or Document(name, arrival.height, arrival.width)
-            after, count = await self._importing.run(
+            after, count = await self.importing.run(
                 lambda: arrival.after(before, self._made_with, repeated=repeated)
             )
             if after is not before:

@@ -20,18 +20,17 @@ from starlette.types import Scope
 import vtmr
 from vtmr.app.annotator import Annotator
 from vtmr.app.exports import Exports
-from vtmr.app.importing import REPEATED
+from vtmr.app.importroutes import import_routes
 from vtmr.app.lesson import PHOTO as LESSON_PHOTO
 from vtmr.app.reading import unreadable
 from vtmr.errors import InputError
-from vtmr.formats import WRITERS
+from vtmr.formats import FORMATS, READERS, WRITERS
 from vtmr.serving.access import Access, Guard
 from vtmr.serving.answers import Refusal, error_answer, json_answer
-from vtmr.serving.bodies import Fields, bad_request, read_body, read_json, shown
+from vtmr.serving.bodies import Fields, bad_request, read_json
 from vtmr.serving.worker import Pool
 
 MAX_BODY = 1 << 20
-MAX_IMPORT = 64 << 20
 _CLOSING_S = 1.4  # of the three seconds that Ctrl-C may take
 
 _HERE = Path(__file__).parent
@@ -70,7 +69,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     async def project(request: Request) -> Response:
         return json_answer(
-            {**annotator.project_json(), "version": vtmr.__version__, "formats": list(WRITERS)}
+            {**annotator.project_json(), "version": vtmr.__version__, **_formats_json()}
         )
 
     async def images(request: Request) -> Response:
@@ -121,13 +120,6 @@ def api_routes(annotator: Annotator) -> list[Route]:
     async def lesson_photo(request: Request) -> Response:
         return FileResponse(LESSON_PHOTO, media_type="image/jpeg", headers=_FOR_EVER)
 
-    async def import_coco(request: Request) -> Response:
-        repeated = request.query_params.get("repeated", "ask")
-        if repeated not in REPEATED:
-            raise bad_request(f"'repeated' is {shown(repeated)}: expected {', '.join(REPEATED)}.")
-        content = await read_body(request, MAX_IMPORT)
-        return json_answer(await annotator.import_coco(content, repeated))
-
     async def export(request: Request) -> Response:
         fields = Fields(await read_json(request, MAX_BODY))
         form, only_done = fields.choice("format", WRITERS), fields.boolean("only_done", False)
@@ -169,11 +161,17 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/labels", change_labels, methods=["POST"]),
         Route("/api/v1/lesson", lesson, methods=["POST"]),
         Route("/api/v1/lesson/photo.jpg", lesson_photo),
-        Route("/api/v1/import", import_coco, methods=["POST"]),
+        *import_routes(annotator),
         Route("/api/v1/exports", export, methods=["POST"]),
         Route("/api/v1/exports/{export}/{name}", fetch),
         Route("/api/v1/openapi.json", openapi),
     ]
+
+
+def _formats_json() -> dict[str, object]:
+    """What goes out and what comes in, by name, and what menus say of each."""
+    about = {name: {"title": one.title, "about": one.about} for name, one in FORMATS.items()}
+    return {"formats": list(WRITERS), "import_formats": list(READERS), "about_formats": about}
 
 
 class _Static(StaticFiles):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from vtmr.errors import InputError
@@ -15,14 +15,15 @@ _START = 1 << 16  # bytes that tell a file's kind
 _TRIED = 12  # files of a suffix, spread over all
 
 
-def detect(source: Source) -> list[str]:
-    """The formats that some of the files are of, the likeliest first."""
+def detect(source: Source, photos: Collection[str] = ()) -> list[str]:
+    """The formats that some of the files are of, the likeliest first. photos: those of the files
+    that are known as images."""
     found: list[str] = []
     for name in _some(source.ending(".json")):
         _note(found, _of_json(source, name))
     for name in _some(source.ending(".xml")):
         _note(found, "cvat" if b"<annotations" in _start(source, name) else None)
-    pictures = source.ending(".png")
+    pictures = [name for name in source.ending(".png") if name not in photos]
     if any({CLASSES, OBJECTS} & set(PurePosixPath(name).parts[:-1]) for name in pictures):
         _note(found, "voc")
     else:

@@ -26,10 +26,11 @@ Decoded = tuple[list[Annotation], Summary]
 @dataclass(frozen=True, slots=True)
 class Options:
     """How files are read. pattern: how mask files are called, "" for the format's own; labels: the
-    project's, for files that number theirs."""
+    project's, for files that number theirs; images: files of the source that are photos."""
 
     pattern: str = ""
     labels: tuple[str, ...] = ()
+    images: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

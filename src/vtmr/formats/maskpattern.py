@@ -45,6 +45,8 @@ def read_masks_by(source: Source, options: Options, pattern: str) -> Foreign:
         found = shape.fullmatch(path)
         if found is not None:
             folder, name = found["folder"] or "", found["name"]
+            if path in options.images and path.startswith(f"{folder}{name}."):
+                continue  # the photo itself, as by {name}.png
             label = found.groupdict().get("label") or ""
             files[folder + name].append(_File(path, label))
     images = [

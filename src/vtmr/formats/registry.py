@@ -118,7 +118,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "voc": Format(
             "Pascal VOC",
             "A PNG of classes and one of objects",
-            loses=f"{_OVERLAPS}, {_CROWDS}, {_DETAILS}, more than 254 labels, or objects on an image",
+            loses=f"{_OVERLAPS}, {_CROWDS}, {_DETAILS}, more than 254 labels or objects an image",
             write=write_voc,
             read=_whole(read_voc),
         ),

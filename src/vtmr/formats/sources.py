@@ -82,7 +82,7 @@ def source_of(names: Sequence[str], what: str, opener: Opener) -> Source:
 def opened_source(path: Path) -> Iterator[Source]:
     """A file, a folder or a ZIP. Raises InputError when it is none or can't be read."""
     if path.is_dir():
-        names = tuple(sorted(_names_below(path, "")))
+        names = tuple(sorted(names_below(path)))
         yield Source(str(path), names, lambda name: _plain_file(path / name))
         return
     try:
@@ -138,9 +138,11 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX"
 
 
-def _names_below(folder: Path, prefix: str) -> Iterator[str]:
-    """Of plain files; hidden ones and links are passed over. Raises InputError for the folder
-    itself."""
+def names_below(folder: Path, prefix: str = "") -> Iterator[str]:
+    """Paths of plain files below a folder; hidden ones and links are passed over.
+
+    Raises InputError for the folder itself.
+    """
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -151,7 +153,7 @@ def _names_below(folder: Path, prefix: str) -> Iterator[str]:
         if _is_hidden(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _names_below(folder / entry.name, f"{prefix}{entry.name}/")
+            yield from names_below(folder / entry.name, f"{prefix}{entry.name}/")
         elif entry.is_file(follow_symlinks=False):
             yield prefix + entry.name
 

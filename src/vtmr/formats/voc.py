@@ -183,6 +183,8 @@ def _read_labels(source: Source, said: Summary) -> _Labels:
 
 
 def _lines_of(text: str) -> list[tuple[str, Colour | None]]:
+    """The labels with their colours; a label without one has VOC's for its place in the list."""
+    palette = voc_palette().tolist()
     lines: list[tuple[str, Colour | None]] = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
@@ -190,8 +192,13 @@ def _lines_of(text: str) -> list[tuple[str, Colour | None]]:
         name, _, rest = line.partition(":")
         numbers = [part.strip() for part in rest.partition(":")[0].split(",")]
         known = len(numbers) == 3 and all(one.isascii() and one.isdigit() for one in numbers)
-        red, green, blue = ([int(one[:4]) for one in numbers]) if known else (0, 0, 0)
-        lines.append((name.strip(), (red, green, blue) if known else None))
+        colour: Colour | None = None
+        if known:
+            red, green, blue = (int(one[:4]) for one in numbers)
+            colour = red, green, blue
+        elif len(lines) < len(palette):
+            colour = tuple(palette[len(lines)])
+        lines.append((name.strip(), colour))
     return lines
 
 

@@ -39,15 +39,18 @@ def decoded_json(data: bytes | str, what: str) -> Any:
     return content
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of a request that says it is JSON. Raises Refusal: 415 for another type, 413 beyond
-    `limit` bytes, 408 when nothing more comes, 400 where it ends early."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+async def read_body(request: Request, limit: int, expected: str = "application/json") -> bytes:
+    """The body of a request that says it is of that type. Raises Refusal: 415 for another type, 413
+    beyond `limit` bytes, 408 when nothing more comes, 400 where it ends early.
+
+    expected: one that no form of another site's page can send.
+    """
+    kind = content_type(request)
+    if kind != expected:
         raise Refusal(
             415,
             "not_json",
-            f"The body is {kind or 'of no type'}: expected Content-Type: application/json.",
+            f"The body is {kind or 'of no type'}: expected Content-Type: {expected}.",
         )
     return b"".join([chunk async for chunk in read_chunks(request, limit)])
 
@@ -86,6 +89,11 @@ async def read_chunks(request: Request, limit: int) -> AsyncGenerator[bytes, Non
             None,
             {"connection": "close"},
         ) from silence
+
+
+def content_type(request: Request) -> str:
+    """What the request says that its body is, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _require_plain(content: Any) -> None:

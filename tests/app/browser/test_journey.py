@@ -145,22 +145,29 @@ def test_a_coco_file_comes_once_unless_the_user_wants_it_again(
 
     def load() -> None:
         desk.page.locator("#export").click()
+        desk.page.locator("[data-format=import]").click()
         with desk.page.expect_file_chooser() as waiting:
-            desk.page.locator("[data-format=import]").click()
+            desk.page.get_by_role("button", name="Files …").click()
         waiting.value.set_files(path)
 
+    run = desk.page.locator("#import-run")
     load()
     told = desk.page.locator("dialog .warnings li")
     expect(told).to_have_count(2)
     expect(told.first).to_contain_text("gone.png: there is no image of that name")
+    assert server.document("a.png")["objects"] == []
+    run.click()
+    expect(desk.page.locator("dialog h2")).to_contain_text("Imported 1 object into 1 image")
+    expect(told).to_have_count(2)
     desk.page.keyboard.press("Escape")
     assert len(server.document("a.png")["objects"]) == 1
     load()
-    expect(desk.page.locator("dialog p")).to_contain_text("1 of the file's 1 objects are")
-    desk.page.get_by_role("button", name="Leave it").click()
+    expect(desk.page.locator("dialog .repeats p")).to_contain_text("1 object of these are")
+    desk.page.get_by_role("button", name="Cancel").click()
     expect(desk.page.locator("dialog")).to_have_count(0)
     assert len(server.document("a.png")["objects"]) == 1
     load()
-    desk.page.get_by_role("button", name="Add all again").click()
-    expect(desk.page.locator("dialog .warnings li")).to_have_count(2)
+    desk.page.get_by_label("Add all again").check()
+    run.click()
+    expect(desk.page.locator("dialog h2")).to_contain_text("Imported 1 object into 1 image")
     assert len(server.document("a.png")["objects"]) == 2

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from vtmr.errors import InputError
-from vtmr.formats import read
+from vtmr.formats import AnnotatedImage, Annotation, read, write
 from vtmr.formats.foreign import Foreign, Options
 from vtmr.formats.labelstudio import CONFIG_FILE
 from vtmr.formats.png import png_bytes
@@ -26,7 +26,7 @@ from vtmr.formats.registry import format_of
 from vtmr.formats.runlength import encode_label_studio
 from vtmr.formats.sources import Source, bytes_source, opened_source, source_of
 from vtmr.formats.voc import voc_palette
-from vtmr.masks import Mask
+from vtmr.masks import Mask, RunLengths
 
 HEIGHT, WIDTH = 40, 60
 SIZE = HEIGHT, WIDTH
@@ -431,6 +431,16 @@ class TestVoc:
             np.testing.assert_array_equal(mask, wanted)
         assert said == []
 
+    @pytest.mark.parametrize("picture", [indexed, coloured])
+    def test_labels_without_colours_have_vocs(self, picture: Any) -> None:
+        """As datumaro writes them."""
+        files: dict[str, bytes | str] = {
+            "SegmentationClass/a.png": picture(block(5, 5, 9, 9) * 2),
+            "labelmap.txt": "background:::\ncup:::\ndish:::\n",
+        }
+        found, _ = only(read("voc", source(files)))
+        assert_masks(found, {"dish": block(5, 5, 9, 9)})
+
     def test_classes_alone_and_vocs_own_labels(self) -> None:
         """VOC2012's first class is the aeroplane, its fifteenth the person."""
         files: dict[str, bytes | str] = {"VOC/SegmentationClass/sub/a.png": indexed(self.CLASSES)}
@@ -599,3 +609,35 @@ class TestSources:
             format_of(source(cvat()), "xyz")
         with pytest.raises(InputError, match="has no files of CVAT XML"):
             read("cvat", source(labelme()))
+
+
+class TestDetails:
+    """What is known of an object beside its label comes back from the formats that hold it."""
+
+    @pytest.mark.parametrize(
+        ("form", "keeps"),
+        [
+            ("coco", "both"),
+            ("coco-polygons", "both"),
+            ("labelme", "both"),
+            ("labelme-polygons", "both"),
+            ("cvat", "attributes"),
+            ("datumaro", "attributes"),
+            ("label-studio", ""),
+            ("yolo", ""),
+        ],
+    )
+    def test_attributes_and_notes(self, form: str, keeps: str) -> None:
+        runs = RunLengths.encode(block(5, 5, 9, 9))
+        attributes = (("size", "large & <old>"), ("seen", "true"))
+        one = Annotation("cup", runs, False, attributes, "Look again")
+        other = Annotation("cup", runs)
+        files = write(form, [AnnotatedImage("a.jpg", HEIGHT, WIDTH, (one, other))], [])
+        content = dict(files.content.items())
+        (image,) = read(form.removesuffix("-polygons"), source(content)).images
+        first, second = image.decode(SIZE)[0]
+        assert first.attributes == (attributes if keeps else ())
+        assert first.note == ("Look again" if keeps == "both" else "")
+        assert (second.attributes, second.note) == ((), "")
+        lost = [told for told in files.warnings if "of an object is not in the export" in told]
+        assert len(lost) == (keeps != "both")

@@ -35,8 +35,8 @@ async function request(path, options = {}) {
 }
 
 function post(path, value, options = {}) {
-  const body = value instanceof Blob ? value : JSON.stringify(value);
-  return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, ...options });
+  const headers = { "Content-Type": "application/json" };
+  return request(path, { method: "POST", headers, body: JSON.stringify(value), ...options });
 }
 
 export const api = {
@@ -48,7 +48,17 @@ export const api = {
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
   labels: () => request("/labels"),
   changeLabels: (change) => post("/labels", change),
-  importCoco: (file, repeated = "ask") => post(`/import?repeated=${repeated}`, file),
+  /** What the files in the folder would bring. */
+  lookInFolder: (wish) => post("/imports", wish),
+  /** What a ZIP of files would bring. */
+  lookAt: (zip, wish) =>
+    request(`/imports?${new URLSearchParams(wish)}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/zip" },
+      body: zip,
+    }),
+  makeImport: (look, repeated) => post(`/imports/${look}`, { repeated }),
+  lookPictureUrl: (look, image) => `${ROOT}/imports/${look}/${image}.jpg`,
   exportAs: (format, onlyDone) => post("/exports", { format, only_done: onlyDone }),
   /** {mask} after the clicks of one object on the lesson's photo; nothing is kept. */
   lesson: (clicks) => post("/lesson", { clicks }),

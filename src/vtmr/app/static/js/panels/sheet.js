@@ -23,3 +23,8 @@ export function show(box) {
   document.body.append(box);
   box.showModal();
 }
+
+/** A dialog of sentences, one a line. */
+export function tell(title, sentences) {
+  show(dialog(title, "slim", el("ul", { class: "warnings" }, ...sentences.map((text) => el("li", { text })))));
+}

@@ -1,0 +1,230 @@
+// The import dialog: other programs' files are looked at first, and come onto the images when the user says so.
+
+import { el } from "../dom.js";
+import { zipOf } from "../zip.js";
+import { dialog, show, tell } from "./sheet.js";
+
+const WANTED = /\.(json|xml|txt|ya?ml|names|png|bmp|tiff?|gif|webp|zip)$/i;
+const MOST_BYTES = 256 * 2 ** 20;
+const PICTURES = 12;
+const BY_PATTERN = ["auto", "png", "indexed-png"];
+const PATTERN = "{name}.mask.png";
+
+/** Opens the dialog. Nothing changes before its button "Import" is pressed. */
+export function openImport({ store, editor, api }) {
+  const parts = drawParts(store.state.project);
+  const box = dialog("Import", "import", parts.from, parts.how, parts.result, parts.actions);
+  const session = { store, editor, api, box, parts, source: null, look: null, turn: 0 };
+  parts.beside.addEventListener("click", () => choose(session, parts.beside, { folder: true }));
+  parts.files.addEventListener("change", () => take(session, parts.filesButton, parts.files));
+  parts.folder.addEventListener("change", () => take(session, parts.folderButton, parts.folder));
+  parts.filesButton.addEventListener("click", () => parts.files.click());
+  parts.folderButton.addEventListener("click", () => parts.folder.click());
+  parts.format.addEventListener("change", () => {
+    showPattern(parts);
+    look(session);
+  });
+  parts.pattern.addEventListener("change", () => look(session));
+  parts.run.addEventListener("click", () => make(session));
+  parts.cancel.addEventListener("click", () => box.close());
+  box.addEventListener("close", () => (session.turn += 1));
+  show(box);
+}
+
+function drawParts(project) {
+  const about = project.about_formats;
+  const option = (value, text) => el("option", { value, text });
+  const formats = project.import_formats.map((name) => option(name, about[name].title));
+  const format = el("select", { id: "import-format" }, option("auto", "Found out by itself"), ...formats);
+  const pattern = el("input", {
+    id: "import-pattern",
+    placeholder: PATTERN,
+    maxlength: 200,
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "import-pattern-help",
+  });
+  const files = el("input", { type: "file", multiple: true, hidden: true, id: "import-files" });
+  const folder = el("input", { type: "file", webkitdirectory: true, hidden: true, id: "import-folder" });
+  const beside = sourceButton("In this folder", "Beside the images: masks, LabelMe, labels …");
+  const filesButton = sourceButton("Files …", "One or more, or a ZIP");
+  const folderButton = sourceButton("A folder …", "With everything below it");
+  const patternRow = el(
+    "label",
+    { class: "setting" },
+    el("span", { text: "Mask files are called" }),
+    pattern,
+    el("small", {
+      id: "import-pattern-help",
+      text: "{name} is the image's, {label} the object's, {number} digits, * anything: {name}_mask.png",
+    }),
+  );
+  const run = el("button", { class: "primary", text: "Import", disabled: true, id: "import-run" });
+  const cancel = el("button", { text: "Cancel" });
+  return {
+    ...{ format, pattern, patternRow, files, folder, beside, filesButton, folderButton, run, cancel },
+    from: el("div", { class: "sources", role: "group", "aria-label": "From where" }, beside, filesButton, folderButton, files, folder),
+    how: el("div", { class: "settings" }, el("label", { class: "setting" }, el("span", { text: "Format" }), format), patternRow),
+    result: el("div", { class: "result", "aria-live": "polite", id: "import-result" }),
+    actions: el("div", { class: "choices" }, cancel, run),
+  };
+}
+
+function sourceButton(title, about) {
+  return el("button", { "aria-pressed": "false" }, el("span", { text: title }), el("small", { text: about }));
+}
+
+function showPattern({ format, patternRow }) {
+  patternRow.hidden = !BY_PATTERN.includes(format.value);
+}
+
+function take(session, button, input) {
+  const chosen = [...input.files].filter((file) => WANTED.test(file.name));
+  const left = input.files.length - chosen.length;
+  input.value = "";
+  if (chosen.length) choose(session, button, { files: chosen, left });
+  else if (left) say(session, "None of these files is of a kind that annotations come in.");
+}
+
+function choose(session, button, source) {
+  const { beside, filesButton, folderButton } = session.parts;
+  for (const one of [beside, filesButton, folderButton]) one.setAttribute("aria-pressed", String(one === button));
+  session.source = source;
+  look(session);
+}
+
+/** Asks what the files would bring, and shows it; a newer question overtakes an older one. */
+async function look(session) {
+  const { source, parts, api } = session;
+  if (!source) return;
+  const turn = ++session.turn;
+  session.look = null;
+  parts.run.disabled = true;
+  say(session, "Looking at the files …");
+  try {
+    const wish = wishOf(parts);
+    const answer = source.folder ? await api.lookInFolder(wish) : await api.lookAt(await sent(source.files), wish);
+    if (turn !== session.turn) return;
+    session.look = answer;
+    showLook(session);
+  } catch (error) {
+    if (turn === session.turn) showRefusal(session, error);
+  }
+}
+
+function wishOf({ format, pattern, patternRow }) {
+  const written = patternRow.hidden ? "" : pattern.value.trim();
+  return { format: format.value, ...(written ? { pattern: written } : {}) };
+}
+
+/** The files as one ZIP. A ZIP that the user chose goes as it is. */
+async function sent(files) {
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  if (size > MOST_BYTES) {
+    const megabytes = Math.round(size / 2 ** 20);
+    throw new Error(`These are ${megabytes} MB: the page takes 256. vtmr import-annotations takes any size.`);
+  }
+  if (files.length === 1 && /\.zip$/i.test(files[0].name)) return files[0];
+  return zipOf(files.map((file) => ({ name: file.webkitRelativePath || file.name, file })));
+}
+
+function say({ parts }, text) {
+  parts.result.replaceChildren(el("p", { class: "note", text }));
+}
+
+/** Several formats become buttons, anything else is told. */
+function showRefusal(session, error) {
+  const { parts } = session;
+  const formats = error.code === "several_formats" ? error.body.formats : [];
+  const about = session.store.state.project.about_formats;
+  const buttons = formats.map((name) => {
+    const chosen = () => {
+      parts.format.value = name;
+      showPattern(parts);
+      look(session);
+    };
+    return el("button", { text: about[name].title, dataset: { format: name }, onclick: chosen });
+  });
+  parts.result.replaceChildren(el("p", { class: "warn", text: error.message }), el("div", { class: "choices" }, ...buttons));
+}
+
+function showLook(session) {
+  const { parts, look: found, store, source } = session;
+  const title = store.state.project.about_formats[found.format].title;
+  const images = plural(found.image_count, "image");
+  const sum = `${title}: ${plural(found.objects, "object")} for ${images}.`;
+  const left = source.left ? [`${plural(source.left, "file")} of other kinds were left out.`] : [];
+  const labels = Object.entries(found.labels).map(([name, count]) => el("li", { text: `${name}: ${count}` }));
+  parts.result.replaceChildren(
+    ...[
+      el("p", { class: "sum", text: sum }),
+      labels.length ? el("ul", { class: "chips counts", "aria-label": "Labels" }, ...labels) : null,
+      found.repeated ? repeatChoice(found) : null,
+      pictures(session),
+      [...found.skipped, ...left].length ? skippedList([...found.skipped, ...left]) : null,
+    ].filter(Boolean),
+  );
+  parts.run.disabled = !found.objects;
+  parts.run.textContent = found.objects ? `Import ${plural(found.objects, "object")}` : "Import";
+}
+
+function plural(count, what) {
+  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function repeatChoice({ repeated }) {
+  const radio = (value, text, checked) =>
+    el("label", {}, el("input", { type: "radio", name: "repeated", value, checked }), el("span", { text }));
+  return el(
+    "div",
+    { class: "repeats", role: "radiogroup", "aria-label": "Objects that are there already" },
+    el("p", { class: "warn", text: `${plural(repeated, "object")} of these are on their images already.` }),
+    radio("skip", "Leave those out", true),
+    radio("add", "Add all again", false),
+  );
+}
+
+/** The first images, with what would come drawn on them. */
+function pictures({ api, look: found }) {
+  const shown = found.images.slice(0, PICTURES).map(({ id, name, objects }) =>
+    el(
+      "figure",
+      {},
+      el("img", { src: api.lookPictureUrl(found.id, id), alt: "", loading: "lazy" }),
+      el("figcaption", { title: name, text: `${name} · ${objects}` }),
+    ),
+  );
+  const more = found.image_count - shown.length;
+  if (more > 0) shown.push(el("p", { class: "note", text: `and ${plural(more, "more image")}` }));
+  return el("div", { class: "previews" }, ...shown);
+}
+
+function skippedList(sentences) {
+  return el(
+    "details",
+    {},
+    el("summary", { text: `What doesn't come, and why (${sentences.length})` }),
+    el("ul", { class: "warnings" }, ...sentences.map((text) => el("li", { text }))),
+  );
+}
+
+async function make(session) {
+  const { api, editor, store, box, parts, look: found } = session;
+  if (!found) return;
+  const chosen = parts.result.querySelector("input[name=repeated]:checked");
+  parts.run.disabled = true;
+  try {
+    await editor.idle();
+    const { imported, skipped } = await api.makeImport(found.id, chosen?.value ?? "skip");
+    box.close();
+    const { imageId } = store.state;
+    editor.refresh();
+    if (imageId in imported) await editor.open(imageId);
+    const total = Object.values(imported).reduce((sum, count) => sum + count, 0);
+    const came = `Imported ${plural(total, "object")} into ${plural(Object.keys(imported).length, "image")}`;
+    if (skipped.length) tell(`${came}, skipped some`, skipped);
+    else editor.say(`${came}. Undo takes an image's back.`);
+  } catch (error) {
+    showRefusal(session, error);
+  }
+}
