@@ -187,8 +187,8 @@ def test_polygons_are_read_nearly(
 def test_what_datumaro_writes_is_read(
     peers: str, theirs: str, form: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """From what it read of ours, in its own formats; its COCO has polygons, which lose holes and a
-    line of single pixels."""
+    """From what it read of ours, in its own formats; its COCO has polygons through the middles of
+    pixels, which lose half a pixel all around, holes, and a line of single pixels."""
     tmp_path = tmp_path_factory.mktemp("datumaro")
     exported("datumaro", tmp_path / "out", "images/default")
     found_by(peers, "datumaro-writes", tmp_path / "out")
@@ -204,7 +204,7 @@ def test_what_datumaro_writes_is_read(
         wanted["b"] = wanted["b"][:1]
         wanted["a"] = [(label, filled(mask)) for label, mask in wanted["a"]]
         assert len(sentences) == 1 and sentences[0].startswith("b.png: annotation")
-        assert_same(found, wanted, 0.9)
+        assert_same(found, wanted, 0.7)
     else:
         assert sentences == []
         assert_same(found, wanted)

@@ -24,7 +24,7 @@ from fuzzing.mutations import damaged_bytes, damaged_json, damaged_toml, generat
 from numpy.random import Generator
 from peaks import peak_kb
 
-from vtmr.errors import VtmrError
+from vtmr.errors import InputError, VtmrError
 
 RESERVING = ("pth", "caffe", "vgg", "tensorflow", "safetensors", "states", "onnx")
 ADDRESS_GB = dict.fromkeys(RESERVING, 40)  # torch and ONNX Runtime reserve much
@@ -83,6 +83,24 @@ def coco_readers() -> Readers:
                 source.mask(stem, object_id)
 
     return {"annotator": annotator, "trainer": trainer}
+
+
+def format_readers() -> Readers:
+    """Every reader of other programs' files; the suffix names the format."""
+    from vtmr.formats import read
+    from vtmr.formats.sources import bytes_source
+
+    def imported(path: Path) -> None:
+        form = path.suffix.removeprefix(".")
+        name = "a.xml" if form == "cvat" else "a.json"
+        foreign = read(form, bytes_source(name, path.read_bytes(), 1 << 28))
+        said = foreign.said.sentences()
+        for image in foreign.images:
+            said += image.decode(MASK_SHAPE)[1].sentences()
+        if said:
+            raise InputError(said[0])  # a part that is told counts as refused
+
+    return {"import": imported}
 
 
 def session_readers() -> Readers:
@@ -245,6 +263,7 @@ READERS: dict[str, Callable[[], Readers]] = {
     "images": image_readers,
     "mat": mat_readers,
     "coco": coco_readers,
+    "formats": format_readers,
     "sessions": session_readers,
     "documents": lambda: store_readers("document"),
     "journals": lambda: store_readers(""),
@@ -267,6 +286,8 @@ def damaged(kind: str, name: str, seeds: Mapping[str, bytes], rng: Generator) ->
     if kind in ("documents", "journals") and rng.random() < 0.7:
         return _damaged_lines(data, rng)
     if kind in ("coco", "sessions") and rng.random() < 0.7:
+        return damaged_json(json.loads(data), rng).encode("utf-8", "surrogatepass")
+    if kind == "formats" and data[:1] in b"{[" and rng.random() < 0.7:
         return damaged_json(json.loads(data), rng).encode("utf-8", "surrogatepass")
     if kind == "tensorflow" and rng.random() < 0.7:
         return _with_right_checksum(data, rng)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,34 @@ def _coco() -> Iterator[tuple[str, bytes]]:
     categories = [{"id": 1, "name": "cup"}, {"id": 2, "name": "plate"}]
     document = {"images": images, "annotations": annotations, "categories": categories}
     yield "instances.json", json.dumps(document).encode()
+
+
+def _formats() -> Iterator[tuple[str, bytes]]:
+    """What vtmr writes for others: every format as a ZIP, and those of one file as that file; the
+    suffix names the format."""
+    from vtmr.formats import READERS, AnnotatedImage, Annotation, write
+    from vtmr.masks import RunLengths
+
+    width, height = SIZE
+    ring, square = np.zeros((2, height, width), bool)
+    ring[2:10, 2:12] = True
+    ring[4:6, 4:6] = False
+    square[11:15, 3:9] = True
+    objects = [
+        Annotation("cup", RunLengths.encode(ring), False, (("size", "large"),), "A note"),
+        Annotation("plate", RunLengths.encode(square), True),
+    ]
+    image = AnnotatedImage("a.png", height, width, tuple(objects))
+    for form in READERS:
+        files = write(form, [image], [])
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, data in files.content.items():
+                archive.writestr(name, data)
+        yield f"zip.{form}", stream.getvalue()
+        texts = [data for data in files.content.values() if data[:1] in b"{[<"]
+        if texts:
+            yield f"file.{form}", texts[0]
 
 
 def _sessions() -> Iterator[tuple[str, bytes]]:
@@ -261,6 +290,7 @@ _MAKERS = {
     "images": _images,
     "mat": _mat,
     "coco": _coco,
+    "formats": _formats,
     "sessions": _sessions,
     "documents": _documents,
     "journals": _journals,

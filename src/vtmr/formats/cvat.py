@@ -175,7 +175,7 @@ class _Reading:
             for start in range(0, len(content), _PIECE):
                 parser.Parse(content[start : start + _PIECE], False)
             parser.Parse(b"", True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError) as error:  # the latter of an unknown encoding
             raise InputError(f"{name} isn't XML that can be read: {error}.") from error
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,11 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+# What zipfile raises for damaged ones, beside what it documents.
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError),
+    *(ValueError, LookupError, OverflowError, struct.error),
+)
 
 Opener = Callable[[str], BinaryIO]  # raises OSError or what zipfile raises
 
@@ -114,11 +119,11 @@ def zip_source(stream: BinaryIO, what: str) -> Source:
     try:
         archive = zipfile.ZipFile(stream)
     except _ZIP_ERRORS as error:
-        raise InputError(f"{what} is a damaged ZIP: {error}.") from error
+        raise InputError(f"{what} is a damaged ZIP ({error}): fetch or make it again.") from error
     members = {
         info.filename: info
         for info in archive.infolist()[:MOST_FILES]
-        if not info.is_dir() and _is_wanted(info.filename)
+        if _is_wanted(info.filename) and not info.is_dir()
     }
     return Source(
         what,
