@@ -31,7 +31,7 @@ class Opened:
         return (
             f"{document.name} has {picture.width}x{picture.height} pixels, but its annotations are "
             f"of an image of {document.width}x{document.height}: put the image back that was "
-            "annotated. Until then they can be looked at and exported."
+            "annotated. Until then they can be looked at, and aren't exported."
         )
 
 
