@@ -27,7 +27,7 @@ from vtmr.errors import InputError
 from vtmr.formats import FORMATS, READERS, WRITERS
 from vtmr.serving.access import Access, Guard
 from vtmr.serving.answers import Refusal, error_answer, json_answer
-from vtmr.serving.bodies import Fields, bad_request, read_json
+from vtmr.serving.bodies import Fields, bad_request, read_json, shown
 from vtmr.serving.worker import Pool
 
 MAX_BODY = 1 << 20
