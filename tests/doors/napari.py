@@ -12,6 +12,11 @@ import pytest
 import vtmr
 from doors.door import NAN, Door, Prompt
 from vtmr.masks import Mask
+from vtmr.plugins.napari.answers import Answers, Question
+from vtmr.plugins.napari.clicked import read_points
+from vtmr.plugins.napari.labelling import Outlook, change_to
+from vtmr.plugins.napari.pixels import as_rgb
+from vtmr.plugins.napari.slices import plane_of
 
 _NUMBER = 3  # of the object, in the labels
 
@@ -30,13 +35,9 @@ class NapariDoor(Door):
 
     def __init__(self, photo: Path) -> None:
         super().__init__(photo)
-        answers = pytest.importorskip("vtmr.plugins.napari.answers")
-        self._answers = answers.Answers(vtmr.load)
+        self._answers = Answers(vtmr.load)
 
     def mask(self, prompt: Prompt) -> Mask:
-        from vtmr.plugins.napari.answers import Question
-        from vtmr.plugins.napari.labelling import Outlook, change_to
-
         labels = np.zeros(self.image.shape[:2], np.int32)
         if prompt.mask is not None:
             labels[prompt.mask] = _NUMBER
@@ -50,9 +51,6 @@ class NapariDoor(Door):
         return np.asarray(labels == _NUMBER)
 
     def refusal(self, bad: dict[str, Any]) -> str:
-        from vtmr.plugins.napari.pixels import as_rgb
-        from vtmr.plugins.napari.slices import plane_of
-
         ask: Any = partial(plane_of, bad.get("point"), 0, 1, self.image.shape[:2])
         if "picture" in bad:
             ask = partial(as_rgb, bad["picture"], rgb=True)
@@ -62,8 +60,6 @@ class NapariDoor(Door):
 
     def _clicks(self, prompt: Prompt) -> Any:
         """As the plugin reads them off the layer of points, in napari's coordinates."""
-        from vtmr.plugins.napari.clicked import read_points
-
         count = len(prompt.clicks)
         points = np.array([[y - 0.5, x - 0.5] for x, y, _ in prompt.clicks])
         features: dict[str, Any] = {
@@ -76,6 +72,4 @@ class NapariDoor(Door):
         return clicks
 
     def _picture(self) -> Any:
-        from vtmr.plugins.napari.pixels import as_rgb
-
         return as_rgb(self.image, rgb=True)
