@@ -16,6 +16,7 @@ from typing import Any
 import vtmr
 from vtmr.plugins.service.engine import Answer, Engine, Size
 from vtmr.plugins.service.limits import Limits
+from vtmr.plugins.service.place import OwnFolder
 from vtmr.plugins.service.prompts import Prompts
 from vtmr.segmenter import load
 from vtmr.serving.answers import Refusal
@@ -42,8 +43,9 @@ class Replica:
     image's file in Ray's object store, which is fetched only where the image isn't here."""
 
     def __init__(self, model: str, threads: int, limits: Limits) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vtmr-replica-")
-        images = Path(self._folder.name, "images")
+        # Ray ends replicas without a word: the next one on the machine removes what they left.
+        self._folder = OwnFolder("replica")
+        images = self._folder.path / "images"
         images.mkdir()
         self._engine = Engine(load(model, threads=threads), images, limits, 1)
         self._engine.start()
@@ -72,7 +74,7 @@ class Replica:
             return await self._engine.find(image_id)
         except Refusal:
             data = await reference
-        with tempfile.NamedTemporaryFile(dir=self._folder.name, suffix=".upload") as file:
+        with tempfile.NamedTemporaryFile(dir=self._folder.path, suffix=".upload") as file:
             await asyncio.to_thread(file.write, data)
             file.flush()
             return await self._engine.add(Path(file.name), image_id)

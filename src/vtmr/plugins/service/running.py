@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from vtmr.plugins.service.engine import Backend, Engine
 from vtmr.plugins.service.keys import VARIABLE, Keys
 from vtmr.plugins.service.limits import Limits
 from vtmr.plugins.service.metrics import SHARED_FOLDER
+from vtmr.plugins.service.place import OwnFolder
 from vtmr.plugins.service.server import Service, create_app
 from vtmr.runtime.threads import usable_cores
 from vtmr.segmenter import load
@@ -73,8 +73,7 @@ def run(settings: Settings) -> None:
             f"--ray local starts a cluster for one process: leave out --workers {settings.workers}."
         )
     listener = bind(settings.host, settings.port)
-    with tempfile.TemporaryDirectory(prefix="vtmr-serve-") as name, listener:
-        folder = Path(name)
+    with OwnFolder("serve") as folder, listener:
         for inner in _FOLDERS:
             (folder / inner).mkdir()
         host, port = listener.getsockname()[:2]

@@ -23,6 +23,7 @@ from vtmr.plugins.service.folder import BoundedFolder
 from vtmr.plugins.service.gate import Gate
 from vtmr.plugins.service.keys import read_keys
 from vtmr.plugins.service.limits import Limits, parse_limits
+from vtmr.plugins.service.place import OwnFolder
 from vtmr.plugins.service.scenes import open_scene, scene_bytes, write_scene
 from vtmr.pyramid import Pyramid
 from vtmr.segmenter import segmenter_for
@@ -221,3 +222,27 @@ def test_a_job_has_so_many_seconds_of_a_core() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
     assert done.returncode == -signal.SIGPROF
+
+
+def test_folders_of_processes_that_were_killed_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is held, one is left, one is new, one has no lock, one is of another kind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    held, left = OwnFolder("test"), OwnFolder("test")
+    left._lock.close()  # as the system does for a process that ends
+    for name in ("vtmr-test-new", "vtmr-test-bare", "vtmr-other-left"):
+        (tmp_path / name).mkdir()
+    for name in ("vtmr-test-new", "vtmr-other-left"):
+        (tmp_path / name / "lock").touch()
+    for folder in tmp_path.iterdir():
+        if folder.name != "vtmr-test-new":
+            os.utime(folder, (0, 0))
+    with OwnFolder("test") as own:
+        names = {folder.name for folder in tmp_path.iterdir()}
+        assert left.path.name not in names
+        kept = {"vtmr-test-new", "vtmr-test-bare", "vtmr-other-left", held.path.name, own.name}
+        assert names == kept
+    assert not own.exists()
+    held.close()
+    left._folder.cleanup()
