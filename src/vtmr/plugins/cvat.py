@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image as pillow
 
 from vtmr.errors import InputError, VtmrError, needs_extra
+from vtmr.formats.runlength import boxed_runs
 from vtmr.images import image_of_pillow
 from vtmr.masks import Mask
 from vtmr.plugins.replays import OpenImages, Prompts
 from vtmr.segmenter import Segmenter, load
-from vtmr.serving.maskruns import MaskRuns
 from vtmr.types import Image
 
 if TYPE_CHECKING:
@@ -167,9 +167,10 @@ def _shapes(mask: Mask) -> list[cvat.InteractionResultShape]:
     """CVAT's mask shape: run lengths row by row, zeros first, then the box with its last pixels."""
     from cvat_sdk.auto_annotation import InteractionResultShape
 
-    encoded = MaskRuns.encode(mask)
-    if encoded.box is None:
+    encoded = boxed_runs(mask)
+    if encoded is None:
         return []
-    x0, y0, x1, y1 = encoded.box.as_tuple()
-    points: list[Any] = [*encoded.runs.tolist(), x0, y0, x1 - 1, y1 - 1]
+    box, runs = encoded
+    x0, y0, x1, y1 = box.as_tuple()
+    points: list[Any] = [*runs.tolist(), x0, y0, x1 - 1, y1 - 1]
     return [InteractionResultShape(type="mask", points=points)]
