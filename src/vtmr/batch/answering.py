@@ -41,6 +41,8 @@ def answered(task: ImageTask, key: str, predictor: Predictor, correction: Correc
         image = read_image(task.path)
         scene = predictor.prepare(image)
     except (VtmrError, MemoryError) as error:
+        # Of size 0 x 0, as it wasn't read: the journal leaves it out, and the next run tries
+        # again.
         failure = Failure(task.name, "", _in_words(error))
         return Answered(task.name, key, 0, 0, (), (failure,))
     subject = _Subject(predictor, image, scene, correction)
@@ -120,4 +122,5 @@ def _annotation(prompt: Prompt, mask: Mask) -> Annotation:
 
 
 def _in_words(error: Exception) -> str:
+    # Python's own MemoryError comes without a message.
     return str(error) or "There isn't enough memory for it."

@@ -73,6 +73,7 @@ def _images_by_name(entries: Sequence[Mapping[str, Any]], files: Sequence[str]) 
     for entry in entries:
         given = entry.get("image_id")
         found = by_name.get(str(given)) or by_name.get(_without_zeros(str(given))) or set()
+        # Two folders may hold files of one name: an object on the wrong photo is worse than none.
         if len(found) == 1:
             images[str(given)] = _image_entry(given, next(iter(found)))
     if not images:
@@ -137,6 +138,7 @@ def _box(bbox: Any) -> BoxPrompt:
 
 def _finite(value: Any) -> float | None:
     """A number that is one, as text too; None for anything else."""
+    # True is an int to Python, and would be the number 1.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

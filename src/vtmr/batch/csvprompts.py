@@ -76,17 +76,23 @@ def read_csv(path: Path, content: bytes) -> CsvPrompts:
 
 def _lines(path: Path, content: bytes) -> list[str]:
     try:
+        # Excel's "CSV UTF-8" begins with a byte order mark, which would become part of the first
+        # column's name.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} isn't UTF-8 ({error}): save it as UTF-8.") from error
+    # UTF-16 of plain letters passes as UTF-8 with a zero byte beside each.
     if "\0" in text:
         raise InputError(f"{path} holds zero bytes, as no CSV file does: save it as UTF-8.")
+    # A quoted cell may hold line ends: newline="" leaves them to the csv module, as it asks for.
     return list(io.StringIO(text, newline=""))
 
 
 def _header(path: Path, lines: Sequence[str]) -> tuple[list[str], str]:
     """The names of the columns, and what divides them: a comma, a semicolon or a tab."""
     first = lines[0] if lines else ""
+    # Spreadsheets save with semicolons where numbers have a decimal comma. The header decides:
+    # its names hold none of the three, and a row's cells may.
     delimiter = max(_DELIMITERS, key=first.count)
     header = next(csv.reader([first], delimiter=delimiter), [])
     if not any(name.strip() for name in header):
@@ -147,6 +153,7 @@ def _read_row(
     object_id = row.get("object", "") or f"line {line}"
     found = rows.setdefault((image, object_id), _Rows())
     try:
+        # As of a decimal comma that divides a number: all cells after it belong to other columns.
         if len(cells) > len(header):
             raise InputError(f"it has {len(cells)} cells, the header {len(header)}.")
         _add(found, row, path.parent)
@@ -197,6 +204,7 @@ def _mask_path(text: str, folder: Path) -> Path:
     if not text:
         raise InputError("the column mask is empty, expected the path of a mask file.")
     path = folder / text
+    # By true paths, as a link in the folder may lead out of it.
     if not true_path(path).is_relative_to(true_path(folder)):
         raise InputError(
             f"the mask {text[:80]!r} lies outside the CSV file's folder {folder}: paths are "

@@ -27,6 +27,7 @@ def read_journal(folder: Path) -> dict[str, Answered]:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
     found: dict[str, Answered] = {}
+    # A damaged byte costs its own line, not the journal.
     for line in content.decode("utf-8", "replace").split("\n"):
         with suppress(ValueError, KeyError, TypeError, AttributeError):
             answered = from_line(line)

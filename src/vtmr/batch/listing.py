@@ -102,6 +102,7 @@ def _read(paths: Sequence[Path], names: Sequence[str]) -> _Found:
             f"{len(instances)} instance files are given beside results: expected one, which says "
             "what their ids mean."
         )
+    # Only now: the instance file may be named after the results that need it.
     for path, entries in results:
         try:
             found.add(*prompts_of(as_instances(entries, next(iter(instances), None), names)))

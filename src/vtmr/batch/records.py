@@ -119,6 +119,7 @@ def _state_of(path: Path) -> list[int]:
         found = path.stat()
     except OSError:
         return []
+    # Not their bytes: then every image would be read before the first is answered.
     return [found.st_size, found.st_mtime_ns]
 
 

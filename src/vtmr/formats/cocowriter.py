@@ -33,6 +33,7 @@ def _written(images: Sequence[AnnotatedImage], labels: Sequence[str], *, polygon
     for image_id, image in enumerate(images, start=1):
         for annotation in image.objects:
             record = {
+                # From 1: COCOeval notes matches by their ids, and takes 0 for no match.
                 "id": len(annotations) + 1,
                 "image_id": image_id,
                 "category_id": numbers[annotation.label],

@@ -169,6 +169,7 @@ class _Reading:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
+        # Entities make gigabytes of a few bytes, or name files of this machine.
         parser.StartDoctypeDeclHandler = _refuse_doctype
         parser.EntityDeclHandler = _refuse_doctype
         try:
@@ -245,6 +246,7 @@ class _Reading:
                 self._said.add("objects", f"{name}: {count} {tag} left out: it has no area.")
             else:
                 self._said.add("objects", f"{name}: {count} {tag[:40]} left out: it is unknown.")
+        # A stable sort: shapes of one z_order stay as the file has them.
         self._shapes.sort(key=lambda pair: pair[0])
         size = size_of(image.get("height"), image.get("width"))
         self.images.append(image_of([name], size, [shape for _, shape in self._shapes]))

@@ -44,6 +44,7 @@ def write_datumaro(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> F
     numbers = {name: index for index, name in enumerate(names)}
     document = {
         "dm_format_version": "1.0",
+        # Images, in datumaro's own numbers.
         "media_type": 2,
         "infos": {},
         "categories": {
@@ -78,6 +79,7 @@ def _annotation(annotation: Annotation, order: int, label: int) -> dict[str, Any
         "id": order,
         "type": "mask",
         "attributes": {**dict(annotation.attributes), _CROWD: annotation.crowd},
+        # A group is one instance to datumaro, and 0 is no group: each object is one by itself.
         "group": order + 1,
         "label_id": label,
         "rle": {"counts": runs.counts.decode("ascii"), "size": [runs.height, runs.width]},
@@ -87,6 +89,7 @@ def _annotation(annotation: Annotation, order: int, label: int) -> dict[str, Any
 
 def read_datumaro(source: Source) -> Foreign:
     """Every JSON file's items. Raises InputError when the only file is none of Datumaro's."""
+    # An item's id is its image's path without the suffix.
     found = Foreign(any_suffix=True)
     for name in source.ending(".json"):
         try:

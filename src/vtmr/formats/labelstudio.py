@@ -66,6 +66,7 @@ def _task(image: AnnotatedImage, number: int) -> dict[str, Any]:
     results = [_result(image, one, count) for count, one in enumerate(image.objects, start=1)]
     return {
         "id": number,
+        # By its bytes: the text of a name that isn't UTF-8 can't be quoted.
         "data": {"image": _LOCAL + quote(os.fsencode(image.name))},
         "annotations": [{"result": results, "was_cancelled": False}],
     }

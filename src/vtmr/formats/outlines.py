@@ -140,6 +140,7 @@ class _Grid:
                     apart = (other_x - x) ** 2 + (other_y - y) ** 2
                     if apart < best[0]:
                         best = (apart, number, index)
+            # Whatever lies in cells farther out is at least that far away.
             if best[0] <= (reach * self._side) ** 2:
                 break
         return best
@@ -160,6 +161,7 @@ def _walked(rings: Sequence[Ring], reached: Mapping[int, Mapping[int, Sequence[_
     """The first ring, left at each point from which others are reached and gone on with after."""
     pieces: list[Ring] = []
     walks = [_stretches(rings[0], 0, reached.get(0, {}))]
+    # With a list, not by recursion: a chain of holes may be longer than Python lets calls nest.
     while walks:
         stretch = next(walks[-1], None)
         if stretch is None:

@@ -49,6 +49,7 @@ def place(
             claims[found.file].append(found)
     placed: dict[str, str] = {}
     for file, matches in claims.items():
+        # Two names can't both mean it: the nearest has it, and where several are as near, none.
         best = max(match.nearness for match in matches)
         winners = {match.parts for match in matches if match.nearness == best}
         for match in matches:
@@ -169,6 +170,7 @@ class _Index:
             return _Match(name, parts, file, _THE_SAME - 1)
         if self._any_suffix and _without_suffix(inside) == _without_suffix(parts):
             return _Match(name, parts, file, _THE_SAME - 2)
+        # A name may be this machine's whole path, which goes on above the root.
         whole = (*self._above, *inside)
         needed = min(len(parts), len(inside))
         common = _common_end(parts, whole)
@@ -176,6 +178,7 @@ class _Index:
             common, loosely = _common_end(_folded(parts), _folded(whole)), True
         if common < needed:
             return None
+        # Twice, so that a loose fit loses against a strict one, and still beats any shorter one.
         return _Match(name, parts, file, 2 * common - loosely)
 
 

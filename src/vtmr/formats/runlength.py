@@ -109,6 +109,7 @@ def boxed_runs(mask: Mask) -> tuple[Box, NDArray[np.int64]] | None:
         return None
     flat = mask[box.slices].reshape(-1)
     turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    # CVAT's first run is of pixels that are off, if need be of none.
     starts = [0, 0] if flat[0] else [0]
     return box, np.diff(np.concatenate([starts, turns]), append=flat.size)
 
@@ -120,6 +121,7 @@ def of_boxed_runs(counts: Sequence[Any], box: Box, height: int, width: int) -> R
         raise InputError(
             f"A mask's box {box.as_tuple()} leaves the image of {width}x{height} pixels."
         )
+    # Before any is read: a stranger's file may list millions for a box of one pixel.
     if len(counts) > 2 * box.area + 2:
         raise InputError(
             f"A mask of {len(counts):,} run lengths: expected fewer in a box of {box.area:,} "
@@ -185,6 +187,7 @@ def _packed(codes: NDArray[np.int64], sizes: NDArray[np.int64]) -> bytes:
     shifted = codes << (8 * _LANES - sizes - starts % 8)
     for lane in range(_LANES):
         part = (shifted >> 8 * (_LANES - 1 - lane) & 255).astype(np.uint8)
+        # Several codes may touch one byte: `out[places] |= part` would keep the last of them alone.
         np.bitwise_or.at(out, starts // 8 + lane, part)
     return out[: total // 8 + 1].tobytes()
 

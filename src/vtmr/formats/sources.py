@@ -22,6 +22,8 @@ from vtmr.errors import InputError
 MOST_FILES = 500_000
 MOST_BYTES = 1 << 32  # of one file, and of a ZIP's in all
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+# A link may have come into the folder since it was listed, and opening a pipe would wait for
+# somebody to write into it.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -53,6 +55,7 @@ class Source:
 
     def read(self, name: str) -> bytes:
         """A file's bytes. Raises InputError for what can't be read or is too large."""
+        # One byte too many tells enough, whatever size the ZIP claims.
         data = self.start_of(name, self.most + 1)
         if len(data) > self.most:
             raise InputError(f"{name} is too large: expected at most {self.most:,} bytes.")
@@ -91,6 +94,7 @@ def opened_source(path: Path) -> Iterator[Source]:
         yield Source(str(path), names, lambda name: _plain_file(path / name))
         return
     try:
+        # A link that the user named is meant; one inside a folder or a ZIP may be a stranger's.
         stream = _plain_file(path, flags=_FLAGS & ~getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
@@ -129,6 +133,7 @@ def zip_source(stream: BinaryIO, what: str) -> Source:
         what,
         tuple(sorted(members)),
         lambda name: archive.open(members[name]),  # type: ignore[arg-type,return-value]
+        # All members together, as a small ZIP can unpack to any size.
         counts_down=True,
     )
 
@@ -166,6 +171,7 @@ def names_below(folder: Path, prefix: str = "") -> Iterator[str]:
 def _plain_file(path: Path, flags: int = _FLAGS) -> BinaryIO:
     """Open for reading. Raises OSError for a link, a pipe or anything but a file."""
     descriptor = os.open(path, flags)
+    # Asked of what was opened: by now the path may lead to another file.
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)

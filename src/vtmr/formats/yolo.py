@@ -122,8 +122,10 @@ def _label_path(stem: str) -> str:
 def _data_yaml(names: Sequence[str], root: Path | None) -> bytes:
     """Ultralytics' description of a data set. Without a path the file's own folder counts."""
     lines = ["# The photos belong into images/, in the subfolders and under the names they have."]
+    # YAML has no way to write a path that isn't UTF-8.
     if root is not None and in_utf8(str(root)) == str(root):
         lines.append(f"path: {_quoted(str(root))}")
+    # Ultralytics refuses a file that lacks either; how to divide the photos is the user's to say.
     lines += ["train: images", "val: images", "names:"]
     lines += [f"  {number}: {_quoted(name)}" for number, name in enumerate(names)]
     return ("\n".join(lines) + "\n").encode()

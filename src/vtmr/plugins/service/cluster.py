@@ -33,6 +33,8 @@ APPLICATION = "vtmr"
 CONFIG = Path(__file__).parent / "cluster.yaml"
 ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.1  # then twice as long each time
+# Ray keeps an object for as long as somebody holds a reference: older ones are let go, and put
+# anew from the file when they are asked about.
 _REFERENCES = 1000
 _HEADER = struct.Struct("<II")  # height and width, before the file's own bytes
 
@@ -61,6 +63,7 @@ class Cluster:
         data = np.fromfile(file, np.uint8)
         reference = await asyncio.to_thread(_put, data)
         size: Size = await self._asked("add", image_id, reference)
+        # Kept only after a replica took it: what is no image never gets a place in the folder.
         part = self._folder.parent / f"{image_id}.{os.getpid()}.part"
         part.write_bytes(_HEADER.pack(size.height, size.width) + data.tobytes())
         self._kept.keep(part, image_id)
@@ -136,6 +139,7 @@ def connect(address: str, arguments: Mapping[str, Any], folder: Path, limits: Li
     ConfigError without the extra [serve-ray], InputError for a cluster that doesn't answer or that
     has another version of vtmr.
     """
+    # Ray reports to its makers what it is used for, unless it is told not to before it starts.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     with needs_extra("serve-ray"):
         import ray
@@ -179,6 +183,7 @@ def _deploy(arguments: Mapping[str, Any]) -> None:
 
     options = deployment_options()
     options["ray_actor_options"] = {"num_cpus": arguments["threads"]}
+    # Serve's own HTTP proxies know neither our keys nor our limits: nobody is to come in by them.
     serve.start(proxy_location="Disabled")
     bound = deployment(arguments).options(**options).bind()
     serve.run(bound, name=APPLICATION, route_prefix=None)

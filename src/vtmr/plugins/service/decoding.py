@@ -38,6 +38,8 @@ class _Child:
         """The answer. Raises InputError for what can't be decoded within the limits."""
         with self._mutex:
             process = self._running()
+            # The child bounds its own time on a core. This is for one that waits, and for systems
+            # without such a timer.
             clock = threading.Timer(_PATIENCE * self._seconds, process.kill)
             clock.daemon = True
             clock.start()
@@ -85,6 +87,7 @@ class _Child:
     def _end(self, process: subprocess.Popen[str]) -> int:
         """The exit code: its own, where it has ended already."""
         self._process = None
+        # It may be killed at any time: the files that it writes are the asker's to remove.
         process.kill()
         code = process.wait()
         for stream in (process.stdin, process.stdout):

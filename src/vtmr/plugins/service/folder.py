@@ -57,6 +57,7 @@ class BoundedFolder:
         for _, size, name in files:
             if total <= self.most_bytes:
                 return
+            # Never the one that was just added: whoever sent it is about to ask about it.
             if name != newest and self.drop(name):
                 total -= size
 

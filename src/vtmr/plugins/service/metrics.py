@@ -25,6 +25,8 @@ class Metrics:
         with needs_extra("serve"):
             import prometheus_client
         self._images = images
+        # Not the client's global registry, which refuses a name that it has, as of a second app
+        # in the same process.
         self._registry = registry = prometheus_client.CollectorRegistry()
         counter, histogram = prometheus_client.Counter, prometheus_client.Histogram
         self._requests = counter(
@@ -46,6 +48,7 @@ class Metrics:
         self._in_flight = prometheus_client.Gauge(
             "vtmr_requests_in_flight",
             "Requests being answered.",
+            # A process that has ended is left out of the sum, with what it had in flight.
             multiprocess_mode="livesum",
             registry=registry,
         )
@@ -72,6 +75,8 @@ class Metrics:
         # A single process has its figures in memory; several write them to files.
         if SHARED_FOLDER in os.environ:
             _drop_the_dead(Path(os.environ[SHARED_FOLDER]))
+            # A new one for each page, as the client asks: in the counters' own registry they would
+            # be told twice, as this process's and as all processes'.
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         count, size = self._images()

@@ -22,6 +22,7 @@ _ERRORS = {
     503: "busy: try again after Retry-After seconds; nothing was done",
 }
 _ID = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+# OpenAPI 3.1 has JSON Schema's words for bytes; 3.0's `format: binary` and `byte` mean nothing.
 _BYTES = {"type": "string", "contentMediaType": "application/octet-stream"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _SIZE = {
@@ -43,6 +44,7 @@ def document(limits: Limits) -> Schema:
             "description": "Images and prompts in, masks out. See docs/doors/http.md.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        # Two entries, as either will do: what stands in one entry is needed together.
         "security": [{"key": []}, {"header": []}],
         "paths": _paths(),
         "components": {

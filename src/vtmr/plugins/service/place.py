@@ -63,6 +63,7 @@ def _locked(file: IO[str]) -> bool:
     except ModuleNotFoundError:  # Windows
         return False
     try:
+        # The kernel lets go of it when the process ends, however that comes.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

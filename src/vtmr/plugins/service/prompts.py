@@ -22,6 +22,7 @@ from vtmr.types import BoxPrompt, Click, Correction, MaskEdit
 Form = Literal["rle", "png"]
 
 _FARTHEST = 1e7  # pixels: beyond lies no image
+# An id becomes a file's name: with nothing but these digits, none leads out of the folder.
 _ID = re.compile(r"[0-9a-f]{64}")
 _MOST_RUNS = 1 << 22
 
@@ -112,6 +113,7 @@ def decoded_base64(value: Any, name: str) -> bytes:
         raise bad_request(f"{name!r} is {shown(value)}: expected a file's bytes in base64.")
     text = value.partition(",")[2] if value.startswith("data:") else value
     try:
+        # Otherwise what isn't base64's alphabet is passed over, and an address would become bytes.
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise bad_request(

@@ -47,6 +47,7 @@ class Replica:
         self._folder = OwnFolder("replica")
         images = self._folder.path / "images"
         images.mkdir()
+        # One prediction at a time: the replica is given as many CPUs as that has threads.
         self._engine = Engine(load(model, threads=threads), images, limits, 1)
         self._engine.start()
 
@@ -100,6 +101,7 @@ def deployment(arguments: Mapping[str, Any]) -> Any:
         @serve.multiplexed(max_num_models_per_replica=MOST_WARM)  # type: ignore[untyped-decorator]
         async def warm(self, image_id: str) -> str:
             """Tells the router that questions about this image are best asked here."""
+            # Nothing to load, as the engine keeps images by itself: Serve is to remember the id.
             return image_id
 
         async def about(self) -> dict[str, str]:

@@ -86,6 +86,7 @@ def run(settings: Settings) -> None:
             if app is not None:
                 _Server(_config(lambda: app, settings)).run(sockets=[listener])
             else:
+                # For its errors alone: a model that isn't sound is told once, not by each worker.
                 load(settings.model)
                 os.environ[SHARED_FOLDER] = str(folder / "metrics")
                 Multiprocess(_config(make, settings), [listener]).run()

@@ -77,6 +77,7 @@ def open_scene(path: Path, predictor: Predictor) -> Scene:
         place += flat.size
     prepared = predictor.prepare(levels[0])
     if isinstance(prepared, Pyramid):
+        # By itself it would halve the image again, in this process's own memory.
         prepared = Pyramid(levels[0], levels[1:])
     return Scene(levels[0], prepared)
 

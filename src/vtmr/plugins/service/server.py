@@ -134,6 +134,7 @@ def api_routes(service: Service) -> list[Route]:
         return json_answer({"name": "vtmr", "version": vtmr.__version__, "api": "/openapi.json"})
 
     def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+        # Measured by the route's pattern: with images' ids Prometheus would get a series for each.
         return Route(path, _measured(path, endpoint, metrics), methods=[method])
 
     return [
@@ -192,6 +193,7 @@ def _measured(path: str, endpoint: Endpoint, metrics: Metrics) -> Endpoint:
 
     async def answered(request: Request) -> Response:
         begun = time.perf_counter()
+        # What isn't a Refusal goes on to Starlette, which answers 500 outside of here.
         status = 500
         metrics.in_flight(1)
         try:

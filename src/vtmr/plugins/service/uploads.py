@@ -91,6 +91,7 @@ async def read_form(request: Request, folder: Path, limits: Limits) -> AsyncIter
         read_chunks(request, limit),
         max_files=2,
         max_fields=1,
+        # Of fields alone, which the parser holds in memory; files it writes to the disk.
         max_part_size=_FIELD_BYTES,
     )
     try:
