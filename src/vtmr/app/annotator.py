@@ -277,6 +277,7 @@ class Annotator:
         plan = clicking(target, item, clicks, region, keep_rest)
 
         def run() -> Item:
+            # Asked when the worker gets to it: a pointer that moves leaves previews behind it.
             if self._newest[image_id] != number:
                 raise Refusal(409, "overtaken", "A newer preview or change of this image came.")
             return find(plan(bench).content, item.id)
@@ -367,6 +368,7 @@ class Annotator:
         target = Target(before.content, label, beside)
         plan, bench = _given(lambda: read_change(op, fields, target)), self._bench(opened)
         outcome: Outcome = await self._work(lambda: plan(bench))
+        # What changed nothing hands back the very same objects, and is no step for undo.
         same = len(outcome.content.items) == len(before.content.items) and all(
             new is old for new, old in zip(outcome.content.items, before.content.items, strict=True)
         )

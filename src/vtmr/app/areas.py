@@ -115,6 +115,7 @@ def _enclosed(points: Points, height: int, width: int) -> Mask:
     """
     ends = np.roll(points, -1, axis=0)
     low, high = np.minimum(points[:, 1], ends[:, 1]), np.maximum(points[:, 1], ends[:, 1])
+    # Half-open: a corner on a row of centres belongs to one of the two edges that meet there.
     firsts = np.clip(np.ceil(low - 0.5), 0, height).astype(np.intp)
     stops = np.clip(np.ceil(high - 0.5), 0, height).astype(np.intp)
     counts = stops - firsts
@@ -124,6 +125,7 @@ def _enclosed(points: Points, height: int, width: int) -> Mask:
     crossings = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
     columns = np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.intp)
     turns = np.zeros((height, width + 1), np.int32)
+    # Not +=, which counts once where several edges cross at one pixel.
     np.add.at(turns, (rows, columns), 1)
     return np.asarray(np.cumsum(turns[:, :-1], axis=1) % 2 == 1, np.bool_)
 

@@ -74,6 +74,7 @@ class Directory:
             found = os.open(self._name(name), flags | _PLAIN & ~_NO_LINK, mode, dir_fd=self._at)
         else:
             found = self._opened(name, flags, mode)
+        # Asked of what was opened: by now the name may be another file's.
         if stat.S_ISREG(os.fstat(found).st_mode):
             return found
         os.close(found)
@@ -101,6 +102,7 @@ class Directory:
         """Replaces a file by one with these bytes, flushed to the disk; the old one stays until
         then, and nothing half-written is left."""
         partial = f".{name[:100]}.{secrets.token_hex(4)}.part"
+        # O_EXCL: whatever has that name already, a link above all, is never written to.
         descriptor = self.file(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             try:

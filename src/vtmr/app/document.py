@@ -292,6 +292,7 @@ def applied(before: Content, change: Json, *, gap: bool = False) -> Content:
 def _item_json(old: Item | None, item: Item) -> Json:
     """The item's fields that differ from the old one's; all that aren't as in a fresh item, if
     there is none."""
+    # Contents share what a change left alone: for most objects there is nothing to compare.
     if item is old:
         return {}
     was = old or Item(item.id, "")
@@ -352,6 +353,7 @@ def _item_from_json(was: Item, record: Json) -> Item:
 
 def _as(kind: type[Kind], value: Any) -> Kind:
     """The value, if it is of that very kind. Raises TypeError for anything else."""
+    # Not isinstance, for which true is a whole number: a damaged file is to be told.
     if type(value) is not kind:
         raise TypeError(f"{str(value)[:40]!r} is no {kind.__name__}")
     return value

@@ -113,6 +113,7 @@ def read_document(folder: Directory, found_id: str) -> tuple[Document, str | Non
         raise ValueError("its first line is damaged")
     _named(head, found_id)
     document = from_json(head, body)
+    # Before a mask is made of that size: a damaged number could ask for all memory.
     if not 0 < document.height * document.width <= MAX_PIXELS:
         raise ValueError(f"it is of an image of {document.width}x{document.height} pixels")
     if not body_intact:

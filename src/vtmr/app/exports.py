@@ -109,6 +109,7 @@ def export_to_folder(files: Files, out: Path, photos: Path) -> list[Path]:
     refused: list[InputError] = []
     for name, content in files.content.items():
         path = root / name
+        # With links followed: one that lies in the folder may lead out of it.
         _require_inside(path.resolve(), root, out)
         try:
             make_folder(path.parent)
@@ -122,6 +123,7 @@ def export_to_folder(files: Files, out: Path, photos: Path) -> list[Path]:
     there = set(written)
     for link in files.links:
         path = root / link.path
+        # Of its folder alone: the link itself is to lead out, to the photo.
         _require_inside(path.parent.resolve(), root, out)
         if root / link.of in there and not _linked(path, photos.resolve() / link.photo):
             files.warnings.append(f"{link.photo} couldn't be linked: copy it to {path}.")

@@ -116,6 +116,7 @@ def look_at(store: Store, entries: Collection[Entry], content: bytes | None, wis
     if content is None:
         photos = frozenset(entry.name for entry in entries)
         names = list(names_below(folder.path))
+        # Through the open folder, which follows no link that was put there since it was listed.
         source = source_of(names, "This folder", lambda name: os.fdopen(folder.file(name), "rb"))
     else:
         source = bytes_source("The ZIP", content, _MAX_UNPACKED)

@@ -120,6 +120,7 @@ class Pictures:
     def _decoded(self, entry: Entry, version: str) -> Picture:
         """The image, in its turn; it is among the open ones from now on. Raises InputError."""
         with entry.opened() as path, self._turns.taken(_pixels(path)):
+            # Before it is decoded: meanwhile that takes more than the picture keeps.
             self._make_room(_BUDGET_BYTES // 2)
             pixels = read_image(path)
             scene = self._predictor.prepare(pixels)
@@ -150,6 +151,7 @@ class Pictures:
         with self._mutex:
             while self._open and sum(picture.nbytes for picture in self._open.values()) > budget:
                 dropped.append(self._open.popitem(last=False)[1])
+        # Without the mutex: who is told takes locks of its own.
         for picture in dropped:
             self._forgotten(picture)
 

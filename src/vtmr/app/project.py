@@ -60,6 +60,7 @@ class Entry:
             yield Path(f"/dev/fd/{descriptor}") if BY_DESCRIPTOR else self.path
         except InputError as error:
             told = str(error)
+            # Readers name the path that they were given, which tells the user nothing.
             for path in (f"/dev/fd/{descriptor}", str(self.path)):
                 told = told.replace(path, self.name)
             raise InputError(told) from error

@@ -71,6 +71,7 @@ def read_heads(folder: Directory, memory: Memory, trouble: Trouble) -> None:
                 memory.heads[known[0]] = known[1]
                 continue
             document, sentence = read_document(folder, found_id)
+            # As changed, so that the next fold writes its first line anew.
             memory.keep(trouble.accept(document, found_id, sentence), changed=True)
         except (OSError, *UNREADABLE) as error:
             trouble.blame(found_id, error)

@@ -61,6 +61,7 @@ class Store:
     def __init__(self, folder: Path, *, write: bool = True) -> None:
         """Raises InputError when another process has the folder open for writing, or when a link
         or the like is in the place of one of its files."""
+        # Reentrant: a commit goes through `commit_together`, and that may fold.
         self._mutex = threading.RLock()
         self._memory, self._trouble = Memory(), Trouble()
         self._fold_at = _FOLD_BYTES
@@ -381,6 +382,7 @@ class Store:
     def _renew(self, journal: Journal) -> None:
         """Puts an empty journal in the place of one that can't be used. Raises OSError."""
         self._write_changed()
+        # Only after that: until then the old one may be all that holds these changes.
         journal.renew()
         self._memory.changed.clear()
 
@@ -428,6 +430,7 @@ class Store:
             for name in names:
                 data = as_bytes(self._memory.documents[name])
                 inside.write(path_of(image_id(name)).rpartition("/")[2], data)
+            # Before the journal is emptied: a rename may wait in memory, and go with a power cut.
             inside.flush()
         finally:
             inside.close()

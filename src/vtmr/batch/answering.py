@@ -97,6 +97,7 @@ def _made(prompt: Prompt, subject: _Subject) -> Made:
         return Made(prompt.object, _annotation(prompt, mask), prompt.score, kept=better is None)
     session = subject.session(rough)
     events: list[Event] = [] if prompt.box is None else [prompt.box]
+    # One by one, as they were made: each is answered on what those before it brought.
     for event in (*events, *prompt.clicks):
         session = session.add(event)
     if not session.mask.any():

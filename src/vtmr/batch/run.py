@@ -47,6 +47,7 @@ def run(
         found = {key: done[key] for key in keys if key in done}
         replace_journal(out, found)  # without a line that was cut off: the next begins a line
         left = [(task, key) for task, key in zip(tasks, keys, strict=True) if key not in found]
+        # Closed whatever happens: a team's processes end with it, not when Python gets to it.
         with closing((team or _alone(make))(left)) as answers:
             for answered in _with_progress(answers, len(tasks), len(found), console):
                 add_to_journal(out, answered)

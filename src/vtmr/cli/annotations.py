@@ -131,6 +131,7 @@ def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
         form, found = _read(source, path, how, entries, folder)
     if how.dry:
         return _imported(form, found, [len(one.annotations) for one in found.images], ())
+    # Only now: files that can't be read, and a dry run, take no lock and make no .vtmr.
     store = Store(folder.resolve())
     try:
         if store.read_only is not None:

@@ -99,6 +99,7 @@ def apply_prompts(order: Order) -> Outcome:
     loaded = predictors.load(order.model, options)
     settings = Settings(loaded.name, loaded.sha256, order.correction, vtmr.__version__)
     here = partial(opened, lambda: loaded.predictor, order.correction)
+    # A lambda can't be sent to other processes, and neither can an open model: each loads its own.
     elsewhere = partial(opened, partial(_predictor, order.model, options), order.correction)
     with resumable(
         lambda: (
@@ -168,6 +169,7 @@ def _require_inputs_kept(order: Order, listing: Listing) -> None:
 
 def _threads(order: Order) -> int:
     """Of each process's network."""
+    # One on a cluster, whose machines aren't known here.
     return 1 if order.ray is not None else default_threads(order.jobs)
 
 

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.formatwarning = _warning
     try:
         code = _run(by_present_names(arguments))
+        # Here: a full disk or a closed pipe is told by us, not at the interpreter's end.
         sys.stdout.flush()
     except VtmrError as error:
         return _end(WRONG_INPUT, str(error))

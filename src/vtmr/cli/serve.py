@@ -57,6 +57,7 @@ def serve(
     """Answer other programs over HTTP: images and clicks in, masks out. Needs the extra [serve]."""
     if context.invoked_subcommand is not None:
         return
+    # Not at the top: it needs an extra that the other commands do without.
     from vtmr.plugins.service.keys import NOBODY_NEEDS_ONE, read_keys
     from vtmr.plugins.service.limits import parse_limits
     from vtmr.plugins.service.running import Settings, require_safe, run

@@ -110,6 +110,7 @@ def run_alone(words: Sequence[str]) -> Ended:
             [sys.executable, "-m", "vtmr.cli", *words],
             stderr=subprocess.PIPE,
             text=True,
+            # A file's name in a sentence need not be UTF-8.
             errors="backslashreplace",
             start_new_session=True,
         ) as process,

@@ -60,6 +60,7 @@ def played_from(path: Path, imports: Path, options: ModelOptions, vgg: Path | No
     if path.suffix == ".onnx":
         if EDGEFLOW in path.name.lower():
             return Found(path.stem, f"{contenders.BASELINE}{EDGEFLOW}:{path}", ModelOptions())
+        # Without the device, which would ask for torch: ONNX Runtime plays it.
         return Found(path.stem, str(path), replace(options, device=None))
     on_torch = replace(options, device=options.device or "cpu")
     if path.suffix == ".safetensors":

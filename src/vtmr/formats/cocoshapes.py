@@ -96,6 +96,7 @@ def _numbers(points: list[Any]) -> list[Any]:
 
 
 def _of_polygons(segmentation: list[Any], height: int, width: int) -> RunLengths:
+    # Not the shorter ones: pycocotools takes lists of four numbers for boxes.
     polygons = [_points(numbers) for numbers in _polygons(segmentation) if len(numbers) >= 6]
     if not polygons:
         raise InputError(
@@ -124,6 +125,7 @@ def _points(polygon: list[Any]) -> NDArray[np.float64]:
     if len(polygon) % 2:
         raise InputError("A polygon has half a point: expected x1, y1, x2, y2, …")
     points = np.array(polygon, np.float64).reshape(-1, 2)
+    # Asked this way round, NaN is refused as well.
     if not (np.abs(points) < _FARTHEST).all():
         raise InputError(
             "A polygon has a coordinate beyond a million pixels or one that is no number."

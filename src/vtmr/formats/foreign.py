@@ -108,6 +108,7 @@ def ellipse_runs(
     if not all(abs(value) < 1e6 for value in values) or min(radii) <= 0:
         raise InputError(f"An ellipse of {values}: expected a centre and two radii above 0.")
     (x, y), (across, down), angle = centre, radii, np.deg2rad(degrees)
+    # Asked of the pixels around it alone: over a large image the distances would take gigabytes.
     reach = max(radii)
     box = Box(int(x - reach) - 1, int(y - reach) - 1, int(x + reach) + 2, int(y + reach) + 2)
     inside = box.intersection(Box.whole(height, width))
@@ -156,6 +157,7 @@ def number(value: Any) -> float:
         found = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{repr(value)[:40]} is no number.") from error
+    # "not <" rather than ">=": it holds for NaN, too.
     if isinstance(value, bool) or not abs(found) < 1e9:
         raise InputError(f"{repr(value)[:40]} is no number of pixels.")
     return found

@@ -68,7 +68,9 @@ def _written(
             "version": _VERSION,
             "flags": {},
             "shapes": shapes,
+            # LabelMe looks for it from where the JSON file lies, which is to be beside the photo.
             "imagePath": PurePosixPath(image.name).name,
+            # Without the photo inside, LabelMe opens imagePath.
             "imageData": None,
             "imageHeight": image.height,
             "imageWidth": image.width,

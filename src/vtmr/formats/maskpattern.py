@@ -62,6 +62,7 @@ def read_masks_by(source: Source, options: Options, pattern: str) -> Foreign:
 def compiled(pattern: str) -> re.Pattern[str]:
     """The pattern as a regular expression of whole paths. Raises InputError."""
     expected = f"expected one such as {BESIDE} or {PER_OBJECT}"
+    # Few *, as each multiplies the ways in which the search tries a name that doesn't fit.
     if pattern.count("{name}") != 1 or len(pattern) > _LONGEST or pattern.count("*") > 3:
         raise InputError(f"The pattern {pattern[:80]!r} has no single {{name}}: {expected}.")
     pieces = re.split(r"(\{[^{}/]*\}|\*)", pattern.replace("\\", "/").removeprefix("/"))

@@ -194,6 +194,7 @@ def _lines_of(text: str) -> list[tuple[str, Colour | None]]:
         known = len(numbers) == 3 and all(one.isascii() and one.isdigit() for one in numbers)
         colour: Colour | None = None
         if known:
+            # Four digits are beyond any colour already, and int() refuses numbers of thousands.
             red, green, blue = (int(one[:4]) for one in numbers)
             colour = red, green, blue
         elif len(lines) < len(palette):

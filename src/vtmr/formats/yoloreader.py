@@ -121,6 +121,7 @@ def _numbers(line: str) -> tuple[float, ...]:
     shares = np.array(values[1:])
     if not ((shares >= -_SLACK) & (shares <= 1 + _SLACK)).all():
         raise InputError("A coordinate isn't between 0 and 1: expected shares of the image's side.")
+    # A class and pairs are odd in number: one more is a prediction's confidence, at the end.
     return values if count % 2 else values[:-1]
 
 

@@ -74,6 +74,7 @@ class Interaction:
         self.spec = cvat.InteractionFunctionSpec(
             min_pos_points=0,
             min_neg_points=0,
+            # To CVAT None means that boxes aren't taken at all, 0 that there may be none.
             min_bounding_boxes=0 if predictor.takes_boxes else None,
         )
 

@@ -127,6 +127,7 @@ class VtmrPredictor:
         low = np.stack([_low_res(session, cut) for session, cut in pairs])
         scores = np.array([stability(session, cut) for session, cut in pairs], np.float32)
         for pair, logits in zip(pairs, low, strict=True):
+            # By their bytes: callers of SAM feed back an array, sliced or copied, and nothing else.
             self._answers[_digest(logits)] = pair
         while len(self._answers) > _ANSWERS_KEPT:
             self._answers.pop(next(iter(self._answers)))

@@ -68,6 +68,7 @@ class Pictures:
     async def get(self, found: Found) -> Picture:
         """The image, fetched and decoded once however many ask. Raises Refusal."""
         if found.version is None:
+            # Only its bytes tell whether it is still the same: it is fetched each time.
             return await self._read(found)
         lock = self._coming.setdefault(found.version, asyncio.Lock())
         try:

@@ -20,6 +20,7 @@ HEAD_BYTES = 32 << 10  # of a request
 
 def reason_header(sentence: str) -> dict[str, str]:
     """The header that makes the sentence the reason: what of it may stand on a status line."""
+    # On one line: what a request says stands in the sentence, and a line end would begin a header.
     text = " ".join(sentence.encode("ascii", "replace").decode().split())
     shown = "".join(letter for letter in text if letter.isprintable())
     return {_HEADER: shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."}

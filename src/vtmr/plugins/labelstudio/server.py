@@ -127,6 +127,7 @@ class Door:
         await (answer_of(refusal) if refusal else self.app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> Refusal | None:
+        # Browsers add it to what a page sends to another site, servers don't.
         if "origin" in headers:
             return Refusal(403, "forbidden", "Label Studio's server may ask, and no page.")
         if self.credentials is not None:

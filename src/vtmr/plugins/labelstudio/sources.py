@@ -92,6 +92,7 @@ def _in_the_task(url: str) -> Found:
     try:
         data = unquote_to_bytes(body)
         if head.lower().endswith(";base64"):
+            # Long base64 often comes in lines, whose ends the strict decoder refuses.
             data = base64.b64decode(b"".join(data.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise bad_request(f"The task's image is a data URL that isn't base64: {error}.") from error
@@ -104,6 +105,7 @@ def _in_the_folder(folder: Path, query: str) -> Found:
     wanted = parse_qs(query).get("d", [""])[0]
     try:
         root = folder.resolve(strict=True)
+        # Without its slash: joined as it is, an absolute path would take the root's place.
         path = (root / wanted.lstrip("/")).resolve()
         # What lies elsewhere isn't even looked for.
         if not path.is_relative_to(root) or path == root:

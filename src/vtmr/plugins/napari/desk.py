@@ -234,6 +234,7 @@ class Desk:
     def _in_a_thread(self, target: Target, question: Question) -> None:
         from napari.qt.threading import create_worker
 
+        # Otherwise napari would raise a worker's errors again in Qt's loop: the reply tells them.
         worker = create_worker(_ask, self._answers, question, _ignore_errors=True)
         worker.returned.connect(partial(self._came, target, question))
         worker.start()
@@ -264,6 +265,7 @@ class Desk:
         change = change_to(answer.mask, labels, outlook, preserve=bool(layer.preserve_labels))
         self._outlooks[target] = change.after
         if change.rows.size:
+            # Not by writing into the array: this way napari redraws, and its own undo knows of it.
             layer.data_setitem(target.plane.places(change.rows, change.columns), change.labels)
         if answer.note:
             show_info(answer.note)
@@ -368,6 +370,7 @@ class Desk:
             raise InputError("There are no clicks yet: press Click on the image first.")
         image, (rows, columns) = self._image(), self._axes()
         place = np.array(image.world_to_data(self.viewer.dims.point), np.float64)
+        # Along the axes that are shown the viewer's point says nothing, and may lie beside.
         place[[rows, columns]] = 0.0
         plane, _ = plane_of(place.tolist(), rows, columns, self.shape_of(image))
         return Target(plane, self.choices.number)

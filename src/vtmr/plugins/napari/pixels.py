@@ -51,6 +51,7 @@ def _scaled(values: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uin
     """The values from black to white as 0 to 255; what is no number is black."""
     low, high = limits
     if values.dtype == np.uint8 and (low, high) == (0, 255):
+        # There is nothing to scale: through float64 it would take eight times the memory.
         return np.asarray(values, np.uint8)
     span = float(high) - float(low) or 1.0
     shares = (values.astype(np.float64) - float(low)) / span

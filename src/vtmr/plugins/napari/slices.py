@@ -34,6 +34,8 @@ class Plane:
 
         data: any array; one channel more than the plane has axes is kept as the last axis.
         """
+        # Cut first: of data that are read when they are needed, as dask's, that is one plane and
+        # not all.
         values = np.asarray(data[self._index()])
         if self.rows > self.columns:
             values = np.swapaxes(values, 0, 1)
@@ -98,6 +100,7 @@ def plane_of(
                 f"{length} pixels. Click on the image."
             )
         if axis not in (rows, columns):
+            # round() would take halves to the even slice, now the one before and now the one after.
             fixed.append(math.floor(value + 0.5))
     click = Click(float(point[columns]) + 0.5, float(point[rows]) + 0.5)
     return Plane(rows, columns, tuple(fixed)), click
