@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vtmr.atomic import make_folder, one_writer
 from vtmr.batch.journal import add_to_journal, read_journal, replace_journal
 from vtmr.batch.records import Answered, ImageTask, Settings, key_of
+from vtmr.progress import with_progress
 from vtmr.teams import Make, Team
 
 
@@ -47,12 +47,20 @@ def run(
         found = {key: done[key] for key in keys if key in done}
         replace_journal(out, found)  # without a line that was cut off: the next begins a line
         left = [(task, key) for task, key in zip(tasks, keys, strict=True) if key not in found]
+        done_before = len(found)
         # Closed whatever happens: a team's processes end with it, not when Python gets to it.
-        with closing((team or _alone(make))(left)) as answers:
-            for answered in _with_progress(answers, len(tasks), len(found), console):
+        with (
+            closing((team or _alone(make))(left)) as answers,
+            closing(with_progress(answers, len(tasks), done_before, console, _described)) as shown,
+        ):
+            for answered in shown:
                 add_to_journal(out, answered)
                 found[answered.key] = answered
     return [found[key] for key in keys]
+
+
+def _described(answered: Answered) -> str:
+    return answered.name[-40:]
 
 
 def _alone(make: Make) -> Team:
@@ -65,21 +73,3 @@ def _alone(make: Make) -> Team:
                 yield answer(task)
 
     return team
-
-
-def _with_progress(
-    answers: Iterable[Answered], total: int, done: int, console: Console | None
-) -> Generator[Answered]:
-    """The answers, with a bar on the console."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    hidden = console is None or not console.is_terminal  # a file would get an empty line
-    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
-        bar = progress.add_task("", total=total, completed=done)
-        for answered in answers:
-            yield answered
-            progress.update(bar, advance=1, description=answered.name[-40:])

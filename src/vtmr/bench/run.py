@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vtmr.atomic import make_folder, one_writer
 from vtmr.bench.folder import open_folder, settings_of
@@ -29,6 +28,7 @@ from vtmr.bench.records import (
 from vtmr.bench.report import print_table, summarise, write_summary
 from vtmr.data import EvalSample, open_benchmark
 from vtmr.errors import ConfigError, DataError
+from vtmr.progress import with_progress
 from vtmr.types import Predictor
 
 
@@ -212,18 +212,10 @@ def _write_played(
     out: Path, played: Iterable[list[Record]], total: int, left: int, console: Console | None
 ) -> None:
     """Appends what is played as it comes, with a bar on the console."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    hidden = console is None or not console.is_terminal  # a file would get an empty line
-    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
-        bar = progress.add_task("", total=total, completed=total - left)
-        for records in played:
+    shown = with_progress(played, total, total - left, console, lambda records: records[-1].dataset)
+    with closing(shown):
+        for records in shown:
             append_records(out, records)
-            progress.update(bar, advance=1, description=records[-1].dataset)
 
 
 def _alone(samples: Sequence[EvalSample], predictor: Predictor) -> Team:
