@@ -117,10 +117,7 @@ def boxed_runs(mask: Mask) -> tuple[Box, NDArray[np.int64]] | None:
 def of_boxed_runs(counts: Sequence[Any], box: Box, height: int, width: int) -> RunLengths:
     """The inverse, on an image height x width. Raises InputError for runs that don't fill the box,
     and for a box that leaves the image."""
-    if box.intersection(Box.whole(height, width)) != box:
-        raise InputError(
-            f"A mask's box {box.as_tuple()} leaves the image of {width}x{height} pixels."
-        )
+    require_inside(box, height, width)
     # Before any is read: a stranger's file may list millions for a box of one pixel.
     if len(counts) > 2 * box.area + 2:
         raise InputError(
@@ -135,10 +132,24 @@ def of_boxed_runs(counts: Sequence[Any], box: Box, height: int, width: int) -> R
         raise InputError(
             f"A mask's run lengths don't fill its box of {box.width}x{box.height} pixels."
         )
-    signs = np.arange(len(numbers)) % 2 == 1
     mask = np.zeros((height, width), np.bool_)
-    mask[box.slices] = np.repeat(signs, numbers).reshape(box.height, box.width)
+    mask[box.slices] = filled_box(np.array(numbers, np.int64), box)
     return RunLengths.encode(mask)
+
+
+def require_inside(box: Box, height: int, width: int) -> None:
+    """Raises InputError for a mask's box that leaves an image height x width."""
+    if box.intersection(Box.whole(height, width)) != box:
+        raise InputError(
+            f"The mask's box {box.as_tuple()} leaves the image of {width}x{height} pixels."
+        )
+
+
+def filled_box(runs: NDArray[np.int64], box: Box) -> Mask:
+    """The bool mask of the box's size that has those runs along its rows, off first: they fill
+    it."""
+    signs = np.arange(runs.size) % 2 == 1
+    return np.repeat(signs, runs).reshape(box.height, box.width)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.errors import InputError
-from vtmr.formats.runlength import boxed_runs
+from vtmr.formats.runlength import boxed_runs, filled_box, require_inside
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 
@@ -33,11 +33,7 @@ class MaskRuns:
         """The bool mask height x width. Raises InputError when the box doesn't lie in it."""
         mask = np.zeros((height, width), np.bool_)
         if self.box is not None:
-            if self.box.intersection(Box.whole(height, width)) != self.box:
-                raise InputError(
-                    f"The mask's box {self.box.as_tuple()} leaves the image of {width}x{height} "
-                    "pixels."
-                )
+            require_inside(self.box, height, width)
             mask[self.box.slices] = self.decode_box()
         return mask
 
@@ -45,8 +41,7 @@ class MaskRuns:
         """The bool mask of the box's size; 0 x 0 for an empty mask."""
         if self.box is None:
             return np.zeros((0, 0), np.bool_)
-        signs = np.arange(self.runs.size) % 2 == 1
-        return np.repeat(signs, self.runs).reshape(self.box.height, self.box.width)
+        return filled_box(self.runs, self.box)
 
     def within(self, height: int, width: int) -> MaskRuns:
         """What of it lies in an image height x width: itself, if all does."""
