@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ import numpy as np
 
 from vtmr.masks import Mask
 from vtmr.session import Session
+from vtmr.session.live import LiveSessions
 from vtmr.types import Click, Correction, Image, Predictor
 
-_SCENES, _SESSIONS = 4, 200  # kept: pictures with what the model made of them; histories
+_SCENES = 4  # kept: pictures with what the model made of them
+_SESSION_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,7 @@ class Answers:
         self._load = load
         self._predictor: Predictor | None = None
         self._scenes: OrderedDict[Hashable, tuple[Image, Any]] = OrderedDict()
-        self._sessions: OrderedDict[Hashable, Session] = OrderedDict()
+        self._sessions = LiveSessions(_SESSION_BYTES)
 
     def mask(self, question: Question) -> Answer:
         """The mask after the clicks; without any, the one that they would have begun with.
@@ -55,18 +57,15 @@ class Answers:
         """
         if not question.clicks:
             return Answer(question.start)
-        session = self._nearest(question)
-        for number in range(len(session.clicks), len(question.clicks)):
-            session = session.add(question.clicks[number])
-            self._keep(question, question.clicks[: number + 1], session)
+        session, _ = self._sessions.at(
+            _subject(question),
+            [(click,) for click in question.clicks],
+            lambda: self._begin(question),
+            question.start.size,
+        )
         return Answer(session.mask, session.note)
 
-    def _nearest(self, question: Question) -> Session:
-        """The session that has answered most of the clicks already."""
-        for count in range(len(question.clicks), 0, -1):
-            found = self._sessions.get(_name(question, question.clicks[:count]))
-            if found is not None:
-                return found
+    def _begin(self, question: Question) -> Session:
         predictor = self._opened()
         image, scene = self._scene(question, predictor)
         start = question.start if question.start.any() else None
@@ -89,18 +88,13 @@ class Answers:
             self._forget(gone)
         return self._scenes[question.key]
 
-    def _keep(self, question: Question, clicks: Sequence[Click], session: Session) -> None:
-        self._sessions[_name(question, clicks)] = session
-        while len(self._sessions) > _SESSIONS:
-            self._sessions.popitem(last=False)
-
     def _forget(self, key: Hashable) -> None:
         """Sessions hold their picture: they go with it."""
-        for name in [name for name in self._sessions if name[0] == key]:  # type: ignore[index]
-            del self._sessions[name]
+        self._sessions.forget(lambda subject: isinstance(subject, tuple) and subject[0] == key)
 
 
-def _name(question: Question, clicks: Sequence[Click]) -> Hashable:
+def _subject(question: Question) -> Hashable:
+    """Whatever decides the mask but the clicks."""
     start = np.packbits(question.start).tobytes()
     digest = hashlib.sha256(start).digest()
-    return question.key, question.start.shape, digest, question.correction, tuple(clicks)
+    return question.key, question.start.shape, digest, question.correction
