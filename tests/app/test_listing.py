@@ -131,7 +131,7 @@ class TestLinks:
 def test_twenty_thousand_images_start_and_list_quickly_in_little_memory(
     tmp_path: Path, start: Start
 ) -> None:
-    """Measured on an idle core: start 0.16 s, list 0.13 s of CPU time, 27 MB."""
+    """Measured once, on a busy host: start 0.16 s, list 0.13 s of CPU time, 27 MB."""
     folder = tmp_path / "many"
     first = picture(folder / "000" / "00000.png")
     for number in range(1, 20_000):
