@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +29,7 @@ from vtmr.formats.foreign import (
     rectangle,
     size_of,
 )
-from vtmr.formats.jsonfiles import json_text
+from vtmr.formats.jsonfiles import json_text, read_each_json
 from vtmr.formats.jsonscan import array_items
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, Link, Summary, labels_of
 from vtmr.formats.sources import Source
@@ -91,17 +92,12 @@ def read_datumaro(source: Source) -> Foreign:
     """Every JSON file's items. Raises InputError when the only file is none of Datumaro's."""
     # An item's id is its image's path without the suffix.
     found = Foreign(any_suffix=True)
-    for name in source.ending(".json"):
-        try:
-            _read_file(json_text(source.read(name), name), name, found)
-        except InputError as error:
-            if source.is_one_file:
-                raise
-            found.said.add("files", f"{name} was left out. {error}")
+    read_each_json(source, found.said, partial(_read_file, found))
     return found
 
 
-def _read_file(text: str, name: str, found: Foreign) -> None:
+def _read_file(found: Foreign, name: str, content: bytes) -> None:
+    text = json_text(content, name)
     others: dict[str, Any] = {}
     try:
         items = [item for item, _ in array_items(text, "items", others)]

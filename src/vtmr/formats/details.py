@@ -50,7 +50,11 @@ def lost_details(images: Sequence[AnnotatedImage], *, attributes: bool, notes: b
             lost += without_attributes or (bool(annotation.note) and not notes)
     if not lost:
         return []
-    what = "The note" if attributes else "The attributes and the note"
+    what = "The attributes and the note"
+    if attributes:
+        what = "The note"
+    elif notes:
+        what = "The attributes"
     whose = "an object is" if lost == 1 else f"{lost:,} objects are"
     return [f"{what} of {whose} not in the export: coco and labelme keep them."]
 

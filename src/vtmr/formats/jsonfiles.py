@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,14 +12,15 @@ from vtmr.formats.records import Summary
 from vtmr.formats.sources import Source
 
 
-def each_json(source: Source, said: Summary) -> Iterator[tuple[str, Any]]:
-    """(name, document) for every .json file; what can't be read is said.
+def read_each_json(source: Source, said: Summary, read: Callable[[str, bytes], None]) -> None:
+    """Calls `read` with the name and the content of every .json file; of one that it raises
+    InputError for is said so.
 
-    Raises InputError when it is the only file.
+    Raises InputError when that is the only file.
     """
     for name in source.ending(".json"):
         try:
-            yield name, decoded_json(source.read(name), name)
+            read(name, source.read(name))
         except InputError as error:
             if source.is_one_file:
                 raise

@@ -32,7 +32,7 @@ from vtmr.formats.foreign import (
     rectangle,
     size_of,
 )
-from vtmr.formats.jsonfiles import beside, each_json
+from vtmr.formats.jsonfiles import beside, decoded_json, read_each_json
 from vtmr.formats.outlines import edge_rings
 from vtmr.formats.png import png_bytes
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, Summary, stems
@@ -115,13 +115,11 @@ def _shape(annotation: Annotation, points: Any, group: int | None, kind: str) ->
 def read_labelme(source: Source) -> Foreign:
     """Every JSON file's image. Raises InputError when the only file is none of LabelMe's."""
     found = Foreign(any_suffix=True)
-    for name, document in each_json(source, found.said):
-        try:
-            found.images.append(_image(name, document, found.said))
-        except InputError as error:
-            if source.is_one_file:
-                raise
-            found.said.add("files", f"{name} was left out. {error}")
+
+    def read(name: str, content: bytes) -> None:
+        found.images.append(_image(name, decoded_json(content, name), found.said))
+
+    read_each_json(source, found.said, read)
     return found
 
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -20,6 +21,7 @@ import numpy as np
 
 from vtmr.errors import InputError
 from vtmr.formats.cocoshapes import coco_runs, outline_px
+from vtmr.formats.details import plain_note
 from vtmr.formats.foreign import (
     Foreign,
     ForeignImage,
@@ -31,7 +33,7 @@ from vtmr.formats.foreign import (
     rectangle,
     size_of,
 )
-from vtmr.formats.jsonfiles import json_text
+from vtmr.formats.jsonfiles import json_text, read_each_json
 from vtmr.formats.jsonscan import list_items
 from vtmr.formats.records import AnnotatedImage, Annotation, Files, Summary, labels_of, plain_label
 from vtmr.formats.runlength import decode_label_studio, encode_label_studio
@@ -74,7 +76,7 @@ def _task(image: AnnotatedImage, number: int) -> dict[str, Any]:
 
 def _result(image: AnnotatedImage, annotation: Annotation, count: int) -> dict[str, Any]:
     stream = encode_label_studio(annotation.runs.decode())
-    return {
+    result: dict[str, Any] = {
         "id": f"vtmr-{count}",
         "type": "brushlabels",
         "from_name": "label",
@@ -88,6 +90,9 @@ def _result(image: AnnotatedImage, annotation: Annotation, count: int) -> dict[s
             "brushlabels": [plain_label(annotation.label)],
         },
     }
+    if annotation.note:
+        result["meta"] = {"text": [annotation.note]}  # where the page keeps a region's note
+    return result
 
 
 def _config(names: Sequence[str]) -> bytes:
@@ -101,17 +106,12 @@ def _config(names: Sequence[str]) -> bytes:
 def read_label_studio(source: Source) -> Foreign:
     """Every JSON file's tasks. Raises InputError when the only file is none of Label Studio's."""
     found = Foreign()
-    for name in source.ending(".json"):
-        try:
-            _read_file(json_text(source.read(name), name), name, found)
-        except InputError as error:
-            if source.is_one_file:
-                raise
-            found.said.add("files", f"{name} was left out. {error}")
+    read_each_json(source, found.said, partial(_read_file, found))
     return found
 
 
-def _read_file(text: str, name: str, found: Foreign) -> None:
+def _read_file(found: Foreign, name: str, content: bytes) -> None:
+    text = json_text(content, name)
     reading = _Reading(found.said)
     try:
         for count, task in enumerate(list_items(text), start=1):
@@ -228,7 +228,16 @@ def _shape(where: str, kind: str, result: Record, labels: Mapping[Any, str]) -> 
         raise InputError("The image was turned in Label Studio: turn it back there.")
     result_id = result.get("id")
     label = labels.get(result_id, "") if isinstance(result_id, str | int) else ""
-    return Shape(where, label, _READERS[kind](value), _outline_px(value, _size_of(result)))
+    cost = _outline_px(value, _size_of(result))
+    return Shape(where, label, _READERS[kind](value), cost, note=_note_of(result))
+
+
+def _note_of(result: Record) -> str:
+    """What was written about a region, its paragraphs one below the other."""
+    meta = result.get("meta")
+    told = meta.get("text") if isinstance(meta, dict) else None
+    paragraphs = told if isinstance(told, list) else [told]
+    return plain_note("\n".join(one for one in paragraphs if isinstance(one, str)))
 
 
 def _outline_px(value: Record, size: Size | None) -> float:

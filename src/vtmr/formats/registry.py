@@ -94,9 +94,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "label-studio": Format(
             "Label Studio JSON",
             "Tasks with brushes, exact",
-            loses=f"{_CROWDS}, {_DETAILS}",
+            loses=f"{_CROWDS}, attributes",
             write=write_label_studio,
             read=_whole(read_label_studio),
+            notes=True,
         ),
         "labelme": Format(
             "LabelMe JSON",

@@ -623,7 +623,7 @@ class TestDetails:
             ("labelme-polygons", "both"),
             ("cvat", "attributes"),
             ("datumaro", "attributes"),
-            ("label-studio", ""),
+            ("label-studio", "notes"),
             ("yolo", ""),
         ],
     )
@@ -636,8 +636,28 @@ class TestDetails:
         content = dict(files.content.items())
         (image,) = read(form.removesuffix("-polygons"), source(content)).images
         first, second = image.decode(SIZE)[0]
-        assert first.attributes == (attributes if keeps else ())
-        assert first.note == ("Look again" if keeps == "both" else "")
+        assert first.attributes == (attributes if keeps in ("both", "attributes") else ())
+        assert first.note == ("Look again" if keeps in ("both", "notes") else "")
         assert (second.attributes, second.note) == ((), "")
         lost = [told for told in files.warnings if "of an object is not in the export" in told]
         assert len(lost) == (keeps != "both")
+
+    @pytest.mark.parametrize(
+        ("meta", "note"),
+        [
+            ({"text": ["One", "two"]}, "One\ntwo"),
+            ({"text": "One"}, "One"),
+            ({"text": [3, None, "One"]}, "One"),
+            ({"text": {"a": 1}}, ""),
+            ("One", ""),
+        ],
+    )
+    def test_notes_of_label_studio(self, meta: Any, note: str) -> None:
+        """A region's meta is what its page made of it: one text or several."""
+        one = Annotation("cup", RunLengths.encode(block(5, 5, 9, 9)))
+        files = write("label-studio", [AnnotatedImage("a.jpg", HEIGHT, WIDTH, (one,))], [])
+        tasks = json.loads(files.content["tasks.json"])
+        tasks[0]["annotations"][0]["result"][0]["meta"] = meta
+        (image,) = read("label-studio", source({"tasks.json": json.dumps(tasks)})).images
+        (found,) = image.decode(SIZE)[0]
+        assert found.note == note
