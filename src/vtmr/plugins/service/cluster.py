@@ -76,8 +76,12 @@ class Cluster:
         if path is None:
             self._references.pop(image_id, None)
             raise unknown_image(image_id)
-        with path.open("rb") as stream:
-            return Size(*_HEADER.unpack(stream.read(_HEADER.size)))
+        try:
+            with path.open("rb") as stream:
+                return Size(*_HEADER.unpack(stream.read(_HEADER.size)))
+        except FileNotFoundError as error:  # another process made room this very moment
+            self._references.pop(image_id, None)
+            raise unknown_image(image_id) from error
 
     async def forget(self, image_id: str) -> None:
         """Replicas let go of it when others need the room."""

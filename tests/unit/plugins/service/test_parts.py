@@ -18,6 +18,7 @@ from fakes import ColourNetwork, shapes_image
 from httpservice import PHOTO
 
 from vtmr.errors import ConfigError, InputError
+from vtmr.plugins.service.cluster import Cluster
 from vtmr.plugins.service.decoding import Decoding
 from vtmr.plugins.service.folder import BoundedFolder
 from vtmr.plugins.service.gate import Gate
@@ -246,3 +247,16 @@ def test_folders_of_processes_that_were_killed_are_removed(
     assert not own.exists()
     held.close()
     left._folder.cleanup()
+
+
+@pytest.mark.slow  # imports Ray Serve
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_an_image_that_another_process_just_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for its file and opening it: as unknown as any that was let go."""
+    cluster = Cluster(None, "lite0", tmp_path, Limits())
+    monkeypatch.setattr(BoundedFolder, "touched", lambda self, name: tmp_path / name)
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(cluster.find("0" * 64))
+    assert refused.value.status == 404
