@@ -183,7 +183,7 @@ class TestMasks:
 
 class TestAnswers:
     def test_an_answer_has_what_label_studio_reads(self, http: TestClient) -> None:
-        """../shared/design/interfaces.md, §4.4."""
+        """The keys that Label Studio reads from an answer of a machine-learning backend."""
         answer = http.post("/predict", json=request(keypoint(*ON_ELLIPSE))).json()
         (result,) = answer["results"]
         assert set(result) == {"result", "score", "model_version"}
