@@ -1,0 +1,374 @@
+"""What an annotator's tasks cost: clicks, drags, keys and seconds, as a Markdown table.
+
+    python tools/tasks.py [--model lite0]
+
+Chromium does each task in a fresh folder, on images that are drawn here and whose shapes are known,
+and in two of the bundled photos. Every input goes through `Hand`, which counts it; a task is done
+when its result is right: by the intersection over union with the known shapes, by points of a photo
+that have to be in the mask or out of it, or by the exported file. A click that corrects goes where
+the largest part that is wrong is widest. Seconds are of the clock, from the first input to the last
+answer, and those of a script: a person's are longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from vtmr.cli.demo import bundled_photos
+from vtmr.masks import RunLengths
+from vtmr.runtime.bundle import bundled_models
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from desk import Desk, Server
+
+ROOT = Path(__file__).parents[1]
+
+Mask = NDArray[np.bool_]
+Point = tuple[float, float]
+LABELS = ("cup", "plate", "spoon")
+COLOURS = ((200, 40, 40), (40, 40, 200), (230, 200, 40))  # of a label's shapes
+GROUND = (60, 150, 60)
+ENOUGH = 0.95  # intersection over union from which a shape counts as annotated
+MOST_CORRECTIONS = 6  # of one object, before the task is given up
+TOUCHING_ACTIONS, TWENTY_ACTIONS = 6, 60  # what these tasks may take
+
+
+class Hand:
+    """Gives inputs to the page and counts them. A key with Ctrl held is one key, a press, a move
+    and a release are one drag, a notch of the wheel is one."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.clicks = self.drags = self.keys = self.notches = 0
+        self._start = time.perf_counter()
+        self.seconds = 0.0
+
+    @property
+    def actions(self) -> int:
+        return self.clicks + self.drags + self.keys + self.notches
+
+    def click(self, point: Point, *, positive: bool = True) -> None:
+        """At an image point; the whole image is visible."""
+        self.clicks += 1
+        self.desk.click(*point, positive=positive)
+        self._answered()
+
+    def click_button(self, selector: str) -> None:
+        self.clicks += 1
+        self.desk.page.locator(selector).click()
+        self.desk.ready()
+        self._answered()
+
+    def drag(self, *points: Point) -> None:
+        self.drags += 1
+        self.desk.drag(*points)
+        self._answered()
+
+    def press(self, key: str) -> None:
+        self.keys += 1
+        self.desk.press(key)
+        self._answered()
+
+    def zoom_and_click(self, point: Point, notches: int) -> None:
+        """The wheel keeps what is under the pointer where it is: the click needs no other aim."""
+        place = self.desk.window_point(*point)
+        self.desk.page.mouse.move(*place)
+        for _ in range(notches):
+            self.notches += 1
+            self.desk.page.mouse.wheel(0, -120)
+            self.desk.ready()
+        self.clicks += 1
+        self.desk.page.mouse.click(*place)
+        self.desk.ready()
+        self._answered()
+
+    def _answered(self) -> None:
+        self.seconds = time.perf_counter() - self._start
+
+
+@dataclass(frozen=True)
+class Task:
+    """prepare: puts the image into a folder and says its name; do: works in the page, and says what
+    came out, or raises AssertionError."""
+
+    title: str
+    prepare: Callable[[Path], str]
+    do: Callable[[Hand], str]
+
+
+def overlap(mask: Mask, truth: Mask) -> float:
+    """Intersection over union."""
+    return float(np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth))
+
+
+def widest(wrong: Mask) -> Point:
+    """The middle of the pixel that lies deepest in a wrong part. wrong: bool H x W."""
+    padded = np.pad(wrong.astype(np.uint8), 1)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(x) + 0.5, float(y) + 0.5
+
+
+def correct(hand: Hand, place: int, truth: Mask) -> float:
+    """Clicks until the selected object, at that place from the bottom, is right; its overlap."""
+    for _ in range(MOST_CORRECTIONS):
+        mask = hand.desk.mask(place)
+        if overlap(mask, truth) >= ENOUGH:
+            break
+        point = widest(mask ^ truth)
+        hand.click(point, positive=bool(truth[int(point[1]), int(point[0])]))
+    reached = overlap(hand.desk.mask(place), truth)
+    assert reached >= ENOUGH, f"object {place + 1}: overlap {reached:.2f}"
+    return reached
+
+
+def disc(size: tuple[int, int], centre: Point, radius: float) -> Mask:
+    """bool H x W; size: width, height."""
+    rows, columns = np.ogrid[: size[1], : size[0]]
+    inside: Mask = (columns - centre[0]) ** 2 + (rows - centre[1]) ** 2 < radius**2
+    return inside
+
+
+def write_shapes(path: Path, shapes: Sequence[tuple[Mask, int]]) -> None:
+    """A picture of the shapes, each in the colour of its label's number, with a little noise."""
+    image = np.full((*shapes[0][0].shape, 3), GROUND, np.float32)
+    for mask, label in shapes:
+        image[mask] = COLOURS[label]
+    noise = np.random.default_rng(0).normal(0, 6, image.shape)
+    Image.fromarray(np.clip(image + noise, 0, 255).astype(np.uint8)).save(path)
+
+
+SMALL = (640, 480)
+LEFT, RIGHT = disc(SMALL, (220, 240), 100), disc(SMALL, (420, 240), 100)  # they touch at x = 320
+SPOT = disc(SMALL, (600, 60), 25)  # of a bad mask, where nothing is
+WIDE = (1200, 900)
+BLOBS = [disc(WIDE, (150 + 225 * (n % 5), 120 + 220 * (n // 5)), 45) for n in range(20)]
+BLOB_LABELS = [n * len(LABELS) // len(BLOBS) for n in range(20)]
+LARGE, DOT, DOT_RADIUS = (6000, 4000), (4300.0, 1200.0), 12
+
+
+def prepare_photo(stem: str) -> Callable[[Path], str]:
+    def prepare(folder: Path) -> str:
+        found = next(photo for photo in bundled_photos() if photo.path.stem == stem)
+        shutil.copy(found.path, folder)
+        return found.path.name
+
+    return prepare
+
+
+def annotate_photo(*points: tuple[float, float, bool]) -> Callable[[Hand], str]:
+    """Clicks the first point, then each that the mask has wrong."""
+
+    def do(hand: Hand) -> str:
+        hand.click(points[0][:2])
+        for x, y, inside in points[1:] * 2:
+            if hand.desk.mask()[int(y), int(x)] != inside:
+                hand.click((x, y), positive=inside)
+        mask = hand.desk.mask()
+        wrong = [point for point in points if mask[int(point[1]), int(point[0])] != point[2]]
+        assert not wrong, f"wrong at {wrong}"
+        return f"right at {len(points)} of {len(points)} points"
+
+    return do
+
+
+def prepare_bad_mask(folder: Path) -> str:
+    write_shapes(folder / "bad.png", [(LEFT, 0), (disc(SMALL, (520, 380), 60), 1)])
+    half = LEFT & (np.arange(SMALL[0]) < 250)
+    Image.fromarray(np.uint8(half | SPOT) * 255).save(folder / "bad.mask.png")
+    return "bad.png"
+
+
+def correct_bad_mask(hand: Hand) -> str:
+    hand.click_button("#notices button:text-is('Import')")
+    assert overlap(hand.desk.mask(), LEFT) < ENOUGH
+    return f"overlap {correct(hand, 0, LEFT):.2f}"
+
+
+def prepare_instances(folder: Path) -> str:
+    write_shapes(folder / "three.png", [(BLOBS[0], 0), (BLOBS[7], 1), (BLOBS[14], 2)])
+    return "three.png"
+
+
+def export_instances(hand: Hand) -> str:
+    """Three objects of three labels; the file that comes is COCO with the masks."""
+    shapes = [BLOBS[0], BLOBS[7], BLOBS[14]]
+    annotate_blobs(hand, shapes, [0, 1, 2])
+    with hand.desk.page.expect_download() as waiting:
+        hand.click_button("#export")
+        hand.click_button("[data-format=coco]")
+    with zipfile.ZipFile(io.BytesIO(Path(waiting.value.path()).read_bytes())) as archive:
+        coco = json.loads(archive.read("annotations.json"))
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    found = {
+        names[one["category_id"]]: one["segmentation"]["counts"] for one in coco["annotations"]
+    }
+    assert len(coco["annotations"]) == len(shapes)
+    assert sorted(found) == sorted(LABELS)
+    overlaps = []
+    for label, shape in zip(LABELS, shapes, strict=True):
+        height, width = shape.shape
+        mask = RunLengths(height, width, found[label].encode()).decode()
+        overlaps.append(overlap(mask, shape))
+    assert min(overlaps) >= ENOUGH
+    return f"COCO, {len(found)} objects, overlap ≥ {min(overlaps):.2f}"
+
+
+def prepare_touching(folder: Path) -> str:
+    write_shapes(folder / "touching.png", [(LEFT, 0), (RIGHT, 1)])
+    Image.fromarray(np.uint8(LEFT | RIGHT) * 255).save(folder / "touching.mask.png")
+    return "touching.png"
+
+
+def separate_touching(hand: Hand) -> str:
+    """One mask over both becomes two objects of two labels."""
+    hand.click_button("#notices button:text-is('Import')")
+    hand.press("t")
+    hand.drag((320, 20), (320, 460))
+    hand.press("2")
+    objects = hand.desk.objects()
+    assert len(objects) == 2
+    assert len({found["label"] for found in objects}) == 2
+    masks = [hand.desk.mask(place) for place in range(2)]
+    assert not (masks[0] & masks[1]).any()
+    masks.sort(key=lambda mask: int(mask.any(0).argmax()))
+    overlaps = [overlap(masks[0], LEFT), overlap(masks[1], RIGHT)]
+    assert min(overlaps) >= ENOUGH
+    assert hand.actions <= TOUCHING_ACTIONS
+    return f"overlap ≥ {min(overlaps):.2f}"
+
+
+def prepare_twenty(folder: Path) -> str:
+    write_shapes(folder / "twenty.png", list(zip(BLOBS, BLOB_LABELS, strict=True)))
+    return "twenty.png"
+
+
+def annotate_blobs(hand: Hand, shapes: Sequence[Mask], labels: Sequence[int]) -> float:
+    """An object for each shape; a label's key is pressed once, for the first of a run of shapes
+    that have it. The least overlap."""
+    least, current = 1.0, 0
+    for place, (shape, label) in enumerate(zip(shapes, labels, strict=True)):
+        if place:
+            hand.press("n")
+        hand.click(widest(shape))
+        if label != current:
+            hand.press(str(label + 1))
+            current = label
+        least = min(least, correct(hand, place, shape))
+    objects = hand.desk.objects()
+    assert [found["label"] for found in objects] == [LABELS[label] for label in labels]
+    return least
+
+
+def annotate_twenty(hand: Hand) -> str:
+    least = annotate_blobs(hand, BLOBS, BLOB_LABELS)
+    assert hand.actions <= TWENTY_ACTIONS, f"{hand.actions} actions"
+    return f"20 objects, 3 labels, overlap ≥ {least:.2f}"
+
+
+def prepare_dot(folder: Path) -> str:
+    write_shapes(folder / "dot.png", [(disc(LARGE, DOT, DOT_RADIUS), 0)])
+    return "dot.png"
+
+
+def annotate_dot(hand: Hand) -> str:
+    hand.zoom_and_click(DOT, notches=10)
+    reached = overlap(hand.desk.mask(), disc(LARGE, DOT, DOT_RADIUS))
+    assert reached >= ENOUGH, f"overlap {reached:.2f}"
+    return f"overlap {reached:.2f}"
+
+
+TASKS = (
+    Task(
+        "The cup in a photo of 600 × 400",
+        prepare_photo("coffee"),
+        annotate_photo((290, 235, True), (285, 130, True), (225, 265, True), (135, 210, False)),
+    ),
+    Task(
+        "The cat in a photo of 451 × 300",
+        prepare_photo("chelsea"),
+        annotate_photo((230, 190, True), (70, 150, True), (415, 230, False), (355, 30, True)),
+    ),
+    Task("A bad mask: half is missing, a spot too much", prepare_bad_mask, correct_bad_mask),
+    Task("Three labelled instances, exported as COCO", prepare_instances, export_instances),
+    Task("Two touching objects out of one mask", prepare_touching, separate_touching),
+    Task("20 instances of three labels", prepare_twenty, annotate_twenty),
+    Task("A dot of 24 pixels in 24 megapixels", prepare_dot, annotate_dot),
+)
+
+
+def perform(task: Task, browser: Browser, model: str) -> str:
+    """The task's row of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        name = task.prepare(Path(folder))
+        serving = ROOT / "tests" / "app" / "browser" / "serving.py"
+        command = [sys.executable, serving, folder, "0", ",".join(LABELS), model, "", ""]
+        server = Server(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), Path(folder))
+        try:
+            return _row(task, browser, server, name)
+        finally:
+            server.kill()
+
+
+def _row(task: Task, browser: Browser, server: Server, name: str) -> str:
+    with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
+        # The first minute's lesson is over.
+        context.add_init_script(
+            "if (location.protocol !== 'about:') localStorage.setItem('vtmr-lesson', 'seen')"
+        )
+        context.set_default_timeout(60_000)
+        desk = Desk(context.new_page(), server).open(name)
+        desk.name = name
+        hand = Hand(desk)
+        try:
+            result = task.do(hand)
+        except AssertionError as error:
+            result = f"**failed**: {error}"
+    counts = (hand.clicks, hand.drags, hand.keys, hand.notches, hand.actions)
+    cells = [task.title, *map(str, counts), f"{hand.seconds:.1f}", result]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default=bundled_models()[0].name)
+    arguments = parser.parse_args()
+    found = subprocess.run(
+        [ROOT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True
+    )
+    print("| task | clicks | drags | keys | wheel | actions | seconds | result |")
+    print("|---|--:|--:|--:|--:|--:|--:|---|", flush=True)
+    rows = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found.stdout.strip(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for task in TASKS:
+            rows.append(perform(task, browser, arguments.model))
+            print(rows[-1], flush=True)
+        browser.close()
+    sys.exit(any("**failed**" in row for row in rows))
+
+
+if __name__ == "__main__":
+    main()
