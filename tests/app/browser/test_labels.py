@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from desk import Desk, Server
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 pytestmark = pytest.mark.browser
 ELLIPSE, RECTANGLE = (56, 54), (124, 66)
@@ -161,3 +161,27 @@ def test_attributes_and_a_note_are_kept(folder: Path, serve: Start, sit_down: Si
     page.locator("#object-list .pick").first.click()
     expect(page.get_by_label("Note")).to_have_value("Look again.")
     expect(page.locator("#details [data-name=wet]")).to_have_value("yes")
+
+
+def test_what_is_to_become_of_objects_is_asked_while_another_change_is_saved(
+    folder: Path, serve: Start, sit_down: Sit
+) -> None:
+    """The answer to the slow change comes after the question, and must not take it away."""
+    server = serve(folder)
+    desk = sit_down(server, "a.png").click(*ELLIPSE)
+    box = manager(desk)
+    waiting: list[Route] = []
+    desk.page.route("**/labels", lambda route: waiting.append(route))
+    attributes = box.get_by_label("Attributes of cup")
+    attributes.fill("size")
+    attributes.press("Tab")
+    expect(box.get_by_role("status")).to_have_text("Saving …")
+    box.get_by_label("Delete cup").click()
+    expect(box.locator(".fate")).to_contain_text("1 object on 1 image")
+    for route in waiting:
+        route.continue_()
+    expect(box.get_by_role("status")).not_to_have_text("Saving …")
+    expect(box.locator(".fate")).to_contain_text("1 object on 1 image")
+    desk.page.unroute("**/labels")
+    box.locator(".fate").get_by_role("button", name="Keep the label").click()
+    expect(box.locator(".fate")).to_have_count(0)

@@ -192,3 +192,9 @@ def test_twenty_thousand_images_are_listed_filtered_and_searched(
     expect(desk.page.locator("#image-list .name").last).to_have_text("19999.png")
     expect(desk.page.locator("#image-list img").last).to_have_js_property("complete", True)
     assert sum("thumbnail" in url for url in asked) < 60  # of what was in sight, no more
+
+
+def test_an_image_far_down_is_in_sight_when_the_drawer_opens(server: Server, sit_down: Sit) -> None:
+    desk = sit_down(server, "70.png", viewport={"width": 640, "height": 360})
+    desk.page.locator("#drawer").click()
+    expect(desk.page.locator("#image-list .current")).to_be_in_viewport()

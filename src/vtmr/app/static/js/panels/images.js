@@ -32,6 +32,7 @@ export function imagesPanel({ store, editor, api }) {
   function setDrawer(open) {
     byId("images").classList.toggle("open", open);
     byId("drawer").ariaExpanded = String(open);
+    if (open) rows.reveal(store.state.imageId); // while it was closed, nothing of the list was in sight
   }
 
   byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));

@@ -14,12 +14,16 @@ async function openManager(store, editor) {
   const said = el("p", { class: "said", role: "status" });
   const editable = !store.state.project?.read_only;
   let labels = [];
+  let dying = ""; // the label whose objects' fate is being asked
 
   function draw(found) {
     labels = found;
     const rows = labels.map((label, place) => drawRow(label, place, { labels, store, editable, change, askFate }));
     const none = el("li", { class: "none", text: "No labels yet." });
     list.replaceChildren(...(rows.length ? rows : [none]));
+    // The answer to an earlier change may come in between: what is being asked stays on the screen.
+    const asked = labels.findIndex(({ name }) => name === dying);
+    if (asked >= 0) rows[asked].append(fateOf(labels[asked], labels, change, keep));
   }
 
   /** Makes a change and shows the labels after it; whether it was made. */
@@ -37,9 +41,15 @@ async function openManager(store, editor) {
     }
   }
 
-  function askFate(label, item) {
-    item.append(fateOf(label, labels, change, () => draw(labels)));
-    item.querySelector(".fate select, .fate button").focus();
+  function askFate(label) {
+    dying = label.name;
+    draw(labels);
+    list.querySelector(".fate select, .fate button").focus();
+  }
+
+  function keep() {
+    dying = "";
+    draw(labels);
   }
 
   const add = editable ? [addForm(change)] : [];
@@ -70,7 +80,7 @@ function drawRow(label, place, { labels, store, editable, change, askFate }) {
   );
   const move = (by) => () => change({ op: "order", labels: moved(labels, place, by) });
   const item = el("li", { dataset: { label: name } });
-  const remove = () => (label.objects ? askFate(label, item) : change({ op: "delete", label: name }));
+  const remove = () => (label.objects ? askFate(label) : change({ op: "delete", label: name }));
   item.append(
     colour,
     text,

@@ -62,9 +62,10 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     drawn = kept;
     place([...kept.values()].map(({ element }) => element));
     if (focused) focusAgain(kept, focused);
-    // Space in the place of the rows that aren't there: a scroll bar as for all of them.
-    list.style.paddingTop = `${tops[first]}px`;
-    list.style.paddingBottom = `${tops[rows.length] - tops[last]}px`;
+    // Space in the place of the rows that aren't there: a scroll bar as for all of them. Not padding, below which a
+    // box can't shrink: the list would be as high as all of its rows, and nothing would scroll.
+    list.style.setProperty("--above", `${tops[first]}px`);
+    list.style.setProperty("--below", `${tops[rows.length] - tops[last]}px`);
     painted?.([...drawn.values()]);
   }
 
