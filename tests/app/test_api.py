@@ -238,7 +238,7 @@ class TestReading:
         annotating.change(NAME, "delete", object="o1")
 
     def test_an_empty_folder_opens(self, tmp_path: Path, start: Callable[..., Any]) -> None:
-        assert start(tmp_path).http.get("/api/v1/images").json() == {"images": []}
+        assert start(tmp_path).http.get("/api/v1/images").json() == {"images": [], "left_out": []}
 
     @pytest.mark.parametrize(
         "path", ["v1/images/no", "v1/images/no/thumbnail.jpg", "v1/exports/1/x.zip", "v2/project"]

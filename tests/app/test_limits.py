@@ -304,8 +304,8 @@ class TestExports:
     @pytest.mark.slow
     def test_many_slow_imports_hold_up_nobody_either(self, serve: Any) -> None:
         server = serve(
-            "from vtmr.app import annotator; real = annotator.CocoFile.parse\n"
-            "annotator.CocoFile.parse = lambda content: (time.sleep(2), real(content))[1]"
+            "from vtmr.formats.coco import CocoFile; real = CocoFile.parse\n"
+            "CocoFile.parse = lambda content: (time.sleep(2), real(content))[1]"
         )
         image = server.ids()["shapes.png"]
         file: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
