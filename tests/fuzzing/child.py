@@ -160,7 +160,7 @@ def store_readers(name: str) -> Readers:
 def pth_readers() -> Readers:
     """Tables of weights, and the import."""
     from vtmr.models.converted import import_checkpoint
-    from vtmr.models.weight_files import read_state
+    from vtmr.models.foreign_files import read_state
 
     return {
         "table": read_state,
@@ -201,8 +201,8 @@ def tensorflow_readers() -> Readers:
 
 def safetensors_readers() -> Readers:
     """As weights, as another's table, and up to the network."""
+    from vtmr.models.foreign_files import read_state
     from vtmr.models.restore import restore
-    from vtmr.models.weight_files import read_state
     from vtmr.models.weights import read_weights
 
     return {"weights": read_weights, "table": read_state, "network": restore}

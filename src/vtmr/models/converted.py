@@ -26,9 +26,9 @@ from vtmr.models.converted_layouts import (
     ld_found,
 )
 from vtmr.models.encoder_weights import with_counters
+from vtmr.models.foreign_files import read_pickle, require_state
 from vtmr.models.renaming import require_fit
 from vtmr.models.tensorflow_files import DATA, INDEX, prefix_of
-from vtmr.models.weight_files import read_pickle, require_state
 from vtmr.models.weights import CHECKPOINT_SPEC_KEY, sealed
 from vtmr.spec import ModelSpec, Refinement
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from vtmr.atomic import is_file
 from vtmr.errors import CheckpointError
+from vtmr.models.foreign_files import read_state
 from vtmr.models.renaming import HRNET, MIT, MIT_HUGGING_FACE, Rule, renamed, require_fit
 from vtmr.models.renaming_deeplab import RESNET
-from vtmr.models.weight_files import read_state
 
 NVIDIA_LICENCE = (
     "NVIDIA Source Code License for SegFormer (non-commercial: research and evaluation only)"

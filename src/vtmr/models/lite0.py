@@ -16,10 +16,10 @@ from vtmr.models.efficientnet_lite import (
     imagenet_state_dict,
     published_weights,
 )
+from vtmr.models.foreign_files import read_state
 from vtmr.models.network import InteractiveNetwork
 from vtmr.models.refiner import Refiner, SeparableUnit
 from vtmr.models.renaming import require_fit
-from vtmr.models.weight_files import read_state
 from vtmr.spec import WIDE, ModelSpec, Normalisation, ZoomSchedule
 
 HEAD_WIDTH = 128

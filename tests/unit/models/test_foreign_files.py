@@ -15,7 +15,7 @@ import torch
 
 from vtmr.errors import CheckpointError
 from vtmr.models.converted import import_checkpoint
-from vtmr.models.weight_files import read_state
+from vtmr.models.foreign_files import read_state
 
 TINY = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(3)}
 
