@@ -15,6 +15,7 @@ from vtmr.app.plans import (
     Target,
     object_or_new,
     on_item,
+    on_mask,
     read_box,
     read_points,
     unlocked,
@@ -43,25 +44,16 @@ def _brush(fields: Fields, target: Target) -> Plan:
     points = read_points(fields, 1)
     radii = _radii(fields, len(points))
     add = _adds(fields)
-    return on_item(
-        target,
-        content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: _stroked(mask, points, radii, add)),
-        points[:1],
+    return on_mask(
+        target, content, item, lambda mask: _stroked(mask, points, radii, add), points[:1]
     )
 
 
 def _outline(fields: Fields, target: Target) -> Plan:
     content, item = object_or_new(fields, target)
     points, add = read_points(fields, 3), _adds(fields)
-    return on_item(
-        target,
-        content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: outlined(mask, points, add=add)),
-        points.mean(axis=0, keepdims=True),
-    )
+    middle = points.mean(axis=0, keepdims=True)
+    return on_mask(target, content, item, lambda mask: outlined(mask, points, add=add), middle)
 
 
 def _scribble(fields: Fields, target: Target) -> Plan:
@@ -86,23 +78,13 @@ def _scribble(fields: Fields, target: Target) -> Plan:
 def _grow(fields: Fields, target: Target) -> Plan:
     item = unlocked(fields, target)
     pixels = fields.integer("pixels", -_MOST_GROWTH_PX, _MOST_GROWTH_PX)
-    return on_item(
-        target,
-        target.content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: grown(mask, pixels)),
-    )
+    return on_mask(target, target.content, item, lambda mask: grown(mask, pixels))
 
 
 def _shift(fields: Fields, target: Target) -> Plan:
     item = unlocked(fields, target)
     dx, dy = (fields.integer(name, -_MOST_PX, _MOST_PX) for name in ("dx", "dy"))
-    return on_item(
-        target,
-        target.content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: shifted(mask, dx, dy)),
-    )
+    return on_mask(target, target.content, item, lambda mask: shifted(mask, dx, dy))
 
 
 HANDWORK: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(

@@ -26,6 +26,7 @@ from vtmr.app.plans import (
     new_id,
     object_or_new,
     on_item,
+    on_mask,
     read_region,
     unlocked,
 )
@@ -144,44 +145,24 @@ def _delete_click(fields: Fields, target: Target) -> Plan:
 
 
 def _fill_holes(fields: Fields, target: Target) -> Plan:
-    return on_item(
-        target,
-        target.content,
-        unlocked(fields, target),
-        lambda bench, item: bench.edited(item, without_holes),
-    )
+    return on_mask(target, target.content, unlocked(fields, target), without_holes)
 
 
 def _drop_small(fields: Fields, target: Target) -> Plan:
     item = unlocked(fields, target)
     smallest = fields.integer("smallest", 1, 1 << 30) if fields.has("smallest") else None
-    return on_item(
-        target,
-        target.content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: without_small_parts(mask, smallest)),
-    )
+    return on_mask(target, target.content, item, lambda mask: without_small_parts(mask, smallest))
 
 
 def _smooth(fields: Fields, target: Target) -> Plan:
     item, radius = unlocked(fields, target), fields.integer("radius", 1, 50, 2)
-    return on_item(
-        target,
-        target.content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: smoothed(mask, radius)),
-    )
+    return on_mask(target, target.content, item, lambda mask: smoothed(mask, radius))
 
 
 def _mask(fields: Fields, target: Target) -> Plan:
     content, item = object_or_new(fields, target)
     runs = MaskRuns.from_json(fields.take("mask"))
-    return on_item(
-        target,
-        content,
-        item,
-        lambda bench, item: bench.edited(item, lambda mask: runs.decode(*mask.shape)),
-    )
+    return on_mask(target, content, item, lambda mask: runs.decode(*mask.shape))
 
 
 def _import_mask(fields: Fields, target: Target) -> Plan:

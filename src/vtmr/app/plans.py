@@ -17,6 +17,7 @@ from vtmr.app.workbench import Workbench
 from vtmr.formats import Annotation
 from vtmr.formats.records import DEFAULT_LABEL, MAX_LABEL
 from vtmr.geometry import Box, Points
+from vtmr.masks import Mask
 from vtmr.serving.bodies import Fields, bad_request, require_number
 
 MAX_OBJECTS = 5000
@@ -62,6 +63,18 @@ def on_item(
         return Outcome(after, item.id, notes)
 
     return plan
+
+
+def on_mask(
+    target: Target,
+    content: Content,
+    item: Item,
+    edit: Callable[[Mask], Mask],
+    aims: Points | None = None,
+) -> Plan:
+    """The plan that edits one object's mask by hand: `edit` is given it and answers another of its
+    size. The other arguments as for `on_item`."""
+    return on_item(target, content, item, lambda bench, item: bench.edited(item, edit), aims)
 
 
 def object_or_new(fields: Fields, target: Target) -> tuple[Content, Item]:
