@@ -18,17 +18,21 @@ from PIL.PpmImagePlugin import PpmImageFile
 from doors.door import GARBAGE, HUGE, NAN, Door, Prompt
 from vtmr.masks import Mask
 
+BAD_PROMPTS: dict[str, dict[str, Any]] = {
+    "no prompts": {},
+    "a click outside": {"pos_points": [[5000, 1]]},
+    "a click that is no number": {"pos_points": [[NAN, 1]]},
+    "a click of another shape": {"pos_points": [[1]]},
+    "a box of another shape": {"obj_bbox": [[1, 1]]},
+}
+
 
 class CvatDoor(Door):
     """CVAT's native function, through cvat-cli's driver and cvat_sdk's masks."""
 
     takes_masks = False
     BAD: ClassVar = {
-        "no prompts": {},
-        "a click outside": {"pos_points": [[5000, 1]]},
-        "a click that is no number": {"pos_points": [[NAN, 1]]},
-        "a click of another shape": {"pos_points": [[1]]},
-        "a box of another shape": {"obj_bbox": [[1, 1]]},
+        **BAD_PROMPTS,
         "a huge image": HUGE,
     }
 
@@ -89,11 +93,7 @@ class NuclioDoor(Door):
 
     takes_masks = False
     BAD: ClassVar = {
-        "no prompts": {},
-        "a click outside": {"pos_points": [[5000, 1]]},
-        "a click that is no number": {"pos_points": [[NAN, 1]]},
-        "a click of another shape": {"pos_points": [[1]]},
-        "a box of another shape": {"obj_bbox": [[1, 1]]},
+        **BAD_PROMPTS,
         "no base64": {"image": "?!", "pos_points": [[1, 1]]},
         "no image": {"image": base64.b64encode(GARBAGE).decode(), "pos_points": [[1, 1]]},
         "a huge image": {"image": base64.b64encode(HUGE).decode(), "pos_points": [[1, 1]]},
