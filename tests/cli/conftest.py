@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import ColourNetwork, shapes_image
 from PIL import Image
@@ -52,3 +53,16 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "shapes.png"
     Image.fromarray(shapes_image()).save(path)
     return path
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """One picture: the red ellipse on green beside a blue rectangle."""
+    root = tmp_path / "data"
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    image = shapes_image(48, 64)
+    Image.fromarray(image).save(root / "images" / "a.png")
+    red = (image[..., 0] > 130).astype(np.uint8)
+    Image.fromarray(red * np.uint8(255)).save(root / "masks" / "a.png")
+    return root

@@ -8,10 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fakes import shapes_image
-from PIL import Image
 from running import Command
 
 from vtmr.bench.baselines import BASELINES, ClassicalBaseline
@@ -19,19 +16,6 @@ from vtmr.cli.oldnames import by_present_names
 from vtmr.errors import VtmrWarning
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "baselines.md"
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    """One picture: the red ellipse on green beside a blue rectangle."""
-    root = tmp_path / "data"
-    for name in ("images", "masks"):
-        (root / name).mkdir(parents=True)
-    image = shapes_image(48, 64)
-    Image.fromarray(image).save(root / "images" / "a.png")
-    red = (image[..., 0] > 130).astype(np.uint8)
-    Image.fromarray(red * np.uint8(255)).save(root / "masks" / "a.png")
-    return root
 
 
 def test_the_documents_example_plays(

@@ -8,11 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import official
 import pytest
-from fakes import shapes_image
-from PIL import Image
 from running import Command
 from tiny import model_bytes
 
@@ -20,19 +17,6 @@ from vtmr.bench.folder import read_run
 from vtmr.bench.systems import SYSTEMS
 
 ZOO = Path(__file__).parents[2] / "docs" / "zoo.md"
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    """One picture: the red ellipse on green beside a blue rectangle."""
-    root = tmp_path / "data"
-    for name in ("images", "masks"):
-        (root / name).mkdir(parents=True)
-    image = shapes_image(48, 64)
-    Image.fromarray(image).save(root / "images" / "a.png")
-    red = (image[..., 0] > 130).astype(np.uint8)
-    Image.fromarray(red * np.uint8(255)).save(root / "masks" / "a.png")
-    return root
 
 
 def written(path: Path) -> Path:
