@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,6 +12,7 @@ from vtmr.errors import InputError
 from vtmr.images import decode_image
 from vtmr.plugins.labelstudio.sources import Found
 from vtmr.serving.answers import Refusal
+from vtmr.serving.turns import Turns
 from vtmr.serving.worker import Pool
 from vtmr.types import Image, Predictor
 
@@ -57,7 +57,7 @@ class Pictures:
         self._predictor, self._forgotten, self._budget = predictor, forgotten, budget
         self._open: OrderedDict[str, Picture] = OrderedDict()
         self._digests: OrderedDict[Hashable, str] = OrderedDict()  # by version
-        self._coming: dict[Hashable, asyncio.Lock] = {}
+        self._coming = Turns()
         self._fetching = Pool("vtmr-fetch", _FETCHING, waiting=_WAITING, what="images")
         # One at a time: a decoder takes several times what it gives.
         self._decoding = Pool("vtmr-decode", 1, waiting=_WAITING, most=1, what="images")
@@ -70,21 +70,16 @@ class Pictures:
         if found.version is None:
             # Only its bytes tell whether it is still the same: it is fetched each time.
             return await self._read(found)
-        lock = self._coming.setdefault(found.version, asyncio.Lock())
-        try:
-            async with lock:
-                known = self._known(self._digests.get(found.version, ""))
-                if known is None:
-                    known = await self._read(found)
-                    self._digests[found.version] = known.digest
-                    # A digest without its image is worth little: as many are kept as may just be
-                    # coming.
-                    if len(self._digests) > len(self._open) + _WAITING:
-                        self._digests.popitem(last=False)
-                return known
-        finally:
-            if not lock.locked():
-                self._coming.pop(found.version, None)
+        async with self._coming.of(found.version):
+            known = self._known(self._digests.get(found.version, ""))
+            if known is None:
+                known = await self._read(found)
+                self._digests[found.version] = known.digest
+                # A digest without its image is worth little: as many are kept as may just be
+                # coming.
+                if len(self._digests) > len(self._open) + _WAITING:
+                    self._digests.popitem(last=False)
+            return known
 
     def close(self) -> None:
         """Drops what waits."""

@@ -3,7 +3,6 @@ replica on Ray."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import tempfile
@@ -23,6 +22,7 @@ from vtmr.plugins.service.limits import MEGABYTE, Limits
 from vtmr.plugins.service.prompts import Prompts, unusable
 from vtmr.plugins.service.scenes import Scene, open_scene, read_size, scene_bytes
 from vtmr.serving.answers import Refusal
+from vtmr.serving.turns import Turns
 from vtmr.serving.worker import Pool
 from vtmr.session import Session
 from vtmr.session.live import LiveSessions
@@ -101,7 +101,7 @@ class Engine:
     limits: Limits
     slots: int
     _scenes: dict[str, Scene] = field(default_factory=dict, init=False)
-    _coming: dict[str, asyncio.Lock] = field(default_factory=dict, init=False)
+    _coming: Turns = field(default_factory=Turns, init=False)
 
     def __post_init__(self) -> None:
         self._kept = BoundedFolder(self.folder, self.limits.images_mb * MEGABYTE)
@@ -128,14 +128,9 @@ class Engine:
 
     async def add(self, file: Path, image_id: str) -> Size:
         """See Backend."""
-        lock = self._coming.setdefault(image_id, asyncio.Lock())
-        try:
-            async with lock:  # whoever sends the same image meanwhile waits for this one
-                found = self._found(image_id)
-                return found or await self._decoded(file, image_id)
-        finally:
-            if not lock.locked():
-                self._coming.pop(image_id, None)
+        async with self._coming.of(image_id):  # whoever sends the same image meanwhile waits
+            found = self._found(image_id)
+            return found or await self._decoded(file, image_id)
 
     async def find(self, image_id: str) -> Size:
         """See Backend."""
