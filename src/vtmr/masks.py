@@ -130,6 +130,23 @@ def counted(mask: Mask, ignore_mask: Mask | None) -> Mask:
     return mask & ~ignore_mask
 
 
+def errors_between(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None) -> tuple[Mask, Mask]:
+    """The missed and the wrongly covered pixels that count, bool H x W each.
+
+    Raises InputError for arrays of different shapes.
+    """
+    for name, other in (("prediction", mask), ("ignore mask", ignore_mask)):
+        if other is not None and other.shape != gt_mask.shape:
+            raise InputError(
+                f"The {name} is {other.shape}, the ground truth {gt_mask.shape}: expected one "
+                "frame."
+            )
+    errors = mask != gt_mask
+    if ignore_mask is not None:
+        errors &= ~ignore_mask
+    return errors & gt_mask, errors & ~gt_mask
+
+
 def disc_maps(
     points: Points, positive: NDArray[np.bool_], radius: float, height: int, width: int
 ) -> NDArray[np.float32]:

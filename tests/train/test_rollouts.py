@@ -26,7 +26,7 @@ from vtmr.train.batches import Batch, MicroBatches
 from vtmr.train.recipe import ClickRecipe, Recipe, load_recipe
 from vtmr.train.rollouts import Rollouts, Shown
 from vtmr.train.sampling import Sampler, resample_mask
-from vtmr.types import Click, FloatMap, Image
+from vtmr.types import BoxPrompt, Click, FloatMap, Image
 
 SIZE = 64
 CLICKS = ClickRecipe(init_clicks="single", max_further=4, deepest_share=0.5)
@@ -56,7 +56,8 @@ def scene() -> tuple[Image, np.ndarray]:
 
 def in_the_image(shown: Shown) -> list[Click]:
     """The clicks in the image: they are made on the middle of pixels."""
-    points = shown.frame.to_image(np.array([(click.x, click.y) for click in shown.clicks]))
+    places = np.array([(click.x, click.y) for click in shown.clicks]).reshape(-1, 2)
+    points = shown.frame.to_image(places)
     pixels = np.floor(points) + 0.5
     np.testing.assert_allclose(points, pixels, atol=1e-6)
     return [
@@ -117,6 +118,32 @@ def test_wider_views_are_shown_as_inference_takes_them() -> None:
         wider = len(shown.clicks) > 1 and len(network.shown) > 1
         seen |= {(name, wider) for name, is_shown in passes.items() if is_shown}
     assert seen >= {("first", True), ("last", True), ("first", False)}
+
+
+def test_a_box_is_shown_as_inference_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The filled box first, alone or with later clicks, in views that end with the box's crop."""
+    image, target = scene()
+    box = BoxPrompt(10.0, 35.0, 200.0, 90.0)
+    monkeypatch.setattr("vtmr.train.rollouts.box_around", lambda target, rng: box)
+    whole, seen = Box.whole(*target.shape), set()
+    clicks = replace(CLICKS, rollout_share=1.0, casual_share=0.5, box_share=1.0)
+    for seed in range(40):
+        rollouts = Rollouts(segmenter_for(Recorder(views=WIDE, box_prompt=True)), clicks)
+        shown = rollouts.shown(image, target, whole, np.random.default_rng(seed))
+        network = Recorder(views=WIDE, box_prompt=True)
+        session = Session(segmenter_for(network), image).add(box)
+        for click in in_the_image(shown):
+            network.shown.clear()
+            session = session.add(click)
+        passes = [
+            np.array_equal(crop_resized(image, shown.frame.box, SIZE), crop)
+            and np.allclose(shown.prev_mask, prev_mask, atol=1e-6)
+            and len(told) == len(shown.clicks)
+            for crop, prev_mask, told in (network.shown[0], network.shown[-1])
+        ]
+        assert any(passes)
+        seen.add(len(shown.clicks))
+    assert seen >= {0, 1, 2}
 
 
 def test_a_right_answer_is_not_clicked_on() -> None:

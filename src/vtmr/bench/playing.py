@@ -9,15 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from vtmr.bench.cuts import is_cut
 from vtmr.bench.initial_masks import made_wrong
 from vtmr.bench.metrics import boundary_iou
-from vtmr.bench.people import edge_click, is_cut, part_click
 from vtmr.bench.protocol import PART_CLICKS, Protocol
 from vtmr.bench.records import ObjectKey, Record, name_of
-from vtmr.bench.robot import click_stream, drawn_box, jittered, next_click, random_click
+from vtmr.bench.robot import click_stream, next_click
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
 from vtmr.masks import Mask, counted, iou
+from vtmr.people import drawn_box, edge_click, jittered, part_click, random_click
 from vtmr.session import Session
 from vtmr.types import BoxPrompt, Click, Image, Prediction, Predictor
 

@@ -27,7 +27,7 @@ class Record:
     interruption is told from a finished one. repeat: which of the object's runs it belongs to.
     wall_seconds: all the time since the click before, or since the object was begun, reading and
     measuring included; 0 where that wasn't recorded. cut: whether the mask ends along a side of a
-    crop (`vtmr.bench.people.is_cut`). passes: coarse passes that the answer took. Both None where
+    crop (`vtmr.bench.cuts.is_cut`). passes: coarse passes that the answer took. Both None where
     the method doesn't tell, and in records from before.
     """
 

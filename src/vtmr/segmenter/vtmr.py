@@ -69,9 +69,7 @@ class VtmrSegmenter(Segmenter):
         # what nobody pointed at.
         if previous is not None and mask is not None and all_off(fresh, mask):
             return self._beside(scene, prompts, fresh, previous, mask)
-        if mask is None and prompts.box is not None and prompts.filled:
-            # The filled box stands in for a last answer, for networks that learnt boxes so.
-            mask = filled(prompts.box, whole_of(scene))
+        mask = self.seen_before(scene, prompts, mask)
         coarse = self.coarse_pass(scene, prompts, previous, mask)
         before = coarse.prev_prob
         if is_first(previous, mask):  # a re-crop pass is told of the first, which nobody saw
@@ -94,6 +92,15 @@ class VtmrSegmenter(Segmenter):
         if active_clicks(events):
             require_clicks(events, scene)
         return prompts_of(events, region, whole, self.spec.target_ratio, self.spec.box_prompt)
+
+    def seen_before(self, scene: Pyramid, prompts: Prompts, mask: Mask | None) -> Mask | None:
+        """What the network is told that the user saw: the mask, bool H x W.
+
+        Without one, for a network that learnt boxes so, the filled box.
+        """
+        if mask is None and prompts.box is not None and prompts.filled:
+            return filled(prompts.box, whole_of(scene))
+        return mask
 
     def coarse_pass(
         self,

@@ -220,6 +220,11 @@ def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     return replace(spec, zoom=zoom)
 
 
+def with_boxes(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
+    """Told filled boxes at inference, where the recipe trains them or its start was trained so."""
+    return replace(spec, box_prompt=spec.box_prompt or recipe.clicks.box_share > 0)
+
+
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run
@@ -257,7 +262,7 @@ class Training:
         self.fabric, self.recipe, self.out, self.validate = fabric, recipe, out, validate
         network, spec = initial_network(recipe, init, root)
         self.network = placed(fabric, network, recipe.compute)
-        self.spec = with_zoom(with_terms(spec, recipe), recipe)
+        self.spec = with_boxes(with_zoom(with_terms(spec, recipe), recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
         if not recipe.refiner_samples and self.network.refiner is not None:
             # Processes would else wait for its gradients, which no step gives.

@@ -166,7 +166,9 @@ class ClickRecipe:
     users try to; the others are drawn from its inner part. rollout_share: share of the training
     steps whose samples are rolled out as inference does it (train/rollouts.py) by the weights that
     the run starts from, each from one click to a number of its own: the target crop follows the
-    answer.
+    answer. Of these rollouts, casual_share are clicked by casual users (train/users.py), who click
+    anywhere, near outlines and on parts, and box_share begin with a box, which the network is told
+    as a filled mask; its spec then says `box_prompt`.
     """
 
     init_clicks: str = field(default="multi", metadata=one_of(INIT_CLICKS))
@@ -177,9 +179,17 @@ class ClickRecipe:
     centred: bool = True
     deepest_share: float = field(default=0.0, metadata=within(0, 1))
     rollout_share: float = field(default=0.0, metadata={**within(0, 1), **formerly("played_share")})
+    casual_share: float = field(default=0.0, metadata=within(0, 1))
+    box_share: float = field(default=0.0, metadata=within(0, 1))
 
     def __post_init__(self) -> None:
         require_bounds(self, "clicks.")
+        for name, share in (("casual_share", self.casual_share), ("box_share", self.box_share)):
+            require(
+                not share or self.rollout_share > 0,
+                f"clicks.{name} is {share}, but it is a share of the rollouts, and there are none: "
+                "set clicks.rollout_share, or leave it out.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from vtmr.errors import ConfigError
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.segmenter.loading import load
-from vtmr.segmenter.prompts import Prompts
 from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, previous_probability
 from vtmr.spec import ZoomSchedule
-from vtmr.train.clicks import Rng, corrective_click, first_click, further_clicks
+from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.recipe import ClickRecipe
-from vtmr.types import Click, FloatMap, Image
+from vtmr.train.users import CarefulUser, CasualUser, User, box_around
+from vtmr.types import Click, Event, FloatMap, Image, active_clicks
 
 LAST_PASS_SHARE = 0.5  # of the samples that show a click's last pass instead of its first
 
@@ -39,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Rollouts:
-    """The pipeline of inference, without zoom, and the simulated user of the iterative clicks."""
+    """The pipeline of inference, without zoom, and the recipe for those who click."""
 
     segmenter: VtmrSegmenter
     recipe: ClickRecipe
@@ -63,24 +61,39 @@ class Rollouts:
 
         target: bool H x W; region: what the first pass is shown, with a part of the target in it.
         """
-        segmenter, deepest = self.segmenter, self.recipe.deepest_share
+        segmenter, user = self.segmenter, self.user(rng)
         scene = segmenter.prepare(image)
-        first = first_click(target[region.slices], rng, self.recipe.centred, deepest)
-        clicks = [Click(first.x + region.x0, first.y + region.y0, True)]
+        beginning: Event = self.beginning(user, target, region, rng)
+        events = [beginning]
         answer: LayeredPrediction | None = None
         mask: Mask | None = None
         # By the mask, not by the probability: at inference the user sees no more than that.
         for _ in range(further_clicks(self.recipe, rng)):
-            answer = segmenter.predict(scene, clicks, answer, mask, region)
+            answer = segmenter.predict(scene, events, answer, mask, region)
             mask = answer.render()
-            click = corrective_click(mask.astype(np.float32), target, rng, deepest)
+            click = user.next(mask, target, active_clicks(events), rng)
             if click is None:
                 break
-            clicks.append(click)
-        prompts = Prompts.of_clicks(clicks, region, Box.whole(scene.height, scene.width))
-        frame = segmenter.first_view(prompts, answer, mask)
-        prev_mask = previous_probability(answer, mask, frame)
+            events.append(click)
+        prompts = segmenter.prompts(scene, events, region)
+        before = segmenter.seen_before(scene, prompts, mask)
+        frame = segmenter.first_view(prompts, answer, before)
+        prev_mask = previous_probability(answer, before, frame)
         if rng.random() < LAST_PASS_SHARE:
-            last = segmenter.coarse_pass(scene, prompts, answer, mask)
+            last = segmenter.coarse_pass(scene, prompts, answer, before)
             frame, prev_mask = last.frame, last.prev_prob
-        return Shown(frame, prev_mask, tuple(clicks_on(frame, clicks)))
+        return Shown(frame, prev_mask, tuple(clicks_on(frame, prompts.clicks)))
+
+    def user(self, rng: Rng) -> User:
+        """Who makes the clicks of one rollout."""
+        # Nothing is drawn where there is nothing to decide.
+        if self.recipe.casual_share and rng.random() < self.recipe.casual_share:
+            return CasualUser()
+        return CarefulUser(self.recipe.centred, self.recipe.deepest_share)
+
+    def beginning(self, user: User, target: Mask, region: Box, rng: Rng) -> Event:
+        """A box around the whole target, or a first click on its part in the region."""
+        if self.recipe.box_share and rng.random() < self.recipe.box_share:
+            return box_around(target, rng)
+        first = user.first(target[region.slices], rng)
+        return Click(first.x + region.x0, first.y + region.y0, True)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from vtmr.bench.robot import click_stream, jittered, next_click, random_click
+from vtmr.bench.robot import click_stream, next_click
 from vtmr.errors import InputError
+from vtmr.people import jittered, random_click
 from vtmr.types import Click
 
 

@@ -11,16 +11,16 @@ import pytest
 from fakes import ColourNetwork, shapes_image
 from players import columns, sample
 
+from vtmr.bench.cuts import is_cut, longest_run_px
 from vtmr.bench.figures import objects_of
-from vtmr.bench.people import edge_click, is_cut, longest_run_px, part_click
 from vtmr.bench.playing import events_of, play
 from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import Record
 from vtmr.bench.report import summarise
-from vtmr.bench.robot import drawn_box
 from vtmr.data import EvalSample
 from vtmr.errors import ConfigError
 from vtmr.geometry import Box
+from vtmr.people import drawn_box, edge_click, part_click
 from vtmr.segmenter import segmenter_for
 from vtmr.types import BoxPrompt, Click
 
