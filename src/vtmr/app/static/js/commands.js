@@ -5,36 +5,55 @@ import { objectAt } from "./intent.js";
 import { keepApart, selectedObject } from "./store.js";
 import { toggleTheme } from "./theme.js";
 
+/** @import { Command, Editor, Page, Stage, Store, ToolId } from "./page.js" */
+
 const RADIUS = { least: 1, most: 400, factor: 1.25 };
 const ZOOM = 1.4;
 
-/** `key` as KeyboardEvent.key; `held` are the modifiers that have to be down. A command without `name` isn't listed. */
+/**
+ * `key` as KeyboardEvent.key; `held` are the modifiers that have to be down. A command without `name` isn't listed.
+ *
+ * @param {Page} page
+ * @returns {Command[]}
+ */
 export function createCommands({ store, stage, editor, dialogs }) {
   const middle = () => [store.state.viewport.width / 2, store.state.viewport.height / 2];
+  /** @param {number} factor */
   const zoom = (factor) => () => stage.look(zoomBy(store.state.view, factor, middle()), middle());
+  /** @param {ToolId} name */
   const hold = (name) => () => store.update({ tool: name, preview: null, intent: null });
+  /** @param {number} factor */
   const radius = (factor) => () => {
     const next = Math.min(Math.max(store.state.radius * factor, RADIUS.least), RADIUS.most);
     store.update({ radius: Math.round(next * 10) / 10 });
   };
+  /** @param {"overlay" | "previews" | "refit" | "keepRest"} key */
   const toggle = (key) => () => store.update({ [key]: !store.state[key], preview: null });
   const colouring = () => store.update({ colouring: store.state.colouring === "label" ? "instance" : "label" });
   const keep = () => toggle(selectedObject(store.state)?.edited ? "refit" : "keepRest")();
+  /** @param {number} by */
   const go = (by) => () => {
     const next = editor.neighbour(by);
     if (next) editor.open(next);
   };
+  /**
+   * @param {"visible" | "locked"} key
+   * @param {(id: string, value: boolean) => void} set
+   */
   const flip = (key, set) => () => {
     const object = store.state.document?.objects.find(({ id }) => id === store.state.selected);
     if (object) set(object.id, !object[key]);
   };
+  /** @param {number} by */
   const walk = (by) => () => {
     const ids = store.state.document?.objects.map(({ id }) => id) ?? [];
     const at = ids.indexOf(store.state.selected);
     if (ids.length) editor.select(ids[(at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by + ids.length) % ids.length]);
   };
+  /** @param {"merge" | "subtract"} op */
   const pick = (op) => () => editor.pick(op);
   const toggleApart = () => store.update({ apart: !keepApart(store.state), preview: null });
+  /** @param {number} number */
   const label = (number) => () => {
     const name = store.state.project?.labels[number - 1];
     if (name) editor.setLabel(name);
@@ -250,29 +269,51 @@ export function createCommands({ store, stage, editor, dialogs }) {
   ];
 }
 
+/**
+ * @param {Store} store
+ * @param {Stage} stage
+ */
 function zoomToObject({ state }, stage) {
   const box = state.masks[state.selected]?.box;
   if (box) stage.look(zoomToBox(box, state.viewport));
 }
 
-/** Takes back the last corner of what is being drawn, else the last change. */
+/**
+ * Takes back the last corner of what is being drawn, else the last change.
+ *
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 function undo({ state }, editor) {
   if (state.drawn) editor.dropCorner();
   else editor.undo();
 }
 
-/** The next press begins an object; with a tool that can't begin one, by a click. */
+/**
+ * The next press begins an object; with a tool that can't begin one, by a click.
+ *
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 function beginObject(store, editor) {
   editor.selectNew();
   if (["select", "eraser", "cut"].includes(store.state.tool)) store.update({ tool: "click" });
 }
 
+/**
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 function remove({ state }, editor) {
   if (state.drawn) return editor.dropCorner(); // what is being drawn lies before the object
   if (state.selectedClick === null) editor.remove();
   else editor.deleteClick(state.selectedClick);
 }
 
+/**
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 function escape(store, editor) {
   const { preview, cursor, selectedClick, drawn, picking, chosen } = store.state;
   if (drawn || picking) store.update({ drawn: null, picking: null });
@@ -282,26 +323,52 @@ function escape(store, editor) {
   else editor.select(null);
 }
 
-/** Moves the selected mask while the select tool is held, else the crosshair. */
+/**
+ * Moves the selected mask while the select tool is held, else the crosshair.
+ *
+ * @param {Store} store
+ * @param {Editor} editor
+ * @param {number} dx
+ * @param {number} dy
+ * @param {boolean} far
+ */
 function arrow(store, editor, dx, dy, far) {
   if (store.state.tool !== "select" || !store.state.selected) return moveCursor(store, dx, dy, far);
   const step = far ? 10 : 1;
   editor.nudge(dx * step, dy * step);
 }
 
-/** One image pixel, ten with Shift; never less than four screen pixels, so that it moves visibly when zoomed out. */
+/**
+ * One image pixel, ten with Shift; never less than four screen pixels, so that it moves visibly when zoomed out.
+ *
+ * @param {Store} store
+ * @param {number} dx
+ * @param {number} dy
+ * @param {boolean} far
+ */
 function moveCursor(store, dx, dy, far) {
   const { document, cursor, view, viewport } = store.state;
   if (!document) return;
   const box = visibleBox(view, document, viewport) ?? [0, 0, document.width, document.height];
   const from = cursor ?? [Math.floor((box[0] + box[2]) / 2) + 0.5, Math.floor((box[1] + box[3]) / 2) + 0.5];
   const step = Math.max(1, Math.round(4 / view.scale)) * (far ? 10 : 1);
+  /**
+   * @param {number} value
+   * @param {number} most
+   */
   const within = (value, most) => Math.min(Math.max(value, 0.5), most - 0.5);
   const moved = cursor ? [from[0] + dx * step, from[1] + dy * step] : from;
   store.update({ cursor: [within(moved[0], document.width), within(moved[1], document.height)], preview: null });
 }
 
-/** A press at the crosshair with the tool in hand; `last` closes what is drawn corner by corner. */
+/**
+ * A press at the crosshair with the tool in hand; `last` closes what is drawn corner by corner.
+ *
+ * @param {Store} store
+ * @param {Editor} editor
+ * @param {boolean} positive
+ * @param {boolean} last
+ */
 function clickAtCursor(store, editor, positive, last) {
   const { cursor, document, drawn, tool, picking, radius, view, viewport } = store.state;
   if (!cursor && drawn?.kind === "outline") return editor.closeOutline();

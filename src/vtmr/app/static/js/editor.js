@@ -16,7 +16,14 @@ import { createSelection } from "./editing/selection.js";
 import { severalActions } from "./editing/several.js";
 import { touchingActions } from "./editing/touching.js";
 
+/** @import { Api, Say, Store } from "./page.js" */
+
+/**
+ * @param {Store} store
+ * @param {Api} api
+ */
 export function createEditor(store, api, clock = () => performance.now()) {
+  /** @type {Say} */
   const say = (text, kind = "plain") => store.update({ toast: { text, kind } });
   const { refused } = createConnection(store, api, say, () => documents.reopen());
   const selection = createSelection(store);
@@ -33,6 +40,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     refresh: images.refresh,
     noteFolder: images.noteFolder,
     neighbour: images.neighbour,
+    /** @param {string} id */
     open(id) {
       changes.settle();
       return documents.open(id);

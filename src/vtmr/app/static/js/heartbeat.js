@@ -1,7 +1,10 @@
 // Asks now and then whether the server is still there, and still the same one: a page that nobody works in tells it too.
 
+/** @import { Page } from "./page.js" */
+
 const EVERY_MS = 15000;
 
+/** @param {Page} page */
 export function bindHeartbeat({ store, editor }) {
   let session = null;
 

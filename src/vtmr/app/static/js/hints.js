@@ -3,6 +3,8 @@
 import { areaOf } from "./masks.js";
 import { selectedObject } from "./store.js";
 
+/** @import { Editable } from "./page.js" */
+
 const HINTS = {
   fresh: "Click the new object. Right-click takes away.",
   none: "Click an object to outline it, or a mask to select it.",
@@ -34,12 +36,18 @@ const FINGERS = {
   selected: "Drag the mask to move it.",
 };
 
-/** fingers: whether the user has no mouse. */
+/**
+ * fingers: whether the user has no mouse.
+ *
+ * @param {Editable} state
+ * @param {boolean} fingers
+ */
 export function hintFor(state, fingers) {
   const name = hintNamed(state);
   return (fingers && FINGERS[name]) || HINTS[name];
 }
 
+/** @param {Editable} state */
 function hintNamed(state) {
   const object = selectedObject(state);
   if (!state.overlay) return "hidden";

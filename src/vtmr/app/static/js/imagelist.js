@@ -1,5 +1,8 @@
 // The list of images as it is shown: filtered, searched, as a tree of folders. Pure functions, no DOM.
 
+/** @import { ListRow, State } from "./page.js" */
+/** @import { ImageEntry } from "./wire.js" */
+
 export const FILTERS = [
   ["all", "All"],
   ["todo", "To do"],
@@ -35,6 +38,10 @@ export const rowsOf = keptLast((shown, folded) => {
 /**
  * The image `by` places further in the list that is shown; with `todo`, the next one there that isn't done, around the
  * end. An open image that isn't shown itself counts where it would stand. Null where there is none.
+ *
+ * @param {State} state
+ * @param {number} by
+ * @returns {string | null}
  */
 export function neighbourOf({ images, imageId, filter, search }, by, todo = false) {
   const shown = shownImages(images, filter, search);
@@ -46,13 +53,18 @@ export function neighbourOf({ images, imageId, filter, search }, by, todo = fals
   return order.find((image) => image.state !== "done" && !image.error)?.id ?? null;
 }
 
-/** The folders that an image lies in, the outermost first, each with the slash at its end. */
+/**
+ * The folders that an image lies in, the outermost first, each with the slash at its end.
+ *
+ * @param {string} name
+ */
 export function foldersAbove(name) {
   const folders = [];
   for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) folders.push(name.slice(0, at + 1));
   return folders;
 }
 
+/** @param {string} search */
 function readSearch(search) {
   const labels = [];
   const text = search.replace(/label:(?:"([^"]*)"?|(\S*))/gi, (_, quoted, plain) => {
@@ -63,18 +75,32 @@ function readSearch(search) {
   return { text: text.trim().toLowerCase(), labels };
 }
 
+/**
+ * @param {ImageEntry} image
+ * @param {State["filter"]} filter
+ */
 function passes(image, filter) {
   if (filter === "all") return true;
   if (filter === "todo") return image.state !== "done";
   return image.state === filter;
 }
 
+/**
+ * @param {ImageEntry} image
+ * @param {{ text: string, labels: string[] }} wanted
+ */
 function fits(image, { text, labels }) {
   if (text && !image.name.toLowerCase().includes(text)) return false;
   return labels.every((wanted) => image.labels?.some((label) => label.toLowerCase() === wanted));
 }
 
-/** How many of the shown images stand before the open one in the folder's order. */
+/**
+ * How many of the shown images stand before the open one in the folder's order.
+ *
+ * @param {ImageEntry[]} shown
+ * @param {ImageEntry[]} images
+ * @param {string | null} imageId
+ */
 function placeAmong(shown, images, imageId) {
   const open = images.findIndex((image) => image.id === imageId);
   const before = new Set(images.slice(0, Math.max(open, 0)).map((image) => image.id));
@@ -82,21 +108,32 @@ function placeAmong(shown, images, imageId) {
   return place < 0 ? shown.length : place;
 }
 
+/** @param {string} name */
 function folderOf(name) {
   return name.slice(0, name.lastIndexOf("/") + 1);
 }
 
+/** @param {string} folder */
 function depthOf(folder) {
   let depth = 0;
   for (const letter of folder) if (letter === "/") depth += 1;
   return depth;
 }
 
+/**
+ * @param {string} folder
+ * @param {ReadonlySet<string>} folded
+ */
 function isHidden(folder, folded) {
   return foldersAbove(folder).some((above) => folded.has(above));
 }
 
-/** {count, done} of every folder, with those below it. */
+/**
+ * {count, done} of every folder, with those below it.
+ *
+ * @param {ImageEntry[]} shown
+ * @returns {Map<string, Counts>}
+ */
 function countedFolders(shown) {
   const folders = new Map();
   for (const image of shown) {
@@ -110,7 +147,15 @@ function countedFolders(shown) {
   return folders;
 }
 
-/** Rows for the folders that begin between an image in `before` and the next one, in `folder`. */
+/**
+ * Rows for the folders that begin between an image in `before` and the next one, in `folder`.
+ *
+ * @param {string} before
+ * @param {string} folder
+ * @param {Map<string, Counts>} folders
+ * @param {ReadonlySet<string>} folded
+ * @returns {ListRow[]}
+ */
 function newFolders(before, folder, folders, folded) {
   const rows = [];
   for (const path of foldersAbove(folder)) {

@@ -4,17 +4,31 @@ import { distanceToBox, pixelOf } from "./geometry.js";
 import { isOn } from "./masks.js";
 import { objectOf } from "./store.js";
 
+/** @import { Intent, Mask, State } from "./page.js" */
+/** @import { Point } from "./wire.js" */
+
 const CROP_RATIO = 1.4; // the target crop's side, of the mask's box: what the network looks at around an object
 const FAR_RATIO = 0.5; // of the crop's size: so far outside of it another object is meant
 const LEAST_FAR_PX = 48; // CSS pixels: what is nearer on the screen is never far
 
-/** The uppermost visible object at an image point, or null. */
+/**
+ * The uppermost visible object at an image point, or null.
+ *
+ * @param {State} state
+ * @param {Point} point
+ */
 export function objectAt({ document, masks }, point) {
   const pixel = pixelOf(point);
   return document?.objects.findLast((object) => object.visible && isOn(masks[object.id], pixel)) ?? null;
 }
 
-/** Whether a point lies far outside the crop around a mask. scale: CSS pixels per image pixel. */
+/**
+ * Whether a point lies far outside the crop around a mask. scale: CSS pixels per image pixel.
+ *
+ * @param {Mask | null | undefined} mask
+ * @param {Point} point
+ * @param {number} scale
+ */
 export function isFar(mask, point, scale) {
   if (!mask?.box) return false;
   const [x0, y0, x1, y1] = mask.box;
@@ -27,6 +41,11 @@ export function isFar(mask, point, scale) {
  * {does, object}: "add" to or "take" from the selected object, begin a "new" one, "select" `object`, or "nothing".
  *
  * coming: a click on its way is about to make the object that the next one goes to.
+ *
+ * @param {State} state
+ * @param {Point} point
+ * @param {boolean} positive
+ * @returns {Intent}
  */
 export function intentOf(state, point, positive, coming = false) {
   const { selected, masks, fresh, farClicks, overlay, view } = state;
@@ -38,7 +57,12 @@ export function intentOf(state, point, positive, coming = false) {
   return { does: hit ? "add" : "new", object: hit ? selected : null };
 }
 
-/** What is written beside the pointer; null where a click does what the hint line says anyhow. */
+/**
+ * What is written beside the pointer; null where a click does what the hint line says anyhow.
+ *
+ * @param {State} state
+ * @param {Intent} intent
+ */
 export function tagOf(state, { does, object }) {
   if (does === "select") return `Select ${objectOf(state, object)?.label || "this object"}`;
   return does === "new" && state.selected ? "New object" : null;

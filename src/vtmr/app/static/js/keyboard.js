@@ -1,7 +1,10 @@
 // Keys become commands. A focused text field keeps its keys, but for those with Ctrl that it has no use for.
 
+/** @import { Command, Page } from "./page.js" */
+
 const OVER_THE_PAGE = "dialog[open], [popover]:popover-open"; // keys belong to it: nothing behind it is meant
 
+/** @param {Page} page */
 export function bindKeyboard({ store, stage, commands }) {
   addEventListener("keydown", (event) => {
     if (event.isComposing || document.querySelector(OVER_THE_PAGE)) return;
@@ -20,6 +23,11 @@ export function bindKeyboard({ store, stage, commands }) {
   addEventListener("blur", () => store.update({ panning: false }));
 }
 
+/**
+ * @param {Command} command
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} stage
+ */
 function matches({ key, also = [], held = [], where, run }, event, stage) {
   if (!run || (event.key !== key && !also.includes(event.key))) return false;
   if (where === "stage") return event.target === stage && !event.ctrlKey && !event.metaKey;
@@ -28,10 +36,12 @@ function matches({ key, also = [], held = [], where, run }, event, stage) {
   return !held.includes("shift") || event.shiftKey;
 }
 
+/** @param {EventTarget | null} target */
 function isText(target) {
   return target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=color]), textarea, select") ?? false;
 }
 
+/** @param {EventTarget | null} target */
 function isButton(target) {
   return target.matches?.("button, summary, input") ?? false;
 }

@@ -3,14 +3,39 @@
 
 import { intersection } from "./geometry.js";
 
-/** Number of pixels that are on. */
+/** @import { Cells, Mask } from "./page.js" */
+/** @import { Box, ImageDocument, Point, WireMask } from "./wire.js" */
+
+/** @typedef {{ xs: number[], ys: number[], mates: number[], eastward: boolean[] }} Corners */
+/** @typedef {{ turns: number[], tops: number[] }} Row Where a row turns on and off, and where those edges began. */
+
+/**
+ * Whether it isn't empty: then it is a mask of the page.
+ *
+ * @param {WireMask | null} mask
+ * @returns {mask is Mask}
+ */
+export function hasPixels(mask) {
+  return Boolean(mask?.box);
+}
+
+/**
+ * Number of pixels that are on.
+ *
+ * @param {{ runs: number[] } | null | undefined} mask
+ */
 export function areaOf(mask) {
   let area = 0;
   if (mask) for (let i = 1; i < mask.runs.length; i += 2) area += mask.runs[i];
   return area;
 }
 
-/** Whether the pixel (col, row) is on. */
+/**
+ * Whether the pixel (col, row) is on.
+ *
+ * @param {Mask | null | undefined} mask
+ * @param {Point} pixel
+ */
 export function isOn(mask, [col, row]) {
   if (!mask) return false;
   const [x0, y0, x1, y1] = mask.box;
@@ -26,13 +51,23 @@ export function isOn(mask, [col, row]) {
 const SAMPLES = 256; // cells across, of what is looked at of two masks
 const LAYER_SHARE = 0.02; // of the smaller mask: borders that cross by a pixel aren't layers
 
-/** Whether objects of a document overlap clearly, as layers do and a map of labels doesn't. */
+/**
+ * Whether objects of a document overlap clearly, as layers do and a map of labels doesn't.
+ *
+ * @param {ImageDocument} document
+ * @param {Record<string, Mask | null>} masks
+ */
 export function areLayers(document, masks) {
-  const shown = document.objects.map(({ id }) => masks[id]).filter(Boolean);
+  const shown = document.objects.map(({ id }) => masks[id] ?? null).filter(hasPixels);
   return shown.some((mask, i) => shown.slice(i + 1).some((other) => overlap(mask, other)));
 }
 
-/** Whether two masks share more than a sliver, by a sample of their pixels. */
+/**
+ * Whether two masks share more than a sliver, by a sample of their pixels.
+ *
+ * @param {Mask} one
+ * @param {Mask} other
+ */
 function overlap(one, other) {
   const box = intersection(one.box, other.box);
   if (!box) return false;
@@ -41,13 +76,22 @@ function overlap(one, other) {
   return shared * step * step > LAYER_SHARE * Math.min(areaOf(one), areaOf(other));
 }
 
-/** How many pixels `after` has that `before` hasn't, and the other way round: {added, taken}. Either may be null. */
+/**
+ * How many pixels `after` has that `before` hasn't, and the other way round: {added, taken}. Either may be null.
+ *
+ * @param {Mask | null} before
+ * @param {Mask | null} after
+ */
 export function changeOf(before, after) {
   const box = before && after ? intersection(before.box, after.box) : null;
-  const shared = box ? sharedCells(cellsOf(before, box, 1), cellsOf(after, box, 1)) : 0;
+  const shared = before && after && box ? sharedCells(cellsOf(before, box, 1), cellsOf(after, box, 1)) : 0;
   return { added: areaOf(after) - shared, taken: areaOf(before) - shared };
 }
 
+/**
+ * @param {Cells} one
+ * @param {Cells} other
+ */
 function sharedCells({ spans: a }, { spans: b }) {
   let [i, j, shared] = [0, 0, 0];
   while (i < a.length && j < b.length) {
@@ -64,11 +108,17 @@ function sharedCells({ spans: a }, { spans: b }) {
  * {x0, y0, step, width, height, spans}. Cell (i, j) begins at image pixel (x0 + i * step, y0 + j * step). `spans` are
  * the runs of cells that are on, three numbers each (row, first column, column after the last), in reading order; two
  * of a row never touch.
+ *
+ * @param {Mask} mask
+ * @param {Box} region
+ * @param {number} step
+ * @returns {Cells}
  */
 export function cellsOf(mask, region, step) {
   const [x0, y0] = [region[0], region[1]];
   const width = Math.max(Math.ceil((region[2] - x0) / step), 0);
   const height = Math.max(Math.ceil((region[3] - y0) / step), 0);
+  /** @type {Cells} */
   const cells = { x0, y0, step, width, height, spans: [] };
   let position = 0;
   for (let i = 1; i < mask.runs.length; i += 2) {
@@ -79,7 +129,14 @@ export function cellsOf(mask, region, step) {
   return cells;
 }
 
-/** Adds the cells whose middle pixels a run of `length` pixels from `position` (row-major in the mask's box) covers. */
+/**
+ * Adds the cells whose middle pixels a run of `length` pixels from `position` (row-major in the mask's box) covers.
+ *
+ * @param {Cells} cells
+ * @param {Box} box
+ * @param {number} position
+ * @param {number} length
+ */
 function addRun({ x0, y0, step, width, height, spans }, [mx0, my0, mx1], position, length) {
   const across = mx1 - mx0;
   const middle = step >> 1;
@@ -102,6 +159,8 @@ function addRun({ x0, y0, step, width, height, spans }, [mx0, my0, mx1], positio
 /**
  * The outlines of cells as closed loops of image points [x0, y0, x1, y1, ...], along the edges of the cells, corners
  * only; outer loops run clockwise on the screen, holes the other way. Cells that touch at a corner belong together.
+ *
+ * @param {Cells} cells
  */
 export function outlines(cells) {
   const { xs, ys, mates, eastward } = cornersOf(cells);
@@ -126,13 +185,19 @@ export function outlines(cells) {
  * The corners of the outlines, line by line from left to right: corners 2n and 2n + 1 are the ends of level edge n,
  * `mates` has the other end of each corner's upright edge. eastward: the cells below a level edge are on, so that it
  * runs east with them at its right hand.
+ *
+ * @param {Cells} cells
+ * @returns {Corners}
  */
 function cornersOf({ x0, y0, step, height, spans }) {
+  /** @type {Corners} */
   const corners = { xs: [], ys: [], mates: [], eastward: [] };
+  /** @type {Row} */
   let above = { turns: [], tops: [] };
   let read = 0;
   for (let j = 0; j <= height; j += 1) {
-    const below = { turns: [], tops: [] }; // where the row below turns on and off, and where those edges began
+    /** @type {Row} */
+    const below = { turns: [], tops: [] };
     for (; spans[read] === j; read += 3) below.turns.push(spans[read + 1], spans[read + 2]);
     addLine(corners, above, below, x0, y0 + j * step, step);
     above = below;
@@ -140,7 +205,16 @@ function cornersOf({ x0, y0, step, height, spans }) {
   return corners;
 }
 
-/** Adds the corners on the line between two rows: where one of them turns on or off and the other doesn't alike. */
+/**
+ * Adds the corners on the line between two rows: where one of them turns on or off and the other doesn't alike.
+ *
+ * @param {Corners} corners
+ * @param {Row} above
+ * @param {Row} below
+ * @param {number} x0
+ * @param {number} y
+ * @param {number} step
+ */
 function addLine({ xs, ys, mates, eastward }, above, below, x0, y, step) {
   let [a, b] = [0, 0];
   while (a < above.turns.length || b < below.turns.length) {
@@ -171,6 +245,9 @@ function addLine({ xs, ys, mates, eastward }, above, below, x0, y, step) {
 /**
  * A loop without the points that lie within `tolerance` of the line between those kept (Douglas and Peucker): stairs
  * become slopes, and drawing costs a fraction.
+ *
+ * @param {number[]} loop
+ * @param {number} tolerance
  */
 export function simplified(loop, tolerance) {
   const count = loop.length / 2;
@@ -178,8 +255,9 @@ export function simplified(loop, tolerance) {
   const kept = new Uint8Array(count + 1);
   const open = [0, count]; // stretches still to be looked at; point `count` is the first one again
   kept[0] = 1;
-  while (open.length) {
+  for (;;) {
     const [last, first] = [open.pop(), open.pop()];
+    if (first === undefined || last === undefined) break;
     const farthest = farthestFrom(loop, first, last, tolerance);
     if (farthest < 0) continue;
     kept[farthest] = 1;
@@ -188,7 +266,14 @@ export function simplified(loop, tolerance) {
   return loop.filter((_, i) => kept[i >> 1]);
 }
 
-/** Of the points between `first` and `last` the one farthest from the stretch between those two; -1: all are near. */
+/**
+ * Of the points between `first` and `last` the one farthest from the stretch between those two; -1: all are near.
+ *
+ * @param {number[]} loop
+ * @param {number} first
+ * @param {number} last
+ * @param {number} tolerance
+ */
 function farthestFrom(loop, first, last, tolerance) {
   const end = (2 * last) % loop.length;
   const [x, y] = [loop[2 * first], loop[2 * first + 1]];
@@ -207,7 +292,11 @@ function farthestFrom(loop, first, last, tolerance) {
   return found;
 }
 
-/** How coarse a grid may be so that its cells are still no larger than a device pixel: a power of two. */
+/**
+ * How coarse a grid may be so that its cells are still no larger than a device pixel: a power of two.
+ *
+ * @param {number} deviceScale
+ */
 export function stepFor(deviceScale) {
   return deviceScale >= 1 ? 1 : 2 ** Math.floor(Math.log2(1 / deviceScale));
 }

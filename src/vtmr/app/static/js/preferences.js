@@ -1,5 +1,7 @@
 // What the browser remembers of the user's taste. Never more than that: work lives on the server.
 
+/** @import { Store } from "./page.js" */
+
 const KEY = "vtmr-preferences";
 const KINDS = {
   opacity: "number",
@@ -22,6 +24,7 @@ export function remembered() {
   }
 }
 
+/** @param {Store} store */
 export function remember(store) {
   store.watch(REMEMBERED, (state) => {
     try {

@@ -1,20 +1,26 @@
 // Changes leave one after another, in the order in which they were made, and never block the page. A change is
 // {image, name, fields(): object, ghost}; `fields` is asked when its turn comes, `ghost` is drawn until it is answered.
 
+/** @import { Change, Ghost } from "./page.js" */
+
 /**
  * deliver(change) makes one attempt and tells what to do: "next", "again", or "drop" this change and all behind it.
  * waiting(ghosts, length) is told whenever the line changes.
+ *
+ * @param {(change: Change) => Promise<"next" | "again" | "drop">} deliver
+ * @param {(ghosts: Ghost[], length: number) => void} waiting
  */
 export function createQueue(deliver, waiting) {
+  /** @type {Change[]} */
   const line = [];
   let idle = Promise.resolve();
   let running = false;
-  const report = () => waiting(line.map((change) => change.ghost).filter(Boolean), line.length);
+  const report = () => waiting(line.flatMap(({ ghost }) => ghost ?? []), line.length);
 
   async function run() {
     running = true;
-    while (line.length) {
-      const outcome = await deliver(line[0]);
+    for (let [change] = line; change; [change] = line) {
+      const outcome = await deliver(change);
       if (outcome === "next") line.shift();
       if (outcome === "drop") line.length = 0;
       report();
@@ -23,6 +29,7 @@ export function createQueue(deliver, waiting) {
   }
 
   return {
+    /** @param {Change} change */
     push(change) {
       line.push(change);
       report();

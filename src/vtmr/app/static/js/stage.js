@@ -5,6 +5,9 @@ import { fit, limited, snapped, toImage } from "./geometry.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 
+/** @import { Api, Begin, Stage, Store, View } from "./page.js" */
+/** @import { Point } from "./wire.js" */
+
 const VIEW_KEYS = ["view", "viewport"];
 const OVERLAY_KEYS = [
   ...VIEW_KEYS,
@@ -13,6 +16,11 @@ const OVERLAY_KEYS = [
   ...["chosen", "lit", "colouring"],
 ];
 
+/**
+ * @param {HTMLElement} element
+ * @param {Store} store
+ * @param {Api} api
+ */
 export function createStage(element, store, api) {
   const photoContext = contextOf(element, "#photo", { alpha: true });
   const overlayContext = contextOf(element, "#overlay", { alpha: true });
@@ -20,6 +28,10 @@ export function createStage(element, store, api) {
   let frame = 0;
   let stale = { photo: false, overlay: false };
 
+  /**
+   * @param {boolean} photoToo
+   * @param {boolean} overlayToo
+   */
   function schedule(photoToo, overlayToo) {
     stale = { photo: stale.photo || photoToo, overlay: stale.overlay || overlayToo };
     if (photoToo) store.update({ sharp: false }); // until it is painted
@@ -32,7 +44,12 @@ export function createStage(element, store, api) {
     });
   }
 
-  /** Sets the view, kept within limits and on whole device pixels. */
+  /**
+   * Sets the view, kept within limits and on whole device pixels.
+   *
+   * @param {View} view
+   * @param {Point} [anchor]
+   */
   function look(view, anchor) {
     const { document, viewport } = store.state;
     if (!document) return;
@@ -71,6 +88,10 @@ export function createStage(element, store, api) {
   store.watch(VIEW_KEYS, () => schedule(true, false));
   store.watch(OVERLAY_KEYS, () => schedule(false, true));
 
+  /**
+   * @param {Place} event
+   * @returns {Point}
+   */
   const screenPoint = (event) => {
     const { left, top } = element.getBoundingClientRect();
     return [event.clientX - left, event.clientY - top];
@@ -80,10 +101,16 @@ export function createStage(element, store, api) {
     look,
     lookAtAll,
     screenPoint,
+    /** @param {Place} event */
     imagePoint: (event) => toImage(store.state.view, screenPoint(event)),
   };
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {string} selector
+ * @param {CanvasRenderingContext2DSettings} options
+ */
 function contextOf(element, selector, options) {
   return element.querySelector(selector).getContext("2d", options);
 }
@@ -91,10 +118,14 @@ function contextOf(element, selector, options) {
 /**
  * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event that answers
  * null or what follows: {move(event), end(event), cancel()}, each optional.
+ *
+ * @param {Stage} stage
+ * @param {Begin} begin
  */
 export function bindGestures(stage, begin) {
   const { element } = stage;
   let current = null;
+  /** @param {"end" | "cancel"} how */
   const finish = (how) => (event) => {
     if (!current || event.pointerId !== current.pointerId) return;
     const { gesture } = current;
@@ -118,7 +149,12 @@ export function bindGestures(stage, begin) {
   element.addEventListener("contextmenu", (event) => event.preventDefault());
 }
 
-/** The gesture that is the first one of several to want an event. */
+/**
+ * The gesture that is the first one of several to want an event.
+ *
+ * @param {...Begin} gestures
+ * @returns {Begin}
+ */
 export function first(...gestures) {
   return (event) => {
     for (const begin of gestures) {
@@ -129,7 +165,11 @@ export function first(...gestures) {
   };
 }
 
-/** Buttons that float over the stage keep their own events. */
+/**
+ * Buttons that float over the stage keep their own events.
+ *
+ * @param {Event} event
+ */
 export function onPicture(event) {
   return event.target.matches("#stage, #stage > canvas");
 }

@@ -2,15 +2,27 @@
 
 import { el } from "./dom.js";
 
+/** @import { Api, Store } from "./page.js" */
+/** @import { ImageEntry } from "./wire.js" */
+
 const AT_ONCE = 3;
 const KEPT = 400; // loaded ones, so that a row that is drawn anew doesn't flicker
 
+/**
+ * @param {Store} store
+ * @param {Api} api
+ */
 export function createThumbnails(store, api) {
   const waiting = new Map(); // <img> → {image, failed}
   const loaded = new Map(); // image id and version → <img>
   let loading = 0;
 
-  /** An <img> that gets the image's thumbnail as soon as it is its turn; failed() where it can't be had. */
+  /**
+   * An <img> that gets the image's thumbnail as soon as it is its turn; failed() where it can't be had.
+   *
+   * @param {ImageEntry} image
+   * @param {() => void} failed
+   */
   function pictureOf(image, failed) {
     const known = loaded.get(keyOf(image));
     if (known) return known;
@@ -37,8 +49,13 @@ export function createThumbnails(store, api) {
     return waiting.keys().next().value ?? null;
   }
 
+  /**
+   * @param {HTMLImageElement} picture
+   * @param {Wanted} wanted
+   */
   function load(picture, { image, failed }) {
     loading += 1;
+    /** @param {boolean} came */
     const over = (came) => () => {
       loading -= 1;
       if (came) keep(picture, image);
@@ -50,6 +67,10 @@ export function createThumbnails(store, api) {
     picture.src = api.thumbnailUrl(image.id, image.version);
   }
 
+  /**
+   * @param {HTMLImageElement} picture
+   * @param {ImageEntry} image
+   */
   function keep(picture, image) {
     loaded.set(keyOf(image), picture);
     if (loaded.size > KEPT) loaded.delete(loaded.keys().next().value);
@@ -59,6 +80,7 @@ export function createThumbnails(store, api) {
   return { pictureOf };
 }
 
+/** @param {ImageEntry} image */
 function keyOf(image) {
   return `${image.id} ${image.version}`;
 }

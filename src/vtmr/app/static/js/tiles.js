@@ -3,13 +3,29 @@
 // Level 0 is native, every level halves the one before; a tile is `tile` x `tile` pixels of its level, the last ones
 // of a row or column are cut.
 
-/** The coarsest level that still has a pixel for each device pixel, at most `levels - 1`. */
+/** @import { Size, Tile } from "./page.js" */
+/** @import { Box } from "./wire.js" */
+
+/**
+ * The coarsest level that still has a pixel for each device pixel, at most `levels - 1`.
+ *
+ * @param {number} deviceScale
+ * @param {number} levels
+ */
 export function levelFor(deviceScale, levels) {
   const level = Math.floor(Math.log2(1 / Math.min(deviceScale, 1)) + 1e-6);
   return Math.min(level, levels - 1);
 }
 
-/** The tiles {level, col, row, box} of a level that touch `box` (image pixels); a tile's box is in image pixels. */
+/**
+ * The tiles {level, col, row, box} of a level that touch `box` (image pixels); a tile's box is in image pixels.
+ *
+ * @param {Box} box
+ * @param {number} level
+ * @param {number} tile
+ * @param {Size} size
+ * @returns {Tile[]}
+ */
 export function tilesIn(box, level, tile, size) {
   const side = tile * 2 ** level;
   const tiles = [];
@@ -22,6 +38,7 @@ export function tilesIn(box, level, tile, size) {
   return tiles;
 }
 
+/** @param {Tile} tile */
 export function keyOf({ level, col, row }) {
   return `${level}/${col}/${row}`;
 }

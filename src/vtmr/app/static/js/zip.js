@@ -14,13 +14,18 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
+/** @param {Uint8Array} bytes */
 export function crc32(bytes) {
   let value = 0xffffffff;
   for (const byte of bytes) value = TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
   return (value ^ 0xffffffff) >>> 0;
 }
 
-/** A ZIP of `members`, each {name, file}, as a Blob. `name` is a path with forward slashes. */
+/**
+ * A ZIP of `members`, each {name, file}, as a Blob. `name` is a path with forward slashes.
+ *
+ * @param {{ name: string, file: Blob }[]} members
+ */
 export async function zipOf(members) {
   if (members.length > MOST) throw new RangeError(`${members.length} files are too many: expected at most ${MOST}.`);
   const parts = [];
@@ -38,6 +43,7 @@ export async function zipOf(members) {
   return new Blob([...parts, ...central, endRecord(members.length, length, offset)], { type: "application/zip" });
 }
 
+/** @param {Member} member */
 function localHeader({ name, crc, size }) {
   const head = new DataView(new ArrayBuffer(30));
   head.setUint32(0, LOCAL, true);
@@ -46,6 +52,7 @@ function localHeader({ name, crc, size }) {
   return head;
 }
 
+/** @param {Member} member */
 function centralHeader({ name, crc, size, offset }) {
   const head = new DataView(new ArrayBuffer(46));
   head.setUint32(0, CENTRAL, true);
@@ -56,7 +63,13 @@ function centralHeader({ name, crc, size, offset }) {
   return head;
 }
 
-/** What both headers of a member say of it, from `at` on: flags, no compression, date, sum, sizes, length of name. */
+/**
+ * What both headers of a member say of it, from `at` on: flags, no compression, date, sum, sizes, length of name.
+ *
+ * @param {DataView} head
+ * @param {number} at
+ * @param {Member} member
+ */
 function describe(head, at, { name, crc, size }) {
   head.setUint16(at, UTF8_NAMES, true);
   head.setUint16(at + 6, FIRST_DAY, true);
@@ -66,6 +79,11 @@ function describe(head, at, { name, crc, size }) {
   head.setUint16(at + 20, name.length, true);
 }
 
+/**
+ * @param {number} count
+ * @param {number} length
+ * @param {number} offset
+ */
 function endRecord(count, length, offset) {
   const end = new DataView(new ArrayBuffer(22));
   end.setUint32(0, END, true);

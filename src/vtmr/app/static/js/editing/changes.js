@@ -2,7 +2,17 @@
 
 import { canEdit, keepApart } from "../store.js";
 
+/** @import { Answer, Change, ChangeOptions, Say, Selection, Store } from "../page.js" */
+/** @import { Fields } from "../wire.js" */
+
+/**
+ * @param {Store} store
+ * @param {Selection} selection
+ * @param {(change: Change) => void} push
+ * @param {Say} say
+ */
 export function createChanges(store, selection, push, say) {
+  /** @type {(() => void) | null} */
   let held = null; // sends a change that still gathers, before any other
 
   function settle() {
@@ -11,21 +21,34 @@ export function createChanges(store, selection, push, say) {
     send?.();
   }
 
-  /** A change of the open document; without effect where nothing may be changed. `before`: what was selected then. */
+  /**
+   * A change of the open document; without effect where nothing may be changed. `before`: what was selected then.
+   *
+   * @param {string} name
+   * @param {Fields | null} fields
+   * @param {ChangeOptions} [more]
+   */
   function change(name, fields, more = {}) {
     settle();
     if (!canEdit(store.state)) return;
     store.update({ accepted: null });
     const { answered, before = selection.mark(), ...rest } = more;
+    /** @param {Answer} answer */
     const noted = (answer) => {
-      if (answer.document.revision > store.state.document.revision) selection.trail.made(before());
+      if (answer.document.revision > (store.state.document?.revision ?? 0)) selection.trail.made(before());
       if (answer.notes.length) say(answer.notes.join(" "));
       answered?.(answer);
     };
-    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered: noted, ...rest });
+    push({ image: store.state.document.image, name, fields: () => fields ?? {}, ghost: null, answered: noted, ...rest });
   }
 
-  /** A change that no step of the history is: undo, redo, acceptance. */
+  /**
+   * A change that no step of the history is: undo, redo, acceptance.
+   *
+   * @param {string} name
+   * @param {Fields} fields
+   * @param {((answer: Answer) => void)} [answered]
+   */
   function move(name, fields, answered) {
     settle();
     if (!canEdit(store.state)) return;
@@ -33,7 +56,13 @@ export function createChanges(store, selection, push, say) {
     push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered });
   }
 
-  /** A change of the mask of the selected object, or of the one that it begins. */
+  /**
+   * A change of the mask of the selected object, or of the one that it begins.
+   *
+   * @param {string} name
+   * @param {Fields} fields
+   * @param {ChangeOptions} [more]
+   */
   function onTarget(name, fields, more = {}) {
     settle();
     const { label, selected } = store.state;
@@ -48,20 +77,40 @@ export function createChanges(store, selection, push, say) {
     target.coming = true;
   }
 
-  /** A change of the selected object, or of the one that a click on its way is about to make. */
+  /**
+   * A change of the selected object, or of the one that a click on its way is about to make.
+   *
+   * @param {string} name
+   * @param {Fields} fields
+   * @param {ChangeOptions} [more]
+   */
   function onSelected(name, fields, more) {
     const { selected } = store.state;
     const target = selection.target();
     if (selected || target.coming) change(name, null, { fields: () => ({ ...fields, object: target.id }), ...more });
   }
 
-  /** The same, of its mask. */
+  /**
+   * The same, of its mask.
+   *
+   * @param {string} name
+   * @param {Fields} fields
+   * @param {ChangeOptions} [more]
+   */
   const onMask = (name, fields, more) => onSelected(name, { ...fields, keep_apart: keepApart(store.state) }, more);
 
-  /** For `answered`: selects the object that the change was about. */
+  /**
+   * For `answered`: selects the object that the change was about.
+   *
+   * @param {Answer} answer
+   */
   const follow = (answer) => answer.object && store.update({ selected: answer.object });
 
-  /** Has `send` called before the next change, at the latest. */
+  /**
+   * Has `send` called before the next change, at the latest.
+   *
+   * @param {() => void} send
+   */
   const hold = (send) => (held = send);
 
   return { change, move, onTarget, onSelected, onMask, follow, hold, settle };

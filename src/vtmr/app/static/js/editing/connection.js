@@ -1,15 +1,28 @@
 // What an answer that isn't one means: the server is away, the address is no longer valid, or it said no.
 
+import { ApiError, wordsOf } from "../api.js";
+
+/** @import { Api, Refused, Say, Store } from "../page.js" */
+
 export const POLL_MS = 1500;
 
-/** `back` is called when the server answers again. */
+/**
+ * `back` is called when the server answers again.
+ *
+ * @param {Store} store
+ * @param {Api} api
+ * @param {Say} say
+ * @param {() => void} back
+ */
 export function createConnection(store, api, say, back) {
+  /** @type {Refused} */
   function refused(error) {
-    if (error.status === 401) store.update({ connection: "closed" });
-    else if (error.status === 0) {
+    const status = error instanceof ApiError ? error.status : null;
+    if (status === 401) store.update({ connection: "closed" });
+    else if (status === 0) {
       store.update({ connection: "lost" });
-      lookForServer();
-    } else say(error.message, "bad");
+      void lookForServer();
+    } else say(wordsOf(error), "bad");
   }
 
   /** For losses outside a change: asks until the server answers. */
@@ -22,7 +35,7 @@ export function createConnection(store, api, say, back) {
         back();
         return;
       } catch (error) {
-        if (error.status === 401) return store.update({ connection: "closed" });
+        if (error instanceof ApiError && error.status === 401) return store.update({ connection: "closed" });
       }
     }
   }
@@ -30,6 +43,7 @@ export function createConnection(store, api, say, back) {
   return { refused };
 }
 
+/** @param {number} ms */
 export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,16 +5,32 @@ import { createQueue } from "../queue.js";
 import { objectOf } from "../store.js";
 import { pause, POLL_MS } from "./connection.js";
 
-/** clock: milliseconds, as performance.now. */
+/** @import { About, Api, Change, Documents, Images, Refused, Store } from "../page.js" */
+
+/** @typedef {"next" | "again" | "drop"} Outcome What the queue is to do after an attempt. */
+/** @typedef {About & { documents: Documents, images: Images, refused: Refused }} Parts */
+
+/**
+ * clock: milliseconds, as performance.now.
+ *
+ * @param {Store} store
+ * @param {Api} api
+ * @param {Parts} parts
+ */
 export function createDelivery(store, api, { documents, images, selection, refused, say, clock }) {
   const queue = createQueue(deliver, (waiting, unsaved) => store.update({ waiting, unsaved }));
 
-  /** One attempt to make a change; answers what the queue is to do. */
+  /**
+   * One attempt to make a change; answers what the queue is to do.
+   *
+   * @param {Change} change
+   * @returns {Promise<Outcome>}
+   */
   async function deliver(change) {
     const begun = change.begun ?? clock();
     try {
-      const { document } = store.state;
-      const answer = await api.change(change.image, { ...change.fields(), revision: document.revision });
+      const revision = store.state.document?.revision;
+      const answer = await api.change(change.image, { ...change.fields(), revision });
       change.answered?.(answer);
       documents.adopt(answer.document, answer.masks, change.timed ? { ms: clock() - begun } : {});
       documents.takeLabels(answer.labels);
@@ -25,6 +41,11 @@ export function createDelivery(store, api, { documents, images, selection, refus
     }
   }
 
+  /**
+   * @param {ApiError} error
+   * @param {Change} change
+   * @returns {Promise<Outcome>}
+   */
   async function failed(error, change) {
     if (error.code === "conflict") {
       const conflict = { name: change.name, again: () => repeat(change) };
@@ -42,20 +63,29 @@ export function createDelivery(store, api, { documents, images, selection, refus
     return dropped();
   }
 
-  /** What waits behind goes too, and so does the object that it would have made. */
+  /**
+   * What waits behind goes too, and so does the object that it would have made.
+   *
+   * @returns {Outcome}
+   */
   function dropped() {
     selection.forget();
     return "drop";
   }
 
-  /** Waits for the server; then the change is sent again unless its answer alone was lost. */
+  /**
+   * Waits for the server; then the change is sent again unless its answer alone was lost.
+   *
+   * @param {Change} change
+   * @returns {Promise<Outcome>}
+   */
   async function recovered(change) {
     store.update({ connection: "lost" });
     for (;;) {
       await pause(POLL_MS);
       try {
         const { document, masks } = await api.open(change.image);
-        const later = document.revision - store.state.document.revision;
+        const later = document.revision - (store.state.document?.revision ?? 0);
         const object = document.objects.find(({ id }) => !objectOf(store.state, id))?.id ?? store.state.selected;
         if (later === 1) change.answered?.({ document, masks, object, notes: [] }); // it was saved, its answer was lost
         documents.adopt(document, masks, { connection: "ok" });
@@ -64,18 +94,20 @@ export function createDelivery(store, api, { documents, images, selection, refus
         if (later > 1) return dropped();
         return later ? "next" : "again";
       } catch (error) {
-        if (error.status === 0 || error.code === "busy") continue;
+        if (error instanceof ApiError && (error.status === 0 || error.code === "busy")) continue;
         refused(error);
         return dropped();
       }
     }
   }
 
+  /** @param {Change} change */
   function repeat(change) {
     if (change.target) selection.resume(change.target);
     push(change);
   }
 
+  /** @param {Change} change */
   function push(change) {
     store.update({ preview: null });
     queue.push(change);
@@ -91,6 +123,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
     get busy() {
       return queue.busy;
     },
+    /** @param {boolean} repeated */
     dismissConflict(repeated) {
       const { conflict } = store.state;
       store.update({ conflict: null });

@@ -1,6 +1,10 @@
 // The open image's document: opened, and taken over whole from each answer of the server.
 
-import { areLayers } from "../masks.js";
+import { ApiError, wordsOf } from "../api.js";
+import { areLayers, hasPixels } from "../masks.js";
+
+/** @import { Api, Images, Mask, Refused, Selection, State, Store } from "../page.js" */
+/** @import { ImageDocument, WireMasks } from "../wire.js" */
 
 const CLOSED = {
   document: null,
@@ -21,10 +25,19 @@ const CLOSED = {
   ms: null,
 };
 
-/** `settled` is a promise that no change waits any more. */
+/** @typedef {{ images: Images, selection: Selection, refused: Refused, settled: () => Promise<void> }} Parts */
+
+/**
+ * `settled` is a promise that no change waits any more.
+ *
+ * @param {Store} store
+ * @param {Api} api
+ * @param {Parts} parts
+ */
 export function createDocuments(store, api, { images, selection, refused, settled }) {
   let opened = 0; // counts openings, so that a late answer of an earlier one is dropped
 
+  /** @param {string} id */
   async function open(id) {
     const turn = (opened += 1);
     await settled();
@@ -37,8 +50,8 @@ export function createDocuments(store, api, { images, selection, refused, settle
       if (turn === opened) adopt(document, masks, { opening: false });
     } catch (error) {
       if (turn !== opened) return;
-      store.update({ opening: false, openError: error.message });
-      if (error.code === "unreadable") images.note(id, { error: error.message });
+      store.update({ opening: false, openError: wordsOf(error) });
+      if (error instanceof ApiError && error.code === "unreadable") images.note(id, { error: error.message });
       else refused(error);
     }
   }
@@ -46,18 +59,26 @@ export function createDocuments(store, api, { images, selection, refused, settle
   /** Opens the image that couldn't be opened while the server was away. */
   function reopen() {
     const { imageId, document } = store.state;
-    if (imageId && !document) open(imageId);
+    if (imageId && !document) void open(imageId);
   }
 
-  /** Takes over a whole document; masks of objects that are gone go too. */
+  /**
+   * Takes over a whole document; masks of objects that are gone go too.
+   *
+   * @param {ImageDocument} document
+   * @param {WireMasks} masks
+   * @param {Partial<State>} [more]
+   */
   function adopt(document, masks, more = {}) {
+    /** @type {State["masks"]} */
     const kept = {};
     for (const object of document.objects) {
       const mask = masks[object.id] ?? store.state.masks[object.id] ?? null;
-      kept[object.id] = mask?.box ? mask : null;
+      kept[object.id] = hasPixels(mask) ? mask : null;
     }
     noteLabels(document);
     const opens = store.state.document?.image !== document.image;
+    /** @param {string | null} object */
     const has = (object) => document.objects.some(({ id }) => id === object);
     if (selection.draft.id && !has(selection.draft.id)) selection.forget();
     const { selected } = store.state;
@@ -90,7 +111,11 @@ export function createDocuments(store, api, { images, selection, refused, settle
     }
   }
 
-  /** Labels that the document brings up are the project's from now on. */
+  /**
+   * Labels that the document brings up are the project's from now on.
+   *
+   * @param {ImageDocument} document
+   */
   function noteLabels(document) {
     const { project } = store.state;
     const labels = new Set([...(project?.labels ?? []), ...document.objects.map((object) => object.label)]);
@@ -98,7 +123,11 @@ export function createDocuments(store, api, { images, selection, refused, settle
     if (project && labels.size > project.labels.length) store.update({ project: { ...project, labels: [...labels] } });
   }
 
-  /** The project's labels, of which one may be gone: it came with an object that was undone. */
+  /**
+   * The project's labels, of which one may be gone: it came with an object that was undone.
+   *
+   * @param {string[]} labels
+   */
   function takeLabels(labels) {
     const { project } = store.state;
     if (project && project.labels.join("\n") !== labels.join("\n")) store.update({ project: { ...project, labels } });

@@ -3,12 +3,25 @@
 import { distance } from "../geometry.js";
 import { selectedObject } from "../store.js";
 
+/** @import { About, Changes, Ghost, Store } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const LEAST_BOX = 3; // CSS pixels a side: a smaller one is a slip of the hand
 const NO_OBJECT = "Nothing is selected to cut: select a mask first.";
 
+/**
+ * @param {Store} store
+ * @param {Changes} changes
+ * @param {About} about
+ */
 export function drawingActions(store, { onTarget, onSelected }, { selection, say }) {
   return {
-    /** Begins a new object with the box between two opposite corners. */
+    /**
+     * Begins a new object with the box between two opposite corners.
+     *
+     * @param {Point} one
+     * @param {Point} other
+     */
     box(one, other) {
       const [x0, x1] = [Math.min(one[0], other[0]), Math.max(one[0], other[0])];
       const [y0, y1] = [Math.min(one[1], other[1]), Math.max(one[1], other[1])];
@@ -16,6 +29,7 @@ export function drawingActions(store, { onTarget, onSelected }, { selection, say
       if ((x1 - x0) * scale < LEAST_BOX || (y1 - y0) * scale < LEAST_BOX) return;
       const before = selection.mark();
       if (store.state.selected || selection.coming) selection.selectNew();
+      /** @type {Ghost} */
       const ghost = { drawn: { kind: "box", points: [one, other] } };
       onTarget("box", { op: "box", box: [x0, y0, x1, y1] }, { ghost, before });
     },
@@ -31,7 +45,11 @@ export function drawingActions(store, { onTarget, onSelected }, { selection, say
       }
       onTarget("outline", { op: "outline", points, mode }, { ghost: { drawn } });
     },
-    /** Cuts the selected object along a line. */
+    /**
+     * Cuts the selected object along a line.
+     *
+     * @param {Point[]} points
+     */
     cut(points) {
       if (!selectedObject(store.state)) return say(NO_OBJECT);
       onSelected("cut", { op: "split", points }, { ghost: { drawn: { kind: "cut", points } } });
@@ -40,22 +58,27 @@ export function drawingActions(store, { onTarget, onSelected }, { selection, say
     dropCorner() {
       const { drawn } = store.state;
       const points = drawn?.points.slice(0, -1) ?? [];
-      store.update({ drawn: points.length ? { ...drawn, points } : null });
+      store.update({ drawn: drawn && points.length ? { ...drawn, points } : null });
     },
-    /** Sets the next corner of what the held tool draws, from the keyboard; `last` ends it. */
+    /**
+     * Sets the next corner of what the held tool draws, from the keyboard; `last` ends it.
+     *
+     * @param {Point} point
+     * @param {boolean} last
+     */
     corner(point, last) {
       const { tool, drawn } = store.state;
-      const points = drawn ? [...drawn.points, point] : [point];
-      const kind = tool;
-      if (kind === "outline") {
-        store.update({ drawn: { kind, points, mode: drawn?.mode ?? "add" } });
+      if (tool === "outline") {
+        store.update({ drawn: { kind: tool, points: [...(drawn?.points ?? []), point], mode: drawn?.mode ?? "add" } });
         if (last) this.closeOutline();
         return;
       }
-      if (points.length < 2 || distance(...points) === 0) return store.update({ drawn: { kind, points: [point] } });
+      if (tool !== "box" && tool !== "cut") return;
+      const from = drawn?.points[0];
+      if (!from || distance(from, point) === 0) return store.update({ drawn: { kind: tool, points: [point] } });
       store.update({ drawn: null });
-      if (kind === "box") this.box(...points);
-      else this.cut(points);
+      if (tool === "box") this.box(from, point);
+      else this.cut([from, point]);
     },
   };
 }

@@ -2,12 +2,28 @@
 
 import { canEdit } from "../store.js";
 
+/** @import { Answer, Changes, Documents, Images, Mark, Say, Selection, State, Store } from "../page.js" */
+/** @import { ImageDocument } from "../wire.js" */
+
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
+/** @typedef {{ images: Images, documents: Documents, selection: Selection, say: Say, idle: () => Promise<void> }} Parts */
+
+/**
+ * @param {Store} store
+ * @param {Changes} changes
+ * @param {Parts} parts
+ */
 export function historyActions(store, { move }, { images, documents, selection, idle, say }) {
   const { trail } = selection;
 
-  /** Selects what was selected then; where that isn't known, the one object that looks different now. */
+  /**
+   * Selects what was selected then; where that isn't known, the one object that looks different now.
+   *
+   * @param {Mark | null} mark
+   * @param {Answer} answer
+   * @param {string | null} selected
+   */
   function restored(mark, answer, selected) {
     if (store.state.selected !== selected) return; // the user has chosen another one meanwhile
     const changed = Object.keys(answer.masks);
@@ -15,15 +31,23 @@ export function historyActions(store, { move }, { images, documents, selection, 
     else if (changed.length === 1) selection.select(changed[0]);
   }
 
-  /** What only undone objects were called isn't the label of new ones either. */
+  /**
+   * What only undone objects were called isn't the label of new ones either.
+   *
+   * @param {Answer} answer
+   */
   function forgetLabel(answer) {
     const { label, document } = store.state;
-    if (label && isIn(document, label) && !isIn(answer.document, label) && !answer.labels?.includes(label)) {
+    if (label && document && isIn(document, label) && !isIn(answer.document, label) && !answer.labels?.includes(label)) {
       store.update({ label: null });
     }
   }
 
-  /** The image that was accepted before this one was opened is taken back into work. */
+  /**
+   * The image that was accepted before this one was opened is taken back into work.
+   *
+   * @param {string} image
+   */
   async function takeBack(image) {
     await documents.open(image);
     const { document } = store.state;
@@ -39,7 +63,7 @@ export function historyActions(store, { move }, { images, documents, selection, 
       const [present, { selected }] = [selection.mark(), store.state];
       move("undo", { op: "undo" }, (answer) => {
         forgetLabel(answer);
-        if (store.state.document.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
+        if (store.state.document?.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
       });
     },
     redo() {
@@ -67,10 +91,15 @@ export function historyActions(store, { move }, { images, documents, selection, 
   };
 }
 
+/**
+ * @param {ImageDocument} document
+ * @param {string} label
+ */
 function isIn(document, label) {
   return document.objects.some((object) => object.label === label);
 }
 
+/** @param {State} state */
 function allDone({ filter, search }) {
   return filter === "all" && !search ? "All images are done." : "All images of this list are done.";
 }

@@ -2,8 +2,16 @@
 
 import { neighbourOf } from "../imagelist.js";
 
+/** @import { Api, Refused, Store } from "../page.js" */
+/** @import { ImageEntry } from "../wire.js" */
+
 const REFRESH_MS = 300;
 
+/**
+ * @param {Store} store
+ * @param {Api} api
+ * @param {Refused} refused
+ */
 export function createImages(store, api, refused) {
   let refreshing = 0;
 
@@ -16,6 +24,10 @@ export function createImages(store, api, refused) {
     }
   }
 
+  /**
+   * @param {string} id
+   * @param {Partial<ImageEntry>} patch
+   */
   function note(id, patch) {
     const known = store.state.images.find((image) => image.id === id);
     if (!known || same(known, patch)) return;
@@ -36,18 +48,32 @@ export function createImages(store, api, refused) {
     api.project().then((project) => store.update({ project }), refused);
   }
 
-  /** Entries that are as before stay the same objects, so that their rows aren't drawn anew. */
+  /**
+   * Entries that are as before stay the same objects, so that their rows aren't drawn anew.
+   *
+   * @param {ImageEntry[]} images
+   */
   function merged(images) {
     const before = new Map(store.state.images.map((image) => [image.id, image]));
-    return images.map((image) => (same(before.get(image.id), image) ? before.get(image.id) : image));
+    return images.map((image) => {
+      const known = before.get(image.id);
+      return known && same(known, image) ? known : image;
+    });
   }
 
+  /** @param {number} by */
   const neighbour = (by, todo = false) => neighbourOf(store.state, by, todo);
 
   return { start, note, refresh, noteFolder, neighbour };
 }
 
-/** Whether `known` has all of `patch`'s values. */
+/**
+ * Whether `known` has all of `patch`'s values.
+ *
+ * @param {ImageEntry} known
+ * @param {Partial<ImageEntry>} patch
+ */
 function same(known, patch) {
-  return Boolean(known) && Object.keys(patch).every((key) => String(known[key]) === String(patch[key]));
+  const keys = /** @type {(keyof ImageEntry)[]} */ (Object.keys(patch));
+  return keys.every((key) => String(known[key]) === String(patch[key]));
 }

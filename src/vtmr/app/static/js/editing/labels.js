@@ -1,17 +1,31 @@
 // The project's labels: what the manager changes, and what objects are called.
 
+/** @import { Api, Documents, Images, Store } from "../page.js" */
+/** @import { Fields } from "../wire.js" */
+
+/** @typedef {{ documents: Documents, images: Images, settle: () => void, idle: () => Promise<void> }} Parts */
+
+/**
+ * @param {Store} store
+ * @param {Api} api
+ * @param {Parts} parts
+ */
 export function labelActions(store, api, { documents, images, settle, idle }) {
   return {
     /** All labels with how many objects have each. */
     labels: () => api.labels(),
-    /** Makes a change of docs/api.md; what is open shows it. Answers the labels after it. Throws ApiError. */
+    /**
+     * Makes a change of docs/api.md; what is open shows it. Answers the labels after it. Throws ApiError.
+     *
+     * @param {Fields} change
+     */
     async changeLabels(change) {
       settle();
       await idle();
       const answer = await api.changeLabels(change);
       const { label } = store.state;
       if (label && !answer.labels.some(({ name }) => name === label)) {
-        store.update({ label: change.op === "rename" && change.label === label ? change.to : null });
+        store.update({ label: change.op === "rename" && change.label === label ? String(change.to) : null });
       }
       images.noteFolder();
       images.refresh();

@@ -2,8 +2,14 @@
 
 import { keepApart, selectedObject } from "../store.js";
 
+/** @import { Changes, Store } from "../page.js" */
+
 const REST_MS = 350; // after the last move it is sent
 
+/**
+ * @param {Store} store
+ * @param {Changes} changes
+ */
 export function moveActions(store, { change, hold, settle }) {
   let timer = 0;
 
@@ -18,6 +24,10 @@ export function moveActions(store, { change, hold, settle }) {
 
   return {
     settle,
+    /**
+     * @param {number} dx
+     * @param {number} dy
+     */
     nudge(dx, dy) {
       const object = selectedObject(store.state);
       if (!object || object.locked) return;

@@ -2,10 +2,17 @@
 
 import { createTrail } from "./trail.js";
 
-/** A draft is {id, coming}: the changes that go to it share it, so that the first one's answer names it for all. */
+/** @import { Mark, Store, Target } from "../page.js" */
+
+/**
+ * A draft is {id, coming}: the changes that go to it share it, so that the first one's answer names it for all.
+ *
+ * @param {Store} store
+ */
 export function createSelection(store) {
   let draft = newDraft();
 
+  /** @param {string | null} id */
   function select(id, fresh = false) {
     if (!id || id !== draft.id) draft = newDraft();
     store.update({ selected: id, fresh, selectedClick: null, preview: null });
@@ -18,24 +25,39 @@ export function createSelection(store) {
     },
     /** Whether a click on its way is about to make the object that the next one goes to. */
     get coming() {
-      return !store.state.selected && draft.coming;
+      return !store.state.selected && Boolean(draft.coming);
     },
+    /** @param {string | null} id */
     select: (id) => select(id),
     /** The next click begins an object, whatever lies there. */
     selectNew: () => select(null, true),
-    /** The object that a change is for: {id}. */
+    /**
+     * The object that a change is for.
+     *
+     * @returns {Target}
+     */
     target() {
       const { selected } = store.state;
       return selected ? { id: selected } : draft;
     },
-    /** What is selected now, as it will be known when what is on its way is answered: a function. */
+    /**
+     * What is selected now, as it will be known when what is on its way is answered: a function.
+     *
+     * @returns {() => Mark}
+     */
     mark() {
       const { selected, fresh } = store.state;
       const coming = draft.coming ? draft : null;
       return () => ({ selected: selected ?? coming?.id ?? null, fresh });
     },
+    /** @param {Mark} mark */
     restore: ({ selected, fresh }) => select(selected, fresh),
-    /** The draft has become an object. */
+    /**
+     * The draft has become an object.
+     *
+     * @param {Target} target
+     * @param {string | null} id
+     */
     born(target, id) {
       if (target !== draft || target.id) return;
       target.id = id;
@@ -45,13 +67,18 @@ export function createSelection(store) {
     forget() {
       draft = newDraft();
     },
-    /** Goes on with an earlier draft, whose change is made after all. */
+    /**
+     * Goes on with an earlier draft, whose change is made after all.
+     *
+     * @param {Target} target
+     */
     resume(target) {
       draft = target;
     },
   };
 }
 
+/** @returns {Target} */
 function newDraft() {
   return { id: null, coming: false };
 }

@@ -2,12 +2,21 @@
 
 import { objectOf } from "../store.js";
 
+/** @import { Changes, Selection, Store } from "../page.js" */
+/** @import { Fields } from "../wire.js" */
+
+/**
+ * @param {Store} store
+ * @param {Changes} changes
+ * @param {Selection} selection
+ */
 export function severalActions(store, { change }, selection) {
+  /** @param {string[]} ids */
   function choose(ids) {
     const { selected } = store.state;
     store.update({ chosen: ids.length > 1 ? ids : [] });
-    if (ids.length && !ids.includes(selected)) {
-      selection.select(ids.at(-1));
+    if (ids.length && !(selected && ids.includes(selected))) {
+      selection.select(ids.at(-1) ?? null);
       store.update({ chosen: ids.length > 1 ? ids : [] });
     }
   }
@@ -19,15 +28,21 @@ export function severalActions(store, { change }, selection) {
     return selected ? [selected] : [];
   }
 
+  /** @param {string} id */
   function toggleChosen(id) {
     const ids = meant();
     choose(ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
   }
 
-  /** Everything between the selected object and this one. */
+  /**
+   * Everything between the selected object and this one.
+   *
+   * @param {string} id
+   */
   function chooseTo(id) {
-    const ids = store.state.document.objects.map((object) => object.id);
-    const [from, to] = [ids.indexOf(store.state.selected), ids.indexOf(id)];
+    const { document, selected } = store.state;
+    const ids = document?.objects.map((object) => object.id) ?? [];
+    const [from, to] = [selected ? ids.indexOf(selected) : -1, ids.indexOf(id)];
     choose(from < 0 ? [id] : ids.slice(Math.min(from, to), Math.max(from, to) + 1));
   }
 
@@ -35,11 +50,16 @@ export function severalActions(store, { change }, selection) {
   function keepChosen() {
     const { chosen, selected } = store.state;
     if (!chosen.length) return;
-    const left = chosen.includes(selected) ? chosen.filter((id) => objectOf(store.state, id)) : [];
+    const left = selected && chosen.includes(selected) ? chosen.filter((id) => objectOf(store.state, id)) : [];
     if (left.length !== chosen.length) store.update({ chosen: left.length > 1 ? left : [] });
   }
 
-  /** A change of all of them. */
+  /**
+   * A change of all of them.
+   *
+   * @param {string} name
+   * @param {Fields} fields
+   */
   const changeAll = (name, fields) => change(name, { ...fields, objects: store.state.chosen });
 
   return {
@@ -49,10 +69,14 @@ export function severalActions(store, { change }, selection) {
     keepChosen,
     changeAll,
     chooseAll: () => choose(store.state.document?.objects.map((object) => object.id) ?? []),
-    /** Hides or locks all of them, or shows or unlocks them where all are so. */
+    /**
+     * Hides or locks all of them, or shows or unlocks them where all are so.
+     *
+     * @param {"visible" | "locked"} key
+     */
     flipChosen(key) {
       const objects = store.state.chosen.map((id) => objectOf(store.state, id));
-      const value = key === "visible" ? !objects.some((object) => object.visible) : objects.some((one) => !one.locked);
+      const value = key === "visible" ? !objects.some((one) => one?.visible) : objects.some((one) => !one?.locked);
       changeAll(key === "visible" ? "visibility" : "lock", { op: "set", [key]: value });
     },
   };

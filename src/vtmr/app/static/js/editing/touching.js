@@ -2,9 +2,20 @@
 
 import { objectOf, selectedObject } from "../store.js";
 
+/** @import { About, Changes, Store } from "../page.js" */
+
 const NAMES = { merge: "merge", subtract: "subtraction" };
 
+/**
+ * @param {Store} store
+ * @param {Changes} changes
+ * @param {About} about
+ */
 export function touchingActions(store, { change, onSelected, settle, follow }, { selection, say }) {
+  /**
+   * @param {"merge" | "subtract"} op
+   * @param {(string | null)[]} others
+   */
   function finish(op, others) {
     const { selected } = store.state;
     const ids = op === "merge" ? { objects: [selected, ...others] } : { object: selected, minus: others };
@@ -12,21 +23,29 @@ export function touchingActions(store, { change, onSelected, settle, follow }, {
   }
 
   return {
-    /** Asks for the other object: the next mask or row that is chosen is it. Of several that are chosen already, these. */
+    /**
+     * Asks for the other object: the next mask or row that is chosen is it. Of several that are chosen already, these.
+     *
+     * @param {"merge" | "subtract"} op
+     */
     pick(op) {
       settle();
-      const { chosen, selected } = store.state;
+      const { chosen, document, selected } = store.state;
       if (chosen.length > 1) {
         return finish(
           op,
           chosen.filter((id) => id !== selected),
         );
       }
-      if (!selectedObject(store.state)) return say("Select an object first.");
-      if (store.state.document.objects.length < 2) return say("There is no other object on this image.");
+      if (!document || !selectedObject(store.state)) return say("Select an object first.");
+      if (document.objects.length < 2) return say("There is no other object on this image.");
       store.update({ picking: store.state.picking === op ? null : op, preview: null, intent: null });
     },
-    /** Selects the object, or takes it as the other one that was asked for. */
+    /**
+     * Selects the object, or takes it as the other one that was asked for.
+     *
+     * @param {string | null} id
+     */
     select(id) {
       settle();
       const { picking, selected } = store.state;

@@ -3,8 +3,14 @@
 import { distance, isInside, visibleBox } from "../geometry.js";
 import { canEdit } from "../store.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
 const SLACK = 4; // CSS pixels that a press may wander without being a drag
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function box({ store, stage, editor }) {
   return (event) => {
     if ((event.button !== 0 && event.button !== 2) || !canEdit(store.state)) return null;

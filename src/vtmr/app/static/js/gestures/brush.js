@@ -3,9 +3,18 @@
 import { distance } from "../geometry.js";
 import { canEdit } from "../store.js";
 
+/** @import { Begin, Page, Press, Stroke } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const MOST_POINTS = 10000; // of one change; a longer stroke goes on as a new one
 
-/** send(stroke); erases: whether the tool takes away. A pen's pressure makes the stroke thinner or thicker. */
+/**
+ * send(stroke); erases: whether the tool takes away. A pen's pressure makes the stroke thinner or thicker.
+ *
+ * @param {Page} page
+ * @param {(stroke: Stroke) => void} send
+ * @returns {Begin}
+ */
 export function brush({ store, stage }, send, { erases = false, pressure = false } = {}) {
   return (event) => {
     const { radius, view } = store.state;
@@ -14,6 +23,11 @@ export function brush({ store, stage }, send, { erases = false, pressure = false
     const mode = (erases || event.button === 5) !== other ? "erase" : "add"; // 5: the eraser at the end of a pen
     const apart = Math.max(radius / 8, 0.5 / view.scale);
     const feels = pressure && event.pointerType === "pen";
+    /**
+     * @param {Point} point
+     * @param {number} share
+     * @returns {Stroke}
+     */
     const begin = (point, share) => ({ points: [point], radius, mode, ...(feels ? { pressures: [share] } : {}) });
     const finish = () => {
       const { stroke } = store.state;
@@ -41,7 +55,11 @@ export function brush({ store, stage }, send, { erases = false, pressure = false
   };
 }
 
-/** Of the radius: half at the lightest touch, half as much again at full pressure. */
+/**
+ * Of the radius: half at the lightest touch, half as much again at full pressure.
+ *
+ * @param {Press} press
+ */
 function shareOf({ pressure }) {
   return 0.5 + pressure;
 }

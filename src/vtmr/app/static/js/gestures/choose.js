@@ -2,6 +2,12 @@
 
 import { objectAt } from "../intent.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function choose({ store, stage, editor }) {
   return (event) => {
     if (event.button !== 0 || !store.state.document) return null;
@@ -10,12 +16,21 @@ export function choose({ store, stage, editor }) {
   };
 }
 
-/** While another object is asked for. */
+/**
+ * While another object is asked for.
+ *
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function choosePicked(page) {
   const gesture = choose(page);
   return (event) => (page.store.state.picking ? gesture(event) : null);
 }
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function chooseWithShift(page) {
   const gesture = choose(page);
   return (event) => (event.shiftKey ? gesture(event) : null);

@@ -3,6 +3,12 @@
 import { isInside, visibleBox } from "../geometry.js";
 import { canEdit } from "../store.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function click({ store, stage, editor }) {
   return (event) => {
     const { document, view, viewport } = store.state;

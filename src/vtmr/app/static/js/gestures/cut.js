@@ -3,8 +3,14 @@
 import { distance } from "../geometry.js";
 import { canEdit } from "../store.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
 const APART = 1.5; // CSS pixels between points
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function cut({ store, stage, editor }) {
   return (event) => {
     if (event.button !== 0 || !canEdit(store.state)) return null;

@@ -4,9 +4,13 @@ import { isInside, visibleBox } from "../geometry.js";
 import { onPicture } from "../stage.js";
 import { canEdit, correction, correctsHere, keepApart, selectedObject } from "../store.js";
 
+/** @import { Mask, Page } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const REST_MS = 150;
 const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
 
+/** @param {Page} page */
 export function bindHover({ store, stage, editor, api }) {
   let timer = 0;
   let request = null;
@@ -18,6 +22,10 @@ export function bindHover({ store, stage, editor, api }) {
     if (store.state.preview || store.state.either) store.update({ preview: null, either: null });
   }
 
+  /**
+   * @param {Point} point
+   * @param {boolean} positive
+   */
   async function ask(point, positive) {
     const { document, view, viewport } = store.state;
     const { does, object } = editor.intent(point, positive);
@@ -32,8 +40,13 @@ export function bindHover({ store, stage, editor, api }) {
       keep_apart: keepApart(store.state),
     };
     const here = correctsHere(store.state, object);
+    /** @param {boolean} only */
     const wayOf = (only) => correction(store.state, object, only);
     try {
+      /**
+       * @param {boolean} only
+       * @returns {Promise<Mask | null>}
+       */
       const seen = async (only) => {
         const { mask } = await api.preview(document.image, { ...body, ...wayOf(only) }, signal);
         return mask.box ? mask : null;
@@ -50,7 +63,11 @@ export function bindHover({ store, stage, editor, api }) {
     }
   }
 
-  /** Whether a press would be a click for the network, at a place that it knows. */
+  /**
+   * Whether a press would be a click for the network, at a place that it knows.
+   *
+   * @param {PointerEvent} event
+   */
   function clicks(event) {
     const { tool, document, overlay, picking } = store.state;
     if (!CLICKS.has(tool) || picking || !overlay || !canEdit(store.state) || event.buttons || event.shiftKey)
@@ -58,6 +75,7 @@ export function bindHover({ store, stage, editor, api }) {
     return isInside(document, stage.imagePoint(event));
   }
 
+  /** @param {PointerEvent} event */
   function wanted(event) {
     const { previews, connection } = store.state;
     if (!previews || connection !== "ok" || editor.busy || selectedObject(store.state)?.locked) return false;

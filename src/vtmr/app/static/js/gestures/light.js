@@ -3,6 +3,9 @@
 import { pixelOf } from "../geometry.js";
 import { isOn } from "../masks.js";
 
+/** @import { Page } from "../page.js" */
+
+/** @param {Page} page */
 export function bindLight({ store }) {
   store.watch(["pointer"], ({ pointer, document, masks, stroke, overlay, lit }) => {
     const looks = pointer && document && overlay && !stroke;

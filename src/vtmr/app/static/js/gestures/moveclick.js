@@ -3,9 +3,15 @@
 import { distance, isInside, toScreen } from "../geometry.js";
 import { canEdit, selectedObject } from "../store.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
 const REACH = 10; // CSS pixels around a click's centre
 const SLACK = 3; // CSS pixels that a press may wander without being a drag
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function moveClick({ store, stage, editor }) {
   return (event) => {
     const { view, overlay } = store.state;

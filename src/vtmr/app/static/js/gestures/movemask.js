@@ -4,8 +4,14 @@ import { distance, pixelOf } from "../geometry.js";
 import { isOn } from "../masks.js";
 import { canEdit, selectedObject } from "../store.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
 const SLACK = 3; // CSS pixels that a press may wander without being a drag
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function moveMask({ store, stage, editor }) {
   return (event) => {
     const { masks, selected } = store.state;

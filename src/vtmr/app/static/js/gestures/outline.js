@@ -4,19 +4,35 @@
 import { distance, toScreen } from "../geometry.js";
 import { canEdit } from "../store.js";
 
+/** @import { Begin, Mode, Page } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const SLACK = 4; // CSS pixels that a press may wander without being a drag
 const REACH = 10; // CSS pixels around the first corner that close the line
 const APART = 1.5; // CSS pixels between points of a drag
 const DOUBLE_MS = 400;
 
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function outline({ store, stage, editor }) {
   let pressed = { at: -Infinity, point: [0, 0] }; // the press before
 
   const corners = () => (store.state.drawn?.kind === "outline" ? store.state.drawn.points : []);
+  /**
+   * @param {Point[]} points
+   * @param {Mode} mode
+   */
   const keep = (points, mode) =>
     store.update({ drawn: { kind: "outline", points, mode }, cursor: null, preview: null });
 
-  /** Whether a press at that place of the screen closes what is drawn. */
+  /**
+   * Whether a press at that place of the screen closes what is drawn.
+   *
+   * @param {Point} place
+   * @param {number} now
+   */
   function closes(place, now) {
     if (corners().length < 3) return false;
     const twice = now - pressed.at < DOUBLE_MS && distance(place, pressed.point) <= REACH;

@@ -2,6 +2,12 @@
 
 import { panBy } from "../geometry.js";
 
+/** @import { Begin, Page } from "../page.js" */
+
+/**
+ * @param {Page} page
+ * @returns {Begin}
+ */
 export function pan({ store, stage }) {
   return (event) => {
     if (event.button !== 1 && !(event.button === 0 && store.state.panning)) return null;

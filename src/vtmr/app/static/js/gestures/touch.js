@@ -4,18 +4,28 @@
 import { distance, isInside, panBy, toImage } from "../geometry.js";
 import { onPicture } from "../stage.js";
 
+/** @import { Begin, Gesture, Page, Press, View } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const SLACK = 10; // CSS pixels that a tap may wander
 const HOLD_MS = 550; // from then on a finger that rests takes away
 const PALM_MS = 1000; // after a pen was used a touch is the hand that holds it
 const POINTS = new Set(["select", "click", "box"]); // the tools whose one-finger drag moves the view, but for boxes
 
-/** `begin` is the page's gestures as one, of a press; `moves` those of them that a drag of a pointing tool may begin. */
+/**
+ * `begin` is the page's gestures as one, of a press; `moves` those of them that a drag of a pointing tool may begin.
+ *
+ * @param {Page} page
+ * @param {Begin} begin
+ * @param {Begin} moves
+ */
 export function bindTouch({ store, stage }, begin, moves) {
   const fingers = new Map(); // pointer id → its last event
   let one = null; // {event, start, gesture?, timer?}: the first finger, while it is alone
   let pinch = null; // {view, points}: where two fingers began
   let penAt = -Infinity;
 
+  /** @param {PointerEvent} event */
   const place = (event) => stage.screenPoint(event);
   const points = () => [...fingers.values()].slice(0, 2).map(place);
 
@@ -34,10 +44,12 @@ export function bindTouch({ store, stage }, begin, moves) {
     one = null;
   }
 
+  /** @param {Press} press */
   function tap(press) {
     begin(press)?.end?.(press);
   }
 
+  /** @param {PointerEvent} event */
   function down(event) {
     if (!onPicture(event)) return;
     event.preventDefault();
@@ -53,6 +65,7 @@ export function bindTouch({ store, stage }, begin, moves) {
     }
   }
 
+  /** @param {PointerEvent} event */
   function move(event) {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, event);
@@ -65,17 +78,24 @@ export function bindTouch({ store, stage }, begin, moves) {
     one.gesture?.move?.(event);
   }
 
-  /** What a drag of one finger is: with a tool that draws a stroke, else the view, or a click that is held. */
+  /**
+   * What a drag of one finger is: with a tool that draws a stroke, else the view, or a click that is held.
+   *
+   * @param {Finger} finger
+   * @returns {Gesture | null}
+   */
   function dragOf({ event, start }) {
     const press = pressOf(event, 0);
     const { tool, view } = store.state;
     if (!POINTS.has(tool) || tool === "box") return begin(press);
     const pan = {
+      /** @param {PointerEvent} moved */
       move: (moved) => stage.look(panBy(view, place(moved)[0] - start[0], place(moved)[1] - start[1])),
     };
     return moves(press) ?? pan;
   }
 
+  /** @param {PointerEvent} event */
   function up(event) {
     if (!fingers.delete(event.pointerId)) return;
     if (one?.gesture) one.gesture.end?.(event);
@@ -85,6 +105,7 @@ export function bindTouch({ store, stage }, begin, moves) {
     if (!fingers.size) pinch = null; // the finger that stays behind after a pinch does nothing
   }
 
+  /** @param {PointerEvent} event */
   function cancel(event) {
     if (!fingers.delete(event.pointerId)) return;
     forget();
@@ -103,7 +124,13 @@ export function bindTouch({ store, stage }, begin, moves) {
   }
 }
 
-/** The view that keeps what was under both fingers under them. */
+/**
+ * The view that keeps what was under both fingers under them.
+ *
+ * @param {Pinch} pinch
+ * @param {[Point, Point]} points
+ * @returns {View}
+ */
 export function pinched({ view, points: [a, b] }, [c, d]) {
   const factor = distance(c, d) / Math.max(distance(a, b), 1);
   const under = toImage(view, middle([a, b]));
@@ -112,11 +139,21 @@ export function pinched({ view, points: [a, b] }, [c, d]) {
   return { scale, x: x - scale * under[0], y: y - scale * under[1] };
 }
 
+/**
+ * @param {[Point, Point]} points
+ * @returns {Point}
+ */
 function middle([[x0, y0], [x1, y1]]) {
   return [(x0 + x1) / 2, (y0 + y1) / 2];
 }
 
-/** A press at that place with that button, as gestures take one. */
+/**
+ * A press at that place with that button, as gestures take one.
+ *
+ * @param {PointerEvent} event
+ * @param {number} button
+ * @returns {Press}
+ */
 function pressOf({ clientX, clientY, timeStamp, pressure }, button) {
   const keys = { altKey: false, ctrlKey: false, shiftKey: false };
   return { clientX, clientY, timeStamp, pressure, button, pointerType: "touch", ...keys };

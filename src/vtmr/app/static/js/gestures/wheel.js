@@ -3,9 +3,12 @@
 import { panBy, zoomBy } from "../geometry.js";
 import { onPicture } from "../stage.js";
 
+/** @import { Page } from "../page.js" */
+
 const PER_PIXEL = 0.0016; // of the logarithm of scale: a notch of 120 px is about a fifth
 const LINE = 18; // px, for wheels that count in lines
 
+/** @param {Page} page */
 export function bindWheel({ store, stage }) {
   stage.element.addEventListener(
     "wheel",

@@ -3,9 +3,18 @@
 import { toScreen } from "../geometry.js";
 import { CASING } from "../palette.js";
 
+/** @import { Drawn, State, View } from "../page.js" */
+/** @import { Box, Point } from "../wire.js" */
+
 const CORNER = 3.5; // CSS pixels
 
-/** In CSS pixels of the stage. Of an outline in work the line to the pointer is drawn too. */
+/**
+ * In CSS pixels of the stage. Of an outline in work the line to the pointer is drawn too.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ * @param {Drawn} drawn
+ */
 export function paintDrawn(context, state, { kind, points }, waiting = false) {
   const places = points.map((point) => toScreen(state.view, point));
   const goesOn = !waiting && kind === "outline" && state.pointer;
@@ -15,19 +24,34 @@ export function paintDrawn(context, state, { kind, points }, waiting = false) {
   if (kind === "outline" && !waiting) corner(context, places[0]);
 }
 
-/** The dashed box that the selected object began with. */
+/**
+ * The dashed box that the selected object began with.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {View} view
+ * @param {Box} box
+ */
 export function paintPrompt(context, view, [x0, y0, x1, y1]) {
   context.globalAlpha = 0.7;
   strokeBox(context, [...toScreen(view, [x0, y0]), ...toScreen(view, [x1, y1])]);
   context.globalAlpha = 1;
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Box} box
+ */
 function strokeBox(context, [x0, y0, x1, y1]) {
   context.beginPath();
   context.rect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0));
   twoTones(context);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} places
+ * @param {boolean} closed
+ */
 function strokeLine(context, places, closed) {
   context.beginPath();
   context.moveTo(...places[0]);
@@ -36,6 +60,7 @@ function strokeLine(context, places, closed) {
   twoTones(context);
 }
 
+/** @param {CanvasRenderingContext2D} context */
 function twoTones(context) {
   context.strokeStyle = CASING;
   context.lineWidth = 3.5;
@@ -47,6 +72,10 @@ function twoTones(context) {
   context.setLineDash([]);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point} point
+ */
 function corner(context, [x, y]) {
   context.beginPath();
   context.rect(x - CORNER, y - CORNER, 2 * CORNER, 2 * CORNER);

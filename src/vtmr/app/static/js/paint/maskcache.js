@@ -3,6 +3,9 @@
 import { contains, intersection } from "../geometry.js";
 import { cellsOf, outlines, simplified, stepFor } from "../masks.js";
 
+/** @import { Mask } from "../page.js" */
+/** @import { Box } from "../wire.js" */
+
 const WHOLE = 3e6; // cells up to which a mask is traced whole; larger ones only where they can be seen
 const LARGE = 2; // device pixels from which on a cell's edges count each for itself
 const NEAR = 0.75; // cells: how far an outline may be from the edges of smaller ones; stairs stay within that
@@ -12,6 +15,10 @@ const known = new WeakMap(); // mask → {region, step, exact, path}
 /**
  * A mask's outline for a view, a Path2D in image coordinates along the edges of cells of so many pixels that each is
  * about a device pixel, or near them where cells are small: to be filled and stroked. Null where nothing is visible.
+ *
+ * @param {Mask} mask
+ * @param {Box} visible
+ * @param {number} deviceScale
  */
 export function outlineOf(mask, visible, deviceScale) {
   const step = stepFor(deviceScale);
@@ -26,7 +33,13 @@ export function outlineOf(mask, visible, deviceScale) {
   return path;
 }
 
-/** The outline of a mask inside `region`, in cells of `step` pixels. */
+/**
+ * The outline of a mask inside `region`, in cells of `step` pixels.
+ *
+ * @param {Mask} mask
+ * @param {Box} region
+ * @param {number} step
+ */
 export function tracedPath(mask, region, step, exact = false) {
   const path = new Path2D();
   for (const traced of outlines(cellsOf(mask, region, step))) {
@@ -38,7 +51,13 @@ export function tracedPath(mask, region, step, exact = false) {
   return path;
 }
 
-/** The whole mask, or what is visible of it and half as much again on each side; its corner lies on the lattice. */
+/**
+ * The whole mask, or what is visible of it and half as much again on each side; its corner lies on the lattice.
+ *
+ * @param {Mask} mask
+ * @param {Box} seen
+ * @param {number} step
+ */
 function regionFor(mask, seen, step) {
   const [x0, y0, x1, y1] = mask.box;
   if ((x1 - x0) * (y1 - y0) <= WHOLE * step * step) return aligned(mask.box, step);
@@ -46,6 +65,11 @@ function regionFor(mask, seen, step) {
   return aligned(intersection([seen[0] - dx, seen[1] - dy, seen[2] + dx, seen[3] + dy], mask.box), step);
 }
 
+/**
+ * @param {Box} box
+ * @param {number} step
+ * @returns {Box}
+ */
 function aligned([x0, y0, x1, y1], step) {
   return [Math.floor(x0 / step) * step, Math.floor(y0 / step) * step, x1, y1];
 }

@@ -7,11 +7,18 @@ import { objectOf, selectedObject } from "../store.js";
 import { paintDrawn, paintPrompt } from "./drawn.js";
 import { outlineOf } from "./maskcache.js";
 
+/** @import { Mask, State, Stroke } from "../page.js" */
+/** @import { AnnotatedObject, Opened, Point } from "../wire.js" */
+
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
 const STROKES = new Set(["brush", "eraser", "scribble"]);
 export const CLICK_RADIUS = 7; // CSS pixels
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ */
 export function paintOverlay(context, state) {
   const { viewport, view, document } = state;
   const { ratio } = viewport;
@@ -35,12 +42,24 @@ export function paintOverlay(context, state) {
   if (state.overlay && state.intent && state.pointer) paintTag(context, state);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Opened} state
+ * @param {() => void} toImagePixels
+ */
 function paintMasks(context, state, toImagePixels) {
   const { view, viewport, document, masks, lit, preview } = state;
   const visible = visibleBox(view, document, viewport);
   if (!visible) return;
   const deviceScale = view.scale * viewport.ratio;
   const shown = document.objects.filter((object) => object.visible && masks[object.id]);
+  /**
+   * @param {Mask} mask
+   * @param {string} colour
+   * @param {number} opacity
+   * @param {Style} style
+   * @param {Point | null} [by]
+   */
   const draw = (mask, colour, opacity, style, by) => {
     const outline = outlineOf(mask, visible, deviceScale);
     if (!outline) return;
@@ -60,25 +79,45 @@ function paintMasks(context, state, toImagePixels) {
   }
 }
 
-/** How far a mask was moved and isn't yet in the server's answer: [x, y] or null. */
+/**
+ * How far a mask was moved and isn't yet in the server's answer: [x, y] or null.
+ *
+ * @param {State} state
+ * @param {string} id
+ * @returns {Point | null}
+ */
 function movedBy({ nudge, waiting }, id) {
   const moves = [nudge, ...waiting.map((ghost) => ghost.shift)].filter((move) => move?.object === id);
   if (!moves.length) return null;
   return moves.reduce(([x, y], { dx, dy }) => [x + dx, y + dy], [0, 0]);
 }
 
-/** Of what a click or stroke adds to: that object, or the one to come. */
+/**
+ * Of what a click or stroke adds to: that object, or the one to come.
+ *
+ * @param {AnnotatedObject | null} object
+ * @param {State} state
+ */
 function colourOfNext(object, state) {
   return object ? colourOfObject(object, state) : labelColour(state.label ?? state.project.labels[0], state.project);
 }
 
+/**
+ * @param {{ id: string }} object
+ * @param {State} state
+ * @returns {Style}
+ */
 function styleOf({ id }, { selected, chosen, lit, intent }) {
   const named = intent?.does === "select" && intent.object === id;
   if (id === selected || named || chosen.includes(id)) return SELECTED;
   return id === lit ? LIT : PLAIN;
 }
 
-/** Clearly more than the others have. */
+/**
+ * Clearly more than the others have.
+ *
+ * @param {State} state
+ */
 function litOpacity({ opacity }) {
   return Math.min(opacity + 0.25, 0.9);
 }
@@ -88,6 +127,12 @@ const SELECTED = { casing: 4.5, line: 2.25 };
 const LIT = { casing: 4, line: 2 };
 const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} outline
+ * @param {string} colour
+ * @param {number} opacity
+ */
 function fill(context, outline, colour, opacity) {
   context.globalAlpha = opacity;
   context.fillStyle = colour;
@@ -95,7 +140,15 @@ function fill(context, outline, colour, opacity) {
   context.globalAlpha = 1;
 }
 
-/** Two tones: one of them stands out on any photo. Widths are CSS pixels. */
+/**
+ * Two tones: one of them stands out on any photo. Widths are CSS pixels.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} outline
+ * @param {string} colour
+ * @param {number} scale
+ * @param {Style} style
+ */
 function stroke(context, outline, colour, scale, { casing, line, dash }) {
   context.lineJoin = "bevel"; // thousands of short edges: round joins cost several times as much
   context.setLineDash((dash ?? []).map((length) => length / scale));
@@ -108,10 +161,19 @@ function stroke(context, outline, colour, scale, { casing, line, dash }) {
   context.setLineDash([]);
 }
 
+/**
+ * @param {State} state
+ * @returns {Stroke[]}
+ */
 function strokesOf({ stroke, waiting }) {
   return [...waiting.map((ghost) => ghost.stroke), stroke].filter(Boolean);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Stroke} stroke
+ * @param {State} state
+ */
 function paintStroke(context, { points, radius, mode, pressures }, state) {
   context.globalAlpha = mode === "add" ? Math.max(state.opacity, 0.3) : 0.55;
   context.strokeStyle = mode === "add" ? colourOfNext(selectedObject(state), state) : "#0a0c10";
@@ -123,6 +185,11 @@ function paintStroke(context, { points, radius, mode, pressures }, state) {
   context.lineCap = "butt";
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ * @param {number} radius
+ */
 function plainLine(context, points, radius) {
   context.lineWidth = 2 * radius;
   context.beginPath();
@@ -132,7 +199,14 @@ function plainLine(context, points, radius) {
   context.stroke();
 }
 
-/** Each stretch as thick as the harder pressed of its ends. */
+/**
+ * Each stretch as thick as the harder pressed of its ends.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ * @param {number} radius
+ * @param {number[]} pressures
+ */
 function pressedLine(context, points, radius, pressures) {
   context.globalAlpha = 1; // stretches overlap: a veil would be darker there
   points.forEach((point, i) => {
@@ -145,7 +219,12 @@ function pressedLine(context, points, radius, pressures) {
   });
 }
 
-/** The clicks to draw: [{x, y, positive, selected, waiting}], the one being dragged where the pointer holds it. */
+/**
+ * The clicks to draw: [{x, y, positive, selected, waiting}], the one being dragged where the pointer holds it.
+ *
+ * @param {State} state
+ * @returns {ShownClick[]}
+ */
 export function clicksShown(state) {
   const { dragged, waiting, selected, selectedClick } = state;
   const moved = new Set(
@@ -164,6 +243,10 @@ export function clicksShown(state) {
   return [...settled, ...coming].filter(Boolean);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ */
 function paintClicks(context, state) {
   for (const click of clicksShown(state)) {
     const [x, y] = toScreen(state.view, [click.x, click.y]);
@@ -176,6 +259,14 @@ function paintClicks(context, state) {
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ * @param {string} colour
+ * @param {string} [edge]
+ */
 function disc(context, x, y, radius, colour, edge) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -187,7 +278,14 @@ function disc(context, x, y, radius, colour, edge) {
   context.stroke();
 }
 
-/** A plus or a minus, so that colour alone never carries the meaning. */
+/**
+ * A plus or a minus, so that colour alone never carries the meaning.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {boolean} positive
+ */
 function sign(context, x, y, positive) {
   context.strokeStyle = "#06120a";
   context.lineWidth = 2;
@@ -201,6 +299,10 @@ function sign(context, x, y, positive) {
   context.stroke();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ */
 function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) {
   const at = cursor ?? pointer;
   if (!at || panning) return;
@@ -209,7 +311,12 @@ function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) 
   if (cursor) crosshair(context, x, y);
 }
 
-/** Beside the pointer: what a click would do, where that isn't what the hint line says. */
+/**
+ * Beside the pointer: what a click would do, where that isn't what the hint line says.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ */
 function paintTag(context, state) {
   const text = tagOf(state, state.intent);
   if (!text) return;
@@ -227,6 +334,12 @@ function paintTag(context, state) {
   context.fillText(text, left + 8, top + 12.5);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ */
 function ring(context, x, y, radius) {
   for (const [colour, width] of [
     [CASING, 3],
@@ -240,6 +353,11 @@ function ring(context, x, y, radius) {
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ */
 function crosshair(context, x, y) {
   for (const [colour, width] of [
     [CASING, 4],

@@ -3,14 +3,28 @@
 import { toScreen, visibleBox } from "../geometry.js";
 import { keyOf, levelFor, tilesIn } from "../tiles.js";
 
+/** @import { Api, State, Tile, View } from "../page.js" */
+/** @import { Box, ImageDocument } from "../wire.js" */
+
 const KEPT = 160; // tiles in memory, the least recently seen go first: about 160 MB decoded
 
-/** repaint() is asked for when a tile has come. */
+/**
+ * repaint() is asked for when a tile has come.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Api} api
+ * @param {() => void} repaint
+ */
 export function createPhoto(context, api, repaint) {
   let source = null; // {image, width, height, tiles} of the open document
   let tiles = new Map(); // key → {picture, ready, lost}, in the order in which they were last seen
 
-  /** Answers whether that is another photo than before, or another window on its values. */
+  /**
+   * Answers whether that is another photo than before, or another window on its values.
+   *
+   * @param {ImageDocument | null} document
+   * @param {State["window"]} window
+   */
   function show(document, window) {
     const { image, width, height, tiles: pyramid } = document ?? {};
     const same = source?.image === image && source?.tiles.version === pyramid?.version;
@@ -21,7 +35,11 @@ export function createPhoto(context, api, repaint) {
     return true;
   }
 
-  /** The tile's record; asked for when it is new. */
+  /**
+   * The tile's record; asked for when it is new.
+   *
+   * @param {Tile} place
+   */
   function tile(place) {
     const key = keyOf(place);
     const known = tiles.get(key);
@@ -41,7 +59,11 @@ export function createPhoto(context, api, repaint) {
     return record;
   }
 
-  /** Answers whether all that can be had for the view is painted. */
+  /**
+   * Answers whether all that can be had for the view is painted.
+   *
+   * @param {State} state
+   */
   function paint({ view, viewport }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
@@ -58,7 +80,12 @@ export function createPhoto(context, api, repaint) {
     return complete;
   }
 
-  /** The last pixel of a coarse level may reach beyond the image. */
+  /**
+   * The last pixel of a coarse level may reach beyond the image.
+   *
+   * @param {View} view
+   * @param {number} ratio
+   */
   function clipToImage(view, ratio) {
     const [left, top] = toScreen(view, [0, 0]).map((value) => Math.round(value * ratio));
     const [right, bottom] = toScreen(view, [source.width, source.height]).map((value) => Math.round(value * ratio));
@@ -67,6 +94,11 @@ export function createPhoto(context, api, repaint) {
     context.clip();
   }
 
+  /**
+   * @param {Box} box
+   * @param {View} view
+   * @param {number} ratio
+   */
   function paintTiles(box, view, ratio) {
     const { levels, size } = source.tiles;
     const level = levelFor(view.scale * ratio, levels);
@@ -81,7 +113,15 @@ export function createPhoto(context, api, repaint) {
     return complete;
   }
 
-  /** What is there of a coarser level; the coarsest, a single tile, is always asked for. */
+  /**
+   * What is there of a coarser level; the coarsest, a single tile, is always asked for.
+   *
+   * @param {Box} box
+   * @param {number} level
+   * @param {View} view
+   * @param {number} ratio
+   * @param {boolean} ask
+   */
   function paintKnown(box, level, view, ratio, ask) {
     for (const place of tilesIn(box, level, source.tiles.size, source)) {
       const record = ask ? tile(place) : tiles.get(keyOf(place));
@@ -89,7 +129,14 @@ export function createPhoto(context, api, repaint) {
     }
   }
 
-  /** A pixel of level n covers 2^n x 2^n image pixels exactly. */
+  /**
+   * A pixel of level n covers 2^n x 2^n image pixels exactly.
+   *
+   * @param {Tile} place
+   * @param {Loaded} tile
+   * @param {View} view
+   * @param {number} ratio
+   */
   function draw({ level, box }, { picture, ready }, view, ratio) {
     if (!ready) return;
     const [x, y] = toScreen(view, box);

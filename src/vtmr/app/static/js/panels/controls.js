@@ -3,9 +3,12 @@
 import { byId, el } from "../dom.js";
 import { canEdit, keepApart, selectedObject } from "../store.js";
 
+/** @import { Command, Page, Store } from "../page.js" */
+
 const STROKES = new Set(["brush", "eraser", "scribble"]);
 const LOGARITHM = Math.log(400) / 100; // the radius slider runs from 1 to 400 px in equal ratios
 
+/** @param {Page} page */
 export function controls({ store, stage, commands }) {
   const byCommand = new Map(); // id → button
   const shown = new Map(); // id → command
@@ -32,6 +35,7 @@ export function controls({ store, stage, commands }) {
   readings(store);
 }
 
+/** @param {Command} command */
 function keysOf({ key, held = [], shown }) {
   const names = { control: "Ctrl", shift: "Shift", alt: "Alt" };
   const keys = shown
@@ -40,6 +44,11 @@ function keysOf({ key, held = [], shown }) {
   return ` (${keys})`;
 }
 
+/**
+ * @param {Store} store
+ * @param {Map<string, HTMLButtonElement>} buttons
+ * @param {Map<string, Command>} commands
+ */
 function enabling(store, buttons, commands) {
   store.watch(["document", "project", "selected", "connection", "accepted"], (state) => {
     const { document, selected } = state;
@@ -59,6 +68,11 @@ function enabling(store, buttons, commands) {
   });
 }
 
+/**
+ * @param {Store} store
+ * @param {Map<string, HTMLButtonElement>} buttons
+ * @param {Map<string, Command>} commands
+ */
 function pressing(store, buttons, commands) {
   store.watch(["picking"], ({ picking }) => {
     for (const id of ["merge", "subtract"]) buttons.get(id).ariaPressed = String(picking === id);
@@ -72,12 +86,14 @@ function pressing(store, buttons, commands) {
   });
 }
 
+/** @param {Store} store */
 function apartSwitch(store) {
   const box = byId("apart");
   box.addEventListener("change", () => store.update({ apart: box.checked, preview: null }));
   store.watch(["apart", "layers"], (state) => (box.checked = keepApart(state)));
 }
 
+/** @param {Store} store */
 function growth(store) {
   const input = byId("grow-by");
   input.addEventListener("change", () => {
@@ -88,6 +104,7 @@ function growth(store) {
   store.watch(["growBy"], ({ growBy }) => (input.value = growBy));
 }
 
+/** @param {Store} store */
 function sliders(store) {
   const [opacity, radius] = [byId("opacity"), byId("radius")];
   opacity.addEventListener("input", () => store.update({ opacity: opacity.value / 100, overlay: true }));
@@ -102,6 +119,7 @@ function sliders(store) {
   });
 }
 
+/** @param {Store} store */
 function readings(store) {
   store.watch(["pointer", "cursor", "document"], ({ pointer, cursor, document }) => {
     const at = cursor ?? pointer;

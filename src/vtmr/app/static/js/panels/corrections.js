@@ -6,11 +6,15 @@ import { changeOf } from "../masks.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { canEdit, correctsHere, selectedObject } from "../store.js";
 
+/** @import { Mask, Page, State } from "../page.js" */
+/** @import { Box } from "../wire.js" */
+
 const TOOLS = new Set(["click", "box"]);
 const WAYS = ["here", "refit"];
 const MARGIN = 0.1; // of what is shown, around the masks
 const [ADDED, TAKEN, KEPT] = ["#22c55e", "#f0443a", "#8b94a5"];
 
+/** @param {Page} page */
 export function corrections({ store, editor }) {
   for (const way of WAYS) {
     byId(`way-${way}`).addEventListener("click", () => {
@@ -31,6 +35,12 @@ export function corrections({ store, editor }) {
   });
 }
 
+/**
+ * @param {HTMLElement} button
+ * @param {Mask | null} before
+ * @param {State["either"]} either
+ * @param {Way} way
+ */
 function show(button, before, either, way) {
   const canvas = button.querySelector("canvas");
   canvas.hidden = !either;
@@ -39,22 +49,42 @@ function show(button, before, either, way) {
   if (box) paint(canvas, box, before, either[way]);
 }
 
-/** In words, so that colour alone never carries the meaning. */
+/**
+ * In words, so that colour alone never carries the meaning.
+ *
+ * @param {{ added: number, taken: number }} change
+ */
 function told({ added, taken }) {
   if (!added && !taken) return "no change";
   const signed = [added && `+${added.toLocaleString("en")}`, taken && `−${taken.toLocaleString("en")}`];
   return `${signed.filter(Boolean).join(" ")} px`;
 }
 
-/** The box around all of the masks; null where all are empty. */
+/**
+ * The box around all of the masks; null where all are empty.
+ *
+ * @param {(Mask | null)[]} masks
+ * @returns {Box | null}
+ */
 function around(masks) {
   const boxes = masks.filter(Boolean).map(({ box }) => box);
   if (!boxes.length) return null;
+  /**
+   * @param {number} index
+   * @param {(...values: number[]) => number} pick
+   */
   const side = (index, pick) => pick(...boxes.map((box) => box[index]));
   return [side(0, Math.min), side(1, Math.min), side(2, Math.max), side(3, Math.max)];
 }
 
-/** Grey stays, green comes, red goes. */
+/**
+ * Grey stays, green comes, red goes.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Box} box
+ * @param {Mask | null} before
+ * @param {Mask | null} after
+ */
 function paint(canvas, [x0, y0, x1, y1], before, after) {
   const context = canvas.getContext("2d");
   const [width, height] = [(x1 - x0) * (1 + 2 * MARGIN), (y1 - y0) * (1 + 2 * MARGIN)];
@@ -64,6 +94,7 @@ function paint(canvas, [x0, y0, x1, y1], before, after) {
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.setTransform(scale, 0, 0, scale, canvas.width / 2, canvas.height / 2);
   context.translate(-(x0 + x1) / 2, -(y0 + y1) / 2);
+  /** @param {Mask | null} mask */
   const path = (mask) => (mask ? tracedPath(mask, mask.box, step) : new Path2D());
   const [old, fresh] = [path(before), path(after)];
   fill(context, old, TAKEN);
@@ -74,6 +105,11 @@ function paint(canvas, [x0, y0, x1, y1], before, after) {
   context.restore();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} path
+ * @param {string} colour
+ */
 function fill(context, path, colour) {
   context.fillStyle = colour;
   context.fill(path);

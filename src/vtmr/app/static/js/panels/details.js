@@ -3,6 +3,10 @@
 import { byId, el, icon } from "../dom.js";
 import { canEdit, selectedObject } from "../store.js";
 
+/** @import { Page, State } from "../page.js" */
+/** @import { AnnotatedObject } from "../wire.js" */
+
+/** @param {Page} page */
 export function detailsPanel({ store, editor }) {
   const place = byId("details");
   const note = el("textarea", { rows: "2", maxlength: "2000", placeholder: "Note", "aria-label": "Note" });
@@ -42,13 +46,26 @@ export function detailsPanel({ store, editor }) {
   });
 }
 
-/** The attributes that the object has or its label asks for, with the values that are offered. */
+/**
+ * The attributes that the object has or its label asks for, with the values that are offered.
+ *
+ * @param {AnnotatedObject} object
+ * @param {State} state
+ * @returns {Map<string, string[]>}
+ */
 function asked(object, { project }) {
   const names = new Map(Object.entries(project?.attributes[object.label] ?? {}));
   for (const name of Object.keys(object.attributes)) if (!names.has(name)) names.set(name, []);
   return names;
 }
 
+/**
+ * @param {string} name
+ * @param {string} value
+ * @param {string[]} values
+ * @param {() => void} save
+ * @param {boolean} disabled
+ */
 function field(name, value, values, save, disabled) {
   const options = `values-${name}`;
   const input = el("input", { value, maxlength: "200", list: options, placeholder: "–", disabled, dataset: { name } });
@@ -57,7 +74,11 @@ function field(name, value, values, save, disabled) {
   return el("label", { class: "field" }, el("span", { text: name }), input, offered);
 }
 
-/** The attributes with what is typed for them; those without a value aren't the object's. */
+/**
+ * The attributes with what is typed for them; those without a value aren't the object's.
+ *
+ * @param {HTMLElement} fields
+ */
 function valuesIn(fields) {
   const given = [...fields.querySelectorAll("input")].map((input) => [input.dataset.name, input.value.trim()]);
   return Object.fromEntries(given.filter(([, value]) => value));

@@ -3,6 +3,8 @@
 import { byId, el } from "../dom.js";
 import { dialog, show } from "./sheet.js";
 
+/** @import { Command, Dialogs } from "../page.js" */
+
 export function createDialogs() {
   return {
     /** Set by `bindSheet`, once the commands exist that the sheet lists. */
@@ -17,6 +19,11 @@ export function createDialogs() {
   };
 }
 
+/**
+ * @param {Dialogs} dialogs
+ * @param {Command[]} commands
+ * @param {() => void} again
+ */
 export function bindSheet(dialogs, commands, again) {
   const sheet = drawSheet(commands);
   const lesson = el("button", { text: "Show the first minute again" });
@@ -28,6 +35,7 @@ export function bindSheet(dialogs, commands, again) {
   dialogs.help = () => show(sheet);
 }
 
+/** @param {Command[]} commands */
 function drawSheet(commands) {
   const groups = Map.groupBy(
     commands.filter((command) => command.name),
@@ -44,6 +52,7 @@ function drawSheet(commands) {
   return dialog("Shortcuts", "", el("div", { class: "columns" }, ...sections));
 }
 
+/** @param {Command} command */
 function keys({ key, held = [], shown }) {
   const names = { control: "Ctrl", shift: "Shift", alt: "Alt" };
   const parts = shown ?? [[...held.map((name) => names[name]), key.length === 1 ? key.toUpperCase() : key].join(" + ")];

@@ -4,6 +4,9 @@ import { byId, el } from "../dom.js";
 import { openImport } from "./importing.js";
 import { dialog, show, tell } from "./sheet.js";
 
+/** @import { Page } from "../page.js" */
+
+/** @param {Page} page */
 export function exportMenu({ store, editor, api }) {
   const menu = byId("export-menu");
   const onlyDone = el("input", { type: "checkbox", id: "only-done" });
@@ -27,6 +30,12 @@ export function exportMenu({ store, editor, api }) {
   });
 }
 
+/**
+ * @param {string} title
+ * @param {string} about
+ * @param {string} name
+ * @param {() => void} run
+ */
 function choice(title, about, name, run) {
   const chosen = () => {
     byId("export-menu").hidePopover();
@@ -40,6 +49,11 @@ function choice(title, about, name, run) {
   );
 }
 
+/**
+ * @param {Pick<Page, "editor" | "api">} page
+ * @param {string} format
+ * @param {boolean} onlyDone
+ */
 async function save({ editor, api }, format, onlyDone) {
   try {
     await editor.idle();
@@ -54,7 +68,13 @@ async function save({ editor, api }, format, onlyDone) {
   }
 }
 
-/** The sums first: of a thousand images nobody reads a sentence each. */
+/**
+ * The sums first: of a thousand images nobody reads a sentence each.
+ *
+ * @param {string} name
+ * @param {string[]} losses
+ * @param {string[]} warnings
+ */
 function tellLosses(name, losses, warnings) {
   const sums = el("ul", { class: "losses" }, ...losses.map((text) => el("li", { text })));
   const each = el(

@@ -4,8 +4,11 @@ import { byId } from "../dom.js";
 import { hintFor } from "../hints.js";
 import { canEdit } from "../store.js";
 
+/** @import { Page } from "../page.js" */
+
 const KEYS = ["tool", "document", "selected", "fresh", "project", "overlay", "masks", "refit", "picking", "connection"];
 
+/** @param {Page} page */
 export function hintLine({ store, stage, commands }) {
   const fingers = matchMedia("(pointer: coarse)");
   const begin = byId("hint-new");

@@ -5,6 +5,9 @@ import { FILTERS, foldersAbove, rowsOf, shownImages } from "../imagelist.js";
 import { createThumbnails } from "../thumbnails.js";
 import { createVirtualList } from "./virtuallist.js";
 
+/** @import { ListRow, Page, State, Store } from "../page.js" */
+/** @import { ImageEntry } from "../wire.js" */
+
 const STATES = {
   untouched: "untouched",
   in_work: "in work",
@@ -15,6 +18,7 @@ const STATES = {
 const HEIGHTS = { image: 56, folder: 28 }; // CSS pixels, as in css/lists.css
 const INDENT = 12;
 
+/** @param {Page} page */
 export function imagesPanel({ store, editor, api }) {
   const list = byId("image-list");
   const thumbnails = createThumbnails(store, api);
@@ -29,6 +33,7 @@ export function imagesPanel({ store, editor, api }) {
     painted: (drawn) => markCurrent(drawn, store.state),
   });
 
+  /** @param {boolean} open */
   function setDrawer(open) {
     byId("images").classList.toggle("open", open);
     byId("drawer").ariaExpanded = String(open);
@@ -60,6 +65,10 @@ export function imagesPanel({ store, editor, api }) {
   });
 }
 
+/**
+ * @param {Store} store
+ * @param {() => void} goToList
+ */
 function bindSearch(store, goToList) {
   const search = byId("search");
   search.addEventListener("input", () => store.update({ search: search.value }));
@@ -77,6 +86,10 @@ function bindSearch(store, goToList) {
   });
 }
 
+/**
+ * @param {ImageRow} row
+ * @param {Parts} parts
+ */
 function drawImage({ image, name, depth }, { store, editor, thumbnails, setDrawer }) {
   const thumb = el("span", { class: "thumb" });
   if (image.error) thumb.append(icon("warn"));
@@ -103,11 +116,16 @@ function drawImage({ image, name, depth }, { store, editor, thumbnails, setDrawe
   return item;
 }
 
+/** @param {ImageEntry} image */
 function aboutImage(image) {
   if (image.error) return image.state === "damaged" ? STATES.damaged : "can't be read";
   return STATES[image.state] + (image.objects ? ` · ${counted(image.objects, "object")}` : "");
 }
 
+/**
+ * @param {FolderRow} row
+ * @param {Store} store
+ */
 function drawFolder({ folder, name, depth, count, done, folded }, store) {
   const fold = () => {
     const next = new Set(store.state.folded);
@@ -126,6 +144,10 @@ function drawFolder({ folder, name, depth, count, done, folded }, store) {
   return item;
 }
 
+/**
+ * @param {{ row: ListRow, element: HTMLElement }[]} drawn
+ * @param {State} state
+ */
 function markCurrent(drawn, { imageId }) {
   let reachable = false; // one row can be reached by Tab, arrows go on from there
   for (const { row, element } of drawn) {
@@ -137,6 +159,10 @@ function markCurrent(drawn, { imageId }) {
   if (!reachable && first) first.element.firstElementChild.tabIndex = 0;
 }
 
+/**
+ * @param {HTMLElement} item
+ * @param {boolean} current
+ */
 function markRow(item, current) {
   const button = item.firstElementChild;
   button.classList.toggle("current", current);
@@ -145,6 +171,10 @@ function markRow(item, current) {
   else button.removeAttribute("aria-current");
 }
 
+/**
+ * @param {KeyboardEvent} event
+ * @param {Rows} rows
+ */
 function walk(event, rows) {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const item = event.target.closest("li");
@@ -163,12 +193,21 @@ function walk(event, rows) {
   }
 }
 
+/**
+ * @param {Rows} rows
+ * @param {number} at
+ */
 function focusRow(rows, at) {
   const row = rows.rows[at];
   if (row) rows.reveal(row.folder ?? row.image.id)?.querySelector("button").focus();
 }
 
-/** An image that is opened is shown, however its folders were folded. */
+/**
+ * An image that is opened is shown, however its folders were folded.
+ *
+ * @param {Store} store
+ * @param {State} state
+ */
 function unfoldTo(store, { images, imageId, folded }) {
   const open = folded.size ? images.find((image) => image.id === imageId) : null;
   const above = open ? foldersAbove(open.name).filter((folder) => folded.has(folder)) : [];
@@ -178,7 +217,13 @@ function unfoldTo(store, { images, imageId, folded }) {
   store.update({ folded: next });
 }
 
-/** Says that nothing fits, what was looked for, and how to see everything again. */
+/**
+ * Says that nothing fits, what was looked for, and how to see everything again.
+ *
+ * @param {State} state
+ * @param {ImageEntry[]} shown
+ * @param {Store} store
+ */
 function showEmpty({ images, filter, search }, shown, store) {
   const place = byId("none-fits");
   place.hidden = !images.length || shown.length > 0;
@@ -190,6 +235,10 @@ function showEmpty({ images, filter, search }, shown, store) {
   place.replaceChildren(el("p", { text }), el("button", { text: "Show all images", onclick: all }));
 }
 
+/**
+ * @param {number} number
+ * @param {string} word
+ */
 export function counted(number, word) {
   return `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 }

@@ -4,13 +4,20 @@ import { el } from "../dom.js";
 import { zipOf } from "../zip.js";
 import { dialog, show, tell } from "./sheet.js";
 
+/** @import { Page } from "../page.js" */
+/** @import { Look, Project, Wish } from "../wire.js" */
+
 const WANTED = /\.(json|xml|txt|ya?ml|names|png|bmp|tiff?|gif|webp|zip)$/i;
 const MOST_BYTES = 256 * 2 ** 20;
 const PICTURES = 12;
 const BY_PATTERN = ["auto", "png", "indexed-png"];
 const PATTERN = "{name}.mask.png";
 
-/** Opens the dialog. Nothing changes before its button "Import" is pressed. */
+/**
+ * Opens the dialog. Nothing changes before its button "Import" is pressed.
+ *
+ * @param {Page} page
+ */
 export function openImport({ store, editor, api }) {
   const parts = drawParts(store.state.project);
   const box = dialog("Import", "import", parts.from, parts.how, parts.result, parts.actions);
@@ -31,8 +38,13 @@ export function openImport({ store, editor, api }) {
   show(box);
 }
 
+/** @param {Project} project */
 function drawParts(project) {
   const about = project.about_formats;
+  /**
+   * @param {string} value
+   * @param {string} text
+   */
   const option = (value, text) => el("option", { value, text });
   const formats = project.import_formats.map((name) => option(name, about[name].title));
   const format = el("select", { id: "import-format" }, option("auto", "Found out by itself"), ...formats);
@@ -70,14 +82,24 @@ function drawParts(project) {
   };
 }
 
+/**
+ * @param {string} title
+ * @param {string} about
+ */
 function sourceButton(title, about) {
   return el("button", { "aria-pressed": "false" }, el("span", { text: title }), el("small", { text: about }));
 }
 
+/** @param {Parts} parts */
 function showPattern({ format, patternRow }) {
   patternRow.hidden = !BY_PATTERN.includes(format.value);
 }
 
+/**
+ * @param {Session} session
+ * @param {HTMLElement} button
+ * @param {HTMLInputElement} input
+ */
 function take(session, button, input) {
   const chosen = [...input.files].filter((file) => WANTED.test(file.name));
   const left = input.files.length - chosen.length;
@@ -86,6 +108,11 @@ function take(session, button, input) {
   else if (left) say(session, "None of these files is of a kind that annotations come in.");
 }
 
+/**
+ * @param {Session} session
+ * @param {HTMLElement} button
+ * @param {Source} source
+ */
 function choose(session, button, source) {
   const { beside, filesButton, folderButton } = session.parts;
   for (const one of [beside, filesButton, folderButton]) one.setAttribute("aria-pressed", String(one === button));
@@ -93,7 +120,11 @@ function choose(session, button, source) {
   look(session);
 }
 
-/** Asks what the files would bring, and shows it; a newer question overtakes an older one. */
+/**
+ * Asks what the files would bring, and shows it; a newer question overtakes an older one.
+ *
+ * @param {Session} session
+ */
 async function look(session) {
   const { source, parts, api } = session;
   if (!source) return;
@@ -112,12 +143,20 @@ async function look(session) {
   }
 }
 
+/**
+ * @param {Parts} parts
+ * @returns {Wish}
+ */
 function wishOf({ format, pattern, patternRow }) {
   const written = patternRow.hidden ? "" : pattern.value.trim();
   return { format: format.value, ...(written ? { pattern: written } : {}) };
 }
 
-/** The files as one ZIP. A ZIP that the user chose goes as it is. */
+/**
+ * The files as one ZIP. A ZIP that the user chose goes as it is.
+ *
+ * @param {File[]} files
+ */
 async function sent(files) {
   const size = files.reduce((sum, file) => sum + file.size, 0);
   if (size > MOST_BYTES) {
@@ -128,11 +167,20 @@ async function sent(files) {
   return zipOf(files.map((file) => ({ name: file.webkitRelativePath || file.name, file })));
 }
 
+/**
+ * @param {Session} session
+ * @param {string} text
+ */
 function say({ parts }, text) {
   parts.result.replaceChildren(el("p", { class: "note", text }));
 }
 
-/** Several formats become buttons, anything else is told. */
+/**
+ * Several formats become buttons, anything else is told.
+ *
+ * @param {Session} session
+ * @param {unknown} error
+ */
 function showRefusal(session, error) {
   const { parts } = session;
   const formats = error.code === "several_formats" ? error.body.formats : [];
@@ -148,6 +196,7 @@ function showRefusal(session, error) {
   parts.result.replaceChildren(el("p", { class: "warn", text: error.message }), el("div", { class: "choices" }, ...buttons));
 }
 
+/** @param {Session} session */
 function showLook(session) {
   const { parts, look: found, store, source } = session;
   const title = store.state.project.about_formats[found.format].title;
@@ -168,11 +217,21 @@ function showLook(session) {
   parts.run.textContent = found.objects ? `Import ${plural(found.objects, "object")}` : "Import";
 }
 
+/**
+ * @param {number} count
+ * @param {string} what
+ */
 function plural(count, what) {
   return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
 
+/** @param {Look} found */
 function repeatChoice({ repeated }) {
+  /**
+   * @param {string} value
+   * @param {string} text
+   * @param {boolean} checked
+   */
   const radio = (value, text, checked) =>
     el("label", {}, el("input", { type: "radio", name: "repeated", value, checked }), el("span", { text }));
   return el(
@@ -184,7 +243,11 @@ function repeatChoice({ repeated }) {
   );
 }
 
-/** The first images, with what would come drawn on them. */
+/**
+ * The first images, with what would come drawn on them.
+ *
+ * @param {Session} session
+ */
 function pictures({ api, look: found }) {
   const shown = found.images.slice(0, PICTURES).map(({ id, name, objects }) =>
     el(
@@ -199,6 +262,7 @@ function pictures({ api, look: found }) {
   return el("div", { class: "previews" }, ...shown);
 }
 
+/** @param {string[]} sentences */
 function skippedList(sentences) {
   return el(
     "details",
@@ -208,6 +272,7 @@ function skippedList(sentences) {
   );
 }
 
+/** @param {Session} session */
 async function make(session) {
   const { api, editor, store, box, parts, look: found } = session;
   if (!found) return;

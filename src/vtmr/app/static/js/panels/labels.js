@@ -4,6 +4,9 @@ import { byId, el, swatch } from "../dom.js";
 import { labelColour, numberOf } from "../palette.js";
 import { canEdit, selectedObject } from "../store.js";
 
+/** @import { Editor, Page, State, Store } from "../page.js" */
+
+/** @param {Page} page */
 export function labelsPanel({ store, editor, dialogs }) {
   bindField(store, editor);
   byId("manage-labels").addEventListener("click", () => dialogs.labels());
@@ -16,6 +19,13 @@ export function labelsPanel({ store, editor, dialogs }) {
   });
 }
 
+/**
+ * @param {string} label
+ * @param {number} place
+ * @param {boolean} pressed
+ * @param {State} state
+ * @param {Editor} editor
+ */
 function chip(label, place, pressed, state, editor) {
   return el(
     "button",
@@ -32,7 +42,12 @@ function chip(label, place, pressed, state, editor) {
   );
 }
 
-/** Typed while an object is selected a label may be meant for that one or for those to come: both are offered. */
+/**
+ * Typed while an object is selected a label may be meant for that one or for those to come: both are offered.
+ *
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 function bindField(store, editor) {
   const form = byId("new-label");
   const input = form.querySelector("input");
@@ -41,6 +56,7 @@ function bindField(store, editor) {
   const choice = el("div", { class: "between", id: "label-for", hidden: true }, rename, fresh);
   form.append(choice);
 
+  /** @param {(label: string) => void} use */
   function take(use) {
     const label = input.value.trim();
     if (!label) return;

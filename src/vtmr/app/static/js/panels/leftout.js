@@ -4,6 +4,10 @@ import { byId, el } from "../dom.js";
 import { counted } from "./images.js";
 import { dialog, show } from "./sheet.js";
 
+/** @import { Page } from "../page.js" */
+/** @import { LeftOut } from "../wire.js" */
+
+/** @param {Page} page */
 export function leftOutPanel({ store }) {
   const button = byId("left-out");
   button.addEventListener("click", () => show(told(store.state.leftOut)));
@@ -14,6 +18,7 @@ export function leftOutPanel({ store }) {
   });
 }
 
+/** @param {LeftOut[]} leftOut */
 function told(leftOut) {
   const kinds = leftOut.map(({ why, count, names }) =>
     el(
@@ -26,6 +31,7 @@ function told(leftOut) {
   return dialog("Left out of the list", "slim", ...kinds);
 }
 
+/** @param {number} count */
 function more(count) {
   return count > 0 ? el("li", { text: `and ${count.toLocaleString("en")} more` }) : null;
 }

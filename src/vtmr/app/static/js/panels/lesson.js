@@ -5,6 +5,9 @@ import { distance } from "../geometry.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { CASING, HUES } from "../palette.js";
 
+/** @import { Page } from "../page.js" */
+/** @import { Point } from "../wire.js" */
+
 const KEY = "vtmr-lesson";
 const SIZE = { width: 600, height: 400 }; // of the photo
 const HOLD_MS = 550; // a finger that rests takes away
@@ -32,7 +35,11 @@ export function hadLesson() {
   }
 }
 
-/** Shows the lesson. Its end, however it comes, is remembered. */
+/**
+ * Shows the lesson. Its end, however it comes, is remembered.
+ *
+ * @param {Page} page
+ */
 export function giveLesson({ api, editor }) {
   const state = { step: 0, objects: [{ clicks: [], mask: null }], busy: Promise.resolve() };
   const box = frame();
@@ -53,6 +60,10 @@ export function giveLesson({ api, editor }) {
     paint(context, photo, state);
   }
 
+  /**
+   * @param {Point} point
+   * @param {boolean} positive
+   */
   function click(point, positive) {
     const object = state.objects.at(-1);
     if (!positive && !object.clicks.length) return;
@@ -63,6 +74,7 @@ export function giveLesson({ api, editor }) {
     state.busy = state.busy.then(() => ask(object));
   }
 
+  /** @param {Learned} object */
   async function ask(object) {
     try {
       object.mask = (await api.lesson(object.clicks)).mask;
@@ -122,9 +134,18 @@ function frame() {
   );
 }
 
-/** click(point, positive), in pixels of the photo: by mouse at once, by a finger when it is clear what it does. */
+/**
+ * click(point, positive), in pixels of the photo: by mouse at once, by a finger when it is clear what it does.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {(point: Point, positive: boolean) => void} click
+ */
 function bindPresses(canvas, click) {
   let finger = null; // {id, at, timer}
+  /**
+   * @param {PointerEvent} event
+   * @returns {Point}
+   */
   const pointOf = ({ offsetX, offsetY }) => [
     (offsetX * SIZE.width) / canvas.clientWidth,
     (offsetY * SIZE.height) / canvas.clientHeight,
@@ -156,6 +177,11 @@ function bindPresses(canvas, click) {
   canvas.addEventListener("pointercancel", drop);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLImageElement} photo
+ * @param {{ step: number, objects: Learned[] }} state
+ */
 function paint(context, photo, { step, objects }) {
   context.clearRect(0, 0, SIZE.width, SIZE.height);
   if (photo.complete && photo.naturalWidth) context.drawImage(photo, 0, 0);
@@ -164,6 +190,11 @@ function paint(context, photo, { step, objects }) {
   if (at) ring(context, at);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Learned} object
+ * @param {string} colour
+ */
 function paintObject(context, { clicks, mask }, colour) {
   if (mask?.box) {
     const path = tracedPath(mask, mask.box, 1);
@@ -191,7 +222,12 @@ function paintObject(context, { clicks, mask }, colour) {
   }
 }
 
-/** Where the next press belongs. */
+/**
+ * Where the next press belongs.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point} point
+ */
 function ring(context, [x, y]) {
   for (const [style, width] of [
     [CASING, 5],

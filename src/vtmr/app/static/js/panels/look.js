@@ -3,6 +3,8 @@
 
 import { byId, el } from "../dom.js";
 
+/** @import { Api, Page, State, Store } from "../page.js" */
+
 const WAIT_MS = 150; // a window is a new picture for the server: not one for every step of a slider
 const SLIDERS = [
   ["brightness", "Brightness", -1, 1, 0.02],
@@ -11,6 +13,7 @@ const SLIDERS = [
 ];
 const USUAL = { brightness: 0, contrast: 0, gamma: 1 };
 
+/** @param {Page} page */
 export function lookPanel({ store, api }) {
   const menu = byId("look-menu");
   const sliders = SLIDERS.map(([key, name, min, max, step]) => {
@@ -28,7 +31,11 @@ export function lookPanel({ store, api }) {
   store.watch(["look"], ({ look }) => applyTo(byId("photo"), look));
 }
 
-/** Two sliders, for images of more than 8 bits alone. */
+/**
+ * Two sliders, for images of more than 8 bits alone.
+ *
+ * @param {Store} store
+ */
 function windowPart(store) {
   const ends = ["Black at", "White from"].map((name) => el("input", { type: "range", step: 1, "aria-label": name }));
   const readings = ends.map(() => el("output", {}));
@@ -60,6 +67,10 @@ function windowPart(store) {
   return part;
 }
 
+/**
+ * @param {Store} store
+ * @param {Api} api
+ */
 async function askForValues(store, api) {
   const { document, values } = store.state;
   if (!document || values) return;
@@ -71,7 +82,12 @@ async function askForValues(store, api) {
   }
 }
 
-/** The SVG filter in index.html does it: (value - .5) * contrast + .5 + brightness, then to the power of 1 / gamma. */
+/**
+ * The SVG filter in index.html does it: (value - .5) * contrast + .5 + brightness, then to the power of 1 / gamma.
+ *
+ * @param {HTMLElement} photo
+ * @param {State["look"]} look
+ */
 function applyTo(photo, { brightness, contrast, gamma }) {
   const slope = contrast < 0 ? 1 + contrast : 1 / Math.max(1 - contrast, 0.02);
   const usual = !brightness && !contrast && gamma === 1;

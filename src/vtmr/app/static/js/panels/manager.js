@@ -5,10 +5,18 @@ import { labelColour } from "../palette.js";
 import { counted } from "./images.js";
 import { dialog, show } from "./sheet.js";
 
+/** @import { Editor, Page, Store } from "../page.js" */
+/** @import { Choices, Fields, Label } from "../wire.js" */
+
+/** @param {Page} page */
 export function bindManager({ store, editor, dialogs }) {
   dialogs.labels = () => openManager(store, editor);
 }
 
+/**
+ * @param {Store} store
+ * @param {Editor} editor
+ */
 async function openManager(store, editor) {
   const list = el("ul", { class: "label-rows" });
   const said = el("p", { class: "said", role: "status" });
@@ -16,6 +24,7 @@ async function openManager(store, editor) {
   let labels = [];
   let dying = ""; // the label whose objects' fate is being asked
 
+  /** @param {Label[]} found */
   function draw(found) {
     labels = found;
     const rows = labels.map((label, place) => drawRow(label, place, { labels, store, editable, change, askFate }));
@@ -26,7 +35,11 @@ async function openManager(store, editor) {
     if (asked >= 0) rows[asked].append(fateOf(labels[asked], labels, change, keep));
   }
 
-  /** Makes a change and shows the labels after it; whether it was made. */
+  /**
+   * Makes a change and shows the labels after it; whether it was made.
+   *
+   * @param {Fields} fields
+   */
   async function change(fields, done = "") {
     said.textContent = "Saving …";
     try {
@@ -41,6 +54,7 @@ async function openManager(store, editor) {
     }
   }
 
+  /** @param {Label} label */
   function askFate(label) {
     dying = label.name;
     draw(labels);
@@ -62,10 +76,16 @@ async function openManager(store, editor) {
   }
 }
 
+/** @param {{ images: number, objects: number }} changed */
 function changedText({ images, objects }) {
   return objects ? `${counted(objects, "object")} on ${counted(images, "image")} changed.` : "";
 }
 
+/**
+ * @param {Label} label
+ * @param {number} place
+ * @param {Rows} rows
+ */
 function drawRow(label, place, { labels, store, editable, change, askFate }) {
   const { name } = label;
   const colour = field("color", labelColour(name, store.state.project), `Colour of ${name}`, editable);
@@ -78,6 +98,7 @@ function drawRow(label, place, { labels, store, editable, change, askFate }) {
   asked.addEventListener("change", () =>
     change({ op: "change", label: name, attributes: readAttributes(asked.value) }),
   );
+  /** @param {number} by */
   const move = (by) => () => change({ op: "order", labels: moved(labels, place, by) });
   const item = el("li", { dataset: { label: name } });
   const remove = () => (label.objects ? askFate(label) : change({ op: "delete", label: name }));
@@ -93,17 +114,34 @@ function drawRow(label, place, { labels, store, editable, change, askFate }) {
   return item;
 }
 
+/**
+ * @param {string} name
+ * @param {string} to
+ * @param {MakeChange} change
+ */
 function rename(name, to, change) {
   if (to && to !== name) change({ op: "rename", label: name, to });
 }
 
+/**
+ * @param {Label[]} labels
+ * @param {number} place
+ * @param {number} by
+ */
 function moved(labels, place, by) {
   const names = labels.map(({ name }) => name);
   names.splice(place + by, 0, names.splice(place, 1)[0]);
   return names;
 }
 
-/** What is to become of the objects of a label that is deleted. */
+/**
+ * What is to become of the objects of a label that is deleted.
+ *
+ * @param {Label} label
+ * @param {Label[]} labels
+ * @param {MakeChange} change
+ * @param {() => void} keep
+ */
 function fateOf(label, labels, change, keep) {
   const others = labels.filter(({ name }) => name !== label.name);
   const select = el(
@@ -111,6 +149,7 @@ function fateOf(label, labels, change, keep) {
     { "aria-label": "Label for its objects" },
     ...others.map(({ name }) => el("option", { value: name, text: name })),
   );
+  /** @param {Fields} objects */
   const remove = (objects) => () => change({ op: "delete", label: label.name, objects });
   const give = el("button", { text: "Give them this label", onclick: () => remove({ label: select.value })() });
   return el(
@@ -123,6 +162,7 @@ function fateOf(label, labels, change, keep) {
   );
 }
 
+/** @param {MakeChange} change */
 function addForm(change) {
   const input = el("input", { maxlength: "100", placeholder: "New label", "aria-label": "New label", autocomplete: "off" });
   const form = el("form", { class: "field" }, icon("plus"), input);
@@ -135,6 +175,11 @@ function addForm(change) {
   return form;
 }
 
+/**
+ * @param {MakeChange} change
+ * @param {boolean} editable
+ * @param {() => Label[]} labels
+ */
 function foot(change, editable, labels) {
   const file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
   file.addEventListener("change", () => importFile(file, change));
@@ -143,6 +188,10 @@ function foot(change, editable, labels) {
   return el("div", { class: "choices" }, load, save, file);
 }
 
+/**
+ * @param {HTMLInputElement} input
+ * @param {MakeChange} change
+ */
 async function importFile(input, change) {
   const [file] = input.files;
   input.value = "";
@@ -156,6 +205,7 @@ async function importFile(input, change) {
   await change({ op: "import", labels }, `Imported ${file.name}.`);
 }
 
+/** @param {Label[]} labels */
 function exportFile(labels) {
   const plain = labels.map(({ name, colour, attributes }) => ({ name, colour, attributes }));
   const text = JSON.stringify({ labels: plain }, null, 1);
@@ -164,13 +214,19 @@ function exportFile(labels) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
+/** @param {Choices} attributes */
 function attributesText(attributes) {
   return Object.entries(attributes)
     .map(([name, values]) => (values.length ? `${name}: ${values.join(", ")}` : name))
     .join("; ");
 }
 
-/** {size: ["small", "large"]} from "size: small, large". */
+/**
+ * {size: ["small", "large"]} from "size: small, large".
+ *
+ * @param {string} text
+ * @returns {Choices}
+ */
 export function readAttributes(text) {
   const attributes = {};
   for (const part of text.split(";")) {
@@ -181,10 +237,22 @@ export function readAttributes(text) {
   return attributes;
 }
 
+/**
+ * @param {string} type
+ * @param {string} value
+ * @param {string} label
+ * @param {boolean} editable
+ */
 function field(type, value, label, editable) {
   return el("input", { type, value, "aria-label": label, disabled: !editable, autocomplete: "off" });
 }
 
+/**
+ * @param {string} drawing
+ * @param {string} label
+ * @param {boolean} disabled
+ * @param {() => void} run
+ */
 function button(drawing, label, disabled, run) {
   return el("button", { class: "bare small", title: label, "aria-label": label, disabled, onclick: run }, icon(drawing));
 }

@@ -2,8 +2,11 @@
 
 import { byId, el, icon } from "../dom.js";
 
+/** @import { Editor, Page, State, Store } from "../page.js" */
+
 const TOAST_MS = 6000;
 
+/** @param {Page} page */
 export function notices({ store, editor }) {
   const place = byId("notices");
   const keys = [
@@ -29,7 +32,11 @@ export function notices({ store, editor }) {
   });
 }
 
-/** In the middle of the stage, when there is no image to show. */
+/**
+ * In the middle of the stage, when there is no image to show.
+ *
+ * @param {State} state
+ */
 function full({ project, images, document, opening, openError, connection, imageId }) {
   if (connection === "closed") {
     return notice(
@@ -53,6 +60,11 @@ function full({ project, images, document, opening, openError, connection, image
   return opening || imageId ? notice(null, "", "Opening …") : null;
 }
 
+/**
+ * @param {string | null} picture
+ * @param {string} title
+ * @param {...string} details
+ */
 function notice(picture, title, ...details) {
   return el(
     "div",
@@ -63,7 +75,12 @@ function notice(picture, title, ...details) {
   );
 }
 
-/** Above the image: things that need attention while it stays visible. */
+/**
+ * Above the image: things that need attention while it stays visible.
+ *
+ * @param {State} state
+ * @param {Editor} editor
+ */
 function banner({ project, document, connection, conflict }, editor) {
   if (connection === "lost") return strip("bad", "The server doesn't answer. Trying again; your work is kept.");
   if (conflict) {
@@ -86,13 +103,23 @@ function banner({ project, document, connection, conflict }, editor) {
   return null;
 }
 
-/** What was found damaged or happened to the folder, until it is put away; something new comes back. */
+/**
+ * What was found damaged or happened to the folder, until it is put away; something new comes back.
+ *
+ * @param {State} state
+ * @param {Store} store
+ */
 function told({ project, images, noticed, connection }, store) {
   const text = (project?.notices ?? []).join(" ");
   if (!text || text === noticed || !images.length || connection !== "ok") return null;
   return strip("quiet", text, el("button", { text: "OK", onclick: () => store.update({ noticed: text }) }));
 }
 
+/**
+ * @param {"" | "quiet" | "bad"} kind
+ * @param {string} text
+ * @param {...HTMLElement} buttons
+ */
 function strip(kind, text, ...buttons) {
   const urgent = kind === "bad";
   return el(

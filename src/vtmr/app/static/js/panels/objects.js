@@ -8,9 +8,13 @@ import { canEdit } from "../store.js";
 import { counted } from "./images.js";
 import { createVirtualList } from "./virtuallist.js";
 
+/** @import { Editor, Mask, ObjectRow, Page, State } from "../page.js" */
+/** @import { AnnotatedObject } from "../wire.js" */
+
 const THUMB = 40;
 const HEIGHT = 54; // CSS pixels, as in css/lists.css
 
+/** @param {Page} page */
 export function objectsPanel({ store, editor }) {
   const list = byId("object-list");
   const thumbs = new WeakMap(); // mask → {colour, canvas}
@@ -36,9 +40,14 @@ export function objectsPanel({ store, editor }) {
   store.watch(["document", "selected"], () => editor.keepChosen());
 }
 
-/** On a phone the objects come up over the image and go again. */
+/**
+ * On a phone the objects come up over the image and go again.
+ *
+ * @param {Page} page
+ */
 export function objectsDrawer({ store }) {
   const button = byId("objects-drawer");
+  /** @param {boolean} open */
   const set = (open) => {
     byId("objects").classList.toggle("open", open);
     button.ariaExpanded = String(open);
@@ -50,7 +59,13 @@ export function objectsDrawer({ store }) {
   });
 }
 
-/** What a row shows, as plain values: it is drawn anew when one of them changes. */
+/**
+ * What a row shows, as plain values: it is drawn anew when one of them changes.
+ *
+ * @param {AnnotatedObject} object
+ * @param {State} state
+ * @returns {ObjectRow}
+ */
 function rowOf(object, state) {
   return {
     object,
@@ -62,7 +77,17 @@ function rowOf(object, state) {
   };
 }
 
+/**
+ * @param {ObjectRow} row
+ * @param {Parts} parts
+ */
 function drawRow({ object, mask, colour, selected, chosen, editable }, { store, editor, thumbs }) {
+  /**
+   * @param {string} name
+   * @param {string} text
+   * @param {boolean} pressed
+   * @param {() => void} run
+   */
   const button = (name, text, pressed, run) =>
     el(
       "button",
@@ -101,12 +126,21 @@ function drawRow({ object, mask, colour, selected, chosen, editable }, { store, 
   return item;
 }
 
+/**
+ * @param {MouseEvent} event
+ * @param {string} id
+ * @param {Editor} editor
+ */
 function pick(event, id, editor) {
   if (event.ctrlKey || event.metaKey) editor.toggleChosen(id);
   else if (event.shiftKey) editor.chooseTo(id);
   else editor.select(id);
 }
 
+/**
+ * @param {AnnotatedObject} object
+ * @param {Mask | null} mask
+ */
 function about(object, mask) {
   const parts = [mask ? `${areaOf(mask).toLocaleString("en")} px` : "empty"];
   if (object.clicks.length) parts.push(counted(object.clicks.length, "click"));
@@ -114,11 +148,22 @@ function about(object, mask) {
   return parts.join(" · ");
 }
 
+/**
+ * @param {AnnotatedObject} object
+ * @param {Mask | null} mask
+ * @param {string} colour
+ * @param {Thumbs} thumbs
+ */
 function thumb(object, mask, colour, thumbs) {
   const number = el("span", { class: "number", text: String(numberOf(object)), "aria-hidden": "true" });
   return el("span", { class: "thumb mask" }, mask ? drawnOnce(mask, colour, thumbs) : null, number);
 }
 
+/**
+ * @param {Mask} mask
+ * @param {string} colour
+ * @param {Thumbs} thumbs
+ */
 function drawnOnce(mask, colour, thumbs) {
   const known = thumbs.get(mask);
   if (known?.colour === colour && !known.canvas.isConnected) return known.canvas;
@@ -127,6 +172,10 @@ function drawnOnce(mask, colour, thumbs) {
   return canvas;
 }
 
+/**
+ * @param {Mask} mask
+ * @param {string} colour
+ */
 function drawThumb(mask, colour) {
   const [x0, y0, x1, y1] = mask.box;
   const longest = Math.max(x1 - x0, y1 - y0);
@@ -143,7 +192,12 @@ function drawThumb(mask, colour) {
   return canvas;
 }
 
-/** The row of the object that the pointer is on, here or in the photo. */
+/**
+ * The row of the object that the pointer is on, here or in the photo.
+ *
+ * @param {{ row: ObjectRow, element: HTMLElement }[]} drawn
+ * @param {string | null} lit
+ */
 function markLit(drawn, lit) {
   for (const { row, element } of drawn) element.classList.toggle("lit", row.object.id === lit);
 }

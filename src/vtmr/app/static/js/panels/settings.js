@@ -2,11 +2,14 @@
 
 import { byId, el } from "../dom.js";
 
+/** @import { Page } from "../page.js" */
+
 const SWITCHES = [
   ["previews", "Preview at rest", "Where the pointer rests, a dashed outline shows what a click would make"],
   ["farClicks", "A click far away begins a new object", "Off: every click goes to the selected object"],
 ];
 
+/** @param {Page} page */
 export function settings({ store }) {
   const menu = byId("settings-menu");
   for (const [key, title, about] of SWITCHES) {

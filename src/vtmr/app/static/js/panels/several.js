@@ -3,6 +3,9 @@
 import { byId, el } from "../dom.js";
 import { canEdit } from "../store.js";
 
+/** @import { Page } from "../page.js" */
+
+/** @param {Page} page */
 export function severalPanel({ store, editor }) {
   const place = byId("several");
   const text = el("span", { id: "several-count" });

@@ -2,7 +2,13 @@
 
 import { byId, el, icon } from "../dom.js";
 
-/** A <dialog>, which takes itself away when it is closed. kind: "" or a class of css/controls.css. */
+/**
+ * A <dialog>, which takes itself away when it is closed. kind: "" or a class of css/controls.css.
+ *
+ * @param {string} title
+ * @param {string} kind
+ * @param {...Child} body
+ */
 export function dialog(title, kind, ...body) {
   const box = el("dialog", { class: `sheet ${kind}`, "aria-label": title });
   const close = el(
@@ -19,12 +25,18 @@ export function dialog(title, kind, ...body) {
   return box;
 }
 
+/** @param {HTMLDialogElement} box */
 export function show(box) {
   document.body.append(box);
   box.showModal();
 }
 
-/** A dialog of sentences, one a line. */
+/**
+ * A dialog of sentences, one a line.
+ *
+ * @param {string} title
+ * @param {string[]} sentences
+ */
 export function tell(title, sentences) {
   show(dialog(title, "slim", el("ul", { class: "warnings" }, ...sentences.map((text) => el("li", { text })))));
 }

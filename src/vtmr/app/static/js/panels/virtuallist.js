@@ -14,6 +14,7 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
   let drawn = new Map(); // key → {row, element} of those in the document
   let frame = 0;
 
+  /** @param {Row[]} next */
   function show(next) {
     rows = next;
     tops = new Float64Array(rows.length + 1);
@@ -23,7 +24,11 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     paint();
   }
 
-  /** The first row that ends below `y`. */
+  /**
+   * The first row that ends below `y`.
+   *
+   * @param {number} y
+   */
   function rowAt(y) {
     let [low, high] = [0, rows.length];
     while (low < high) {
@@ -69,7 +74,11 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     painted?.([...drawn.values()]);
   }
 
-  /** Elements that stay aren't taken out in between: a row that is focused or pressed keeps that. */
+  /**
+   * Elements that stay aren't taken out in between: a row that is focused or pressed keeps that.
+   *
+   * @param {HTMLElement[]} elements
+   */
   function place(elements) {
     const wanted = new Set(elements);
     for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
@@ -85,7 +94,11 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     });
   }
 
-  /** Scrolls as little as it takes to have the row in sight; answers its element. */
+  /**
+   * Scrolls as little as it takes to have the row in sight; answers its element.
+   *
+   * @param {string | null} key
+   */
   function reveal(key) {
     const at = rows.findIndex((row) => keyOf(row) === key);
     if (at < 0) return null;
@@ -110,11 +123,16 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     get rows() {
       return rows;
     },
+    /** @param {string} key */
     elementOf: (key) => drawn.get(key)?.element ?? null,
   };
 }
 
-/** The row that has the focus, and on which of its buttons it is. */
+/**
+ * The row that has the focus, and on which of its buttons it is.
+ *
+ * @param {Map<string, { element: HTMLElement }>} drawn
+ */
 function focusIn(drawn) {
   const at = document.activeElement;
   for (const [key, { element }] of drawn) {
@@ -123,12 +141,18 @@ function focusIn(drawn) {
   return null;
 }
 
-/** A row that was drawn anew has the focus where the old one had it. */
+/**
+ * A row that was drawn anew has the focus where the old one had it.
+ *
+ * @param {Map<string, { element: HTMLElement }>} drawn
+ * @param {{ key: string, at: Element | null, place: number }} focused
+ */
 function focusAgain(drawn, { key, at, place }) {
   const element = drawn.get(key)?.element;
   if (element && !element.contains(at)) element.querySelectorAll("button")[place]?.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} list */
 function scrolls(list) {
   return getComputedStyle(list).overflowY !== "visible";
 }
