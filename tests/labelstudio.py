@@ -12,9 +12,14 @@ import numpy as np
 from fakes import ColourNetwork, shapes_image
 from numpy.typing import NDArray
 from PIL import Image
+from starlette.testclient import TestClient
 
 from vtmr.formats.runlength import decode_label_studio, encode_label_studio
+from vtmr.plugins.labelstudio.backend import Backend
+from vtmr.plugins.labelstudio.server import Credentials, create_app
+from vtmr.plugins.labelstudio.sources import Sources
 from vtmr.segmenter import Segmenter, segmenter_for
+from vtmr.serving.access import Access
 
 Json = dict[str, Any]
 
@@ -37,10 +42,23 @@ CONFIG = """<View>
 HEIGHT, WIDTH = 120, 160
 PHOTO = shapes_image(HEIGHT, WIDTH)
 PROJECT = "12.1700000000"
+ADDRESS = "http://127.0.0.1:9090"
 
 
 def predictor() -> Segmenter:
     return segmenter_for(ColourNetwork())
+
+
+def client_of(
+    backend: Backend | None = None,
+    credentials: Credentials | None = None,
+    address: str = ADDRESS,
+) -> TestClient:
+    """A client of the door to the backend, a fresh one if none is given, that asks by `address`."""
+    door = create_app(
+        backend or Backend(predictor(), Sources()), Access("127.0.0.1", 9090), credentials
+    )
+    return TestClient(door, address, raise_server_exceptions=False)
 
 
 def png_of(pixels: NDArray[np.uint8]) -> bytes:

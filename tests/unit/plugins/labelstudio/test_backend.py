@@ -8,7 +8,6 @@ import io
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from labelstudio import (
     PROJECT,
     WIDTH,
     brush,
+    client_of,
     data_url,
     keypoint,
     masks_of,
@@ -36,27 +36,12 @@ from starlette.testclient import TestClient
 import vtmr
 from vtmr.masks import iou
 from vtmr.plugins.labelstudio.backend import Backend
-from vtmr.plugins.labelstudio.server import create_app
 from vtmr.plugins.labelstudio.sources import Sources
 from vtmr.segmenter import Segmenter
-from vtmr.serving.access import Access
 from vtmr.session import Session
 from vtmr.types import BoxPrompt, Click, Event
 
-ADDRESS = "http://127.0.0.1:9090"
 ON_ELLIPSE, ON_BOX, ON_GRASS = (56.5, 54.5), (124.5, 66.5), (5.5, 5.5)
-
-
-@pytest.fixture(scope="module")
-def backend() -> Backend:
-    return Backend(predictor(), Sources())
-
-
-@pytest.fixture(scope="module")
-def http(backend: Backend) -> Iterator[TestClient]:
-    app = create_app(backend, Access("127.0.0.1", 9090), None)
-    with TestClient(app, ADDRESS, raise_server_exceptions=False) as client:
-        yield client
 
 
 def session(*events: Event, mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
@@ -260,8 +245,7 @@ class TestAnswers:
 
         monkeypatch.setattr(Segmenter, "prepare", watched)
         backend = Backend(predictor(), Sources(), image_bytes=200_000)
-        app = create_app(backend, Access("127.0.0.1", 9090), None)
-        with TestClient(app, ADDRESS) as client:
+        with client_of(backend) as client:
             for shade in range(5):
                 image = data_url(png_of(np.full_like(PHOTO, shade)))
                 body = request(keypoint(*ON_ELLIPSE), image=image)
@@ -276,9 +260,8 @@ class TestAnswers:
         go = threading.Event()
         plain = backend._masks
         backend._masks = lambda *given: (go.wait(10), plain(*given))[1]  # type: ignore[method-assign]
-        app = create_app(backend, Access("127.0.0.1", 9090), None)
         answers: list[Any] = []
-        with TestClient(app, ADDRESS) as client:
+        with client_of(backend) as client:
             body = request(keypoint(*ON_ELLIPSE))
             threads = [
                 threading.Thread(target=lambda: answers.append(client.post("/predict", json=body)))

@@ -7,7 +7,6 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from labelstudio import (
     CONFIG,
     PHOTO,
     brush,
+    client_of,
     data_url,
     keypoint,
     png_of,
-    predictor,
     rectangle,
     region,
     request,
@@ -27,24 +26,9 @@ from labelstudio import (
 from starlette.testclient import TestClient
 
 from vtmr.plugins.labelstudio.backend import Backend
-from vtmr.plugins.labelstudio.server import Credentials, create_app
-from vtmr.plugins.labelstudio.sources import Sources
-from vtmr.serving.access import Access
+from vtmr.plugins.labelstudio.server import Credentials
 
-ADDRESS = "http://127.0.0.1:9090"
 POINT = keypoint(56.5, 54.5)
-
-
-def client_of(**more: Any) -> TestClient:
-    credentials = more.get("credentials")
-    app = create_app(Backend(predictor(), Sources()), Access("127.0.0.1", 9090), credentials)
-    return TestClient(app, more.get("address", ADDRESS), raise_server_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def http() -> Iterator[TestClient]:
-    with client_of() as client:
-        yield client
 
 
 def png_header(width: int, height: int) -> bytes:
