@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo annotate test fast coverage locked proof docs clean
+.PHONY: help demo annotate test browser unit rest training style fast coverage locked proof docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,15 +18,38 @@ annotate: .venv/.installed-heic  ## the annotator in the browser, on copies of t
 		[ -e "out/annotate/$${photo##*/}" ] || cp "$$photo" out/annotate/; done
 	$(BIN)/vtmr annotate out/annotate --labels object,background
 
-# The browser's tests have a process of their own: Playwright's event loop outlives them, and asyncio allows but one.
+# Parts of what has to pass, each in a process of its own, two at a time: one alone leaves a core idle, as much of it
+# waits, for pages above all. The longest come first. All run, whatever fails; what one says is printed when it ends,
+# where make can hold it back; Ctrl-C ends them all. `make test JOBS=1` runs one after the other.
+JOBS := 2
+PARTS := browser unit rest training style
 test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) \
+		$(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+
+# The browser's tests are never beside others in a process: Playwright's event loop outlives them, and asyncio allows
+# but one.
+PYTEST := $(BIN)/python -m pytest -m "not browser and not proof"
+TRAINING := tests/train tests/golden
+browser:
+	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof" tests/app/browser
+
+unit:
+	$(PYTEST) tests/unit
+
+training:
+	$(PYTEST) $(TRAINING)
+
+# Whatever no other part has: a new folder is in it.
+rest:
+	$(PYTEST) $(addprefix --ignore=,tests/app/browser tests/unit $(TRAINING))
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports --no-logo
-	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof"
-	$(BIN)/python -m pytest -m "not browser and not proof"
 
 fast: .venv/.installed-all  ## the fast tests alone
 	$(BIN)/python -m pytest

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import cv2
 import numpy as np
@@ -57,6 +58,16 @@ class Process:
         with urllib.request.urlopen(request, timeout=300) as answer:
             return bytes(answer.read())
 
+    def opened(self, image: str) -> Any:
+        """The image's document. Where a busy machine takes longer than the server's patience, it is
+        asked again."""
+        while True:
+            try:
+                return json.loads(self.ask(f"/{image}"))["document"]
+            except HTTPError as error:
+                with error:
+                    assert b"is still being read" in error.read()
+
     def peak_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
@@ -82,7 +93,7 @@ def server(tmp_path: Path) -> Iterator[Process]:
 def test_a_hundred_megapixels_open_and_work_within_limits(slack: int, server: Process) -> None:
     image = json.loads(server.ask(""))["images"][0]["id"]
     start = time.perf_counter()
-    document = json.loads(server.ask(f"/{image}"))["document"]
+    document = server.opened(image)
     last = document["tiles"]["levels"] - 1
     assert server.ask(f"/{image}/tiles/{last}/0/0.jpg")
     opened_s = time.perf_counter() - start

@@ -32,6 +32,8 @@ from vtmr.app.turns import LARGE, Turns
 from vtmr.serving import connections
 
 TESTS = Path(__file__).parents[1]
+# What hangs in these tests hangs for ten seconds or minutes, and a busy machine isn't quick.
+AT_ONCE_S = 8.0
 # The annotator with the colour network. SLOW is run before, in the same process.
 SERVE = """
 import os, sys, threading, time
@@ -151,7 +153,7 @@ class TestSlowFiles:
         assert timed(lambda: server.ask("/images"))[1] < 1.5
         seconds, code, said = server.interrupt()
         assert code == 0
-        assert seconds < 3
+        assert seconds < AT_ONCE_S
         assert "Everything is saved." in said
         assert "Traceback" not in said
         assert Store(folder, write=False).heads["shapes.png"].objects == 1
@@ -327,7 +329,7 @@ class TestExports:
         thread.start()
         time.sleep(0.5)
         seconds, code, said = server.interrupt()
-        assert (code, seconds < 3) == (0, True)
+        assert (code, seconds < AT_ONCE_S) == (0, True)
         assert "Traceback" not in said
         thread.join()
 
@@ -439,7 +441,7 @@ class TestConnections:
         )
         time.sleep(0.3)
         seconds, code, said = server.interrupt()
-        assert (code, seconds < 3) == (0, True)
+        assert (code, seconds < AT_ONCE_S) == (0, True)
         assert "Traceback" not in said
         for one in crowd:
             one.close()
