@@ -21,6 +21,7 @@ Schedule = Literal["paper", "eager", "off"]
 Guidance = Literal["both", "mask", "clicks"]
 FocusRule = Literal["click", "largest"]
 EvalMode = Literal["fixed", "cvpr"]
+RefinedBy = Literal["refiner", "coarse"]
 Refinement = Literal["none", "fbrs-a", "fbrs-b", "fbrs-c", "rgb-brs", "distmap-brs"]
 _ANY_SIZE = ("ritm", "fbrs")  # pipelines whose networks take grids of any size
 _WITH_MODES = ("ritm", "fbrs")  # pipelines whose evaluator has modes
@@ -210,8 +211,10 @@ class ModelSpec:
     eval_mode: of RITM's and f-BRS's pipelines, named as RITM's evaluator names them. "fixed"
     resizes every crop to a square of `input_size`; "cvpr" shows the first click the whole image at
     full resolution, and later ones a crop in its own proportions whose longer side is `input_size`
-    [docs/method.md §D.8]. refinement: what f-BRS's pipeline corrects after each click: features at
-    one of three places, the image, the distance maps, or nothing [docs/zoo.md §Z.3.4].
+    [docs/method.md §D.8]. refined_by: which network answers the focus crop, the refiner or, in
+    vtmr's pipeline alone, once more the coarse one [docs/decisions/0023]. refinement: what f-BRS's
+    pipeline corrects after each click: features at one of three places, the image, the distance
+    maps, or nothing [docs/zoo.md §Z.3.4].
 
     Raises ConfigError for values no pipeline could use.
     """
@@ -226,6 +229,7 @@ class ModelSpec:
     target_ratio: float = 1.4
     focus_ratio: float = 1.4
     focus_rule: FocusRule = "click"
+    refined_by: RefinedBy = "refiner"
     freeze_from_click: int = 11
     # First answers whose target crop is a smaller share of the region are made anew in it.
     recrop_share: float = field(default=0.0, metadata=formerly("second_look"))
@@ -275,6 +279,7 @@ class ModelSpec:
         for name, known in (
             ("pipeline", get_args(Pipeline)),
             ("focus_rule", get_args(FocusRule)),
+            ("refined_by", get_args(RefinedBy)),
             ("eval_mode", get_args(EvalMode)),
             ("refinement", get_args(Refinement)),
         ):
@@ -285,6 +290,11 @@ class ModelSpec:
             raise ConfigError(
                 f"eval_mode is {self.eval_mode!r}, but the pipeline is {self.pipeline!r}: only "
                 f"{' and '.join(_WITH_MODES)} have modes of evaluation."
+            )
+        if self.refined_by == "coarse" and self.pipeline != "vtmr":
+            raise ConfigError(
+                f"refined_by is 'coarse', but the pipeline is {self.pipeline!r}: only vtmr's asks "
+                "its coarse network once more."
             )
         self._require_input_size()
 

@@ -394,12 +394,18 @@ class TestInterruptions:
     ) -> None:
         """By the same ones after it was resumed, and so it ends as an uninterrupted one. Boxes that
         were trained are said in the weights."""
-        played = ("clicks.rollout_share=0.7", "clicks.casual_share=0.5", "clicks.box_share=0.3")
+        played = (
+            "clicks.rollout_share=0.7",
+            "clicks.casual_share=0.5",
+            "clicks.box_share=0.3",
+            "clicks.focus_share=0.3",
+        )
         start, spec = initial_network(load_recipe(recipe), None)
         run(recipe, tmp_path / "whole", overrides=played)
         rollouts, _ = restore(tmp_path / "whole" / "player.onnx")
         trained = restore(tmp_path / "whole" / "weights.safetensors")[1]
         assert (spec.box_prompt, trained.box_prompt) == (False, True)
+        assert trained.refined_by == "refiner"  # which was trained, too
         for name, value in start.state_dict().items():
             assert torch.equal(rollouts.state_dict()[name], value), name
         at_step(1, ctrl_c, monkeypatch)

@@ -141,6 +141,7 @@ def test_overrides(tmp_path: Path) -> None:
         ("clicks.rollout_share=1.1", "clicks.rollout_share is 1.1: expected 0 to 1"),
         ("clicks.casual_share=0.5", "casual_share is 0.5, but it is a share of the rollouts"),
         ("clicks.box_share=0.1", "box_share is 0.1, but it is a share of the rollouts"),
+        ("clicks.focus_share=0.2", "focus_share is 0.2, but it is a share of the rollouts"),
         ("data.stuff_share=1.1", "data.stuff_share is 1.1: expected 0 to 1"),
         ("data.merge_share=-0.1", "data.merge_share is -0.1: expected 0 to 1"),
         (

@@ -146,6 +146,30 @@ def test_a_box_is_shown_as_inference_shows_it(monkeypatch: pytest.MonkeyPatch) -
     assert seen >= {0, 1, 2}
 
 
+def test_a_focus_crop_is_shown_as_the_coarse_network_sees_it_in_the_refiner_s_place() -> None:
+    image, target = scene()
+    whole, counts = Box.whole(*target.shape), set()
+    clicks = replace(CLICKS, rollout_share=1.0, focus_share=1.0)
+    for seed in range(30):
+        rollouts = Rollouts(segmenter_for(Recorder(views=WIDE)), clicks)
+        shown = rollouts.shown(image, target, whole, np.random.default_rng(seed))
+        network = Recorder(views=WIDE, refined_by="coarse")
+        session = Session(segmenter_for(network), image)
+        for click in in_the_image(shown):
+            network.shown.clear()
+            session = session.add(click)
+        crop, prev_mask, told = network.shown[-1]
+        # The masks that earlier clicks led to may differ: there the refiner answered, not it.
+        if len(shown.clicks) == 1:
+            np.testing.assert_array_equal(crop_resized(image, shown.frame.box, SIZE), crop)
+            np.testing.assert_allclose(shown.prev_mask, prev_mask, atol=1e-6)
+            places = [[(click.x, click.y) for click in seen] for seen in (shown.clicks, told)]
+            np.testing.assert_allclose(*places)
+        assert shown.prev_mask.any()
+        counts.add(len(shown.clicks))
+    assert len(counts) > 1
+
+
 def test_a_right_answer_is_not_clicked_on() -> None:
     image = np.full((40, 50, 3), (20, 160, 20), np.uint8)
     image[5:35, 5:45] = (220, 40, 40)

@@ -68,6 +68,11 @@ def test_defaults_are_the_papers() -> None:
         ({"refine_disc_radius": 0.0}, "refine_disc_radius"),
         ({"recrop_share": 1.5}, r"recrop_share is 1\.5"),
         ({"focus_rule": "all"}, "focus_rule is 'all': expected one of click, largest"),
+        ({"refined_by": "both"}, "refined_by is 'both': expected one of refiner, coarse"),
+        (
+            {"refined_by": "coarse", "pipeline": "focalclick"},
+            "refined_by is 'coarse', but the pipeline is 'focalclick'",
+        ),
         ({"eval_mode": "cvpr"}, "eval_mode is 'cvpr', but the pipeline is 'vtmr'"),
         (
             {"eval_mode": "iccv", "pipeline": "ritm"},

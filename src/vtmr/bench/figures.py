@@ -17,6 +17,7 @@ from vtmr.bench.protocol import Protocol
 from vtmr.bench.records import ObjectKey, Record
 
 Values = NDArray[np.float64]
+LATE_CLICKS = slice(3, 10)  # numbers 4 to 10: those on the rims that are left
 REACHED = "IoU ≥ {:g}"
 Run = list[Record]  # one object, clicked once from the first click to the last
 
@@ -28,7 +29,8 @@ class Objects:
 
     values: {figure: N values}: for each target q NoC@q, NoF@q (strict) and NoF@q_ritm as shares of
     failed repeats, for each reported click k IoU@k and BIoU@k, and where the records say so cut@k,
-    the share of masks that are cut, and the mean of passes a click. iou, biou: N x K, after each
+    the share of masks that are cut, the mean of passes a click, and of what remains after late
+    clicks. iou, biou: N x K, after each
     click up to the protocol's most; where a run ended its last value goes on. reached: {q: N x K},
     the share of repeats that had reached IoU q by then. clicks: N x (K + 1), the share that needed
     1, 2, … K clicks for the highest target and, last, that never reached it.
@@ -127,7 +129,8 @@ def objects_of(records: Iterable[Record], protocol: Protocol) -> Objects:
 
 
 def _views(objects: Sequence[Sequence[Run]], protocol: Protocol) -> dict[str, Values]:
-    """cut@k for each reported click, and passes; without what some record doesn't say."""
+    """cut@k for each reported click, passes and what remains; without what some record doesn't
+    say."""
     values: dict[str, Values] = {}
     cuts = _told(objects, lambda record: record.cut)
     if cuts:
@@ -136,6 +139,9 @@ def _views(objects: Sequence[Sequence[Run]], protocol: Protocol) -> dict[str, Va
     passes = _told(objects, lambda record: record.passes)
     if passes:
         values["passes"] = _measured(passes, np.mean)
+    remains = _told(objects, lambda record: record.remains)
+    if remains:
+        values["remains"] = _measured(remains, _after_late_clicks)
     return values
 
 
@@ -185,6 +191,14 @@ def over_repeats(records: Iterable[Record], protocol: Protocol) -> dict[str, flo
         figures[f"NoC@{100 * target:g}_std"] = float(counts.mean(axis=0).std(ddof=1))
         figures[f"NoC@{100 * target:g}_worst"] = float(counts.max(axis=1).mean())
     return figures
+
+
+def _after_late_clicks(values: Sequence[float]) -> float:
+    """What late clicks leave, on average; nothing where nothing was left to click on."""
+    late = values[LATE_CLICKS]
+    if not late:
+        return 0.0
+    return float(np.mean(late))
 
 
 def _has_reached(values: Sequence[float], target: float, most: int) -> NDArray[np.bool_]:

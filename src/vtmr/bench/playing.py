@@ -17,7 +17,8 @@ from vtmr.bench.records import ObjectKey, Record, name_of
 from vtmr.bench.robot import click_stream, next_click
 from vtmr.data import EvalSample
 from vtmr.errors import DataError, InputError
-from vtmr.masks import Mask, counted, iou
+from vtmr.geometry import Box
+from vtmr.masks import Mask, component_in_box, counted, errors_between, iou
 from vtmr.people import drawn_box, edge_click, jittered, part_click, random_click
 from vtmr.session import Session
 from vtmr.types import BoxPrompt, Click, Image, Prediction, Predictor
@@ -57,6 +58,7 @@ def play(
             "none."
         )
     while click is not None:
+        clicked_error = _clicked_error(click, mask, gt_mask, ignore_mask)
         start = time.perf_counter()
         session = session.add(click)
         mask = session.mask  # painted when it is asked for: part of what a user waits for
@@ -78,6 +80,7 @@ def play(
             repeat=repeat,
             cut=is_cut(mask, session.prediction),
             passes=_passes(session.prediction),
+            remains=_remaining(clicked_error, mask, gt_mask),
         )
         click = None
         if not protocol.is_over(ious):
@@ -119,6 +122,31 @@ def _box(
 def _passes(prediction: Prediction | None) -> int | None:
     """Coarse passes that an answer took, where it says so."""
     return getattr(prediction, "passes", None)
+
+
+def _clicked_error(
+    prompt: Click | BoxPrompt, mask: Mask, gt_mask: Mask, ignore_mask: Mask | None
+) -> tuple[Box, Mask] | None:
+    """The 8-connected error that a click is made on, of the click's own sign: its box and, in it,
+    its pixels. None for a click on no such error, and for a box."""
+    if not isinstance(prompt, Click):
+        return None
+    missed, wrong = errors_between(mask, gt_mask, ignore_mask)
+    errors = wrong
+    if prompt.positive:
+        errors = missed
+    if not errors[prompt.pixel]:
+        return None
+    return component_in_box(errors, *prompt.pixel)
+
+
+def _remaining(error: tuple[Box, Mask] | None, mask: Mask, gt_mask: Mask) -> float | None:
+    """The share of an error's pixels that are wrong in a later mask."""
+    if error is None:
+        return None
+    box, pixels = error
+    still_wrong = pixels & (mask[box.slices] != gt_mask[box.slices])
+    return float(np.count_nonzero(still_wrong) / np.count_nonzero(pixels))
 
 
 def key_of(sample: EvalSample) -> ObjectKey:

@@ -28,7 +28,8 @@ class Record:
     wall_seconds: all the time since the click before, or since the object was begun, reading and
     measuring included; 0 where that wasn't recorded. cut: whether the mask ends along a side of a
     crop (`vtmr.bench.cuts.is_cut`). passes: coarse passes that the answer took. Both None where
-    the method doesn't tell, and in records from before.
+    the method doesn't tell, and in records from before. remains: the share of the error that the
+    click was made on that is wrong still; None for a click on no error, a box, and before.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class Record:
     wall_seconds: float = 0.0
     cut: bool | None = None
     passes: int | None = None
+    remains: float | None = None
 
     @property
     def object_key(self) -> ObjectKey:

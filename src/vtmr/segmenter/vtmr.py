@@ -71,10 +71,7 @@ class VtmrSegmenter(Segmenter):
             return self._beside(scene, prompts, fresh, previous, mask)
         mask = self.seen_before(scene, prompts, mask)
         coarse = self.coarse_pass(scene, prompts, previous, mask)
-        before = coarse.prev_prob
-        if is_first(previous, mask):  # a re-crop pass is told of the first, which nobody saw
-            before = np.zeros_like(before)
-        focus = self._focus(coarse, before, fresh)
+        focus = self.focus_of(coarse, fresh, is_first(previous, mask))
         base = (LogitLayer.of(coarse.frame.box, coarse.logits),)
         # Late clicks correct small parts: a new coarse answer would unsettle the rest of the mask.
         if previous is not None and prompts.made >= self.spec.freeze_from_click:
@@ -171,13 +168,14 @@ class VtmrSegmenter(Segmenter):
         logits, features = self.coarse(scene, frame, prev_prob, clicks)
         return CoarsePass(frame, prev_prob, logits, features, number)
 
-    def _focus(self, coarse: CoarsePass, before: FloatMap, fresh: Sequence[Click]) -> Box:
+    def focus_of(self, coarse: CoarsePass, fresh: Sequence[Click], first: bool) -> Box:
         """The focus crop around what the newest clicks changed.
 
-        before: probability of what was seen until then, on the look's grid.
+        first: whether nothing was answered before; a re-crop pass is told of a first answer, which
+        nobody saw.
         """
         new_mask = coarse.logits > logit_of(self.spec.threshold)
-        prev_mask = before > self.spec.threshold
+        prev_mask = (coarse.prev_prob > self.spec.threshold) & (not first)
         frame, ratio, rule = coarse.frame, self.spec.focus_ratio, self.spec.focus_rule
         if not fresh:  # a box that no click stands for: all of its crop is new
             return frame.box
@@ -237,7 +235,8 @@ class VtmrSegmenter(Segmenter):
             # The base is a new one, too: the old one stays with the last answer.
             new_layers = 2
         layers = overlaid(base, refined)
-        added, passes = new_layers * refined.logits.nbytes, coarse.number + (weight > 0)
+        added = new_layers * refined.logits.nbytes
+        passes = coarse.number + (weight > 0) + (self.spec.refined_by == "coarse")
         return self._answer(scene, prompts, layers, added, passes=passes, zoomed=weight > 0)
 
     def _answer(
@@ -295,12 +294,22 @@ class VtmrSegmenter(Segmenter):
     ) -> FloatMap:
         """Refined logits S x S of the focus crop, whose patch is cut from the image at full
         resolution."""
+        if self.spec.refined_by == "coarse":
+            frame, prev_prob = self.focus_view(focus, coarse)
+            return self.coarse(scene, frame, prev_prob, clicks)[0]
         size = self.spec.input_size
         patch = crop_resized(scene, focus, size)
         patch_clicks = clicks_on(Frame(focus, size, size), clicks)
         return self.network.refine(
             patch, patch_clicks, coarse.logits, coarse.features, coarse.frame.box_to_grid(focus)
         )
+
+    def focus_view(self, focus: Box, coarse: CoarsePass) -> tuple[Frame, FloatMap]:
+        """What the coarse network is shown of a focus crop in the refiner's place: its grid, and as
+        previous mask the coarse answer, as probability float32 S x S."""
+        frame = Frame(focus, self.spec.input_size, self.spec.input_size)
+        answered = LogitLayer.of(coarse.frame.box, coarse.logits)
+        return frame, sigmoid(logits_on((answered,), frame))
 
 
 def whole_of(scene: Pyramid) -> Box:

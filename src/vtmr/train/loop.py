@@ -220,9 +220,14 @@ def with_zoom(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
     return replace(spec, zoom=zoom)
 
 
-def with_boxes(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
-    """Told filled boxes at inference, where the recipe trains them or its start was trained so."""
-    return replace(spec, box_prompt=spec.box_prompt or recipe.clicks.box_share > 0)
+def with_views(spec: ModelSpec, recipe: Recipe) -> ModelSpec:
+    """Told filled boxes and asked for focus crops at inference as the recipe trains them, or as
+    the start was trained."""
+    refined_by = spec.refined_by
+    if recipe.clicks.focus_share and not recipe.refiner_share:
+        refined_by = "coarse"
+    box_prompt = spec.box_prompt or recipe.clicks.box_share > 0
+    return replace(spec, box_prompt=box_prompt, refined_by=refined_by)
 
 
 @contextmanager
@@ -262,7 +267,7 @@ class Training:
         self.fabric, self.recipe, self.out, self.validate = fabric, recipe, out, validate
         network, spec = initial_network(recipe, init, root)
         self.network = placed(fabric, network, recipe.compute)
-        self.spec = with_boxes(with_zoom(with_terms(spec, recipe), recipe), recipe)
+        self.spec = with_views(with_zoom(with_terms(spec, recipe), recipe), recipe)
         freeze(self.network, recipe.optimiser.frozen)
         if not recipe.refiner_samples and self.network.refiner is not None:
             # Processes would else wait for its gradients, which no step gives.

@@ -168,7 +168,9 @@ class ClickRecipe:
     the run starts from, each from one click to a number of its own: the target crop follows the
     answer. Of these rollouts, casual_share are clicked by casual users (train/users.py), who click
     anywhere, near outlines and on parts, and box_share begin with a box, which the network is told
-    as a filled mask; its spec then says `box_prompt`.
+    as a filled mask; its spec then says `box_prompt`. focus_share of them show what the coarse
+    network is shown in the refiner's place; where no refiner is trained (refiner_share 0), the spec
+    then says `refined_by = "coarse"`.
     """
 
     init_clicks: str = field(default="multi", metadata=one_of(INIT_CLICKS))
@@ -181,10 +183,12 @@ class ClickRecipe:
     rollout_share: float = field(default=0.0, metadata={**within(0, 1), **formerly("played_share")})
     casual_share: float = field(default=0.0, metadata=within(0, 1))
     box_share: float = field(default=0.0, metadata=within(0, 1))
+    focus_share: float = field(default=0.0, metadata=within(0, 1))
 
     def __post_init__(self) -> None:
         require_bounds(self, "clicks.")
-        for name, share in (("casual_share", self.casual_share), ("box_share", self.box_share)):
+        for name in ("casual_share", "box_share", "focus_share"):
+            share = getattr(self, name)
             require(
                 not share or self.rollout_share > 0,
                 f"clicks.{name} is {share}, but it is a share of the rollouts, and there are none: "

@@ -129,6 +129,26 @@ def test_figures_of_cuts_and_passes() -> None:
         Record.from_line(lines[0].replace('"cut": true', '"cut": 1'))
 
 
+def test_what_remains_of_the_errors_that_late_clicks_were_made_on() -> None:
+    protocol = Protocol(min_clicks=5)
+    shares = (1.0, 1.0, 1.0, 0.5, 0.25)
+    run = [
+        replace(record("a", k, k == 5, None, None), remains=share)
+        for k, share in enumerate(shares, start=1)
+    ]
+    solved = [replace(record("b", 1, True, None, None), remains=0.0)]
+    values = objects_of([*run, *solved], protocol).values["remains"]
+    assert values.tolist() == [0.375, 0.0]
+    beside_errors = [replace(run[0], remains=None), *run[1:]]
+    assert "remains" not in objects_of(beside_errors, protocol).values
+
+
+def test_an_error_is_the_part_that_the_click_lies_in() -> None:
+    """The object's columns appear one after another: a click leaves what is still missing."""
+    records = play(sample("a"), columns(0.2, 0.6, 1.0), Protocol(min_clicks=3, report_at=(1,)), 0)
+    assert [record.remains for record in records] == pytest.approx([0.8, 0.5, 0.0])
+
+
 class TestABoxFirst:
     """Boxes by hand around an object of rows 20 .. 49 and columns 30 .. 69 in 100 x 120 pixels."""
 

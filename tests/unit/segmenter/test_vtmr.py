@@ -15,7 +15,7 @@ from fakes import ColourNetwork, shapes_image
 
 from vtmr.errors import ConfigError, InputError
 from vtmr.geometry import Box, Frame
-from vtmr.masks import Mask, bounding_box
+from vtmr.masks import Mask, bounding_box, iou
 from vtmr.segmenter import LayeredPrediction, LogitLayer, segmenter_for
 from vtmr.segmenter.layers import overlaid
 from vtmr.session import Session
@@ -212,6 +212,23 @@ def test_the_focus_box_reaches_the_refiner_in_grid_units() -> None:
     focus = prediction.layers[-1].box
     expected = focus.x0 * 1.6, focus.y0 * 256 / 120, focus.x1 * 1.6, focus.y1 * 256 / 120
     np.testing.assert_allclose(network.boxes[0], expected)
+
+
+def test_the_coarse_network_answers_the_focus_crop_in_the_refiner_s_place() -> None:
+    """It is shown the crop at full resolution and told the coarse answer, sampled there."""
+    image, network = shapes_image(600, 800), WatchedNetwork(refined_by="coarse")
+    segmenter = segmenter_for(network)
+    prediction = segmenter.predict(segmenter.prepare(image), [Click(280, 270)])
+    plain = segmenter_for(WatchedNetwork()).predict(segmenter.prepare(image), [Click(280, 270)])
+    focus = prediction.layers[-1].box
+    assert focus == plain.layers[-1].box
+    assert not network.boxes  # the refiner wasn't asked
+    assert (prediction.passes, plain.passes) == (2, 1)
+    assert np.array_equal(network.images[1], cv2.resize(image[focus.slices], (256, 256)))
+    coarse = reference([(Box(0, 0, 800, 600), prediction.layers[0].logits)], 600, 800)
+    seen = cv2.resize((coarse[focus.slices] > 0).astype(np.float32), (256, 256)) > 0.5
+    assert np.mean(seen == (network.prev_masks[1] > 0.5)) > 0.99
+    assert iou(prediction.render(), plain.render()) > 0.95
 
 
 @pytest.mark.parametrize("freeze_from_click", [2, 11])
