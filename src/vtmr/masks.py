@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -158,9 +159,16 @@ def disc_maps(
     on where the squared distance to the nearest click of that sign is at most radius².
     """
     maps = np.zeros((2, height, width), np.float32)
-    centres = np.asarray(points, np.float64).reshape(-1, 2) - 0.5
-    planes = np.where(positive, 0, 1)
-    for (x, y), plane in zip(centres, planes, strict=True):
+    draw_discs(maps[0], points[positive], radius)
+    draw_discs(maps[1], points[~positive], radius)
+    return maps
+
+
+def draw_discs(plane: NDArray[Any], points: Points, radius: float) -> None:
+    """Sets the pixels of the discs around the clicks, see `disc_maps`; `plane` is bool or float,
+    height x width."""
+    height, width = plane.shape
+    for x, y in np.asarray(points, np.float64).reshape(-1, 2) - 0.5:
         # Only the square around the disc, as far as it is on the map: of 11 x 11 pixels, where a
         # map has 65,000.
         top, bottom = max(0, int(np.ceil(y - radius))), min(height, int(np.floor(y + radius)) + 1)
@@ -168,9 +176,7 @@ def disc_maps(
         if top < bottom and left < right:
             rows, cols = np.arange(top, bottom), np.arange(left, right)
             inside = (rows[:, None] - y) ** 2 + (cols[None, :] - x) ** 2 <= radius**2
-            patch = maps[plane, top:bottom, left:right]
-            np.maximum(patch, inside, out=patch)
-    return maps
+            plane[top:bottom, left:right][inside] = 1
 
 
 @dataclass(frozen=True, slots=True)

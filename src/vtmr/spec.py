@@ -13,7 +13,8 @@ from vtmr.values import by_present_names, formerly, from_values
 
 FORMAT = 1  # another one is refused, not guessed at
 CODE_LICENCE = "Apache-2.0"
-MAX_INPUT_SIZE = 2048  # nothing larger could be answered in the time of a click
+LEAST_INPUT_SIZE, MAX_INPUT_SIZE = 32, 2048  # nothing larger is answered in the time of a click
+SIDE_MULTIPLE = 32  # every network's coarsest map is whole then
 MOST_WIDER = 8  # passes: nobody waits for more
 Pipeline = Literal["vtmr", "focalclick", "ritm", "fcfi", "fca", "brs", "ld", "cdnet", "fbrs"]
 REFINING: frozenset[Pipeline] = frozenset({"vtmr", "focalclick"})  # by a second pass
@@ -83,14 +84,17 @@ class ZoomSchedule:
     schedule: "paper" weighs click t with 0 for t < rounds/2, else min(t, rounds)/rounds; "eager"
     from click 2 on with `eager_weight`, or growing as min(t, rounds)/rounds where that is None;
     "off" never. min_shrink: it counts only where the crop's longer side is more than so many times
-    the grid's, since zoom keeps what shrinking loses; 0 is everywhere. guidance: the fresh mask and
-    the clicks' discs, or one of them. Raises ConfigError for anything else.
+    the grid's, since zoom keeps what shrinking loses; 0 is everywhere. side: of the zoomed grid, in
+    cells; a smaller one is faster and coarser, None is as large as the network's other grids.
+    guidance: the fresh mask and the clicks' discs, or one of them. Raises ConfigError for anything
+    else.
     """
 
     rounds: int = 20
     schedule: Schedule = "paper"
     eager_weight: float | None = None
     min_shrink: float = 0.0
+    side: int | None = None
     guidance: Guidance = "both"
     kernel: ZoomKernel = field(default_factory=ZoomKernel)
 
@@ -111,14 +115,23 @@ class ZoomSchedule:
             )
         if not 0 <= self.min_shrink < math.inf:
             raise ConfigError(f"zoom.min_shrink is {self.min_shrink}: expected 0 or more.")
+        if self.side is not None and not is_side(self.side, SIDE_MULTIPLE):
+            raise ConfigError(
+                f"zoom.side is {self.side}: expected a multiple of {SIDE_MULTIPLE}, from "
+                f"{LEAST_INPUT_SIZE} to {MAX_INPUT_SIZE}, or none for the network's own."
+            )
 
     def __str__(self) -> str:
-        """As `vtmr evaluate --zoom` takes it: schedule, fixed weight of an eager one, shrink."""
+        """As `vtmr evaluate --zoom` takes it: schedule, fixed weight of an eager one, shrink,
+        side."""
         text: str = self.schedule
         if self.eager_weight is not None:
             text += f"={self.eager_weight:g}"
-        if self.min_shrink and self.schedule != "off":
-            text += f"@{self.min_shrink:g}"
+        if self.schedule != "off":
+            if self.min_shrink:
+                text += f"@{self.min_shrink:g}"
+            if self.side is not None:
+                text += f":{self.side}"
         return text
 
     def weight(self, clicks: int, shrink: float = math.inf) -> float:
@@ -300,12 +313,13 @@ class ModelSpec:
 
     def _require_input_size(self) -> None:
         """Raises ConfigError for a side that the network can't take or that would take minutes."""
-        multiple, number = 32, "a multiple of 32"  # every network's coarsest map is whole then
+        multiple, number = SIDE_MULTIPLE, f"a multiple of {SIDE_MULTIPLE}"
         if self.pipeline in _ANY_SIZE:
             multiple, number = 1, "a whole number"
-        if not 32 <= self.input_size <= MAX_INPUT_SIZE or self.input_size % multiple:
+        if not is_side(self.input_size, multiple):
             raise ConfigError(
-                f"input_size is {self.input_size}: expected {number}, from 32 to {MAX_INPUT_SIZE}."
+                f"input_size is {self.input_size}: expected {number}, from {LEAST_INPUT_SIZE} to "
+                f"{MAX_INPUT_SIZE}."
             )
 
     @property
@@ -340,6 +354,11 @@ class ModelSpec:
             ) from error
         except ConfigError as error:
             raise CheckpointError(f"The model's spec is not usable: {error}") from error
+
+
+def is_side(cells: int, multiple: int) -> bool:
+    """Whether a network can take grids of that side and answer them while somebody waits."""
+    return LEAST_INPUT_SIZE <= cells <= MAX_INPUT_SIZE and cells % multiple == 0
 
 
 def as_it_is(spec: ModelSpec) -> ModelSpec:

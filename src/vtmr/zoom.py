@@ -184,18 +184,25 @@ def zoom_table(guidance: Vector, kernel: ZoomKernel) -> Vector:
     most, knots = guidance.max(), _even(kernel.grid)
     if np.ptp(guidance) <= 1e-9 * most:
         return knots
-    reach = kernel.grid - 1
-    distance = np.arange(-reach, reach + 1)
-    gaussian = np.exp(-4 * math.log(2) * (distance / kernel.fwhm) ** 2)
-    # Reflected, so that what pulls beyond an end pulls as much the other way: the ends stay.
-    padded = np.pad(guidance / most + kernel.floor, reach, mode="reflect")
-    positions = np.arange(-reach, 2 * reach + 1) / reach
-    # Views of one array, a row for each knot: sums under the window are products with a matrix.
-    weights = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    weighted = np.lib.stride_tricks.sliding_window_view(padded * positions, 2 * reach + 1)
-    table = weighted @ gaussian / (weights @ gaussian)
+    pull, pulled = _pulls(kernel.grid, kernel.fwhm)
+    weights = guidance / most + kernel.floor
+    table = pulled @ weights / (pull @ weights)
     table[0], table[-1] = 0.0, 1.0  # but for rounding they are that already
     return _increasing(table)
+
+
+@lru_cache(maxsize=8)
+def _pulls(grid: int, fwhm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two matrices, grid x grid, that say how each knot (column) pulls at each place (row): by how
+    much, and that times where to."""
+    reach = grid - 1
+    places = np.arange(-reach, 2 * reach + 1)
+    distance = places[None, :] - np.arange(grid)[:, None]
+    gaussian = np.exp(-4 * math.log(2) * (distance / fwhm) ** 2)
+    gaussian[np.abs(distance) > reach] = 0
+    # Reflected, so that what pulls beyond an end pulls as much the other way: the ends stay.
+    reflected = np.pad(np.eye(grid), ((reach, reach), (0, 0)), mode="reflect")
+    return gaussian @ reflected, gaussian @ (reflected * (places / reach)[:, None])
 
 
 def _increasing(table: Vector) -> Vector:

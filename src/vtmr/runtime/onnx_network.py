@@ -68,11 +68,10 @@ class OnnxNetwork:
             changes["eval_mode"] = eval_mode
         spec = replace(model.spec, **changes)
         self._spec, self.own_input_size, self.digest = spec, model.spec.input_size, model.digest
-        # What stays free is told by every image: a crop in its own proportions.
-        sides = {SIDE: spec.input_size}
-        if spec.eval_mode == "fixed":
-            sides |= dict.fromkeys(SIDES, spec.input_size)
+        self._graph, self._name = model.coarse, name
+        sides = _sides(spec)
         self._coarse = open_session(model.coarse, self.threads, name, sides)
+        self._zoomed: dict[int, ort.InferenceSession] = {}
         self._refine = None
         try:
             if spec.refines:
@@ -85,6 +84,9 @@ class OnnxNetwork:
                 f"{name} holds a graph with a name that is no text ({error.reason}): copy or "
                 "export the model again."
             ) from error
+        zoom = spec.zoom
+        if zoom.schedule != "off" and zoom.side is not None:
+            self._on(zoom.side)  # now, as the first zoomed click would wait for it
 
     @property
     def spec(self) -> ModelSpec:
@@ -94,14 +96,32 @@ class OnnxNetwork:
     def coarse(
         self, image: Image | FloatMap, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
-        """See `Network.coarse`; the features are float32 1 x E x S/4 x S/4."""
+        """See `Network.coarse`; the features are float32 1 x E x S/4 x S/4.
+
+        Raises CheckpointError for a zoomed grid that the graph doesn't take.
+        """
         feeds = (
             normalise(image, self._spec.coarse_normalisation),
             coarse_maps(prev_mask, clicks, self._spec),
         )
         inputs = dict(zip(COARSE_INPUTS, feeds, strict=True))
-        logits, features = self._run(self._coarse, COARSE_OUTPUTS, inputs)
+        logits, features = self._run(self._on(image.shape[0]), COARSE_OUTPUTS, inputs)
         return logits[0, 0], features
+
+    def _on(self, side: int) -> ort.InferenceSession:
+        """The coarse pass on grids of that side: the network's own, or the zoomed pass's.
+
+        Raises CheckpointError where the graph's sides aren't free.
+        """
+        if side == self._spec.input_size or self._spec.eval_mode == "cvpr":
+            return self._coarse
+        # A session for each: one whose sides stay free takes an eighth longer.
+        if side not in self._zoomed:
+            spec, name = replace(self._spec, input_size=side), f"{self._name}, on the zoomed grid,"
+            session = open_session(self._graph, self.threads, name, _sides(spec))
+            _check_graphs(session, None, spec, name)
+            self._zoomed[side] = session
+        return self._zoomed[side]
 
     def refine(
         self,
@@ -168,6 +188,15 @@ def open_session(
         raise CheckpointError(
             f"{name} holds a graph that ONNX Runtime {ort.__version__} can't run: {first_line}"
         ) from error
+
+
+def _sides(spec: ModelSpec) -> dict[str, int]:
+    """What a graph's free sides are. What stays free is told by every image: a crop in its own
+    proportions."""
+    sides = {SIDE: spec.input_size}
+    if spec.eval_mode == "fixed":
+        sides |= dict.fromkeys(SIDES, spec.input_size)
+    return sides
 
 
 def _features_side(coarse: ort.InferenceSession, size: int) -> int:

@@ -99,28 +99,35 @@ def mode_in_words(spec: ModelSpec) -> str:
 def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
     """The schedule that `paper`, `eager`, `eager=WEIGHT` or `off` means, as people write it.
 
-    A least shrink of the crop may follow, as in `eager=0.3@1.2`; without one there is none. own:
+    A least shrink of the crop may follow, as in `eager=0.3@1.2`, and then the side of the zoomed
+    grid, as in `eager=0.3@1.2:192`; without them there is none, and the side is the network's. own:
     the model's, whose rounds, guidance and kernel are kept; None as `text` is that one itself.
     Raises InputError for anything else.
     """
     if text is None:
         return own
-    schedule, at, least = text.partition("@")
+    counted, colon, cells = text.partition(":")
+    schedule, at, least = counted.partition("@")
     name, separator, number = schedule.partition("=")
     try:
         if name not in get_args(Schedule) or (separator and name != "eager"):
             raise ValueError(name)
-        weight, shrink = None, 0.0
+        weight, shrink, side = None, 0.0, None
         if separator:
             weight = float(number)
         if at:
             shrink = float(least)
-        return replace(own, schedule=cast(Schedule, name), eager_weight=weight, min_shrink=shrink)
+        if colon:
+            side = int(cells)
+        return replace(
+            own, schedule=cast(Schedule, name), eager_weight=weight, min_shrink=shrink, side=side
+        )
     except (ValueError, ConfigError) as error:
         raise InputError(
             f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
-            "weight above 0 and up to 1, for example eager=0.5, and perhaps @SHRINK, from which on "
-            "it counts, as in eager=0.3@1.2."
+            "weight above 0 and up to 1, for example eager=0.5; then perhaps @SHRINK, from which on "
+            "it counts, as in eager=0.3@1.2, and :SIDE, of its grid, a multiple of 32, as in "
+            "eager=0.3:192."
         ) from error
 
 

@@ -272,7 +272,10 @@ class VtmrSegmenter(Segmenter):
     ) -> tuple[tuple[LogitLayer, ...], LogitLayer]:
         """Base and refined layer with the zoomed pass blended into both, inside the target crop
         (the frame's box)."""
-        below = logits_on(base, frame)
+        if len(base) == 1 and base[0].box == frame.box:
+            below = base[0].logits  # its cells are the frame's
+        else:
+            below = logits_on(base, frame)
         fresh = below.copy()
         refined.sample_into(fresh, frame)
         zoom, radius = self.zoom, self.spec.disc_radius
@@ -280,7 +283,7 @@ class VtmrSegmenter(Segmenter):
         guidance = zoom_guidance(
             fresh > threshold_logit, clicks_on(frame, clicks), radius, zoom.guidance
         )
-        warp = warp_towards(guidance, frame.box, frame.width, zoom.kernel)
+        warp = warp_towards(guidance, frame.box, zoom.side or frame.width, zoom.kernel)
         seen = (logits_on(overlaid(base, refined), warp) > threshold_logit).astype(np.float32)
         zoomed, _ = self.network.coarse(warp.sample(scene), seen, clicks_on(warp, clicks))
         # Into both layers: blended into the refined one alone, the zoomed answer would end at the

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vtmr.geometry import Frame
-from vtmr.masks import Mask, disc_maps
+from vtmr.masks import Mask, draw_discs
 from vtmr.segmenter.layers import LogitLayer
 from vtmr.segmenter.logits import LOGIT_LIMIT
 from vtmr.spec import Guidance
@@ -28,10 +28,12 @@ def zoom_guidance(
     """
     if wanted == "mask":
         return fresh_mask
-    discs = disc_maps(*places_of(clicks), radius, *fresh_mask.shape).any(axis=0)
+    guidance = np.zeros_like(fresh_mask)
     if wanted == "both":
-        discs = discs | fresh_mask
-    return np.asarray(discs)
+        guidance = fresh_mask.copy()
+    points, _ = places_of(clicks)
+    draw_discs(guidance, points, radius)
+    return guidance
 
 
 def blended(
