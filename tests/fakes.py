@@ -33,8 +33,10 @@ class ColourNetwork:
     def coarse(
         self, image: Image, prev_mask: FloatMap, clicks: Sequence[Click]
     ) -> tuple[FloatMap, Any]:
-        size, free = self.spec.input_size, self.spec.eval_mode == "cvpr"
-        assert free or image.shape == (size, size, 3)
+        height, width, channels = image.shape
+        sides, free = {self.spec.input_size, self.spec.zoom.side}, self.spec.eval_mode == "cvpr"
+        assert channels == 3
+        assert free or (height == width and height in sides)
         assert image.dtype == (np.uint8 if self.spec.pipeline == "vtmr" else np.float32)
         assert prev_mask.shape == image.shape[:2]
         assert prev_mask.dtype == np.float32

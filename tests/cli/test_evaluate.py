@@ -33,6 +33,7 @@ from vtmr.runtime import default_threads
         (["--data", "grabcut=.", "--zoom", "eager=much"], ("'eager=much'", "eager=0.5")),
         (["--data", "grabcut=.", "--zoom", "eager=1.5"], ("'eager=1.5'", "up to 1")),
         (["--data", "grabcut=.", "--zoom", "eager@-1"], ("'eager@-1'", "eager=0.3@1.2")),
+        (["--data", "grabcut=.", "--zoom", "eager:200"], ("'eager:200'", "a multiple of 32")),
         (["--data", "grabcut=.", "--views", "far"], ("'far'", "narrow or wide")),
         ([], ("--data", "needed")),
         (

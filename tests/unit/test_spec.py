@@ -4,7 +4,7 @@ names it."""
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,8 @@ def test_ritms_sizes_are_those_of_its_evaluator() -> None:
         ({"eager_weight": 0.0}, r"zoom\.eager_weight is 0\.0"),
         ({"eager_weight": 1.5}, r"zoom\.eager_weight is 1\.5"),
         ({"min_shrink": -0.5}, r"zoom\.min_shrink is -0\.5"),
+        ({"side": 200}, r"zoom\.side is 200: expected a multiple of 32, from 32 to 2048, or none"),
+        ({"side": 0}, r"zoom\.side is 0"),
     ],
 )
 def test_zooms_that_mean_nothing(values: dict[str, Any], says: str) -> None:
@@ -134,10 +136,10 @@ def test_views_that_no_click_could_be_answered_in(values: dict[str, Any], says: 
 def test_files_from_before_the_view_policy_never_look_further() -> None:
     """docs/decisions/0016: as they did when they were written."""
     values = json.loads(SPEC.to_json())
-    del values["views"], values["zoom"]["min_shrink"]
+    del values["views"], values["zoom"]["min_shrink"], values["zoom"]["side"]
     spec = ModelSpec.from_json(json.dumps(values))
     assert spec.views == NARROW == ViewPolicy(touch_share=1.0, easing=0.0)
-    assert spec.zoom.min_shrink == 0
+    assert (spec.zoom.min_shrink, spec.zoom.side) == (0, None)
     wide = ModelSpec("lite0", NORMALISATION, views=WIDE)
     assert ModelSpec.from_json(wide.to_json()) == wide
     assert [str(policy) for policy in VIEWS.values()] == list(VIEWS)
@@ -149,6 +151,7 @@ def test_the_zoomed_pass_counts_where_the_crop_is_shrunk() -> None:
     assert [zoom.weight(2, shrink) for shrink in (1.0, 1.2, 1.3)] == [0.0, 0.0, 0.3]
     assert ZoomSchedule(schedule="off", min_shrink=1.2).weight(20, 5.0) == 0
     assert str(zoom) == "eager=0.3@1.2"
+    assert str(replace(zoom, min_shrink=0.0, side=192)) == "eager=0.3:192"
 
 
 def test_the_papers_weights() -> None:

@@ -34,7 +34,8 @@ Zoom = Annotated[
     typer.Option(
         "--zoom",
         metavar="SCHEDULE",
-        help="paper, eager, eager=WEIGHT or off, perhaps with @SHRINK; default: the model's own.",
+        help="paper, eager, eager=WEIGHT or off, perhaps with @SHRINK and :SIDE; "
+        "default: the model's own.",
     ),
 ]
 Views = Annotated[

@@ -70,7 +70,8 @@ def load(
         input_size: Side of the grids that the network works on, a multiple of 32; smaller is faster
             and coarser. On torch a checkpoint has its own.
         device: Of torch, "cpu" or "cuda", which needs the extra [train]; None is ONNX Runtime.
-        zoom: "paper", "eager", "eager=WEIGHT" or "off", perhaps with "@SHRINK" after it.
+        zoom: "paper", "eager", "eager=WEIGHT" or "off", perhaps with "@SHRINK" and ":SIDE"
+            after it.
         threshold: The probability that masks are cut at.
         eval_mode: "cvpr", "cvprN" or "fixedN", of networks in RITM's pipeline.
         views: "wide" or "narrow".

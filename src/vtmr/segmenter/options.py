@@ -125,8 +125,8 @@ def zoom_schedule(text: str | None, own: ZoomSchedule) -> ZoomSchedule:
     except (ValueError, ConfigError) as error:
         raise InputError(
             f"The zoom {text!r} can't be read: expected paper, eager, off, or eager=WEIGHT with a "
-            "weight above 0 and up to 1, for example eager=0.5; then perhaps @SHRINK, from which on "
-            "it counts, as in eager=0.3@1.2, and :SIDE, of its grid, a multiple of 32, as in "
+            "weight above 0 and up to 1, for example eager=0.5, and perhaps @SHRINK, from which on "
+            "it counts, as in eager=0.3@1.2, and :SIDE of its grid, a multiple of 32, as in "
             "eager=0.3:192."
         ) from error
 

@@ -370,7 +370,7 @@ def test_a_run_says_what_it_was_made_with(tmp_path: Path) -> None:
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["settings"]["protocol"]["max_clicks"] == 20
     zoom = {"schedule": "eager", "eager_weight": 0.5, "rounds": 20, "guidance": "both"}
-    zoom["min_shrink"] = 0.0
+    zoom |= {"min_shrink": 0.0, "side": None}
     kernel = {"grid": 31, "fwhm": 11.0, "floor": 0.05}
     assert run["settings"]["model"] == {
         "name": "m",

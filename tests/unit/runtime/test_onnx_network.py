@@ -13,6 +13,7 @@ from vtmr import modelfile
 from vtmr.errors import CheckpointError, ConfigError
 from vtmr.runtime import OnnxNetwork, load_network
 from vtmr.runtime.threads import MOST_THREADS, default_threads, usable_cores
+from vtmr.spec import ZoomSchedule
 from vtmr.types import Click
 
 CLICKS = [Click(8.5, 4.5), Click(20.5, 25.5, positive=False)]
@@ -137,6 +138,31 @@ def test_a_graph_with_free_sides_serves_any_size() -> None:
         CheckpointError, match=r"contradicts its spec.* input_size 64 needs image 1x3x64x64"
     ):
         network(tiny.model_bytes(), input_size=64)
+
+
+def test_the_zoomed_pass_may_have_a_grid_of_another_size() -> None:
+    """Logits of the test model are written out in tiny.py: 10 prev_mask, and 100 on the disc."""
+    zoom = ZoomSchedule(schedule="eager", side=64)
+    spec = replace(tiny.SPEC, zoom=zoom)
+    free = tiny.model_bytes(
+        spec, coarse=tiny.coarse_model(free=True), refine=tiny.refine_model(free=True)
+    )
+    own = network(free)
+    grey = np.broadcast_to(np.array([10, 20, 30], np.uint8), (64, 64, 3))  # the mean: 0
+    logits, _ = own.coarse(grey, np.full((64, 64), 0.5, np.float32), [Click(50.5, 40.5)])
+    expected = np.full((64, 64), 5.0)
+    rows, cols = np.mgrid[:64, :64]
+    expected[(rows - 40) ** 2 + (cols - 50) ** 2 <= 9] += 100
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    # The network's own grid is none the worse for it.
+    assert own.coarse(image(), np.zeros((32, 32), np.float32), [])[0].shape == (32, 32)
+    # A graph that can't is found out when it is loaded, not at the second click.
+    with pytest.raises(
+        CheckpointError, match=r"on the zoomed grid, contradicts .* input_size 64 needs image"
+    ):
+        network(tiny.model_bytes(spec))
+    off = replace(spec, zoom=replace(zoom, schedule="off"))
+    assert network(tiny.model_bytes(off)).spec == off
 
 
 def test_a_graph_that_onnx_runtime_does_not_know_is_refused_in_one_sentence() -> None:

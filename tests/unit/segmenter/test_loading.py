@@ -39,8 +39,10 @@ def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
 def test_it_takes_what_the_command_line_takes(tmp_path: Path) -> None:
     path = tiny.bundle(tmp_path)
     plain = vtmr.load(path)
-    used = vtmr.load(path, threads=1, zoom="eager=0.5@1.2", threshold=0.25, views="wide")
-    assert used.zoom == zoom_schedule("eager=0.5@1.2", plain.zoom)
+    used = vtmr.load(path, threads=1, zoom="eager=0.5@1.2:64", threshold=0.25, views="wide")
+    assert used.zoom == zoom_schedule("eager=0.5@1.2:64", plain.zoom)
+    assert (used.zoom.min_shrink, used.zoom.side) == (1.2, 64)
+    assert str(used.zoom) == "eager=0.5@1.2:64"
     assert used.spec.threshold == 0.25
     assert used.spec.views == VIEWS["wide"]
     assert vtmr.load(path, views="narrow").spec.views == VIEWS["narrow"]
