@@ -126,11 +126,20 @@ def latency(
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Size the photo is rescaled to.")
     ] = "640x480",
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Which number of threads is best here, up to 8.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Time twenty clicks on a real photo on this machine."""
     from vtmr.cli.latency import measure, parse_size
 
+    if sweep:
+        from vtmr.cli import threadsweep
+
+        swept = threadsweep.sweep(model, parse_size(size), threads)
+        print(json.dumps(swept.as_record()) if as_json else swept.in_words())
+        return
     measured = measure(model, parse_size(size), threads)
     print(json.dumps(measured.as_record()) if as_json else measured.in_words())
 

@@ -22,15 +22,12 @@ from vtmr.modelfile import (
     SIDES,
     ModelFile,
 )
-from vtmr.runtime.threads import default_threads
+from vtmr.runtime.threads import MAX_THREADS, default_threads
 from vtmr.spec import EvalMode, ModelSpec
 from vtmr.types import Click, FloatMap, Image
 
 _ERRORS_ONLY = 3  # of ONNX Runtime's levels: its warnings are about graphs, not for users
 _Tensors = dict[str, tuple[list[Any], str]]  # name -> shape, type
-
-
-MAX_THREADS = 64  # a hundred thousand would take the machine down before anything was refused
 
 
 class OnnxNetwork:

@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from vtmr.errors import ConfigError
+
 MOST_THREADS = 4  # a guess: no more than two cores could be measured
+MOST_THREADS_VARIABLE = "VTMR_MOST_THREADS"  # another limit, where `vtmr latency --sweep` found it
+MAX_THREADS = 64  # a hundred thousand would take the machine down before anything was refused
 _ROOT = Path("/")
 
 
 def default_threads(processes: int = 1) -> int:
-    """One per core that this process may use, at most MOST_THREADS; a share of the cores for each
-    of `processes`.
+    """One per core that this process may use, at most `most_threads`; a share of the cores for each
+    of `processes`. Raises ConfigError as that does.
 
     Measured with lite0 on two cores: two threads take 56 % of one's time in both passes, with
     bit-identical results. The rule is fixed rather than timed at every start, which would delay the
     first click and vary with the load.
     """
-    return max(1, min(MOST_THREADS, usable_cores() // processes))
+    return max(1, min(most_threads(), usable_cores() // processes))
+
+
+def most_threads(environment: Mapping[str, str] = os.environ) -> int:
+    """The limit that the environment's VTMR_MOST_THREADS sets, MOST_THREADS without it.
+
+    Raises ConfigError for anything but a whole number from 1 to 64 there.
+    """
+    given = environment.get(MOST_THREADS_VARIABLE, "")
+    if not given:
+        return MOST_THREADS
+    # No number of threads has more digits, and Python refuses to read thousands of them.
+    if len(given) > 3 or not (given.isascii() and given.isdigit()):
+        raise _no_limit(given)
+    limit = int(given)
+    if not 1 <= limit <= MAX_THREADS:
+        raise _no_limit(given)
+    return limit
+
+
+def _no_limit(given: str) -> ConfigError:
+    return ConfigError(
+        f"{MOST_THREADS_VARIABLE} is {given!r} in the environment: expected a whole number from 1 "
+        f"to {MAX_THREADS}; without the variable the limit is {MOST_THREADS}."
+    )
 
 
 def usable_cores(root: Path = _ROOT) -> int:

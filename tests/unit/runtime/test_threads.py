@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from vtmr.errors import ConfigError
 from vtmr.runtime import threads
-from vtmr.runtime.threads import MOST_THREADS, cpu_quota, default_threads, usable_cores
+from vtmr.runtime.threads import (
+    MOST_THREADS,
+    cpu_quota,
+    default_threads,
+    most_threads,
+    usable_cores,
+)
 
 
 def machine(root: Path, groups: str, **files: str) -> Path:
@@ -72,3 +79,19 @@ def test_cores_that_may_be_used(
     monkeypatch.setattr(threads, "usable_cores", lambda: usable_cores(root))
     assert default_threads() == min(expected, MOST_THREADS)
     assert default_threads(processes=2) == max(1, min(expected // 2, MOST_THREADS))
+
+
+def test_the_environment_sets_another_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "usable_cores", lambda: 16)
+    monkeypatch.delenv("VTMR_MOST_THREADS", raising=False)
+    assert default_threads() == MOST_THREADS
+    monkeypatch.setenv("VTMR_MOST_THREADS", "8")
+    assert (default_threads(), default_threads(processes=4)) == (8, 4)
+    monkeypatch.setenv("VTMR_MOST_THREADS", "1")
+    assert default_threads() == 1
+
+
+@pytest.mark.parametrize("given", ["0", "65", "-1", "8.0", "many", "²", "9" * 5000])
+def test_a_limit_that_is_none(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"VTMR_MOST_THREADS is '.*expected a whole number"):
+        most_threads({"VTMR_MOST_THREADS": given})
