@@ -3,6 +3,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
+# Node.js is a package of .venv; `node` runs what npm installed into tools/js.
+NODE_TOOLS := $(BIN)/node tools/js/node_modules/.bin
+SCRIPTS := src/vtmr/app/static/js tests/app/browser tools/js/eslint.config.js
+
 .DEFAULT_GOAL := help
 .PHONY: help demo annotate test browser unit rest training style fast coverage locked proof docs clean
 
@@ -50,6 +54,8 @@ style:
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports --no-logo
+	$(NODE_TOOLS)/tsc --project tools/js
+	$(NODE_TOOLS)/eslint --config tools/js/eslint.config.js $(SCRIPTS)
 
 fast: .venv/.installed-all  ## the fast tests alone
 	$(BIN)/python -m pytest
@@ -73,7 +79,7 @@ docs: .venv/.installed-docs  ## the documentation site in build/site; a dead lin
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:  ## removes what the other targets made
-	rm -rf .venv .venv-locked build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .venv-locked tools/js/node_modules build dist out src/*.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -90,9 +96,11 @@ $(BIN)/python:
 	$(INSTALL) -e '.[heic]'
 	touch $@ .venv/.installed-base
 
-.venv/.installed-all: pyproject.toml constraints.txt | $(BIN)/python
+.venv/.installed-all: pyproject.toml constraints.txt tools/js/package-lock.json | $(BIN)/python
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
 	$(INSTALL) -e '.[train,bench,cluster,cvat,heic,dev,docs,serve-ray]'
+	@echo "Installing what checks the annotator's scripts into tools/js/node_modules: once, some seconds."
+	$(BIN)/npm ci --prefix tools/js --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@ .venv/.installed-base .venv/.installed-heic .venv/.installed-docs
 
 .venv/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python

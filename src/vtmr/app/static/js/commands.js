@@ -1,22 +1,42 @@
 // Everything that a key does, in one table: the keyboard, the shortcut sheet and the buttons' titles read it.
 
+import { byId } from "./dom.js";
 import { actualSize, isInside, visibleBox, zoomBy, zoomToBox } from "./geometry.js";
 import { objectAt } from "./intent.js";
 import { keepApart, selectedObject } from "./store.js";
 import { toggleTheme } from "./theme.js";
 
-/** @import { Command, Editor, Page, Stage, Store, ToolId } from "./page.js" */
+/** @import { Command, Editor, Mode, Page, Stage, Store, ToolId } from "./page.js" */
+/** @import { Point } from "./wire.js" */
 
 const RADIUS = { least: 1, most: 400, factor: 1.25 };
 const ZOOM = 1.4;
+const ARROWS = [
+  { key: "ArrowLeft", dx: -1, dy: 0 },
+  { key: "ArrowRight", dx: 1, dy: 0 },
+  { key: "ArrowUp", dx: 0, dy: -1 },
+  { key: "ArrowDown", dx: 0, dy: 1 },
+];
+
+const HELD = { control: "Ctrl", shift: "Shift", alt: "Alt" };
+
+/**
+ * The command's key as a reader knows it, with those held beside it.
+ *
+ * @param {Command} command
+ */
+export function keyText({ key = "", held = [] }) {
+  return [...held.map((name) => HELD[name]), key.length === 1 ? key.toUpperCase() : key].join(" + ");
+}
 
 /**
  * `key` as KeyboardEvent.key; `held` are the modifiers that have to be down. A command without `name` isn't listed.
  *
- * @param {Page} page
+ * @param {Omit<Page, "api" | "commands">} page
  * @returns {Command[]}
  */
 export function createCommands({ store, stage, editor, dialogs }) {
+  /** @returns {Point} */
   const middle = () => [store.state.viewport.width / 2, store.state.viewport.height / 2];
   /** @param {number} factor */
   const zoom = (factor) => () => stage.look(zoomBy(store.state.view, factor, middle()), middle());
@@ -34,7 +54,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
   /** @param {number} by */
   const go = (by) => () => {
     const next = editor.neighbour(by);
-    if (next) editor.open(next);
+    if (next) void editor.open(next);
   };
   /**
    * @param {"visible" | "locked"} key
@@ -47,7 +67,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
   /** @param {number} by */
   const walk = (by) => () => {
     const ids = store.state.document?.objects.map(({ id }) => id) ?? [];
-    const at = ids.indexOf(store.state.selected);
+    const at = ids.findIndex((id) => id === store.state.selected);
     if (ids.length) editor.select(ids[(at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by + ids.length) % ids.length]);
   };
   /** @param {"merge" | "subtract"} op */
@@ -76,9 +96,16 @@ export function createCommands({ store, stage, editor, dialogs }) {
       group: "Look",
       name: "Brightness, contrast, gamma, window",
       key: "i",
-      run: () => document.getElementById("look-menu").togglePopover(),
+      run: () => byId("look-menu").togglePopover(),
     },
-    { group: "Look", id: "colouring", name: "Colours by label or by object", key: "O", held: ["shift"], run: colouring },
+    {
+      group: "Look",
+      id: "colouring",
+      name: "Colours by label or by object",
+      key: "O",
+      held: ["shift"],
+      run: colouring,
+    },
     { group: "Look", name: "Move the view", shown: ["Space + drag", "middle drag"] },
 
     { group: "Click", name: "Add to the object", shown: ["left click"] },
@@ -255,16 +282,14 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Image", id: "theme", name: "Light or dark", key: "T", held: ["shift"], run: toggleTheme },
     { group: "Image", id: "help", name: "This sheet", key: "?", run: () => dialogs.help() },
     { key: "Escape", run: () => escape(store, editor) },
-    ...[
-      ["ArrowLeft", -1, 0],
-      ["ArrowRight", 1, 0],
-      ["ArrowUp", 0, -1],
-      ["ArrowDown", 0, 1],
-    ].map(([key, dx, dy]) => ({
-      key,
-      where: "stage",
-      run: (event) => arrow(store, editor, dx, dy, event.shiftKey),
-    })),
+    ...ARROWS.map(
+      ({ key, dx, dy }) =>
+        /** @type {Command} */ ({
+          key,
+          where: "stage",
+          run: (event) => arrow(store, editor, dx, dy, event.shiftKey),
+        }),
+    ),
     { key: "Enter", where: "stage", run: (event) => clickAtCursor(store, editor, !event.altKey, event.shiftKey) },
   ];
 }
@@ -274,7 +299,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
  * @param {Stage} stage
  */
 function zoomToObject({ state }, stage) {
-  const box = state.masks[state.selected]?.box;
+  const box = state.selected && state.masks[state.selected]?.box;
   if (box) stage.look(zoomToBox(box, state.viewport));
 }
 
@@ -373,7 +398,9 @@ function clickAtCursor(store, editor, positive, last) {
   const { cursor, document, drawn, tool, picking, radius, view, viewport } = store.state;
   if (!cursor && drawn?.kind === "outline") return editor.closeOutline();
   if (!cursor || !document || !isInside(document, cursor)) return;
-  const stroke = { points: [cursor], radius, mode: (tool === "eraser") === positive ? "erase" : "add" };
+  /** @type {Mode} */
+  const mode = (tool === "eraser") === positive ? "erase" : "add";
+  const stroke = { points: [cursor], radius, mode };
   if (picking || tool === "select") editor.select(objectAt(store.state, cursor)?.id ?? null);
   else if (tool === "click") editor.click(cursor, positive, visibleBox(view, document, viewport));
   else if (tool === "scribble") editor.scribble(stroke);

@@ -89,3 +89,14 @@ export function swatch(colour) {
   square.style.backgroundColor = colour;
   return square;
 }
+
+/**
+ * What draws on a canvas.
+ *
+ * @param {HTMLCanvasElement} canvas
+ */
+export function drawingOn(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new TypeError("This browser has no 2D canvas: vtmr's page needs one.");
+  return context;
+}

@@ -6,6 +6,7 @@ const EVERY_MS = 15000;
 
 /** @param {Page} page */
 export function bindHeartbeat({ store, editor }) {
+  /** @type {string | null} */
   let session = null;
 
   setInterval(() => {
@@ -19,6 +20,6 @@ export function bindHeartbeat({ store, editor }) {
     if (!before || before === session) return;
     editor.say("The server was started again. What it had saved is shown.");
     editor.refresh();
-    editor.reload();
+    void editor.reload();
   });
 }

@@ -3,7 +3,7 @@
 import { areaOf } from "./masks.js";
 import { selectedObject } from "./store.js";
 
-/** @import { Editable } from "./page.js" */
+/** @import { WithImage } from "./page.js" */
 
 const HINTS = {
   fresh: "Click the new object. Right-click takes away.",
@@ -27,6 +27,7 @@ const HINTS = {
   hiddenObject: "This object is hidden. H shows it.",
 };
 
+/** @type {Partial<typeof HINTS>} */
 const FINGERS = {
   fresh: "Tap the new object. Hold a finger to take away.",
   none: "Tap an object to outline it, or a mask to select it.",
@@ -39,7 +40,7 @@ const FINGERS = {
 /**
  * fingers: whether the user has no mouse.
  *
- * @param {Editable} state
+ * @param {WithImage} state
  * @param {boolean} fingers
  */
 export function hintFor(state, fingers) {
@@ -47,7 +48,7 @@ export function hintFor(state, fingers) {
   return (fingers && FINGERS[name]) || HINTS[name];
 }
 
-/** @param {Editable} state */
+/** @param {WithImage} state */
 function hintNamed(state) {
   const object = selectedObject(state);
   if (!state.overlay) return "hidden";

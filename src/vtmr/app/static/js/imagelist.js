@@ -3,6 +3,7 @@
 /** @import { ListRow, State } from "./page.js" */
 /** @import { ImageEntry } from "./wire.js" */
 
+/** @type {[filter: State["filter"], name: string][]} */
 export const FILTERS = [
   ["all", "All"],
   ["todo", "To do"],
@@ -11,29 +12,36 @@ export const FILTERS = [
 ];
 
 /** The images that fit, in the folder's order. `label:cup` in the search wants an object of that label. */
-export const shownImages = keptLast((images, filter, search) => {
-  const wanted = readSearch(search);
-  if (filter === "all" && !wanted.text && !wanted.labels.length) return images;
-  return images.filter((image) => passes(image, filter) && fits(image, wanted));
-});
+export const shownImages = keptLast(
+  /** @type {(images: ImageEntry[], filter: State["filter"], search: string) => ImageEntry[]} */
+  (images, filter, search) => {
+    const wanted = readSearch(search);
+    if (filter === "all" && !wanted.text && !wanted.labels.length) return images;
+    return images.filter((image) => passes(image, filter) && fits(image, wanted));
+  },
+);
 
 /**
  * Rows of the list: {folder, name, depth, count, done, folded} for a folder, {image, name, depth} for an image. A folded
  * folder's images have none. folded: a Set of folders, each with the slash at its end.
  */
-export const rowsOf = keptLast((shown, folded) => {
-  const folders = countedFolders(shown);
-  const rows = [];
-  let before = "";
-  for (const image of shown) {
-    const folder = folderOf(image.name);
-    if (folder !== before) rows.push(...newFolders(before, folder, folders, folded));
-    before = folder;
-    if (folded.size && isHidden(folder, folded)) continue;
-    rows.push({ image, name: image.name.slice(folder.length), depth: depthOf(folder) });
-  }
-  return rows;
-});
+export const rowsOf = keptLast(
+  /** @type {(shown: ImageEntry[], folded: ReadonlySet<string>) => ListRow[]} */
+  (shown, folded) => {
+    const folders = countedFolders(shown);
+    /** @type {ListRow[]} */
+    const rows = [];
+    let before = "";
+    for (const image of shown) {
+      const folder = folderOf(image.name);
+      if (folder !== before) rows.push(...newFolders(before, folder, folders, folded));
+      before = folder;
+      if (folded.size && isHidden(folder, folded)) continue;
+      rows.push({ image, name: image.name.slice(folder.length), depth: depthOf(folder) });
+    }
+    return rows;
+  },
+);
 
 /**
  * The image `by` places further in the list that is shown; with `todo`, the next one there that isn't done, around the
@@ -64,8 +72,14 @@ export function foldersAbove(name) {
   return folders;
 }
 
+/** @typedef {{ count: number, done: number }} Counts Of a folder: its images, and how many of them are done. */
+
+/** @type {Counts} */
+const NO_COUNTS = { count: 0, done: 0 };
+
 /** @param {string} search */
 function readSearch(search) {
+  /** @type {string[]} */
   const labels = [];
   const text = search.replace(/label:(?:"([^"]*)"?|(\S*))/gi, (_, quoted, plain) => {
     const label = (quoted ?? plain).toLowerCase();
@@ -135,6 +149,7 @@ function isHidden(folder, folded) {
  * @returns {Map<string, Counts>}
  */
 function countedFolders(shown) {
+  /** @type {Map<string, Counts>} */
   const folders = new Map();
   for (const image of shown) {
     for (const folder of foldersAbove(image.name)) {
@@ -157,26 +172,38 @@ function countedFolders(shown) {
  * @returns {ListRow[]}
  */
 function newFolders(before, folder, folders, folded) {
+  /** @type {ListRow[]} */
   const rows = [];
   for (const path of foldersAbove(folder)) {
     if (before.startsWith(path)) continue;
     const above = path.slice(0, path.slice(0, -1).lastIndexOf("/") + 1);
     if (isHidden(above, folded)) break;
     const name = path.slice(above.length, -1);
-    rows.push({ folder: path, name, depth: depthOf(above), folded: folded.has(path), ...folders.get(path) });
+    rows.push({
+      folder: path,
+      name,
+      depth: depthOf(above),
+      folded: folded.has(path),
+      ...(folders.get(path) ?? NO_COUNTS),
+    });
   }
   return rows;
 }
 
-/** The function, which remembers its last answer: several places ask for the same list. */
+/**
+ * The function, which remembers its last answer: several places ask for the same list.
+ *
+ * @template {unknown[]} Given
+ * @template Made
+ * @param {(...values: Given) => Made} make
+ * @returns {(...values: Given) => Made}
+ */
 function keptLast(make) {
-  let asked = [];
-  let answer;
+  /** @type {{ values: Given, answer: Made } | null} */
+  let last = null;
   return (...values) => {
-    if (values.length !== asked.length || values.some((value, i) => value !== asked[i])) {
-      answer = make(...values);
-      asked = values;
-    }
-    return answer;
+    const known = last?.values;
+    if (!last || values.some((value, i) => value !== known?.[i])) last = { values, answer: make(...values) };
+    return last.answer;
   };
 }

@@ -17,7 +17,7 @@ export function bindKeyboard({ store, stage, commands }) {
     const command = commands.find((candidate) => matches(candidate, event, stage.element));
     if (!command) return;
     event.preventDefault();
-    command.run(event);
+    command.run?.(event);
   });
   addEventListener("keyup", (event) => event.key === " " && store.update({ panning: false }));
   addEventListener("blur", () => store.update({ panning: false }));
@@ -38,10 +38,11 @@ function matches({ key, also = [], held = [], where, run }, event, stage) {
 
 /** @param {EventTarget | null} target */
 function isText(target) {
-  return target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=color]), textarea, select") ?? false;
+  const texts = "input:not([type=range]):not([type=checkbox]):not([type=color]), textarea, select";
+  return target instanceof Element && target.matches(texts);
 }
 
 /** @param {EventTarget | null} target */
 function isButton(target) {
-  return target.matches?.("button, summary, input") ?? false;
+  return target instanceof Element && target.matches("button, summary, input");
 }

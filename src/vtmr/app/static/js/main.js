@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { createCommands } from "./commands.js";
+import { byId } from "./dom.js";
 import { createEditor } from "./editor.js";
 import { brush } from "./gestures/brush.js";
 import { box } from "./gestures/box.js";
@@ -41,26 +42,31 @@ import { createStore, INITIAL } from "./store.js";
 import { initialTheme } from "./theme.js";
 import { bindTools } from "./tools.js";
 
+/** @import { Begin, Page, ToolId } from "./page.js" */
+
 initialTheme();
 const store = createStore({ ...INITIAL, ...remembered() });
 const editor = createEditor(store, api);
-const stage = createStage(document.getElementById("stage"), store, api);
+const stage = createStage(byId("stage"), store, api);
 const dialogs = createDialogs();
-const page = { store, editor, stage, api, dialogs };
-page.commands = createCommands(page);
+const commands = createCommands({ store, editor, stage, dialogs });
+/** @type {Page} */
+const page = { store, editor, stage, api, dialogs, commands };
 
 const panels = [imagesPanel, leftOutPanel, objectsPanel, objectsDrawer, severalPanel, detailsPanel, labelsPanel];
 panels.push(savedPanel, controls, corrections, settings, lookPanel, hintLine, notices, exportMenu);
 for (const show of panels) show(page);
 bindManager(page);
-bindSheet(dialogs, page.commands, () => giveLesson(page));
+bindSheet(dialogs, commands, () => giveLesson(page));
 
 const onClick = moveClick(page);
-const DRAGS = { click: onClick, select: moveMask(page) }; // what one finger may drag instead of the view
+const onMask = moveMask(page);
+/** @type {Partial<Record<ToolId, Begin>>} */
+const DRAGS = { click: onClick, select: onMask }; // what one finger may drag instead of the view
 const putAway = () => store.update({ drawn: null });
 const paints = { pressure: true };
 const held = bindTools(store, [
-  { id: "select", gesture: first(DRAGS.select, choose(page)) },
+  { id: "select", gesture: first(onMask, choose(page)) },
   { id: "click", gesture: first(onClick, click(page)) },
   { id: "box", gesture: first(onClick, box(page)), disable: putAway },
   { id: "outline", gesture: outline(page), disable: putAway },
@@ -99,6 +105,6 @@ await editor.start();
 const { images } = store.state;
 const begun =
   images.find(({ id }) => id === asked) ?? images.find(({ state, error }) => state !== "done" && !error) ?? images[0];
-if (begun) editor.open(begun.id);
+if (begun) void editor.open(begun.id);
 stage.element.focus();
 if (store.state.project && !hadLesson()) giveLesson(page);

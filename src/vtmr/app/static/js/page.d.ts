@@ -209,8 +209,8 @@ export interface State {
   toast: { text: string; kind: "plain" | "bad" } | null;
 }
 
-/** A state whose open image may be changed (canEdit of store.js). */
-export type Editable = State & { document: ImageDocument };
+/** A state with an open image. */
+export type WithImage = State & { document: ImageDocument };
 
 /** What actions are told by besides the store: which object is meant, how to speak, and a clock in milliseconds. */
 export interface About {
@@ -265,16 +265,22 @@ export type Refused = (error: unknown) => void;
 /** A press, as gestures take one: a mouse's, a pen's, or what a finger's stands for. */
 export type Press = Pick<
   PointerEvent,
-  | "clientX"
-  | "clientY"
-  | "timeStamp"
-  | "pressure"
-  | "button"
-  | "pointerType"
-  | "altKey"
-  | "ctrlKey"
-  | "shiftKey"
+  "clientX" | "clientY" | "timeStamp" | "pressure" | "button" | "pointerType" | "altKey" | "ctrlKey" | "shiftKey"
 >;
+
+/** A finger that is alone on the image, and what it has begun. */
+export interface Finger {
+  event: PointerEvent;
+  start: Point;
+  timer: number;
+  gesture?: Gesture | null;
+}
+
+/** Where two fingers began. */
+export interface Pinch {
+  view: View;
+  points: [Point, Point];
+}
 
 /** What follows a press. */
 export interface Gesture {
@@ -346,4 +352,27 @@ export interface Tile {
   col: number;
   row: number;
   box: Box;
+}
+
+/** A list of which only the rows in sight are in the document (panels/virtuallist.js). */
+export interface VirtualList<Row> {
+  show(next: Row[]): void;
+  paint(): void;
+  /** Scrolls as little as it takes to have the row in sight; its element. */
+  reveal(key: string | null): HTMLElement | null;
+  elementOf(key: string): HTMLElement | null;
+  readonly rows: Row[];
+}
+
+/** What a virtual list asks of a kind of rows. */
+export interface RowKind<Row> {
+  /** Tells it from the others. */
+  keyOf(row: Row): string;
+  /** Whether what was drawn of it still holds. */
+  isSame(before: Row, now: Row): boolean;
+  /** In CSS pixels, exactly. */
+  heightOf(row: Row): number;
+  draw(row: Row): HTMLElement;
+  /** Called whenever the rows in the document may have changed. */
+  painted?(drawn: { row: Row; element: HTMLElement }[]): void;
 }

@@ -79,6 +79,6 @@ export function instanceColour(number) {
 /** @param {string} text */
 function hash(text) {
   let value = 7;
-  for (const character of text) value = (value * 31 + character.codePointAt(0)) >>> 0;
+  for (const character of text) value = (value * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   return value;
 }

@@ -1,8 +1,9 @@
 // What the browser remembers of the user's taste. Never more than that: work lives on the server.
 
-/** @import { Store } from "./page.js" */
+/** @import { State, Store } from "./page.js" */
 
 const KEY = "vtmr-preferences";
+/** @type {Partial<Record<keyof State, string>>} */
 const KINDS = {
   opacity: "number",
   radius: "number",
@@ -12,29 +13,37 @@ const KINDS = {
   growBy: "number",
   colouring: "string",
 };
-const REMEMBERED = Object.keys(KINDS);
+const REMEMBERED = /** @type {(keyof State)[]} */ (Object.keys(KINDS));
 
+/** @returns {Partial<State>} */
 export function remembered() {
-  try {
-    const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
-    const sound = REMEMBERED.filter((key) => typeof stored[key] === KINDS[key]);
-    return Object.fromEntries(sound.map((key) => [key, stored[key]]));
-  } catch {
-    return {};
-  }
+  const stored = read();
+  return Object.fromEntries(
+    REMEMBERED.filter((key) => typeof stored[key] === KINDS[key]).map((key) => [key, stored[key]]),
+  );
 }
 
 /** @param {Store} store */
 export function remember(store) {
   store.watch(REMEMBERED, (state) => {
+    const present = Object.fromEntries(REMEMBERED.map((key) => [key, state[key]]));
     try {
-      const stored = JSON.parse(localStorage.getItem(KEY)) ?? {};
-      localStorage.setItem(
-        KEY,
-        JSON.stringify({ ...stored, ...Object.fromEntries(REMEMBERED.map((key) => [key, state[key]])) }),
-      );
+      localStorage.setItem(KEY, JSON.stringify({ ...read(), ...present }));
     } catch {
       // A browser without storage forgets; nothing else is lost.
     }
   });
+}
+
+/**
+ * What is stored, of whatever kind it may be.
+ *
+ * @returns {Record<string, unknown>}
+ */
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {};
+  } catch {
+    return {};
+  }
 }

@@ -15,7 +15,11 @@ export function createQueue(deliver, waiting) {
   const line = [];
   let idle = Promise.resolve();
   let running = false;
-  const report = () => waiting(line.flatMap(({ ghost }) => ghost ?? []), line.length);
+  const report = () =>
+    waiting(
+      line.flatMap(({ ghost }) => ghost ?? []),
+      line.length,
+    );
 
   async function run() {
     running = true;

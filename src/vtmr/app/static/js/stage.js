@@ -1,20 +1,46 @@
 // The stage: two canvases of the stage's size, painted at most once per frame, and the pointer events that reach the
 // gestures.
 
+import { drawingOn, inside } from "./dom.js";
 import { fit, limited, snapped, toImage } from "./geometry.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 
-/** @import { Api, Begin, Stage, Store, View } from "./page.js" */
+/** @import { Api, Begin, Gesture, Stage, State, Store, View } from "./page.js" */
 /** @import { Point } from "./wire.js" */
 
+/** @type {(keyof State)[]} */
 const VIEW_KEYS = ["view", "viewport"];
+/** @type {(keyof State)[]} */
 const OVERLAY_KEYS = [
   ...VIEW_KEYS,
-  ...["document", "masks", "selected", "selectedClick", "tool", "radius", "opacity", "overlay", "panning", "pointer"],
-  ...["cursor", "preview", "intent", "stroke", "drawn", "nudge", "picking", "dragged", "waiting", "label", "project"],
-  ...["chosen", "lit", "colouring"],
+  "document",
+  "masks",
+  "selected",
+  "selectedClick",
+  "chosen",
+  "lit",
+  "tool",
+  "radius",
+  "opacity",
+  "overlay",
+  "panning",
+  "pointer",
+  "cursor",
+  "preview",
+  "intent",
+  "stroke",
+  "drawn",
+  "nudge",
+  "picking",
+  "dragged",
+  "waiting",
+  "label",
+  "project",
+  "colouring",
 ];
+
+/** @typedef {{ clientX: number, clientY: number }} Place Of an event, in CSS pixels of the window. */
 
 /**
  * @param {HTMLElement} element
@@ -22,8 +48,8 @@ const OVERLAY_KEYS = [
  * @param {Api} api
  */
 export function createStage(element, store, api) {
-  const photoContext = contextOf(element, "#photo", { alpha: true });
-  const overlayContext = contextOf(element, "#overlay", { alpha: true });
+  const photoContext = contextOf(element, "#photo");
+  const overlayContext = contextOf(element, "#overlay");
   const photo = createPhoto(photoContext, api, () => schedule(true, false));
   let frame = 0;
   let stale = { photo: false, overlay: false };
@@ -79,6 +105,7 @@ export function createStage(element, store, api) {
   addEventListener("resize", measure); // a window that moves to a finer screen keeps its size in CSS pixels
   measure();
 
+  /** @type {string | null} */
   let shown = null;
   store.watch(["document", "window"], ({ document, window }) => {
     if (photo.show(document, window)) schedule(true, false);
@@ -109,10 +136,9 @@ export function createStage(element, store, api) {
 /**
  * @param {HTMLElement} element
  * @param {string} selector
- * @param {CanvasRenderingContext2DSettings} options
  */
-function contextOf(element, selector, options) {
-  return element.querySelector(selector).getContext("2d", options);
+function contextOf(element, selector) {
+  return drawingOn(inside(element, selector, HTMLCanvasElement));
 }
 
 /**
@@ -124,8 +150,9 @@ function contextOf(element, selector, options) {
  */
 export function bindGestures(stage, begin) {
   const { element } = stage;
+  /** @type {{ gesture: Gesture, pointerId: number } | null} */
   let current = null;
-  /** @param {"end" | "cancel"} how */
+  /** @type {(how: "end" | "cancel") => (event: PointerEvent) => void} */
   const finish = (how) => (event) => {
     if (!current || event.pointerId !== current.pointerId) return;
     const { gesture } = current;
@@ -171,5 +198,5 @@ export function first(...gestures) {
  * @param {Event} event
  */
 export function onPicture(event) {
-  return event.target.matches("#stage, #stage > canvas");
+  return event.target instanceof Element && event.target.matches("#stage, #stage > canvas");
 }

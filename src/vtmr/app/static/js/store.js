@@ -1,6 +1,6 @@
 // The page's state in one place: plain values, replaced and never changed; whoever shows something watches its keys.
 
-/** @import { Editable, State } from "./page.js" */
+/** @import { WithImage, State } from "./page.js" */
 
 /** @param {State} initial */
 export function createStore(initial) {
@@ -17,7 +17,9 @@ export function createStore(initial) {
      * @param {Partial<State>} patch
      */
     update(patch) {
-      const changed = /** @type {(keyof State)[]} */ (Object.keys(patch)).filter((key) => !Object.is(state[key], patch[key]));
+      const changed = /** @type {(keyof State)[]} */ (Object.keys(patch)).filter(
+        (key) => !Object.is(state[key], patch[key]),
+      );
       if (!changed.length) return;
       state = Object.freeze({ ...state, ...patch });
       for (const watcher of watchers) if (changed.some((key) => watcher.keys.has(key))) watcher.show(state);
@@ -149,7 +151,7 @@ export function keepApart({ apart, layers }) {
 
 /**
  * @param {State} state
- * @returns {state is Editable}
+ * @returns {state is WithImage}
  */
 export function canEdit(state) {
   const { document, project, connection } = state;

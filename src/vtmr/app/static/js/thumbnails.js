@@ -8,6 +8,8 @@ import { el } from "./dom.js";
 const AT_ONCE = 3;
 const KEPT = 400; // loaded ones, so that a row that is drawn anew doesn't flicker
 
+/** @typedef {{ image: ImageEntry, failed: () => void }} Wanted */
+
 /**
  * @param {Store} store
  * @param {Api} api

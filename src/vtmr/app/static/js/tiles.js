@@ -28,6 +28,7 @@ export function levelFor(deviceScale, levels) {
  */
 export function tilesIn(box, level, tile, size) {
   const side = tile * 2 ** level;
+  /** @type {Tile[]} */
   const tiles = [];
   for (let row = Math.floor(box[1] / side); row * side < box[3]; row += 1) {
     for (let col = Math.floor(box[0] / side); col * side < box[2]; col += 1) {

@@ -21,6 +21,8 @@ export function crc32(bytes) {
   return (value ^ 0xffffffff) >>> 0;
 }
 
+/** @typedef {{ name: Uint8Array<ArrayBuffer>, crc: number, size: number, offset: number }} Member */
+
 /**
  * A ZIP of `members`, each {name, file}, as a Blob. `name` is a path with forward slashes.
  *
@@ -43,7 +45,7 @@ export async function zipOf(members) {
   return new Blob([...parts, ...central, endRecord(members.length, length, offset)], { type: "application/zip" });
 }
 
-/** @param {Member} member */
+/** @param {Omit<Member, "offset">} member */
 function localHeader({ name, crc, size }) {
   const head = new DataView(new ArrayBuffer(30));
   head.setUint32(0, LOCAL, true);
@@ -68,7 +70,7 @@ function centralHeader({ name, crc, size, offset }) {
  *
  * @param {DataView} head
  * @param {number} at
- * @param {Member} member
+ * @param {Omit<Member, "offset">} member
  */
 function describe(head, at, { name, crc, size }) {
   head.setUint16(at, UTF8_NAMES, true);

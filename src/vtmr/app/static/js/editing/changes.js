@@ -39,7 +39,14 @@ export function createChanges(store, selection, push, say) {
       if (answer.notes.length) say(answer.notes.join(" "));
       answered?.(answer);
     };
-    push({ image: store.state.document.image, name, fields: () => fields ?? {}, ghost: null, answered: noted, ...rest });
+    push({
+      image: store.state.document.image,
+      name,
+      fields: () => fields ?? {},
+      ghost: null,
+      answered: noted,
+      ...rest,
+    });
   }
 
   /**

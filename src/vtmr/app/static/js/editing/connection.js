@@ -45,5 +45,7 @@ export function createConnection(store, api, say, back) {
 
 /** @param {number} ms */
 export function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }

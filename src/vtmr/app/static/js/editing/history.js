@@ -2,12 +2,13 @@
 
 import { canEdit } from "../store.js";
 
-/** @import { Answer, Changes, Documents, Images, Mark, Say, Selection, State, Store } from "../page.js" */
+/** @import { About, Answer, Changes, Documents, Images, Mark, State, Store } from "../page.js" */
 /** @import { ImageDocument } from "../wire.js" */
 
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
-/** @typedef {{ images: Images, documents: Documents, selection: Selection, say: Say, idle: () => Promise<void> }} Parts */
+/** @typedef {Pick<About, "selection" | "say">} Told */
+/** @typedef {Told & { images: Images, documents: Documents, idle: () => Promise<void> }} Parts */
 
 /**
  * @param {Store} store
@@ -38,7 +39,13 @@ export function historyActions(store, { move }, { images, documents, selection, 
    */
   function forgetLabel(answer) {
     const { label, document } = store.state;
-    if (label && document && isIn(document, label) && !isIn(answer.document, label) && !answer.labels?.includes(label)) {
+    if (
+      label &&
+      document &&
+      isIn(document, label) &&
+      !isIn(answer.document, label) &&
+      !answer.labels?.includes(label)
+    ) {
       store.update({ label: null });
     }
   }
@@ -59,7 +66,10 @@ export function historyActions(store, { move }, { images, documents, selection, 
   return {
     undo() {
       const { accepted, document } = store.state;
-      if (accepted && accepted !== document?.image) return takeBack(accepted);
+      if (accepted && accepted !== document?.image) {
+        void takeBack(accepted);
+        return;
+      }
       const [present, { selected }] = [selection.mark(), store.state];
       move("undo", { op: "undo" }, (answer) => {
         forgetLabel(answer);
@@ -80,7 +90,7 @@ export function historyActions(store, { move }, { images, documents, selection, 
       if (store.state.document?.state !== "done" || store.state.document.image !== document.image) return;
       store.update({ accepted: document.image });
       const next = images.neighbour(1, true);
-      if (next) documents.open(next);
+      if (next) void documents.open(next);
       else say(allDone(store.state));
     },
     /** Marks the image for somebody to look at, or not any more. */

@@ -39,13 +39,16 @@ export function brush({ store, stage }, send, { erases = false, pressure = false
       move(moved) {
         for (const part of moved.getCoalescedEvents?.() ?? [moved]) {
           const { stroke } = store.state;
+          const before = stroke?.points.at(-1);
+          if (!stroke || !before) return;
           const point = stage.imagePoint(part);
-          if (distance(point, stroke.points.at(-1)) < apart) continue;
-          const more = feels ? { pressures: [...stroke.pressures, shareOf(part)] } : {};
+          if (distance(point, before) < apart) continue;
+          const more = feels ? { pressures: [...(stroke.pressures ?? []), shareOf(part)] } : {};
           store.update({ stroke: { ...stroke, points: [...stroke.points, point], ...more } });
         }
-        if (store.state.stroke.points.length < MOST_POINTS) return;
-        const last = store.state.stroke.points.at(-1);
+        const { points = [] } = store.state.stroke ?? {};
+        const last = points.at(-1);
+        if (!last || points.length < MOST_POINTS) return;
         finish();
         store.update({ stroke: begin(last, shareOf(moved)) });
       },

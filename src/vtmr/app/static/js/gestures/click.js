@@ -12,7 +12,7 @@ import { canEdit } from "../store.js";
 export function click({ store, stage, editor }) {
   return (event) => {
     const { document, view, viewport } = store.state;
-    if (!canEdit(store.state) || (event.button !== 0 && event.button !== 2)) return null;
+    if (!document || !canEdit(store.state) || (event.button !== 0 && event.button !== 2)) return null;
     const point = stage.imagePoint(event);
     if (!isInside(document, point)) return null;
     const positive = event.button === 0 && !event.altKey && !event.ctrlKey;

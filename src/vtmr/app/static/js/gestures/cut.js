@@ -18,14 +18,15 @@ export function cut({ store, stage, editor }) {
     return {
       move(moved) {
         for (const part of moved.getCoalescedEvents?.() ?? [moved]) {
-          const { points } = store.state.drawn;
+          const { points = [] } = store.state.drawn ?? {};
+          const before = points.at(-1);
           const point = stage.imagePoint(part);
-          if (distance(point, points.at(-1)) * store.state.view.scale < APART) continue;
+          if (!before || distance(point, before) * store.state.view.scale < APART) continue;
           store.update({ drawn: { kind: "cut", points: [...points, point] } });
         }
       },
       end() {
-        const { points } = store.state.drawn;
+        const { points = [] } = store.state.drawn ?? {};
         store.update({ drawn: null });
         if (points.length > 1) editor.cut(points);
       },

@@ -1,6 +1,7 @@
 // Where the pointer rests, the click that it would make is previewed; the next move takes the preview away.
 
 import { isInside, visibleBox } from "../geometry.js";
+import { hasPixels } from "../masks.js";
 import { onPicture } from "../stage.js";
 import { canEdit, correction, correctsHere, keepApart, selectedObject } from "../store.js";
 
@@ -13,6 +14,7 @@ const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
 /** @param {Page} page */
 export function bindHover({ store, stage, editor, api }) {
   let timer = 0;
+  /** @type {AbortController | null} */
   let request = null;
 
   function forget() {
@@ -29,7 +31,7 @@ export function bindHover({ store, stage, editor, api }) {
   async function ask(point, positive) {
     const { document, view, viewport } = store.state;
     const { does, object } = editor.intent(point, positive);
-    if (does === "nothing" || does === "select") return;
+    if (!document || does === "nothing" || does === "select") return;
     request = new AbortController();
     const { signal } = request;
     const body = {
@@ -49,7 +51,7 @@ export function bindHover({ store, stage, editor, api }) {
        */
       const seen = async (only) => {
         const { mask } = await api.preview(document.image, { ...body, ...wayOf(only) }, signal);
-        return mask.box ? mask : null;
+        return hasPixels(mask) ? mask : null;
       };
       const current = () => !signal.aborted && !editor.busy;
       const mask = await seen(here);
@@ -70,7 +72,15 @@ export function bindHover({ store, stage, editor, api }) {
    */
   function clicks(event) {
     const { tool, document, overlay, picking } = store.state;
-    if (!CLICKS.has(tool) || picking || !overlay || !canEdit(store.state) || event.buttons || event.shiftKey)
+    if (
+      !document ||
+      !CLICKS.has(tool) ||
+      picking ||
+      !overlay ||
+      !canEdit(store.state) ||
+      event.buttons ||
+      event.shiftKey
+    )
       return false;
     return isInside(document, stage.imagePoint(event));
   }

@@ -8,9 +8,8 @@ import { isOn } from "../masks.js";
 /** @param {Page} page */
 export function bindLight({ store }) {
   store.watch(["pointer"], ({ pointer, document, masks, stroke, overlay, lit }) => {
-    const looks = pointer && document && overlay && !stroke;
-    const pixel = looks ? pixelOf(pointer) : null;
-    const hit = looks ? document.objects.findLast((object) => object.visible && isOn(masks[object.id], pixel)) : null;
+    const pixel = pointer && overlay && !stroke ? pixelOf(pointer) : null;
+    const hit = pixel && document?.objects.findLast((object) => object.visible && isOn(masks[object.id], pixel));
     const id = hit?.id ?? null;
     if (id !== lit) store.update({ lit: id });
   });

@@ -4,6 +4,7 @@ import { distance, isInside, toScreen } from "../geometry.js";
 import { canEdit, selectedObject } from "../store.js";
 
 /** @import { Begin, Page } from "../page.js" */
+/** @import { Point } from "../wire.js" */
 
 const REACH = 10; // CSS pixels around a click's centre
 const SLACK = 3; // CSS pixels that a press may wander without being a drag
@@ -20,12 +21,14 @@ export function moveClick({ store, stage, editor }) {
     const start = stage.screenPoint(event);
     const index = object.clicks.findLastIndex(({ x, y }) => distance(toScreen(view, [x, y]), start) <= REACH);
     if (index < 0) return null;
+    /** @type {Point | null} */
     let held = null;
     return {
       move(moved) {
         if (!held && distance(stage.screenPoint(moved), start) <= SLACK) return;
         const point = stage.imagePoint(moved);
-        held = isInside(store.state.document, point) ? point : held;
+        const { document } = store.state;
+        held = document && isInside(document, point) ? point : held;
         if (held) store.update({ dragged: { object: object.id, index, point: held }, preview: null });
       },
       end() {

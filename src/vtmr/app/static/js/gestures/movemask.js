@@ -14,18 +14,18 @@ const SLACK = 3; // CSS pixels that a press may wander without being a drag
  */
 export function moveMask({ store, stage, editor }) {
   return (event) => {
-    const { masks, selected } = store.state;
+    const { masks } = store.state;
     const object = selectedObject(store.state);
     if (event.button !== 0 || !object || object.locked || !canEdit(store.state)) return null;
     const [start, from] = [stage.screenPoint(event), stage.imagePoint(event)];
-    if (!isOn(masks[selected], pixelOf(from))) return null;
+    if (!isOn(masks[object.id], pixelOf(from))) return null;
     let moving = false;
     let [movedX, movedY] = [0, 0];
     return {
-      move(event) {
-        moving ||= distance(stage.screenPoint(event), start) > SLACK;
+      move(moved) {
+        moving ||= distance(stage.screenPoint(moved), start) > SLACK;
         if (!moving) return;
-        const [x, y] = stage.imagePoint(event);
+        const [x, y] = stage.imagePoint(moved);
         const [dx, dy] = [Math.round(x - from[0]), Math.round(y - from[1])];
         editor.nudge(dx - movedX, dy - movedY);
         [movedX, movedY] = [dx, dy];

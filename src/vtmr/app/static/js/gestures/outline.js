@@ -17,7 +17,7 @@ const DOUBLE_MS = 400;
  * @returns {Begin}
  */
 export function outline({ store, stage, editor }) {
-  let pressed = { at: -Infinity, point: [0, 0] }; // the press before
+  let pressed = { at: -Infinity, point: /** @type {Point} */ ([0, 0]) }; // the press before
 
   const corners = () => (store.state.drawn?.kind === "outline" ? store.state.drawn.points : []);
   /**
@@ -48,7 +48,9 @@ export function outline({ store, stage, editor }) {
     }
     pressed = { at: event.timeStamp, point: start };
     const first = corners().length === 0;
-    const mode = first ? (event.button === 2 || event.altKey ? "erase" : "add") : store.state.drawn.mode;
+    /** @type {Mode} */
+    const begun = event.button === 2 || event.altKey ? "erase" : "add";
+    const mode = store.state.drawn?.mode ?? begun;
     keep([...corners(), stage.imagePoint(event)], mode);
     let dragged = false;
     return {
@@ -57,7 +59,8 @@ export function outline({ store, stage, editor }) {
         if (!dragged) return;
         for (const part of moved.getCoalescedEvents?.() ?? [moved]) {
           const point = stage.imagePoint(part);
-          if (distance(point, corners().at(-1)) * store.state.view.scale >= APART) keep([...corners(), point], mode);
+          const before = corners().at(-1) ?? point;
+          if (distance(point, before) * store.state.view.scale >= APART) keep([...corners(), point], mode);
         }
       },
       end() {

@@ -4,7 +4,7 @@
 import { distance, isInside, panBy, toImage } from "../geometry.js";
 import { onPicture } from "../stage.js";
 
-/** @import { Begin, Gesture, Page, Press, View } from "../page.js" */
+/** @import { Begin, Finger, Gesture, Page, Pinch, Press, View } from "../page.js" */
 /** @import { Point } from "../wire.js" */
 
 const SLACK = 10; // CSS pixels that a tap may wander
@@ -20,17 +20,29 @@ const POINTS = new Set(["select", "click", "box"]); // the tools whose one-finge
  * @param {Begin} moves
  */
 export function bindTouch({ store, stage }, begin, moves) {
+  /** @type {Map<number, PointerEvent>} */
   const fingers = new Map(); // pointer id → its last event
-  let one = null; // {event, start, gesture?, timer?}: the first finger, while it is alone
-  let pinch = null; // {view, points}: where two fingers began
+  /** @type {Finger | null} */
+  let one = null; // the first finger, while it is alone
+  /** @type {Pinch | null} */
+  let pinch = null;
   let penAt = -Infinity;
 
   /** @param {PointerEvent} event */
   const place = (event) => stage.screenPoint(event);
-  const points = () => [...fingers.values()].slice(0, 2).map(place);
+
+  /**
+   * Where the first two fingers are; null while there is one alone.
+   *
+   * @returns {[Point, Point] | null}
+   */
+  function points() {
+    const [a, b] = fingers.values();
+    return a && b ? [place(a), place(b)] : null;
+  }
 
   function forget() {
-    clearTimeout(one?.timer);
+    if (one) clearTimeout(one.timer);
     one?.gesture?.cancel?.();
     one = null;
   }
@@ -38,6 +50,7 @@ export function bindTouch({ store, stage }, begin, moves) {
   /** A finger that rests is the right button. */
   function held() {
     const { tool, document } = store.state;
+    if (!one) return;
     if (!POINTS.has(tool) || tool === "select" || !document || !isInside(document, stage.imagePoint(one.event))) return;
     navigator.vibrate?.(15);
     tap(pressOf(one.event, 2));
@@ -59,9 +72,11 @@ export function bindTouch({ store, stage }, begin, moves) {
     if (fingers.size === 1) {
       stage.element.focus({ preventScroll: true });
       one = { event, start: place(event), timer: setTimeout(held, HOLD_MS) };
-    } else if (fingers.size === 2) {
+    }
+    const both = points();
+    if (both && fingers.size === 2) {
       forget();
-      pinch = { view: store.state.view, points: points() };
+      pinch = { view: store.state.view, points: both };
     }
   }
 
@@ -69,7 +84,8 @@ export function bindTouch({ store, stage }, begin, moves) {
   function move(event) {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, event);
-    if (pinch && fingers.size > 1) return stage.look(pinched(pinch, points()), middle(points()));
+    const both = points();
+    if (pinch && both) return stage.look(pinched(pinch, both), middle(both));
     if (!one) return;
     if (!one.gesture && distance(place(event), one.start) > SLACK) {
       clearTimeout(one.timer);
@@ -100,7 +116,7 @@ export function bindTouch({ store, stage }, begin, moves) {
     if (!fingers.delete(event.pointerId)) return;
     if (one?.gesture) one.gesture.end?.(event);
     else if (one) tap(pressOf(one.event, 0));
-    clearTimeout(one?.timer);
+    if (one) clearTimeout(one.timer);
     one = null;
     if (!fingers.size) pinch = null; // the finger that stays behind after a pinch does nothing
   }
@@ -112,12 +128,15 @@ export function bindTouch({ store, stage }, begin, moves) {
     if (!fingers.size) pinch = null;
   }
 
-  const touches = (handle) => (event) => event.pointerType === "touch" && handle(event);
+  /** @type {(handle: (event: PointerEvent) => void) => (event: PointerEvent) => void} */
+  const touches = (handle) => (event) => {
+    if (event.pointerType === "touch") handle(event);
+  };
   stage.element.addEventListener("pointerdown", touches(down));
   stage.element.addEventListener("pointermove", touches(move));
   stage.element.addEventListener("pointerup", touches(up));
   stage.element.addEventListener("pointercancel", touches(cancel));
-  for (const kind of ["pointerdown", "pointermove"]) {
+  for (const kind of /** @type {const} */ (["pointerdown", "pointermove"])) {
     stage.element.addEventListener(kind, (event) => {
       if (event.pointerType === "pen") penAt = event.timeStamp;
     });

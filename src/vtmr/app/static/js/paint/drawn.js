@@ -17,11 +17,12 @@ const CORNER = 3.5; // CSS pixels
  */
 export function paintDrawn(context, state, { kind, points }, waiting = false) {
   const places = points.map((point) => toScreen(state.view, point));
-  const goesOn = !waiting && kind === "outline" && state.pointer;
-  if (goesOn) places.push(toScreen(state.view, state.pointer));
-  if (kind === "box") strokeBox(context, [...places[0], ...places.at(-1)]);
+  if (!waiting && kind === "outline" && state.pointer) places.push(toScreen(state.view, state.pointer));
+  const [start, end = start] = [places[0], places.at(-1)];
+  if (!start || !end) return;
+  if (kind === "box") strokeBox(context, [...start, ...end]);
   else strokeLine(context, places, kind === "outline" && waiting);
-  if (kind === "outline" && !waiting) corner(context, places[0]);
+  if (kind === "outline" && !waiting) corner(context, start);
 }
 
 /**

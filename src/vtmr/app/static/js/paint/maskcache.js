@@ -10,7 +10,8 @@ const WHOLE = 3e6; // cells up to which a mask is traced whole; larger ones only
 const LARGE = 2; // device pixels from which on a cell's edges count each for itself
 const NEAR = 0.75; // cells: how far an outline may be from the edges of smaller ones; stairs stay within that
 
-const known = new WeakMap(); // mask → {region, step, exact, path}
+/** @type {WeakMap<Mask, { region: Box, step: number, exact: boolean, path: Path2D }>} */
+const known = new WeakMap();
 
 /**
  * A mask's outline for a view, a Path2D in image coordinates along the edges of cells of so many pixels that each is
@@ -62,7 +63,8 @@ function regionFor(mask, seen, step) {
   const [x0, y0, x1, y1] = mask.box;
   if ((x1 - x0) * (y1 - y0) <= WHOLE * step * step) return aligned(mask.box, step);
   const [dx, dy] = [(seen[2] - seen[0]) >> 1, (seen[3] - seen[1]) >> 1];
-  return aligned(intersection([seen[0] - dx, seen[1] - dy, seen[2] + dx, seen[3] + dy], mask.box), step);
+  const around = intersection([seen[0] - dx, seen[1] - dy, seen[2] + dx, seen[3] + dy], mask.box);
+  return aligned(around ?? seen, step);
 }
 
 /**

@@ -7,30 +7,33 @@ import { objectOf, selectedObject } from "../store.js";
 import { paintDrawn, paintPrompt } from "./drawn.js";
 import { outlineOf } from "./maskcache.js";
 
-/** @import { Mask, State, Stroke } from "../page.js" */
-/** @import { AnnotatedObject, Opened, Point } from "../wire.js" */
+/** @import { Intent, Mask, State, Stroke, WithImage } from "../page.js" */
+/** @import { AnnotatedObject, Click, Point } from "../wire.js" */
 
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
 const STROKES = new Set(["brush", "eraser", "scribble"]);
 export const CLICK_RADIUS = 7; // CSS pixels
 
+/** @typedef {{ casing: number, line: number, dash?: number[] }} Style Widths in CSS pixels. */
+/** @typedef {Click & { selected?: boolean, waiting?: boolean }} ShownClick */
+
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {State} state
  */
 export function paintOverlay(context, state) {
-  const { viewport, view, document } = state;
+  const { viewport, view } = state;
   const { ratio } = viewport;
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-  if (!document) return;
+  if (!hasImage(state)) return;
   const toImagePixels = () =>
     context.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
   if (state.overlay) paintMasks(context, state, toImagePixels);
-  for (const stroke of strokesOf(state)) {
+  for (const line of strokesOf(state)) {
     toImagePixels();
-    paintStroke(context, stroke, state);
+    paintStroke(context, line, state);
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   const prompt = selectedObject(state)?.prompt;
@@ -39,12 +42,20 @@ export function paintOverlay(context, state) {
   for (const { drawn } of state.waiting) if (drawn) paintDrawn(context, state, drawn, true);
   if (state.drawn) paintDrawn(context, state, state.drawn);
   paintCursor(context, state);
-  if (state.overlay && state.intent && state.pointer) paintTag(context, state);
+  if (state.overlay && state.intent && state.pointer) paintTag(context, state, state.intent, state.pointer);
+}
+
+/**
+ * @param {State} state
+ * @returns {state is WithImage}
+ */
+function hasImage(state) {
+  return state.document !== null;
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {Opened} state
+ * @param {WithImage} state
  * @param {() => void} toImagePixels
  */
 function paintMasks(context, state, toImagePixels) {
@@ -52,7 +63,6 @@ function paintMasks(context, state, toImagePixels) {
   const visible = visibleBox(view, document, viewport);
   if (!visible) return;
   const deviceScale = view.scale * viewport.ratio;
-  const shown = document.objects.filter((object) => object.visible && masks[object.id]);
   /**
    * @param {Mask} mask
    * @param {string} colour
@@ -68,11 +78,13 @@ function paintMasks(context, state, toImagePixels) {
     fill(context, outline, colour, opacity);
     stroke(context, outline, colour, view.scale, style);
   };
-  for (const object of shown) {
+  for (const object of document.objects) {
+    const mask = masks[object.id];
+    if (!object.visible || !mask) continue;
     const replaced = preview && object.id === preview.object;
     const opacity = replaced ? state.opacity * 0.3 : object.id === lit ? litOpacity(state) : state.opacity;
     const colour = colourOfObject(object, state);
-    draw(masks[object.id], colour, opacity, styleOf(object, state), movedBy(state, object.id));
+    draw(mask, colour, opacity, styleOf(object, state), movedBy(state, object.id));
   }
   if (preview?.mask) {
     draw(preview.mask, colourOfNext(objectOf(state, preview.object), state), state.opacity * 0.6, PREVIEW);
@@ -87,9 +99,13 @@ function paintMasks(context, state, toImagePixels) {
  * @returns {Point | null}
  */
 function movedBy({ nudge, waiting }, id) {
-  const moves = [nudge, ...waiting.map((ghost) => ghost.shift)].filter((move) => move?.object === id);
-  if (!moves.length) return null;
-  return moves.reduce(([x, y], { dx, dy }) => [x + dx, y + dy], [0, 0]);
+  let [x, y] = [0, 0];
+  for (const move of [nudge, ...waiting.map((ghost) => ghost.shift)]) {
+    if (move?.object !== id) continue;
+    x += move.dx;
+    y += move.dy;
+  }
+  return x || y ? [x, y] : null;
 }
 
 /**
@@ -99,7 +115,9 @@ function movedBy({ nudge, waiting }, id) {
  * @param {State} state
  */
 function colourOfNext(object, state) {
-  return object ? colourOfObject(object, state) : labelColour(state.label ?? state.project.labels[0], state.project);
+  return object
+    ? colourOfObject(object, state)
+    : labelColour(state.label ?? state.project?.labels[0] ?? "", state.project);
 }
 
 /**
@@ -165,8 +183,8 @@ function stroke(context, outline, colour, scale, { casing, line, dash }) {
  * @param {State} state
  * @returns {Stroke[]}
  */
-function strokesOf({ stroke, waiting }) {
-  return [...waiting.map((ghost) => ghost.stroke), stroke].filter(Boolean);
+function strokesOf({ stroke: drawn, waiting }) {
+  return [...waiting.flatMap((ghost) => ghost.stroke ?? []), ...(drawn ? [drawn] : [])];
 }
 
 /**
@@ -227,20 +245,14 @@ function pressedLine(context, points, radius, pressures) {
  */
 export function clicksShown(state) {
   const { dragged, waiting, selected, selectedClick } = state;
-  const moved = new Set(
-    waiting.filter((ghost) => ghost.instead).map(({ instead }) => `${instead.object}/${instead.index}`),
-  );
-  const settled = (selectedObject(state)?.clicks ?? []).map((click, index) => {
-    if (moved.has(`${selected}/${index}`)) return null;
-    const held = dragged?.object === selected && dragged.index === index;
-    return {
-      ...click,
-      ...(held ? { x: dragged.point[0], y: dragged.point[1] } : {}),
-      selected: index === selectedClick,
-    };
+  const moved = new Set(waiting.flatMap(({ instead }) => (instead ? `${instead.object}/${instead.index}` : [])));
+  const settled = (selectedObject(state)?.clicks ?? []).flatMap((click, index) => {
+    if (moved.has(`${selected}/${index}`)) return [];
+    const held = dragged?.object === selected && dragged.index === index ? dragged.point : [click.x, click.y];
+    return { ...click, x: held[0], y: held[1], selected: index === selectedClick };
   });
   const coming = waiting.flatMap((ghost) => ghost.clicks ?? []).map((click) => ({ ...click, waiting: true }));
-  return [...settled, ...coming].filter(Boolean);
+  return [...settled, ...coming];
 }
 
 /**
@@ -316,11 +328,13 @@ function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) 
  *
  * @param {CanvasRenderingContext2D} context
  * @param {State} state
+ * @param {Intent} intent
+ * @param {Point} pointer
  */
-function paintTag(context, state) {
-  const text = tagOf(state, state.intent);
+function paintTag(context, state, intent, pointer) {
+  const text = tagOf(state, intent);
   if (!text) return;
-  const [x, y] = toScreen(state.view, state.pointer);
+  const [x, y] = toScreen(state.view, pointer);
   context.font = "600 12px system-ui, sans-serif";
   const width = context.measureText(text).width + 16;
   const left = Math.min(x + 14, state.viewport.width - width - 4);
@@ -341,9 +355,9 @@ function paintTag(context, state) {
  * @param {number} radius
  */
 function ring(context, x, y, radius) {
-  for (const [colour, width] of [
-    [CASING, 3],
-    ["#ffffff", 1.25],
+  for (const { colour, width } of [
+    { colour: CASING, width: 3 },
+    { colour: "#ffffff", width: 1.25 },
   ]) {
     context.beginPath();
     context.arc(x, y, Math.max(radius, 1), 0, 2 * Math.PI);
@@ -359,9 +373,9 @@ function ring(context, x, y, radius) {
  * @param {number} y
  */
 function crosshair(context, x, y) {
-  for (const [colour, width] of [
-    [CASING, 4],
-    ["#ffffff", 1.5],
+  for (const { colour, width } of [
+    { colour: CASING, width: 4 },
+    { colour: "#ffffff", width: 1.5 },
   ]) {
     context.strokeStyle = colour;
     context.lineWidth = width;

@@ -1,7 +1,7 @@
 // The two ways of correcting side by side: only the part that a click touches, or the network's whole answer. Where the
 // pointer rests, each shows what it would make.
 
-import { byId } from "../dom.js";
+import { byId, drawingOn, inside } from "../dom.js";
 import { changeOf } from "../masks.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { canEdit, correctsHere, selectedObject } from "../store.js";
@@ -10,6 +10,9 @@ import { canEdit, correctsHere, selectedObject } from "../store.js";
 /** @import { Box } from "../wire.js" */
 
 const TOOLS = new Set(["click", "box"]);
+/** @typedef {"here" | "refit"} Way */
+
+/** @type {Way[]} */
 const WAYS = ["here", "refit"];
 const MARGIN = 0.1; // of what is shown, around the masks
 const [ADDED, TAKEN, KEPT] = ["#22c55e", "#f0443a", "#8b94a5"];
@@ -22,15 +25,17 @@ export function corrections({ store, editor }) {
       byId("stage").focus();
     });
   }
+  /** @type {(keyof State)[]} */
   const keys = ["tool", "document", "selected", "keepRest", "refit", "connection", "picking"];
   store.watch(keys, (state) => {
     const object = selectedObject(state);
-    byId("ways").hidden = !object || object.locked || !TOOLS.has(state.tool) || state.picking || !canEdit(state);
+    byId("ways").hidden =
+      !object || object.locked || !TOOLS.has(state.tool) || Boolean(state.picking) || !canEdit(state);
     const chosen = correctsHere(state) ? "here" : "refit";
     for (const way of WAYS) byId(`way-${way}`).ariaPressed = String(way === chosen);
   });
   store.watch(["either"], ({ either, masks, selected }) => {
-    const before = masks[selected] ?? null;
+    const before = (selected && masks[selected]) || null;
     for (const way of WAYS) show(byId(`way-${way}`), before, either, way);
   });
 }
@@ -42,9 +47,9 @@ export function corrections({ store, editor }) {
  * @param {Way} way
  */
 function show(button, before, either, way) {
-  const canvas = button.querySelector("canvas");
+  const canvas = inside(button, "canvas", HTMLCanvasElement);
   canvas.hidden = !either;
-  button.querySelector("small").textContent = either ? told(changeOf(before, either[way])) : "";
+  inside(button, "small").textContent = either ? told(changeOf(before, either[way])) : "";
   const box = either && around([before, either.here, either.refit]);
   if (box) paint(canvas, box, before, either[way]);
 }
@@ -67,7 +72,7 @@ function told({ added, taken }) {
  * @returns {Box | null}
  */
 function around(masks) {
-  const boxes = masks.filter(Boolean).map(({ box }) => box);
+  const boxes = masks.flatMap((mask) => (mask ? [mask.box] : []));
   if (!boxes.length) return null;
   /**
    * @param {number} index
@@ -86,7 +91,7 @@ function around(masks) {
  * @param {Mask | null} after
  */
 function paint(canvas, [x0, y0, x1, y1], before, after) {
-  const context = canvas.getContext("2d");
+  const context = drawingOn(canvas);
   const [width, height] = [(x1 - x0) * (1 + 2 * MARGIN), (y1 - y0) * (1 + 2 * MARGIN)];
   const scale = Math.min(canvas.width / width, canvas.height / height);
   const step = Math.max(1, Math.floor(1 / scale));

@@ -15,6 +15,7 @@ export function detailsPanel({ store, editor }) {
   const add = el("form", { class: "field" }, icon("plus"), name);
   place.append(fields, add, note);
 
+  /** @type {string | null} */
   let shownOf = null; // id of the object whose fields are there
 
   const save = () => editor.setDetails({ attributes: valuesIn(fields) });

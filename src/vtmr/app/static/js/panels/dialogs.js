@@ -1,6 +1,7 @@
 // The shortcut sheet, and the dialogs that commands open.
 
-import { byId, el } from "../dom.js";
+import { keyText } from "../commands.js";
+import { byId, el, inside } from "../dom.js";
 import { dialog, show } from "./sheet.js";
 
 /** @import { Command, Dialogs } from "../page.js" */
@@ -31,7 +32,7 @@ export function bindSheet(dialogs, commands, again) {
     sheet.close();
     again();
   });
-  sheet.querySelector("header h2").after(lesson);
+  inside(sheet, "header h2").after(lesson);
   dialogs.help = () => show(sheet);
 }
 
@@ -53,8 +54,7 @@ function drawSheet(commands) {
 }
 
 /** @param {Command} command */
-function keys({ key, held = [], shown }) {
-  const names = { control: "Ctrl", shift: "Shift", alt: "Alt" };
-  const parts = shown ?? [[...held.map((name) => names[name]), key.length === 1 ? key.toUpperCase() : key].join(" + ")];
+function keys(command) {
+  const parts = command.shown ?? [keyText(command)];
   return el("span", {}, ...parts.flatMap((part, i) => [i ? " " : null, el("kbd", { text: part })]));
 }

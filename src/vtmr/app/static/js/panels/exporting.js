@@ -6,7 +6,7 @@ import { dialog, show, tell } from "./sheet.js";
 
 /** @import { Page } from "../page.js" */
 
-/** @param {Page} page */
+/** @param {Pick<Page, "store" | "editor" | "api">} page */
 export function exportMenu({ store, editor, api }) {
   const menu = byId("export-menu");
   const onlyDone = el("input", { type: "checkbox", id: "only-done" });

@@ -4,22 +4,23 @@ import { byId } from "../dom.js";
 import { hintFor } from "../hints.js";
 import { canEdit } from "../store.js";
 
-/** @import { Page } from "../page.js" */
+/** @import { Page, State } from "../page.js" */
 
+/** @type {(keyof State)[]} */
 const KEYS = ["tool", "document", "selected", "fresh", "project", "overlay", "masks", "refit", "picking", "connection"];
 
 /** @param {Page} page */
 export function hintLine({ store, stage, commands }) {
   const fingers = matchMedia("(pointer: coarse)");
   const begin = byId("hint-new");
-  begin.addEventListener("click", () => {
-    commands.find(({ id }) => id === "new").run();
+  begin.addEventListener("click", (event) => {
+    commands.find(({ id }) => id === "new")?.run?.(event);
     stage.element.focus();
   });
   store.watch(KEYS, (state) => {
-    const shown = state.document && canEdit(state);
-    byId("hint").textContent = shown ? hintFor(state, fingers.matches) : "";
-    byId("hint-line").hidden = !shown;
+    const text = canEdit(state) ? hintFor(state, fingers.matches) : "";
+    byId("hint").textContent = text;
+    byId("hint-line").hidden = !text;
     begin.hidden = !state.selected || Boolean(state.picking);
   });
 }

@@ -1,11 +1,11 @@
 // The list of images: folders, thumbnails, names, states; search and filter.
 
-import { byId, el, icon } from "../dom.js";
+import { byId, el, icon, inside } from "../dom.js";
 import { FILTERS, foldersAbove, rowsOf, shownImages } from "../imagelist.js";
 import { createThumbnails } from "../thumbnails.js";
 import { createVirtualList } from "./virtuallist.js";
 
-/** @import { ListRow, Page, State, Store } from "../page.js" */
+/** @import { ListRow, Page, State, Store, VirtualList } from "../page.js" */
 /** @import { ImageEntry } from "../wire.js" */
 
 const STATES = {
@@ -18,18 +18,29 @@ const STATES = {
 const HEIGHTS = { image: 56, folder: 28 }; // CSS pixels, as in css/lists.css
 const INDENT = 12;
 
+/** @typedef {Extract<ListRow, { folder: string }>} FolderRow */
+/** @typedef {Exclude<ListRow, { folder: string }>} ImageRow */
+/** @typedef {VirtualList<ListRow>} Rows */
+/**
+ * @typedef {Pick<Page, "store" | "editor"> & {
+ *   thumbnails: ReturnType<typeof createThumbnails>, setDrawer: (open: boolean) => void,
+ * }} Parts
+ */
+
 /** @param {Page} page */
 export function imagesPanel({ store, editor, api }) {
   const list = byId("image-list");
   const thumbnails = createThumbnails(store, api);
+  /** @type {Rows} */
   const rows = createVirtualList(list, {
-    keyOf: (row) => row.folder ?? row.image.id,
+    keyOf,
     isSame: (before, now) =>
-      now.folder
+      now.folder && before.folder
         ? before.count === now.count && before.done === now.done && before.folded === now.folded
         : before.image === now.image,
     heightOf: (row) => (row.folder ? HEIGHTS.folder : HEIGHTS.image),
-    draw: (row) => (row.folder ? drawFolder(row, store) : drawImage(row, { store, editor, thumbnails, setDrawer })),
+    draw: (row) =>
+      row.folder !== undefined ? drawFolder(row, store) : drawImage(row, { store, editor, thumbnails, setDrawer }),
     painted: (drawn) => markCurrent(drawn, store.state),
   });
 
@@ -41,7 +52,12 @@ export function imagesPanel({ store, editor, api }) {
   }
 
   byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));
-  bindSearch(store, () => focusRow(rows, rows.rows.findIndex((row) => row.image)));
+  bindSearch(store, () =>
+    focusRow(
+      rows,
+      rows.rows.findIndex((row) => row.image),
+    ),
+  );
   list.addEventListener("keydown", (event) => walk(event, rows));
 
   store.watch(["images", "search", "filter", "folded"], (state) => {
@@ -51,8 +67,9 @@ export function imagesPanel({ store, editor, api }) {
   });
   store.watch(["images"], ({ images }) => {
     const done = images.filter((image) => image.state === "done").length;
-    byId("done-bar").max = Math.max(images.length, 1);
-    byId("done-bar").value = done;
+    const bar = byId("done-bar", HTMLProgressElement);
+    bar.max = Math.max(images.length, 1);
+    bar.value = done;
     byId("done-text").textContent = images.length ? `${done} of ${images.length} done` : "";
   });
   store.watch(["imageId"], (state) => {
@@ -65,12 +82,17 @@ export function imagesPanel({ store, editor, api }) {
   });
 }
 
+/** @param {ListRow} row */
+function keyOf(row) {
+  return row.folder ?? row.image.id;
+}
+
 /**
  * @param {Store} store
  * @param {() => void} goToList
  */
 function bindSearch(store, goToList) {
-  const search = byId("search");
+  const search = byId("search", HTMLInputElement);
   search.addEventListener("input", () => store.update({ search: search.value }));
   search.addEventListener("keydown", (event) => {
     if (event.key === "Escape") byId("stage").focus();
@@ -102,7 +124,7 @@ function drawImage({ image, name, depth }, { store, editor, thumbnails, setDrawe
   }
   const choose = () => {
     setDrawer(false);
-    editor.open(image.id);
+    void editor.open(image.id);
     byId("stage").focus();
   };
   const dot = el("span", { class: `dot ${image.error ? "bad" : image.state}` });
@@ -156,7 +178,7 @@ function markCurrent(drawn, { imageId }) {
     reachable ||= current;
   }
   const [first] = drawn;
-  if (!reachable && first) first.element.firstElementChild.tabIndex = 0;
+  if (!reachable && first) inside(first.element, "button").tabIndex = 0;
 }
 
 /**
@@ -164,7 +186,7 @@ function markCurrent(drawn, { imageId }) {
  * @param {boolean} current
  */
 function markRow(item, current) {
-  const button = item.firstElementChild;
+  const button = inside(item, "button");
   button.classList.toggle("current", current);
   button.tabIndex = current ? 0 : -1;
   if (current) button.setAttribute("aria-current", "true");
@@ -177,18 +199,18 @@ function markRow(item, current) {
  */
 function walk(event, rows) {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const item = event.target.closest("li");
+  const item = event.target instanceof Element ? event.target.closest("li") : null;
   if (!item) return;
   const key = item.dataset.folder ?? item.dataset.image;
-  const at = rows.rows.findIndex((row) => (row.folder ?? row.image.id) === key);
+  const at = rows.rows.findIndex((row) => keyOf(row) === key);
   if (by) {
     event.preventDefault();
     focusRow(rows, at + by);
   }
-  const { folder, folded } = rows.rows[at] ?? {};
-  if (folder && event.key === (folded ? "ArrowRight" : "ArrowLeft")) {
+  const row = rows.rows[at];
+  if (row?.folder && event.key === (row.folded ? "ArrowRight" : "ArrowLeft")) {
     event.preventDefault();
-    item.firstElementChild.click();
+    inside(item, "button").click();
     focusRow(rows, at);
   }
 }
@@ -199,7 +221,7 @@ function walk(event, rows) {
  */
 function focusRow(rows, at) {
   const row = rows.rows[at];
-  if (row) rows.reveal(row.folder ?? row.image.id)?.querySelector("button").focus();
+  if (row) rows.reveal(keyOf(row))?.querySelector("button")?.focus();
 }
 
 /**
@@ -228,7 +250,7 @@ function showEmpty({ images, filter, search }, shown, store) {
   const place = byId("none-fits");
   place.hidden = !images.length || shown.length > 0;
   if (place.hidden) return place.replaceChildren();
-  const name = FILTERS.find(([key]) => key === filter)[1];
+  const name = FILTERS.find(([key]) => key === filter)?.[1];
   const among = filter === "all" ? "" : ` among “${name}”`;
   const text = search.trim() ? `Nothing fits “${search.trim()}”${among}.` : `No images${among}.`;
   const all = () => store.update({ filter: "all", search: "" });

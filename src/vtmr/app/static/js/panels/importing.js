@@ -1,10 +1,11 @@
 // The import dialog: other programs' files are looked at first, and come onto the images when the user says so.
 
+import { ApiError, wordsOf } from "../api.js";
 import { el } from "../dom.js";
 import { zipOf } from "../zip.js";
 import { dialog, show, tell } from "./sheet.js";
 
-/** @import { Page } from "../page.js" */
+/** @import { Api, Page } from "../page.js" */
 /** @import { Look, Project, Wish } from "../wire.js" */
 
 const WANTED = /\.(json|xml|txt|ya?ml|names|png|bmp|tiff?|gif|webp|zip)$/i;
@@ -13,15 +14,29 @@ const PICTURES = 12;
 const BY_PATTERN = ["auto", "png", "indexed-png"];
 const PATTERN = "{name}.mask.png";
 
+/** @typedef {ReturnType<typeof drawParts>} Parts */
+/** @typedef {{ folder: true } | { folder?: undefined, files: File[], left: number }} Source Beside the images, or chosen. */
+
+/**
+ * One opened dialog. turn: counts questions, so that an older one's answer is dropped.
+ *
+ * @typedef {Pick<Page, "store" | "editor" | "api"> & {
+ *   project: Project, box: HTMLDialogElement, parts: Parts, source: Source | null, look: Look | null, turn: number,
+ * }} Session
+ */
+
 /**
  * Opens the dialog. Nothing changes before its button "Import" is pressed.
  *
- * @param {Page} page
+ * @param {Pick<Page, "store" | "editor" | "api">} page
  */
 export function openImport({ store, editor, api }) {
-  const parts = drawParts(store.state.project);
+  const { project } = store.state;
+  if (!project) return;
+  const parts = drawParts(project);
   const box = dialog("Import", "import", parts.from, parts.how, parts.result, parts.actions);
-  const session = { store, editor, api, box, parts, source: null, look: null, turn: 0 };
+  /** @type {Session} */
+  const session = { store, editor, api, project, box, parts, source: null, look: null, turn: 0 };
   parts.beside.addEventListener("click", () => choose(session, parts.beside, { folder: true }));
   parts.files.addEventListener("change", () => take(session, parts.filesButton, parts.files));
   parts.folder.addEventListener("change", () => take(session, parts.folderButton, parts.folder));
@@ -29,7 +44,7 @@ export function openImport({ store, editor, api }) {
   parts.folderButton.addEventListener("click", () => parts.folder.click());
   parts.format.addEventListener("change", () => {
     showPattern(parts);
-    look(session);
+    void look(session);
   });
   parts.pattern.addEventListener("change", () => look(session));
   parts.run.addEventListener("click", () => make(session));
@@ -75,8 +90,21 @@ function drawParts(project) {
   const cancel = el("button", { text: "Cancel" });
   return {
     ...{ format, pattern, patternRow, files, folder, beside, filesButton, folderButton, run, cancel },
-    from: el("div", { class: "sources", role: "group", "aria-label": "From where" }, beside, filesButton, folderButton, files, folder),
-    how: el("div", { class: "settings" }, el("label", { class: "setting" }, el("span", { text: "Format" }), format), patternRow),
+    from: el(
+      "div",
+      { class: "sources", role: "group", "aria-label": "From where" },
+      beside,
+      filesButton,
+      folderButton,
+      files,
+      folder,
+    ),
+    how: el(
+      "div",
+      { class: "settings" },
+      el("label", { class: "setting" }, el("span", { text: "Format" }), format),
+      patternRow,
+    ),
     result: el("div", { class: "result", "aria-live": "polite", id: "import-result" }),
     actions: el("div", { class: "choices" }, cancel, run),
   };
@@ -101,8 +129,9 @@ function showPattern({ format, patternRow }) {
  * @param {HTMLInputElement} input
  */
 function take(session, button, input) {
-  const chosen = [...input.files].filter((file) => WANTED.test(file.name));
-  const left = input.files.length - chosen.length;
+  const files = [...(input.files ?? [])];
+  const chosen = files.filter((file) => WANTED.test(file.name));
+  const left = files.length - chosen.length;
   input.value = "";
   if (chosen.length) choose(session, button, { files: chosen, left });
   else if (left) say(session, "None of these files is of a kind that annotations come in.");
@@ -117,7 +146,7 @@ function choose(session, button, source) {
   const { beside, filesButton, folderButton } = session.parts;
   for (const one of [beside, filesButton, folderButton]) one.setAttribute("aria-pressed", String(one === button));
   session.source = source;
-  look(session);
+  void look(session);
 }
 
 /**
@@ -156,8 +185,9 @@ function wishOf({ format, pattern, patternRow }) {
  * The files as one ZIP. A ZIP that the user chose goes as it is.
  *
  * @param {File[]} files
+ * @returns {Blob | Promise<Blob>}
  */
-async function sent(files) {
+function sent(files) {
   const size = files.reduce((sum, file) => sum + file.size, 0);
   if (size > MOST_BYTES) {
     const megabytes = Math.round(size / 2 ** 20);
@@ -183,35 +213,41 @@ function say({ parts }, text) {
  */
 function showRefusal(session, error) {
   const { parts } = session;
-  const formats = error.code === "several_formats" ? error.body.formats : [];
-  const about = session.store.state.project.about_formats;
+  /** @type {string[]} */
+  const formats = error instanceof ApiError && error.code === "several_formats" ? error.body.formats : [];
+  const about = session.project.about_formats;
   const buttons = formats.map((name) => {
     const chosen = () => {
       parts.format.value = name;
       showPattern(parts);
-      look(session);
+      void look(session);
     };
     return el("button", { text: about[name].title, dataset: { format: name }, onclick: chosen });
   });
-  parts.result.replaceChildren(el("p", { class: "warn", text: error.message }), el("div", { class: "choices" }, ...buttons));
+  parts.result.replaceChildren(
+    el("p", { class: "warn", text: wordsOf(error) }),
+    el("div", { class: "choices" }, ...buttons),
+  );
 }
 
 /** @param {Session} session */
 function showLook(session) {
-  const { parts, look: found, store, source } = session;
-  const title = store.state.project.about_formats[found.format].title;
+  const { parts, look: found, project, source } = session;
+  if (!found) return;
+  const title = project.about_formats[found.format].title;
   const images = plural(found.image_count, "image");
   const sum = `${title}: ${plural(found.objects, "object")} for ${images}.`;
-  const left = source.left ? [`${plural(source.left, "file")} of other kinds were left out.`] : [];
+  const left =
+    source && !source.folder && source.left ? [`${plural(source.left, "file")} of other kinds were left out.`] : [];
   const labels = Object.entries(found.labels).map(([name, count]) => el("li", { text: `${name}: ${count}` }));
   parts.result.replaceChildren(
     ...[
       el("p", { class: "sum", text: sum }),
       labels.length ? el("ul", { class: "chips counts", "aria-label": "Labels" }, ...labels) : null,
       found.repeated ? repeatChoice(found) : null,
-      pictures(session),
+      pictures(session.api, found),
       [...found.skipped, ...left].length ? skippedList([...found.skipped, ...left]) : null,
-    ].filter(Boolean),
+    ].filter((part) => part !== null),
   );
   parts.run.disabled = !found.objects;
   parts.run.textContent = found.objects ? `Import ${plural(found.objects, "object")}` : "Import";
@@ -246,17 +282,21 @@ function repeatChoice({ repeated }) {
 /**
  * The first images, with what would come drawn on them.
  *
- * @param {Session} session
+ * @param {Api} api
+ * @param {Look} found
  */
-function pictures({ api, look: found }) {
-  const shown = found.images.slice(0, PICTURES).map(({ id, name, objects }) =>
-    el(
-      "figure",
-      {},
-      el("img", { src: api.lookPictureUrl(found.id, id), alt: "", loading: "lazy" }),
-      el("figcaption", { title: name, text: `${name} · ${objects}` }),
-    ),
-  );
+function pictures(api, found) {
+  /** @type {HTMLElement[]} */
+  const shown = found.images
+    .slice(0, PICTURES)
+    .map(({ id, name, objects }) =>
+      el(
+        "figure",
+        {},
+        el("img", { src: api.lookPictureUrl(found.id, id), alt: "", loading: "lazy" }),
+        el("figcaption", { title: name, text: `${name} · ${objects}` }),
+      ),
+    );
   const more = found.image_count - shown.length;
   if (more > 0) shown.push(el("p", { class: "note", text: `and ${plural(more, "more image")}` }));
   return el("div", { class: "previews" }, ...shown);
@@ -280,11 +320,14 @@ async function make(session) {
   parts.run.disabled = true;
   try {
     await editor.idle();
-    const { imported, skipped } = await api.makeImport(found.id, chosen?.value ?? "skip");
+    const { imported, skipped } = await api.makeImport(
+      found.id,
+      chosen instanceof HTMLInputElement ? chosen.value : "skip",
+    );
     box.close();
     const { imageId } = store.state;
     editor.refresh();
-    if (imageId in imported) await editor.open(imageId);
+    if (imageId && imageId in imported) await editor.open(imageId);
     const total = Object.values(imported).reduce((sum, count) => sum + count, 0);
     const came = `Imported ${plural(total, "object")} into ${plural(Object.keys(imported).length, "image")}`;
     if (skipped.length) tell(`${came}, skipped some`, skipped);

@@ -1,6 +1,6 @@
 // The label of the selected objects and of new ones: chips, and a field for a label that isn't there yet.
 
-import { byId, el, swatch } from "../dom.js";
+import { byId, el, inside, swatch } from "../dom.js";
 import { labelColour, numberOf } from "../palette.js";
 import { canEdit, selectedObject } from "../store.js";
 
@@ -50,7 +50,7 @@ function chip(label, place, pressed, state, editor) {
  */
 function bindField(store, editor) {
   const form = byId("new-label");
-  const input = form.querySelector("input");
+  const input = inside(form, "input", HTMLInputElement);
   const rename = el("button", { type: "submit" });
   const fresh = el("button", { type: "button", text: "New objects", onclick: () => take(editor.labelNew) });
   const choice = el("div", { class: "between", id: "label-for", hidden: true }, rename, fresh);

@@ -1,18 +1,20 @@
 // The first minute: a click, a right click, the next object, on a photo of our own. It is shown once; nothing is kept.
 
-import { byId, el, icon } from "../dom.js";
+import { byId, drawingOn, el, icon, inside } from "../dom.js";
 import { distance } from "../geometry.js";
+import { hasPixels } from "../masks.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { CASING, HUES } from "../palette.js";
 
-/** @import { Page } from "../page.js" */
-/** @import { Point } from "../wire.js" */
+/** @import { Mask, Page } from "../page.js" */
+/** @import { Click, Point } from "../wire.js" */
 
 const KEY = "vtmr-lesson";
 const SIZE = { width: 600, height: 400 }; // of the photo
 const HOLD_MS = 550; // a finger that rests takes away
 const SLACK = 10; // CSS pixels that a tap may wander
 const TAPS = ["Tap the cup.", "Hold a finger on the spoon.", "Press New object, then tap the spoon."]; // without a mouse
+/** @type {{ text: string, about: string, at?: Point }[]} */
 const STEPS = [
   { text: "Click the cup.", about: "A click says: this belongs to the object.", at: [290, 235] },
   {
@@ -26,6 +28,8 @@ const STEPS = [
     about: "Every change is saved; Accept marks an image as done. Press ? for all keys.",
   },
 ];
+
+/** @typedef {{ clicks: Click[], mask: Mask | null }} Learned An object of the lesson. */
 
 export function hadLesson() {
   try {
@@ -41,22 +45,24 @@ export function hadLesson() {
  * @param {Page} page
  */
 export function giveLesson({ api, editor }) {
+  /** @type {{ step: number, objects: Learned[], busy: Promise<void> }} */
   const state = { step: 0, objects: [{ clicks: [], mask: null }], busy: Promise.resolve() };
   const box = frame();
-  const canvas = box.querySelector("canvas");
-  const context = canvas.getContext("2d");
+  const canvas = inside(box, "canvas", HTMLCanvasElement);
+  const [fresh, skip] = [inside(box, "[data-lesson=new]", HTMLButtonElement), inside(box, "[data-lesson=skip]")];
+  const context = drawingOn(canvas);
   const photo = new Image();
 
   function show() {
     const { text, about } = STEPS[state.step];
     const taps = matchMedia("(pointer: coarse)").matches && TAPS[state.step];
-    box.querySelector("h3").textContent = taps || text;
-    box.querySelector("p").textContent = about;
+    inside(box, "h3").textContent = taps || text;
+    inside(box, "p").textContent = about;
     [...box.querySelectorAll("li")].forEach((dot, i) => dot.classList.toggle("done", i < state.step));
     const last = state.step === STEPS.length - 1;
-    box.querySelector("[data-lesson=new]").disabled = state.step !== 2;
-    box.querySelector("[data-lesson=skip]").textContent = last ? "Start" : "Skip";
-    box.querySelector("[data-lesson=skip]").classList.toggle("primary", last);
+    fresh.disabled = state.step !== 2;
+    skip.textContent = last ? "Start" : "Skip";
+    skip.classList.toggle("primary", last);
     paint(context, photo, state);
   }
 
@@ -66,7 +72,7 @@ export function giveLesson({ api, editor }) {
    */
   function click(point, positive) {
     const object = state.objects.at(-1);
-    if (!positive && !object.clicks.length) return;
+    if (!object || (!positive && !object.clicks.length)) return;
     object.clicks = [...object.clicks, { x: point[0], y: point[1], positive }];
     const ends = [positive, !positive, positive && state.objects.length > 1][state.step];
     if (ends) state.step += 1;
@@ -77,7 +83,8 @@ export function giveLesson({ api, editor }) {
   /** @param {Learned} object */
   async function ask(object) {
     try {
-      object.mask = (await api.lesson(object.clicks)).mask;
+      const { mask } = await api.lesson(object.clicks);
+      object.mask = hasPixels(mask) ? mask : null;
     } catch (error) {
       box.close();
       editor.refused(error);
@@ -86,13 +93,13 @@ export function giveLesson({ api, editor }) {
   }
 
   function begin() {
-    if (state.step !== 2 || !state.objects.at(-1).clicks.length) return;
+    if (state.step !== 2 || !state.objects.at(-1)?.clicks.length) return;
     state.objects.push({ clicks: [], mask: null });
     show();
   }
 
-  box.querySelector("[data-lesson=new]").addEventListener("click", begin);
-  box.querySelector("[data-lesson=skip]").addEventListener("click", () => box.close());
+  fresh.addEventListener("click", begin);
+  skip.addEventListener("click", () => box.close());
   box.addEventListener("keydown", (event) => {
     if (event.key === "n") begin();
     const { at } = STEPS[state.step];
@@ -141,7 +148,8 @@ function frame() {
  * @param {(point: Point, positive: boolean) => void} click
  */
 function bindPresses(canvas, click) {
-  let finger = null; // {id, at, timer}
+  /** @type {{ id: number, at: Point, point: Point, timer: number } | null} */
+  let finger = null;
   /**
    * @param {PointerEvent} event
    * @returns {Point}
@@ -151,7 +159,7 @@ function bindPresses(canvas, click) {
     (offsetY * SIZE.height) / canvas.clientHeight,
   ];
   const drop = () => {
-    clearTimeout(finger?.timer);
+    if (finger) clearTimeout(finger.timer);
     finger = null;
   };
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -166,10 +174,10 @@ function bindPresses(canvas, click) {
     finger = { id: event.pointerId, at: [event.clientX, event.clientY], point, timer: setTimeout(hold, HOLD_MS) };
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (event.pointerId === finger?.id && distance([event.clientX, event.clientY], finger.at) > SLACK) drop();
+    if (finger && event.pointerId === finger.id && distance([event.clientX, event.clientY], finger.at) > SLACK) drop();
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (event.pointerId !== finger?.id) return;
+    if (!finger || event.pointerId !== finger.id) return;
     const { point } = finger;
     drop();
     click(point, true);
@@ -196,15 +204,15 @@ function paint(context, photo, { step, objects }) {
  * @param {string} colour
  */
 function paintObject(context, { clicks, mask }, colour) {
-  if (mask?.box) {
+  if (mask) {
     const path = tracedPath(mask, mask.box, 1);
     context.globalAlpha = 0.45;
     context.fillStyle = colour;
     context.fill(path);
     context.globalAlpha = 1;
-    for (const [style, width] of [
-      [CASING, 4],
-      [colour, 2],
+    for (const { style, width } of [
+      { style: CASING, width: 4 },
+      { style: colour, width: 2 },
     ]) {
       context.strokeStyle = style;
       context.lineWidth = width;
@@ -229,9 +237,9 @@ function paintObject(context, { clicks, mask }, colour) {
  * @param {Point} point
  */
 function ring(context, [x, y]) {
-  for (const [style, width] of [
-    [CASING, 5],
-    ["#ffffff", 2.5],
+  for (const { style, width } of [
+    { style: CASING, width: 5 },
+    { style: "#ffffff", width: 2.5 },
   ]) {
     context.beginPath();
     context.arc(x, y, 16, 0, 2 * Math.PI);

@@ -6,22 +6,21 @@ import { byId, el } from "../dom.js";
 /** @import { Api, Page, State, Store } from "../page.js" */
 
 const WAIT_MS = 150; // a window is a new picture for the server: not one for every step of a slider
+/** @type {{ key: keyof State["look"], name: string, min: number, max: number, step: number }[]} */
 const SLIDERS = [
-  ["brightness", "Brightness", -1, 1, 0.02],
-  ["contrast", "Contrast", -1, 1, 0.02],
-  ["gamma", "Gamma", 0.2, 5, 0.05],
+  { key: "brightness", name: "Brightness", min: -1, max: 1, step: 0.02 },
+  { key: "contrast", name: "Contrast", min: -1, max: 1, step: 0.02 },
+  { key: "gamma", name: "Gamma", min: 0.2, max: 5, step: 0.05 },
 ];
 const USUAL = { brightness: 0, contrast: 0, gamma: 1 };
 
 /** @param {Page} page */
 export function lookPanel({ store, api }) {
   const menu = byId("look-menu");
-  const sliders = SLIDERS.map(([key, name, min, max, step]) => {
+  const sliders = SLIDERS.map(({ key, name, min, max, step }) => {
     const input = el("input", { type: "range", min, max, step, "aria-label": name });
-    input.addEventListener("input", () =>
-      store.update({ look: { ...store.state.look, [key]: Number(input.value) } }),
-    );
-    store.watch(["look"], ({ look }) => (input.value = look[key]));
+    input.addEventListener("input", () => store.update({ look: { ...store.state.look, [key]: Number(input.value) } }));
+    store.watch(["look"], ({ look }) => (input.value = String(look[key])));
     return el("label", { class: "between grow note" }, el("span", { text: name }), input);
   });
   const reset = el("button", { text: "As it is", onclick: () => store.update({ look: USUAL, window: null }) });
@@ -39,7 +38,10 @@ export function lookPanel({ store, api }) {
 function windowPart(store) {
   const ends = ["Black at", "White from"].map((name) => el("input", { type: "range", step: 1, "aria-label": name }));
   const readings = ends.map(() => el("output", {}));
-  const usual = el("button", { text: "Usual window", onclick: () => store.update({ window: store.state.values.usual }) });
+  const usual = el("button", {
+    text: "Usual window",
+    onclick: () => store.update({ window: store.state.values?.usual ?? null }),
+  });
   const part = el(
     "div",
     { id: "window-part", hidden: true },
@@ -59,8 +61,8 @@ function windowPart(store) {
     part.hidden = !values;
     if (!values) return;
     ends.forEach((input, i) => {
-      [input.min, input.max] = [values.low, values.high];
-      input.value = (window ?? [values.low, values.high])[i];
+      [input.min, input.max] = [String(values.low), String(values.high)];
+      input.value = String((window ?? [values.low, values.high])[i]);
       readings[i].textContent = input.value;
     });
   });
@@ -92,9 +94,9 @@ function applyTo(photo, { brightness, contrast, gamma }) {
   const slope = contrast < 0 ? 1 + contrast : 1 / Math.max(1 - contrast, 0.02);
   const usual = !brightness && !contrast && gamma === 1;
   for (const linear of document.querySelectorAll("#look .linear")) {
-    linear.setAttribute("slope", slope);
-    linear.setAttribute("intercept", 0.5 - 0.5 * slope + brightness);
+    linear.setAttribute("slope", String(slope));
+    linear.setAttribute("intercept", String(0.5 - 0.5 * slope + brightness));
   }
-  for (const power of document.querySelectorAll("#look .power")) power.setAttribute("exponent", 1 / gamma);
+  for (const power of document.querySelectorAll("#look .power")) power.setAttribute("exponent", String(1 / gamma));
   photo.style.filter = usual ? "" : "url(#look)";
 }

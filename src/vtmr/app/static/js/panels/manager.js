@@ -1,12 +1,20 @@
 // The manager of labels: add, rename everywhere, recolour, reorder, delete, import, export.
 
-import { el, icon } from "../dom.js";
+import { wordsOf } from "../api.js";
+import { el, icon, inside } from "../dom.js";
 import { labelColour } from "../palette.js";
 import { counted } from "./images.js";
 import { dialog, show } from "./sheet.js";
 
 /** @import { Editor, Page, Store } from "../page.js" */
 /** @import { Choices, Fields, Label } from "../wire.js" */
+
+/** @typedef {(fields: Fields, done?: string) => Promise<boolean>} MakeChange Answers whether it was made. */
+/**
+ * What a row is drawn with.
+ *
+ * @typedef {{ labels: Label[], store: Store, editable: boolean, change: MakeChange, askFate: (label: Label) => void }} Rows
+ */
 
 /** @param {Page} page */
 export function bindManager({ store, editor, dialogs }) {
@@ -21,6 +29,7 @@ async function openManager(store, editor) {
   const list = el("ul", { class: "label-rows" });
   const said = el("p", { class: "said", role: "status" });
   const editable = !store.state.project?.read_only;
+  /** @type {Label[]} */
   let labels = [];
   let dying = ""; // the label whose objects' fate is being asked
 
@@ -48,7 +57,7 @@ async function openManager(store, editor) {
       draw(answer.labels);
       return true;
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = wordsOf(error);
       draw(labels);
       return false;
     }
@@ -58,7 +67,7 @@ async function openManager(store, editor) {
   function askFate(label) {
     dying = label.name;
     draw(labels);
-    list.querySelector(".fate select, .fate button").focus();
+    inside(list, ".fate select, .fate button").focus();
   }
 
   function keep() {
@@ -67,12 +76,19 @@ async function openManager(store, editor) {
   }
 
   const add = editable ? [addForm(change)] : [];
-  const box = dialog("Labels", "labels", list, ...add, said, foot(change, editable, () => labels));
+  const box = dialog(
+    "Labels",
+    "labels",
+    list,
+    ...add,
+    said,
+    foot(change, editable, () => labels),
+  );
   show(box);
   try {
     draw((await editor.labels()).labels);
   } catch (error) {
-    said.textContent = error.message;
+    said.textContent = wordsOf(error);
   }
 }
 
@@ -120,7 +136,7 @@ function drawRow(label, place, { labels, store, editable, change, askFate }) {
  * @param {MakeChange} change
  */
 function rename(name, to, change) {
-  if (to && to !== name) change({ op: "rename", label: name, to });
+  if (to && to !== name) void change({ op: "rename", label: name, to });
 }
 
 /**
@@ -164,7 +180,12 @@ function fateOf(label, labels, change, keep) {
 
 /** @param {MakeChange} change */
 function addForm(change) {
-  const input = el("input", { maxlength: "100", placeholder: "New label", "aria-label": "New label", autocomplete: "off" });
+  const input = el("input", {
+    maxlength: "100",
+    placeholder: "New label",
+    "aria-label": "New label",
+    autocomplete: "off",
+  });
   const form = el("form", { class: "field" }, icon("plus"), input);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -193,7 +214,7 @@ function foot(change, editable, labels) {
  * @param {MakeChange} change
  */
 async function importFile(input, change) {
-  const [file] = input.files;
+  const file = input.files?.[0];
   input.value = "";
   if (!file) return;
   let labels = null;
@@ -228,6 +249,7 @@ function attributesText(attributes) {
  * @returns {Choices}
  */
 export function readAttributes(text) {
+  /** @type {Choices} */
   const attributes = {};
   for (const part of text.split(";")) {
     const [name, values = ""] = part.split(/:(.*)/s);
@@ -254,5 +276,9 @@ function field(type, value, label, editable) {
  * @param {() => void} run
  */
 function button(drawing, label, disabled, run) {
-  return el("button", { class: "bare small", title: label, "aria-label": label, disabled, onclick: run }, icon(drawing));
+  return el(
+    "button",
+    { class: "bare small", title: label, "aria-label": label, disabled, onclick: run },
+    icon(drawing),
+  );
 }

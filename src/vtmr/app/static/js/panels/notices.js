@@ -9,6 +9,7 @@ const TOAST_MS = 6000;
 /** @param {Page} page */
 export function notices({ store, editor }) {
   const place = byId("notices");
+  /** @type {(keyof State)[]} */
   const keys = [
     "project",
     "images",
@@ -21,7 +22,7 @@ export function notices({ store, editor }) {
     "noticed",
   ];
   store.watch(keys, (state) =>
-    place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter(Boolean)),
+    place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter((one) => one !== null)),
   );
 
   let timer = 0;

@@ -1,6 +1,6 @@
 // The objects of the open image, the uppermost first: numbered, one or several of them chosen.
 
-import { byId, el, icon, swatch } from "../dom.js";
+import { byId, drawingOn, el, icon, swatch } from "../dom.js";
 import { areaOf } from "../masks.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { colourOfObject, numberOf } from "../palette.js";
@@ -8,33 +8,37 @@ import { canEdit } from "../store.js";
 import { counted } from "./images.js";
 import { createVirtualList } from "./virtuallist.js";
 
-/** @import { Editor, Mask, ObjectRow, Page, State } from "../page.js" */
+/** @import { Editor, Mask, ObjectRow, Page, State, VirtualList } from "../page.js" */
 /** @import { AnnotatedObject } from "../wire.js" */
 
+/** @type {(keyof ObjectRow)[]} */
+const KEYS = ["object", "mask", "colour", "selected", "chosen", "editable"];
 const THUMB = 40;
 const HEIGHT = 54; // CSS pixels, as in css/lists.css
+
+/** @typedef {WeakMap<Mask, { colour: string, canvas: HTMLCanvasElement }>} Thumbs */
+/** @typedef {Pick<Page, "store" | "editor"> & { thumbs: Thumbs }} Parts */
 
 /** @param {Page} page */
 export function objectsPanel({ store, editor }) {
   const list = byId("object-list");
-  const thumbs = new WeakMap(); // mask → {colour, canvas}
+  /** @type {Thumbs} */
+  const thumbs = new WeakMap();
+  /** @type {VirtualList<ObjectRow>} */
   const rows = createVirtualList(list, {
     keyOf: (row) => row.object.id,
-    isSame: (before, now) => Object.keys(now).every((key) => before[key] === now[key]),
+    isSame: (before, now) => KEYS.every((key) => before[key] === now[key]),
     heightOf: () => HEIGHT,
     draw: (row) => drawRow(row, { store, editor, thumbs }),
     painted: (drawn) => markLit(drawn, store.state.lit),
   });
 
-  store.watch(
-    ["document", "masks", "selected", "chosen", "project", "connection", "colouring"],
-    (state) => {
-      const objects = state.document?.objects ?? [];
-      byId("object-count").textContent = objects.length ? counted(objects.length, "object") : "Objects";
-      byId("no-objects").hidden = !state.document || objects.length > 0;
-      rows.show(objects.toReversed().map((object) => rowOf(object, state)));
-    },
-  );
+  store.watch(["document", "masks", "selected", "chosen", "project", "connection", "colouring"], (state) => {
+    const objects = state.document?.objects ?? [];
+    byId("object-count").textContent = objects.length ? counted(objects.length, "object") : "Objects";
+    byId("no-objects").hidden = !state.document || objects.length > 0;
+    rows.show(objects.toReversed().map((object) => rowOf(object, state)));
+  });
   store.watch(["selected", "document"], ({ selected }) => rows.reveal(selected));
   store.watch(["lit"], () => rows.paint());
   store.watch(["document", "selected"], () => editor.keepChosen());
@@ -106,6 +110,7 @@ function drawRow({ object, mask, colour, selected, chosen, editable }, { store, 
     class: "pick what",
     "aria-pressed": String(selected || chosen),
     title: "Ctrl + click chooses several, Shift + click all between",
+    /** @param {MouseEvent} event */
     onclick: (event) => pick(event, object.id, editor),
   };
   const name = el("span", { class: "name" }, swatch(colour), el("span", { text: object.label || "no label" }));
@@ -183,7 +188,7 @@ function drawThumb(mask, colour) {
   const side = THUMB * devicePixelRatio;
   const scale = room / longest;
   const canvas = el("canvas", { width: side, height: side });
-  const context = canvas.getContext("2d");
+  const context = drawingOn(canvas);
   context.translate(side / 2, side / 2);
   context.scale(scale, scale);
   context.translate(-(x0 + x1) / 2, -(y0 + y1) / 2);

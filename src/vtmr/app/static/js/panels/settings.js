@@ -4,6 +4,7 @@ import { byId, el } from "../dom.js";
 
 /** @import { Page } from "../page.js" */
 
+/** @type {[key: "previews" | "farClicks", title: string, about: string][]} */
 const SWITCHES = [
   ["previews", "Preview at rest", "Where the pointer rests, a dashed outline shows what a click would make"],
   ["farClicks", "A click far away begins a new object", "Off: every click goes to the selected object"],

@@ -7,7 +7,7 @@ import { byId, el, icon } from "../dom.js";
  *
  * @param {string} title
  * @param {string} kind
- * @param {...Child} body
+ * @param {...import("../dom.js").Child} body
  */
 export function dialog(title, kind, ...body) {
   const box = el("dialog", { class: `sheet ${kind}`, "aria-label": title });

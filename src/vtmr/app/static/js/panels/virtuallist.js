@@ -1,17 +1,21 @@
 // A list of any length of which only the rows in sight are in the document.
 
+/** @import { RowKind, VirtualList } from "../page.js" */
+
 const BEYOND = 6; // rows drawn above and below what is in sight
 
 /**
- * list: the element that the rows go into; it scrolls itself, or something around it does. A row is any value:
- * keyOf(row) tells it from the others, isSame(before, now) whether what was drawn of it still holds, heightOf(row) is
- * its height in CSS pixels, exactly, draw(row) makes its element, and painted(drawn) is called with all {row, element}
- * whenever those in the document may have changed.
+ * @template Row
+ * @param {HTMLElement} list the element that the rows go into; it scrolls itself, or something around it does
+ * @param {RowKind<Row>} kind
+ * @returns {VirtualList<Row>}
  */
 export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted }) {
+  /** @type {Row[]} */
   let rows = [];
   let tops = new Float64Array(1); // where each row begins, and where the last one ends
-  let drawn = new Map(); // key → {row, element} of those in the document
+  /** @type {Map<string, { row: Row, element: HTMLElement }>} */
+  let drawn = new Map(); // by key, of those in the document
   let frame = 0;
 
   /** @param {Row[]} next */
@@ -60,8 +64,8 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
       kept.set(key, { row, element });
     }
     [...kept.values()].forEach(({ element }, i) => {
-      element.setAttribute("aria-setsize", rows.length); // for who can't see how long the list is
-      element.setAttribute("aria-posinset", first + i + 1);
+      element.setAttribute("aria-setsize", String(rows.length)); // for who can't see how long the list is
+      element.setAttribute("aria-posinset", String(first + i + 1));
     });
     const focused = focusIn(drawn);
     drawn = kept;
@@ -80,7 +84,7 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
    * @param {HTMLElement[]} elements
    */
   function place(elements) {
-    const wanted = new Set(elements);
+    const wanted = /** @type {Set<Element>} */ (new Set(elements));
     for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
     elements.forEach((element, i) => {
       if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
@@ -105,10 +109,15 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     const [from, to] = sight();
     const over = tops[at] - from;
     const under = tops[at + 1] - to;
-    const scroller = scrolls(list) ? list : list.closest(".side");
+    const scroller = (scrolls(list) ? null : list.closest(".side")) ?? list;
     if (over < 0) scroller.scrollTop += over;
     else if (under > 0) scroller.scrollTop += under;
     paint();
+    return elementOf(keyOf(rows[at]));
+  }
+
+  /** @param {string} key */
+  function elementOf(key) {
     return drawn.get(key)?.element ?? null;
   }
 
@@ -123,8 +132,7 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     get rows() {
       return rows;
     },
-    /** @param {string} key */
-    elementOf: (key) => drawn.get(key)?.element ?? null,
+    elementOf,
   };
 }
 
@@ -136,7 +144,9 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
 function focusIn(drawn) {
   const at = document.activeElement;
   for (const [key, { element }] of drawn) {
-    if (element.contains(at)) return { key, at, place: [...element.querySelectorAll("button")].indexOf(at) };
+    if (!element.contains(at)) continue;
+    const place = [...element.querySelectorAll("button")].findIndex((button) => button === at);
+    return { key, at, place };
   }
   return null;
 }
