@@ -3,18 +3,26 @@ replay is identical."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from fakes import ColourNetwork, shapes_image
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vtmr.geometry import Box
+from vtmr.masks import bounding_box
 from vtmr.segmenter import segmenter_for
+from vtmr.segmenter.layers import LastMask, LayeredPrediction
 from vtmr.session import Session, replay
+from vtmr.spec import ZoomSchedule
 from vtmr.types import Click, Event, MaskEdit
 
 IMAGE = shapes_image(48, 64)
 SEGMENTER = segmenter_for(ColourNetwork(input_size=32, freeze_from_click=3))
+PLAIN = segmenter_for(
+    ColourNetwork(input_size=32, freeze_from_click=3, zoom=ZoomSchedule(schedule="off"))
+)
 
 clicks = st.builds(Click, st.floats(0, 63.9), st.floats(0, 47.9), st.booleans())
 
@@ -60,6 +68,22 @@ def test_a_replay_is_identical_and_rebuilds_from_the_history_alone(
     # undo and redo of a session that never showed a mask rebuild everything from the initial mask
     # on
     assert np.array_equal(session.undo().redo().mask, session.mask)
+
+
+@given(st.lists(clicks, min_size=1, max_size=8))
+def test_a_mask_painted_over_the_last_one_is_the_one_painted_from_all_layers(
+    row: list[Click],
+) -> None:
+    session = Session(PLAIN, IMAGE)
+    for click in row:
+        before, session = session, session.add(click)
+        assert before.mask.shape == session.mask.shape  # the last mask lives, as in the annotator
+        answer = session.prediction
+        if not isinstance(answer, LayeredPrediction):
+            continue  # nothing to take away from
+        whole = replace(answer, below=None, last=LastMask())
+        assert np.array_equal(session.mask, whole.render())
+        assert answer.box_of(session.mask) == bounding_box(session.mask)
 
 
 @given(edits(), clicks)

@@ -43,9 +43,14 @@ def target_around(
     """
     if box is None:
         return fallback
+    # Bounds first, one box in the end: there may be a thousand clicks.
+    rows, cols = [box.y0, box.y1 - 1], [box.x0, box.x1 - 1]
     for click in clicks:
         if click.positive:
-            box = box.union(_pixel_box(click))
+            row, col = click.pixel
+            rows.append(row)
+            cols.append(col)
+    box = Box(min(cols), min(rows), max(cols) + 1, max(rows) + 1)
     return box.expanded(ratio, image).grown(MIN_SIDE_PX, image)
 
 

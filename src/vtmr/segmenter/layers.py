@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import sample_bilinear
-from vtmr.segmenter.painting import Pixels, Spans, painted, pixels_above
+from vtmr.segmenter.painting import Pixels, Spans, painted, painted_over, pixels_above
 from vtmr.types import FloatMap
 
 
@@ -41,6 +41,10 @@ class Cells(Protocol):
         ...
 
 
+Centres = NDArray[np.float64]
+_Cells = list[tuple[int, int, int, int]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LogitLayer:
     """Logits over a box of the image: float32 S x S, one per cell of the box's S x S grid.
@@ -59,17 +63,16 @@ class LogitLayer:
 
     def sample_into(self, grid: FloatMap, cells_of_grid: Cells) -> None:
         """Overwrites those cells of `grid` (logits) whose centres lie where this layer shows."""
-        xs, ys = cells_of_grid.centres()
-        cells: list[tuple[int, int, int, int]] = []
-        for part in self.parts:
-            y0, y1 = np.searchsorted(ys, (part.y0, part.y1)).tolist()
-            x0, x1 = np.searchsorted(xs, (part.x0, part.x1)).tolist()
-            cells.append((y0, y1, x0, x1))
+        _sample_each((self,), grid, cells_of_grid)
+
+    def _sample_parts(self, grid: FloatMap, xs: Centres, ys: Centres, cells: _Cells) -> None:
+        """Overwrites the cells of the grid that lie in its parts.
+
+        xs, ys: the centres of the grid's columns and rows; cells: of each part with any, the first
+        row, the row after the last, and the same of its columns.
+        """
         tops, bottoms, lefts, rights = zip(*cells, strict=True)
         top, bottom, left, right = min(tops), max(bottoms), min(lefts), max(rights)
-        # A layer narrower than the cells may lie between all their centres.
-        if top >= bottom or left >= right:
-            return
         scale_x, scale_y = Frame(self.box, self.logits.shape[1], self.logits.shape[0]).scale
         rows = (ys[top:bottom] - self.box.y0) * scale_y - 0.5
         cols = (xs[left:right] - self.box.x0) * scale_x - 0.5
@@ -82,7 +85,7 @@ class LogitLayer:
         return pixels_above(self.logits, self.box, self.parts, threshold_logit, image_width)
 
 
-class _LastMask:
+class LastMask:
     """The mask that a prediction was rendered as, as long as somebody keeps it, and its bounding
     box: on a large image the next click would spend a millisecond on reading what was just
     written."""
@@ -98,7 +101,12 @@ class _LastMask:
 
     def is_of(self, mask: Mask) -> bool:
         """Whether the box is that of `mask`: whoever made it read-only vouches for its pixels."""
-        return self._mask is not None and self._mask() is mask and not mask.flags.writeable
+        return self.mask() is mask and not mask.flags.writeable
+
+    def mask(self) -> Mask | None:
+        """The mask, None when nobody keeps it any more, or when it may have been written to."""
+        mask = None if self._mask is None else self._mask()
+        return None if mask is None or mask.flags.writeable else mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +115,9 @@ class LayeredPrediction:
 
     clicks: how many it answers; nbytes: of the layers that it added to the previous answer's.
     passes: coarse passes made for it; zoomed: whether one of them was the zoomed one.
+    below: the last mask of the answer that has the same layers but for the newest one. As long as
+    that mask lives, the newest layer alone is painted: however many clicks came before, the next
+    one costs the same.
     """
 
     height: int
@@ -117,14 +128,21 @@ class LayeredPrediction:
     nbytes: int
     passes: int = 1
     zoomed: bool = False
+    below: LastMask | None = field(default=None, repr=False)
 
-    _last: _LastMask = field(default_factory=_LastMask, repr=False)
+    last: LastMask = field(default_factory=LastMask, repr=False)
 
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
-        shown = [layer.above(self.threshold_logit, self.width) for layer in self.layers]
-        mask, box = painted(self.height, self.width, shown)
-        self._last.is_now(mask, box)
+        before = self.below.mask() if self.below is not None else None
+        if self.below is not None and before is not None:
+            newest = self.layers[-1]
+            shown = newest.above(self.threshold_logit, self.width)
+            mask, box = painted_over(before, self.below.box, newest.box, shown)
+        else:
+            layers = [layer.above(self.threshold_logit, self.width) for layer in self.layers]
+            mask, box = painted(self.height, self.width, layers)
+        self.last.is_now(mask, box)
         return mask
 
     def box_of(self, mask: Mask) -> Box | None:
@@ -132,8 +150,8 @@ class LayeredPrediction:
 
         mask: bool H x W, any. The one that `render` gave last isn't read, if it is read-only.
         """
-        if self._last.is_of(mask):
-            return self._last.box
+        if self.last.is_of(mask):
+            return self.last.box
         return bounding_box(mask)
 
     def logits_on(self, frame: Frame) -> FloatMap:
@@ -144,9 +162,29 @@ class LayeredPrediction:
 def logits_on(layers: Sequence[LogitLayer], cells: Cells) -> FloatMap:
     """float32 logits of layers laid in order, at the cells' centres; -inf outside every layer."""
     grid = np.full((cells.height, cells.width), -np.inf, np.float32)
-    for layer in layers:
-        layer.sample_into(grid, cells)
+    _sample_each(layers, grid, cells)
     return grid
+
+
+def _sample_each(layers: Sequence[LogitLayer], grid: FloatMap, cells: Cells) -> None:
+    """Overwrites the cells of the grid in which layers show, one layer after the other."""
+    xs, ys = cells.centres()
+    sides = [part.as_tuple() for layer in layers for part in layer.parts]
+    x0, y0, x1, y1 = np.array(sides, np.float64).reshape(-1, 4).T
+    # Of all parts at once: after a thousand clicks there are hundreds of small ones.
+    bounds = np.stack(
+        [*np.searchsorted(ys, (y0, y1)), *np.searchsorted(xs, (x0, x1))], axis=1
+    ).tolist()
+    first = 0
+    for layer in layers:
+        own = bounds[first : first + len(layer.parts)]
+        first += len(layer.parts)
+        # A part narrower than the cells may lie between all their centres.
+        shown = [
+            (top, end, left, right) for top, end, left, right in own if top < end and left < right
+        ]
+        if shown:
+            layer._sample_parts(grid, xs, ys, shown)
 
 
 def overlaid(layers: tuple[LogitLayer, ...], newest: LogitLayer) -> tuple[LogitLayer, ...]:

@@ -83,6 +83,33 @@ def painted(height: int, width: int, shown: Sequence[Spans | Pixels]) -> tuple[M
     return mask, around
 
 
+def painted_over(
+    mask: Mask, around: Box | None, layer_box: Box, shown: Spans | Pixels
+) -> tuple[Mask, Box | None]:
+    """A copy of the mask in which a layer's box is painted anew, and the smallest box around what
+    is on in it.
+
+    mask: bool H x W, around: its own smallest box; shown: all that the layer shows in its box.
+    """
+    after = mask.copy()
+    if isinstance(shown, Pixels):
+        shown.set_in(after)
+    else:
+        after[layer_box.slices] = _filled_box(layer_box, shown, mask.shape[1])
+    within = layer_box
+    if around is not None:
+        within = layer_box.union(around)
+    return after, _box_in(after, within)
+
+
+def _filled_box(box: Box, spans: Spans, width: int) -> Mask:
+    """What spans, all of them in the box, cover of it. width: of the image."""
+    rows, firsts = np.divmod(spans.first, width)
+    row_starts = (rows - box.y0) * box.width - box.x0
+    inside = Spans(row_starts + firsts, row_starts + (spans.end - rows * width))
+    return _filled(box.height, box.width, [inside])
+
+
 def _box_of(spans: Spans, width: int) -> Box:
     """The smallest box around spans, of which there are some. None goes over the end of a row."""
     first_rows, first_columns = np.divmod(spans.first, width)

@@ -14,7 +14,7 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask, bounding_box
 from vtmr.pyramid import Pyramid, crop_resized
 from vtmr.segmenter.crops import focus_box, square_around, target_around
-from vtmr.segmenter.layers import LayeredPrediction, LogitLayer, logits_on, overlaid
+from vtmr.segmenter.layers import LastMask, LayeredPrediction, LogitLayer, logits_on, overlaid
 from vtmr.segmenter.logits import logit_of, sigmoid
 from vtmr.segmenter.pipeline import Segmenter, require_clicks
 from vtmr.segmenter.prompts import Prompts, filled, prompts_of
@@ -75,7 +75,7 @@ class VtmrSegmenter(Segmenter):
         base = (LogitLayer.of(coarse.frame.box, coarse.logits),)
         # Late clicks correct small parts: a new coarse answer would unsettle the rest of the mask.
         if previous is not None and prompts.made >= self.spec.freeze_from_click:
-            return self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
+            return self._refined_on(scene, prompts, coarse, focus, previous)
         return self._refined(scene, prompts, coarse, focus, base, new_layers=2)
 
     def prompts(self, scene: Pyramid, events: Sequence[Event], region: Box | None) -> Prompts:
@@ -207,7 +207,21 @@ class VtmrSegmenter(Segmenter):
         for click in near[1:]:
             square = square_around(click, mask, self.spec.focus_ratio, coarse.frame.box)
             focus = focus.union(square)
-        return self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
+        return self._refined_on(scene, prompts, coarse, focus, previous)
+
+    def _refined_on(
+        self,
+        scene: Pyramid,
+        prompts: Prompts,
+        coarse: CoarsePass,
+        focus: Box,
+        previous: LayeredPrediction,
+    ) -> LayeredPrediction:
+        """The last answer with the refined focus crop over it."""
+        answer = self._refined(scene, prompts, coarse, focus, previous.layers, new_layers=1)
+        if answer.zoomed:  # then the target crop was blended, too
+            return answer
+        return replace(answer, below=previous.last, last=LastMask())
 
     def _refined(
         self,

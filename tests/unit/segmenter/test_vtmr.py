@@ -368,3 +368,27 @@ def test_another_threshold_cuts_the_same_answer_elsewhere(pipeline: str) -> None
     assert np.array_equal(Session(own, shapes_image()).add(Click(56, 54)).mask, masks[0.02])
     with pytest.raises(ConfigError, match=r"threshold is 1\.5"):
         segmenter_for(ColourNetwork(), threshold=1.5)
+
+
+def test_a_late_click_paints_its_own_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, as long as the last mask lives; the pixels are those of all layers:
+    tests/property/test_session.py."""
+    network = ColourNetwork(input_size=32, freeze_from_click=2, zoom=ZoomSchedule(schedule="off"))
+    session = Session(segmenter_for(network), shapes_image(60, 80))
+    for click in (Click(28.5, 27.5), Click(20.5, 20.5), Click(34.5, 33.5)):
+        session = session.add(click)
+        assert session.mask.any()
+    seen: list[LogitLayer] = []
+    above = LogitLayer.above
+
+    def watched(layer: LogitLayer, *rest: Any) -> Any:
+        seen.append(layer)
+        return above(layer, *rest)
+
+    monkeypatch.setattr(LogitLayer, "above", watched)
+    last, session = session, session.add(Click(24.5, 30.5))
+    assert session.mask.any()
+    assert isinstance(session.prediction, LayeredPrediction)
+    assert seen == [session.prediction.layers[-1]]
+    assert len(session.prediction.layers) > 1
+    assert last.mask.any()
