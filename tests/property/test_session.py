@@ -15,6 +15,7 @@ from vtmr.masks import bounding_box
 from vtmr.segmenter import segmenter_for
 from vtmr.segmenter.layers import LastMask, LayeredPrediction
 from vtmr.session import Session, replay
+from vtmr.session.live import LiveSessions
 from vtmr.spec import ZoomSchedule
 from vtmr.types import Click, Event, MaskEdit
 
@@ -84,6 +85,32 @@ def test_a_mask_painted_over_the_last_one_is_the_one_painted_from_all_layers(
         whole = replace(answer, below=None, last=LastMask())
         assert np.array_equal(session.mask, whole.render())
         assert answer.box_of(session.mask) == bounding_box(session.mask)
+
+
+@given(
+    st.lists(clicks, min_size=3, max_size=8),
+    st.lists(st.tuples(st.integers(0, 7), clicks | st.none()), min_size=1, max_size=4),
+    st.integers(0, 200_000),
+)
+def test_clicks_moved_and_deleted_leave_the_mask_of_a_fresh_play(
+    row: list[Click], changes: list[tuple[int, Click | None]], budget: int
+) -> None:
+    """Whatever of it was kept in memory."""
+    live = LiveSessions(budget)
+    begin = lambda: Session(PLAIN, IMAGE)  # noqa: E731
+    steps = tuple((click,) for click in row)
+    live.at("cup", steps, begin)
+    for place, click in changes:
+        if place >= len(steps):
+            continue
+        instead = () if click is None else ((click,),)
+        steps = (*steps[:place], *instead, *steps[place + 1 :])
+        session, _ = live.at("cup", steps, begin)
+        fresh = begin()
+        for step in steps:
+            fresh = fresh.add(*step)
+        assert np.array_equal(session.mask, fresh.mask)
+        assert session.to_json() == fresh.to_json()
 
 
 @given(edits(), clicks)

@@ -6,7 +6,7 @@ from vtmr.app.document import Steps
 from vtmr.app.pictures import Picture
 from vtmr.geometry import Box
 from vtmr.session import Session
-from vtmr.session.live import LiveSessions
+from vtmr.session.live import LiveSessions, Told
 from vtmr.types import Predictor
 
 _BUDGET_BYTES = 200_000_000
@@ -19,10 +19,12 @@ class Sessions:
         self._predictor = predictor
         self._live = LiveSessions(_BUDGET_BYTES)
 
-    def at(self, picture: Picture, region: Box | None, steps: Steps) -> tuple[Session, bool]:
+    def at(
+        self, picture: Picture, region: Box | None, steps: Steps, told: Told | None = None
+    ) -> tuple[Session, bool]:
         """The session after those steps, and whether it had to be played again from further back.
 
-        Raises InputError as Session.add.
+        told: as for `LiveSessions.at`. Raises InputError as Session.add.
         """
 
         def begin() -> Session:
@@ -30,7 +32,7 @@ class Sessions:
             return Session(self._predictor, image, region=region, scene=picture.scene)
 
         subject = (picture.name, picture.version, region)
-        return self._live.at(subject, steps, begin, picture.height * picture.width)
+        return self._live.at(subject, steps, begin, told)
 
     def forget(self, picture: Picture) -> None:
         """Drops all sessions on it."""

@@ -132,6 +132,11 @@ class LayeredPrediction:
 
     last: LastMask = field(default_factory=LastMask, repr=False)
 
+    @property
+    def arrays(self) -> tuple[FloatMap, ...]:
+        """Every array that it keeps alive, earlier answers' included."""
+        return tuple(layer.logits for layer in self.layers)
+
     def render(self) -> Mask:
         """A fresh bool mask H x W."""
         before = self.below.mask() if self.below is not None else None

@@ -150,6 +150,7 @@ class Session:
         self._subject = _Subject(predictor, scene, height, width, region, initial, correction)
         self._steps = initial
         self._undone: tuple[_Step, ...] = ()
+        self._floor = len(initial)  # steps that can't be undone
         self._mask: Mask | None = None
 
     def _at(
@@ -160,6 +161,7 @@ class Session:
         other = object.__new__(Session)
         other._subject, other._mask = self._subject, mask
         other._steps, other._undone = steps, undone
+        other._floor = self._floor
         return other
 
     def add(self, *events: Event) -> Session:
@@ -264,7 +266,47 @@ class Session:
 
         Shares the image.
         """
-        return self._at(self._subject.initial)
+        made = self._at(self._subject.initial)
+        made._floor = len(made._steps)
+        return made
+
+    def tip(self, *, masked: bool = True) -> Session:
+        """The same mask and events, to go on from, without what undoing steps would take.
+
+        A history that is kept whole takes up to a megabyte with each click. masked: holds its mask,
+        too; otherwise that is painted when it is asked for.
+        """
+        steps = self._steps
+        mask = self.mask if masked else None
+        last = self._last_alone()
+        kept = [*map(_forgotten, steps[:last]), *map(_merged_alone, steps[last:-1]), *steps[-1:]]
+        # What later merges were made on is needed whole.
+        kept[last : last + 1] = steps[last : last + 1]
+        tip = self._at(tuple(kept), mask=mask)
+        tip._floor = len(kept)
+        return tip
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether it holds its mask, instead of painting it when it is asked for."""
+        return self._mask is not None
+
+    def holds(self) -> dict[int, int]:
+        """What it keeps in memory, the image and the scene aside: bytes of each array or record, by
+        its id, so that what several sessions share can be counted once."""
+        held: dict[int, int] = {}
+        for step in self._steps:
+            if step.patch is not None:
+                held[id(step.patch)] = step.patch.nbytes
+            if step.prediction is not None:
+                arrays = getattr(step.prediction, "arrays", None)
+                if arrays is None:
+                    held[id(step.prediction)] = step.prediction.nbytes
+                else:
+                    held.update((id(array), array.nbytes) for array in arrays)
+        if self._mask is not None:
+            held[id(self._mask)] = self._mask.nbytes
+        return held
 
     @property
     def mask(self) -> Mask:
@@ -278,11 +320,8 @@ class Session:
 
         Without any step the mask is empty.
         """
-        alone = [number for number, step in enumerate(self._steps) if step.stands_alone]
-        if not alone:
-            return np.zeros((self._subject.height, self._subject.width), np.bool_)
         mask: Mask | None = None
-        for step in self._steps[alone[-1] :]:
+        for step in self._steps[self._last_alone() :]:
             edit = last_edit(step.events)
             if edit is not None:
                 # First of all in its step: a merge beside it flipped pixels of the edited mask.
@@ -296,6 +335,13 @@ class Session:
         if mask is None:
             return np.zeros((self._subject.height, self._subject.width), np.bool_)
         return mask
+
+    def _last_alone(self) -> int:
+        """The number of the last step that stands alone; 0 where none does."""
+        for number in range(len(self._steps) - 1, -1, -1):
+            if self._steps[number].stands_alone:
+                return number
+        return 0
 
     def _flipped(self, step: _Step) -> Mask | None:
         """This session's mask before or after a merged step that is undone or redone, where that is
@@ -386,8 +432,9 @@ class Session:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to undo; the initial mask is none."""
-        return len(self._steps) > len(self._subject.initial)
+        """Whether there is a step to undo; the initial mask is none, and neither is what came
+        before a `tip`."""
+        return len(self._steps) > self._floor
 
     @property
     def can_redo(self) -> bool:
@@ -453,6 +500,20 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
     for events in log.steps:
         session = session.add(*events)
     return session
+
+
+def _forgotten(step: _Step) -> _Step:
+    """Its events alone."""
+    if step.prediction is None and step.patch is None:
+        return step
+    return _Step(step.events)
+
+
+def _merged_alone(step: _Step) -> _Step:
+    """Of a merged step what it flipped, where that is kept: enough to paint the mask after it."""
+    if step.patch is None or step.prediction is None:
+        return step
+    return replace(step, prediction=None)
 
 
 def _nbytes(step: _Step) -> int:
