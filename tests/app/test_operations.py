@@ -94,6 +94,40 @@ class TestClicks:
         answer = annotating.change(NAME, "move_click", object="o1", index=1, x=124.5, y=66.5)
         np.testing.assert_array_equal(mask_of(answer), session(ELLIPSE, RECTANGLE).mask)
 
+    def test_several_clicks_are_moved_and_deleted_together(self, annotating: Any) -> None:
+        """Indexes are those of before, and it is one step for undo."""
+        annotating.click(NAME, **ELLIPSE)
+        away = {**RECTANGLE, "positive": False}
+        for click in (FAR, away, FAR):
+            before = mask_of(annotating.click(NAME, "o1", **click))
+        edits = [
+            {"index": 3, "delete": True},
+            {"index": 0, "delete": True},
+            {"index": 1, "x": 56.5, "y": 54.5},
+        ]
+        answer = annotating.change(NAME, "edit_clicks", object="o1", edits=edits)
+        np.testing.assert_array_equal(mask_of(answer), session(ELLIPSE, away).mask)
+        assert answer["document"]["objects"][0]["clicks"] == [ELLIPSE, away]
+        np.testing.assert_array_equal(mask_of(annotating.change(NAME, "undo")), before)
+
+    @pytest.mark.parametrize(
+        ("edits", "status"),
+        [
+            ([], 400),
+            ([{"index": 1, "delete": True}], 404),
+            ([{"index": 0, "delete": True}, {"index": 0, "x": 1, "y": 1}], 400),
+            ([{"index": 0, "x": 1}], 400),
+            ([{"index": 0, "x": 999, "y": 1}], 400),
+        ],
+    )
+    def test_edits_of_clicks_that_cant_be(
+        self, annotating: Any, edits: list[Any], status: int
+    ) -> None:
+        annotating.click(NAME, **ELLIPSE)
+        answer = annotating.attempt(NAME, "edit_clicks", object="o1", edits=edits)
+        assert answer.status_code == status
+        assert annotating.open(NAME)["document"]["revision"] == 1
+
     def test_keep_rest_changes_only_the_component_that_is_clicked(self, annotating: Any) -> None:
         annotating.click(NAME, **ELLIPSE)
         before = mask_of(annotating.click(NAME, "o1", **RECTANGLE))

@@ -20,10 +20,11 @@ from vtmr.app.documents import Head
 from vtmr.app.importing import Arrival, Arrivals, arrivals, asks, known_already
 from vtmr.app.labelling import Labelling
 from vtmr.app.lesson import Lesson, read_lesson
-from vtmr.app.operations import OPERATIONS, clicking, read_change, read_clicks
+from vtmr.app.operations import OPERATIONS, PLAYED, clicking, read_change, read_clicks
 from vtmr.app.outcomes import Outcome, find
 from vtmr.app.pictures import Picture, Pictures
 from vtmr.app.plans import Target
+from vtmr.app.playing import MAX_KEY, Playing, Replays
 from vtmr.app.project import Entry, find_images
 from vtmr.app.reading import Reading, unreadable
 from vtmr.app.sessions import Sessions
@@ -39,6 +40,7 @@ from vtmr.formats.sources import bytes_source
 from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.worker import Pool, Worker
+from vtmr.session.live import Told
 from vtmr.types import Predictor
 
 Result = TypeVar("Result")
@@ -83,6 +85,7 @@ class Annotator:
         self.pictures = Pictures(predictor, self._sessions.forget)
         self._windows = Windows()
         self._worker = Worker()
+        self.replays = Replays(self._worker.let_others)
         # Threads of their own, so that those who wait for a large image leave the others alone.
         self.files = Pool("vtmr-files", 4)
         self.exporting = Pool("vtmr-export", 2, waiting=6, most=2, what="exports")
@@ -236,13 +239,16 @@ class Annotator:
         self.entry(image_id)
         self._require_writable()
         self._newest[image_id] += 1
-        async with self._turns[image_id]:
-            opened = await self.open(image_id)
-            _require_same_size(opened)
-            _require_current(opened, revision)
-            after, touched, predict_ms, notes = await self._after(opened, op, fields)
-            if after is not opened.document:
-                await self._commit(opened.document, after)
+        key = fields.text("key", MAX_KEY) if op in PLAYED and fields.has("key") else None
+        with self.replays.begun(image_id, key) as playing:
+            async with self._turns[image_id]:
+                opened = await self.open(image_id)
+                _require_same_size(opened)
+                _require_current(opened, revision)
+                after, touched, predict_ms, notes = await self._after(opened, op, fields, playing)
+                playing.require_wanted()
+                if after is not opened.document:
+                    await self._commit(opened.document, after)
         changed = replace(opened, document=after)
         return {
             "document": document_json(changed),
@@ -271,15 +277,19 @@ class Annotator:
         _require_same_size(opened)
         _require_current(opened, revision)
         item = Item("", "") if item_id is None else find(opened.document.content, item_id)
-        bench = self._bench(opened)
 
+        def require_newest(done: int = 0, of: int = 0) -> None:
+            if self._newest[image_id] != number:
+                raise Refusal(409, "overtaken", "A newer preview or change of this image came.")
+
+        # Asked between steps, too: after a start of the server all clicks are played again.
+        bench = self._bench(opened, require_newest)
         target = Target(opened.document.content, keep_apart=keep_apart)
         plan = clicking(target, item, clicks, region, keep_rest)
 
         def run() -> Item:
             # Asked when the worker gets to it: a pointer that moves leaves previews behind it.
-            if self._newest[image_id] != number:
-                raise Refusal(409, "overtaken", "A newer preview or change of this image came.")
+            require_newest()
             return find(plan(bench).content, item.id)
 
         seen = await self._work(run)
@@ -346,7 +356,7 @@ class Annotator:
         return count
 
     async def _after(
-        self, opened: Opened, op: str, fields: Fields
+        self, opened: Opened, op: str, fields: Fields, playing: Playing
     ) -> tuple[Document, str | None, float, tuple[str, ...]]:
         """The document after the change, the object that it was about, the milliseconds of the
         prediction, and what the user should know of a file that was read."""
@@ -366,7 +376,8 @@ class Annotator:
         label = self.store.labels[0] if self.store.labels else DEFAULT_LABEL
         beside = await self._beside(opened) if op == "import_mask" else None
         target = Target(before.content, label, beside)
-        plan, bench = _given(lambda: read_change(op, fields, target)), self._bench(opened)
+        plan = _given(lambda: read_change(op, fields, target))
+        bench = self._bench(opened, self.replays.told(playing))
         outcome: Outcome = await self._work(lambda: plan(bench))
         # What changed nothing hands back the very same objects, and is no step for undo.
         same = len(outcome.content.items) == len(before.content.items) and all(
@@ -407,7 +418,7 @@ class Annotator:
         except NotSavedError as error:
             raise Refusal(507, "not_saved", str(error)) from error
 
-    def _bench(self, opened: Opened) -> Workbench:
+    def _bench(self, opened: Opened, told: Told) -> Workbench:
         content, shape = opened.document.content, (opened.picture.height, opened.picture.width)
         return Workbench(
             opened.picture,
@@ -415,6 +426,7 @@ class Annotator:
             self.store.labels,
             self._made_with,
             lambda item_id: others_mask(content, item_id, shape),
+            told,
         )
 
     def _image_json(self, entry: Entry) -> Json:

@@ -31,7 +31,7 @@ from vtmr.app.plans import (
     unlocked,
 )
 from vtmr.app.touching import TOUCHING
-from vtmr.app.workbench import Place, Workbench, require_click, with_click
+from vtmr.app.workbench import Place, Workbench, active_places, require_click, with_clicks
 from vtmr.errors import InputError
 from vtmr.formats import Annotation
 from vtmr.formats.records import plain_label
@@ -40,6 +40,8 @@ from vtmr.serving.answers import Refusal
 from vtmr.serving.bodies import Fields, bad_request
 from vtmr.serving.maskruns import MaskRuns
 from vtmr.types import Click, MaskEdit, require_correction
+
+MAX_EDITS = 5000  # of clicks, in one change
 
 
 def read_change(op: str, fields: Fields, target: Target) -> Plan:
@@ -121,27 +123,50 @@ def clicking(
 
 def _move_click(fields: Fields, target: Target) -> Plan:
     item = unlocked(fields, target)
-    index, x, y = (
-        fields.integer("index", 0, 1 << 30),
-        fields.number("x", -FAR, FAR),
-        fields.number("y", -FAR, FAR),
-    )
-    place = _click_at(item, index)
-    moved = replace(place.click, x=x, y=y)
-    steps = with_click(item.steps, place, moved)
+    [place] = _clicks_at(item, [_index(fields)])
+    return _edited(target, item, {place: _moved(place, fields)})
+
+
+def _delete_click(fields: Fields, target: Target) -> Plan:
+    item = unlocked(fields, target)
+    [place] = _clicks_at(item, [_index(fields)])
+    return _edited(target, item, {place: None})
+
+
+def _edit_clicks(fields: Fields, target: Target) -> Plan:
+    item = unlocked(fields, target)
+    edits = [Fields(record, "An edit") for record in fields.items("edits", 1, MAX_EDITS)]
+    places = _clicks_at(item, [_index(edit) for edit in edits])
+    changes: dict[Place, Click | None] = {}
+    for edit, place in zip(edits, places, strict=True):
+        if place in changes:
+            raise bad_request("'edits' names a click twice: expected each click once.")
+        deleted = edit.boolean("delete", False)
+        changes[place] = None if deleted else _moved(place, edit)
+        edit.done()
+    return _edited(target, item, changes)
+
+
+def _index(fields: Fields) -> int:
+    return fields.integer("index", 0, 1 << 30)
+
+
+def _moved(place: Place, fields: Fields) -> Click:
+    x, y = fields.number("x", -FAR, FAR), fields.number("y", -FAR, FAR)
+    return replace(place.click, x=x, y=y)
+
+
+def _edited(target: Target, item: Item, changes: Mapping[Place, Click | None]) -> Plan:
+    """The plan of clicks that are moved, or deleted where there is None: all of them together, so
+    that the others are played again once."""
+    steps = with_clicks(item.steps, changes)
     return on_item(
         target,
         target.content,
         item,
         lambda bench, item: bench.replayed(item, steps),
-        _aims([moved]),
+        _aims([click for click in changes.values() if click is not None]),
     )
-
-
-def _delete_click(fields: Fields, target: Target) -> Plan:
-    item = unlocked(fields, target)
-    steps = with_click(item.steps, _click_at(item, fields.integer("index", 0, 1 << 30)), None)
-    return on_item(target, target.content, item, lambda bench, item: bench.replayed(item, steps))
 
 
 def _fill_holes(fields: Fields, target: Target) -> Plan:
@@ -198,6 +223,7 @@ OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
         "click": _click,
         "move_click": _move_click,
         "delete_click": _delete_click,
+        "edit_clicks": _edit_clicks,
         "fill_holes": _fill_holes,
         "drop_small": _drop_small,
         "smooth": _smooth,
@@ -211,10 +237,10 @@ OPERATIONS: Mapping[str, Callable[[Fields, Target], Plan]] = MappingProxyType(
         **TOUCHING,
     }
 )
+# What the network is asked for, perhaps a thousand times: such a change can be stopped.
+PLAYED = frozenset({"click", "move_click", "delete_click", "edit_clicks", "box"})
 # What changes one object's mask, and may keep it apart from its neighbours.
-MASKWORK = frozenset(
-    {"click", "move_click", "delete_click", "fill_holes", "drop_small", "smooth", "mask", *HANDWORK}
-)
+MASKWORK = frozenset({*PLAYED, "fill_holes", "drop_small", "smooth", "mask", *HANDWORK})
 
 
 def _aims(clicks: Sequence[Click]) -> Points:
@@ -226,8 +252,10 @@ def _at_once(outcome: Outcome) -> Plan:
     return lambda bench: outcome
 
 
-def _click_at(item: Item, index: int) -> Place:
+def _clicks_at(item: Item, indexes: Sequence[int]) -> list[Place]:
+    """Raises Refusal (404) where there is no such click."""
+    places = active_places(item.steps)
     try:
-        return require_click(item, index)
+        return [require_click(item, places, index) for index in indexes]
     except InputError as error:
         raise Refusal(404, "not_found", str(error)) from error

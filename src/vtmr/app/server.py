@@ -108,6 +108,17 @@ def api_routes(annotator: Annotator) -> list[Route]:
             )
         )
 
+    async def playing(request: Request) -> Response:
+        image, key = request.path_params["image"], request.path_params["key"]
+        annotator.entry(image)
+        return json_answer(annotator.replays.to_json(image, key))
+
+    async def stop(request: Request) -> Response:
+        image, key = request.path_params["image"], request.path_params["key"]
+        annotator.entry(image)
+        Fields(await read_json(request, MAX_BODY)).done()
+        return json_answer(annotator.replays.stop(image, key))
+
     async def labels(request: Request) -> Response:
         return json_answer(await annotator.labelling.as_json())
 
@@ -157,6 +168,8 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/images/{image}/values", values),
         Route("/api/v1/images/{image}/changes", changes, methods=["POST"]),
         Route("/api/v1/images/{image}/preview", preview, methods=["POST"]),
+        Route("/api/v1/images/{image}/playing/{key}", playing),
+        Route("/api/v1/images/{image}/playing/{key}", stop, methods=["POST"]),
         Route("/api/v1/labels", labels),
         Route("/api/v1/labels", change_labels, methods=["POST"]),
         Route("/api/v1/lesson", lesson, methods=["POST"]),

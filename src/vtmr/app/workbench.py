@@ -17,13 +17,14 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box
 from vtmr.masks import Mask
 from vtmr.serving.maskruns import MaskRuns
-from vtmr.types import BoxPrompt, Click, MaskEdit, active_box, beginning
+from vtmr.session.live import Told
+from vtmr.types import BoxPrompt, Click, Event, MaskEdit, active_box, beginning
 
 
 @dataclass(slots=True)
 class Workbench:
     """An open image with the sessions on it. labels: the project's; made_with: model and versions,
-    kept with masks.
+    kept with masks. told: what is called between steps that are played (`LiveSessions.at`).
 
     neighbours: where objects are that a mask may have been cut at (apart.py), given an object's id.
     predict_ms: what the network and the painting of its mask took so far. note: what the newest
@@ -35,6 +36,7 @@ class Workbench:
     labels: Sequence[str]
     made_with: Mapping[str, str]
     neighbours: Callable[[str], Mask] | None = None
+    told: Told | None = None
     predict_ms: float = field(default=0.0)
     note: str = ""
 
@@ -53,7 +55,7 @@ class Workbench:
         if isinstance(item.steps[-1][-1], MaskEdit):
             given = False  # it is already
         else:
-            session, replayed = self.sessions.at(self.picture, item.region, item.steps)
+            session, replayed = self.sessions.at(self.picture, item.region, item.steps, self.told)
             # Played again with another version or on another machine the mask may differ; what the
             # user saw stays.
             given = keep_rest or (replayed and not self._is_of(item, session.mask))
@@ -94,7 +96,7 @@ class Workbench:
 
     def _played(self, item: Item, steps: Steps) -> Item:
         start = time.perf_counter()
-        session, _ = self.sessions.at(self.picture, item.region, steps)
+        session, _ = self.sessions.at(self.picture, item.region, steps, self.told)
         mask = session.mask
         self.predict_ms += (time.perf_counter() - start) * 1000
         self.note = session.note
@@ -122,15 +124,18 @@ def active_places(steps: Steps) -> list[Place]:
     return places
 
 
-def with_click(steps: Steps, place: Place, click: Click | None) -> Steps:
-    """With another click in that place, or none: then a step that is left without events goes."""
-    row, column = place.row, place.column
-    changed = (
-        *steps[row][:column],
-        *(() if click is None else (click,)),
-        *steps[row][column + 1 :],
-    )
-    return (*steps[:row], *((changed,) if changed else ()), *steps[row + 1 :])
+def with_clicks(steps: Steps, changes: Mapping[Place, Click | None]) -> Steps:
+    """With other clicks in those places, or none: a step that is left without events goes."""
+    instead = {(place.row, place.column): click for place, click in changes.items()}
+    touched = {row for row, _ in instead}
+    changed: list[tuple[Event, ...]] = []
+    for row, step in enumerate(steps):
+        if row in touched:
+            events = [instead.get((row, column), event) for column, event in enumerate(step)]
+            step = tuple(event for event in events if event is not None)
+        if step:
+            changed.append(step)
+    return tuple(changed)
 
 
 def was_edited(steps: Steps) -> bool:
@@ -150,12 +155,11 @@ def clicks_json(item: Item) -> list[dict[str, Any]]:
     return [{"x": click.x, "y": click.y, "positive": click.positive} for click in clicks]
 
 
-def require_click(item: Item, index: int) -> Place:
-    """The place of a click that can be changed.
+def require_click(item: Item, places: Sequence[Place], index: int) -> Place:
+    """The place of a click that can be changed. places: `active_places` of the item's steps.
 
     Raises InputError when there is none of that index.
     """
-    places = active_places(item.steps)
     if index >= len(places):
         raise InputError(
             f"The object {item.id} has {len(places)} clicks that can be changed: there is no "

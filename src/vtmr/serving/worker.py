@@ -44,6 +44,7 @@ class Pool:
         self._running: dict[int, float] = {}  # by thread: when its job began
         self._idle = 0
         self._closed = False
+        self._letting = False
         self._changed = threading.Condition()
 
     async def run(self, function: Callable[[], Result]) -> Result:
@@ -61,6 +62,22 @@ class Pool:
             future.cancel()
             raise
         return future.result()
+
+    def let_others(self) -> None:
+        """Runs what waits now, from inside a job that takes long: a replay of a thousand clicks
+        doesn't hold up a click elsewhere. Of one thread; such a job doesn't let others in turn."""
+        if self._letting:
+            return
+        self._letting = True
+        try:
+            while True:
+                with self._changed:
+                    if not self._jobs:
+                        return
+                    future, function = self._jobs.popleft()
+                _settle(future, function)
+        finally:
+            self._letting = False
 
     def close(self) -> None:
         """Drops what waits; what runs isn't waited for."""
@@ -136,6 +153,10 @@ class Worker:
         Raises Refusal (503, with Retry-After) when too many wait.
         """
         return await self._pool.run(function)
+
+    def let_others(self) -> None:
+        """Runs what waits now, from inside a job that takes long; see `Pool.let_others`."""
+        self._pool.let_others()
 
     def close(self) -> None:
         """Drops what waits; what runs isn't waited for."""
