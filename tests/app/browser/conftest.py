@@ -144,6 +144,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     server.kill()
 
 
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An annotator whose network takes its time, on four pictures."""
+    folder = tmp_path_factory.mktemp("slow") / "shapes"
+    folder.mkdir()
+    for name in "abcd":
+        Image.fromarray(shapes_image()).save(folder / f"{name}.png")
+    server = start_server(folder, model="slow")
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def picture(project: Project) -> str:
     """The name of this test's picture."""

@@ -6,14 +6,17 @@ none.
 
     python serving.py FOLDER PORT LABELS MODEL KEEP BASE
 
-MODEL is "colour" for that network, else a name or file that `vtmr.load` takes; KEEP is empty for a
+MODEL is "colour" for that network, "slow" for one that takes its time, else a name or file that
+`vtmr.load` takes; KEEP is empty for a
 new token, BASE for no other address. The first line on stdout is the address.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -27,9 +30,18 @@ from vtmr.segmenter import segmenter_for
 from vtmr.serving.baseurl import BaseUrl
 
 
+class SlowNetwork(ColourNetwork):
+    """As long as a network on a small machine: a replay of some clicks can be watched."""
+
+    def coarse(self, *arguments: Any) -> Any:
+        time.sleep(0.04)
+        return super().coarse(*arguments)
+
+
 def main(folder: str, port: str, labels: str, model: str, keep: str, base: str) -> None:
     stay_offline()
-    predictor = segmenter_for(ColourNetwork()) if model == "colour" else vtmr.load(model)
+    networks = {"colour": ColourNetwork, "slow": SlowNetwork}
+    predictor = segmenter_for(networks[model]()) if model in networks else vtmr.load(model)
     annotator = Annotator(
         Path(folder), predictor, labels=labels.split(","), made_with={"model": model}
     )

@@ -100,6 +100,19 @@ export const api = {
    * @returns {Promise<{ mask: WireMask, ms: number }>}
    */
   preview: (image, body, signal) => post(`/images/${image}/preview`, body, { signal }),
+  /**
+   * How far a change is for which clicks are played again.
+   *
+   * @param {string} image
+   * @param {string} key
+   * @returns {Promise<{ playing: { done: number, of: number } | null }>}
+   */
+  playing: (image, key) => request(`/images/${image}/playing/${key}`),
+  /**
+   * @param {string} image
+   * @param {string} key
+   */
+  stopPlaying: (image, key) => post(`/images/${image}/playing/${key}`, {}),
   labels: () => request("/labels"),
   /**
    * @param {Fields} change

@@ -1,6 +1,7 @@
 // What the user does, in the words of the page: puts the parts of editing/ together. Knows the server, knows no DOM.
 
 import { createChanges } from "./editing/changes.js";
+import { clickEdits } from "./editing/clickedits.js";
 import { clickActions } from "./editing/clicks.js";
 import { createConnection } from "./editing/connection.js";
 import { createDelivery } from "./editing/delivery.js";
@@ -54,7 +55,9 @@ export function createEditor(store, api, clock = () => performance.now()) {
     get busy() {
       return delivery.busy;
     },
+    stopPlaying: delivery.stopPlaying,
     ...clickActions(store, changes, about),
+    ...clickEdits(store, changes, delivery, about),
     ...paintActions(store, changes, about),
     ...drawingActions(store, changes, about),
     ...moveActions(store, changes),
@@ -62,6 +65,6 @@ export function createEditor(store, api, clock = () => performance.now()) {
     ...objectActions(store, changes, { selection, changeAll: several.changeAll }),
     ...several,
     ...labelActions(store, api, { documents, images, settle: changes.settle, idle: delivery.idle }),
-    ...historyActions(store, changes, { images, documents, selection, idle: delivery.idle, say }),
+    ...historyActions(store, changes, { images, documents, selection, delivery, say }),
   };
 }

@@ -44,6 +44,7 @@ const FINGERS = {
  * @param {boolean} fingers
  */
 export function hintFor(state, fingers) {
+  if (state.playing) return `Playing later clicks again: ${state.playing.done} of ${state.playing.of}`;
   const name = hintNamed(state);
   return (fingers && FINGERS[name]) || HINTS[name];
 }

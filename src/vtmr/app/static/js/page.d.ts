@@ -6,6 +6,7 @@ import type { createDialogs } from "./panels/dialogs.js";
 import type { createEditor } from "./editor.js";
 import type { createSelection } from "./editing/selection.js";
 import type { createChanges } from "./editing/changes.js";
+import type { createDelivery } from "./editing/delivery.js";
 import type { createDocuments } from "./editing/documents.js";
 import type { createImages } from "./editing/images.js";
 import type { createStage } from "./stage.js";
@@ -30,6 +31,7 @@ export type Editor = ReturnType<typeof createEditor>;
 export type Stage = ReturnType<typeof createStage>;
 export type Dialogs = ReturnType<typeof createDialogs>;
 export type Selection = ReturnType<typeof createSelection>;
+export type Delivery = ReturnType<typeof createDelivery>;
 export type Changes = ReturnType<typeof createChanges>;
 export type Documents = ReturnType<typeof createDocuments>;
 export type Images = ReturnType<typeof createImages>;
@@ -100,8 +102,8 @@ export interface Ghost {
   stroke?: Stroke;
   drawn?: Drawn;
   shift?: Nudge;
-  /** The click that is drawn elsewhere meanwhile. */
-  instead?: { object: string; index: number };
+  /** Clicks that are drawn elsewhere meanwhile, by their index, or not at all: null. */
+  edits?: { object: string; places: ReadonlyMap<number, Point | null> };
 }
 
 /** What a click would do: `object` is the one that it adds to, takes from or selects. */
@@ -196,6 +198,8 @@ export interface State {
   waiting: Ghost[];
   /** The id of the image that was accepted last, until something else is done. */
   accepted: string | null;
+  /** How many clicks of how many have been played again, while that lasts. */
+  playing: { done: number; of: number } | null;
   /** Changes that the server hasn't acknowledged. */
   unsaved: number;
   /** Of the last click, from the hand to the answer. */
@@ -251,6 +255,12 @@ export interface Change {
   timed?: boolean;
   /** When the hand began it, as performance.now. */
   begun?: number;
+  /** By which the attempt that is being made can be stopped. */
+  key?: string | null;
+  /** Whether undo takes it back while it is on its way. */
+  withdraws?: boolean;
+  /** It isn't wanted any more: called where it is made all the same. */
+  withdrawn?: () => void;
 }
 
 /** What a change has besides its name and fields. before: what was selected then. */

@@ -39,6 +39,22 @@ export function createQueue(deliver, waiting) {
       report();
       if (!running) idle = run();
     },
+    /** Tells anew what waits: a change in the line has another ghost. */
+    report,
+    /** The change that was made last of those that wait, and the one that is being made. */
+    get last() {
+      return line.at(-1);
+    },
+    get first() {
+      return line[0];
+    },
+    /** @param {Change} change */
+    holds: (change) => line.includes(change),
+    /** @param {Change} change */
+    remove(change) {
+      line.splice(line.indexOf(change), 1);
+      report();
+    },
     /** Settles when nothing waits any more. */
     idle: () => idle,
     get busy() {

@@ -86,6 +86,7 @@ export const INITIAL = {
   growBy: 2,
   dragged: null,
   waiting: [],
+  playing: null,
   accepted: null,
   unsaved: 0,
   ms: null,

@@ -27,10 +27,11 @@ export function createChanges(store, selection, push, say) {
    * @param {string} name
    * @param {Fields | null} fields
    * @param {ChangeOptions} [more]
+   * @returns {Change | null} what is on its way from now on
    */
   function change(name, fields, more = {}) {
     settle();
-    if (!canEdit(store.state)) return;
+    if (!canEdit(store.state)) return null;
     store.update({ accepted: null });
     const { answered, before = selection.mark(), ...rest } = more;
     /** @param {Answer} answer */
@@ -39,14 +40,11 @@ export function createChanges(store, selection, push, say) {
       if (answer.notes.length) say(answer.notes.join(" "));
       answered?.(answer);
     };
-    push({
-      image: store.state.document.image,
-      name,
-      fields: () => fields ?? {},
-      ghost: null,
-      answered: noted,
-      ...rest,
-    });
+    const { image } = store.state.document;
+    /** @type {Change} */
+    const made = { image, name, fields: () => fields ?? {}, ghost: null, answered: noted, ...rest };
+    push(made);
+    return made;
   }
 
   /**

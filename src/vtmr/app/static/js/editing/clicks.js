@@ -1,7 +1,7 @@
 // Clicks for the network: what one does depends on where it lands (intent.js).
 
 import { intentOf } from "../intent.js";
-import { howToCorrect, keepApart, objectOf } from "../store.js";
+import { howToCorrect, objectOf } from "../store.js";
 
 /** @import { About, Changes, Mark, Store } from "../page.js" */
 /** @import { Box, Point } from "../wire.js" */
@@ -13,7 +13,7 @@ const NOTHING_SELECTED = "Nothing is selected to take away from: click an object
  * @param {Changes} changes
  * @param {About} about
  */
-export function clickActions(store, { change, onTarget, onMask }, { selection, say, clock }) {
+export function clickActions(store, { onTarget }, { selection, say, clock }) {
   /**
    * @param {Point} point
    * @param {boolean} positive
@@ -52,17 +52,6 @@ export function clickActions(store, { change, onTarget, onMask }, { selection, s
       send(point, positive, region, before);
     },
     /**
-     * @param {string} object
-     * @param {number} index
-     * @param {Point} point
-     */
-    moveClick(object, index, [x, y]) {
-      const positive = objectOf(store.state, object)?.clicks[index]?.positive ?? true;
-      const ghost = { clicks: [{ x, y, positive }], instead: { object, index } };
-      const fields = { op: "move_click", object, index, x, y, keep_apart: keepApart(store.state) };
-      change("moved click", fields, { ghost, timed: true, begun: clock() });
-    },
-    /**
      * Chooses a way of correcting for the selected object: "here" or "refit".
      *
      * @param {"here" | "refit"} way
@@ -70,10 +59,6 @@ export function clickActions(store, { change, onTarget, onMask }, { selection, s
     correct(way) {
       const edited = objectOf(store.state, store.state.selected)?.edited;
       store.update({ ...(edited ? { refit: way === "refit" } : { keepRest: way === "here" }), preview: null });
-    },
-    /** @param {number} index */
-    deleteClick(index) {
-      onMask("deleted click", { op: "delete_click", index });
     },
   };
 }

@@ -6,6 +6,11 @@ import { objectOf } from "../store.js";
 import { pause, POLL_MS } from "./connection.js";
 
 /** @import { About, Api, Change, Documents, Images, Refused, Store } from "../page.js" */
+/** @import { Fields } from "../wire.js" */
+
+// What the network is asked for: it may take a while, and can be stopped.
+const PLAYED = new Set(["click", "move_click", "delete_click", "edit_clicks", "box"]);
+const LOOK_MS = 400;
 
 /** @typedef {"next" | "again" | "drop"} Outcome What the queue is to do after an attempt. */
 /** @typedef {About & { documents: Documents, images: Images, refused: Refused }} Parts */
@@ -18,6 +23,7 @@ import { pause, POLL_MS } from "./connection.js";
  * @param {Parts} parts
  */
 export function createDelivery(store, api, { documents, images, selection, refused, say, clock }) {
+  let sent = 0; // changes, so that no two have the same key
   const queue = createQueue(deliver, (waiting, unsaved) => store.update({ waiting, unsaved }));
 
   /**
@@ -28,17 +34,58 @@ export function createDelivery(store, api, { documents, images, selection, refus
    */
   async function deliver(change) {
     const begun = change.begun ?? clock();
+    const revision = store.state.document?.revision;
+    /** @type {Fields} */
+    const fields = { ...change.fields(), revision };
+    if (PLAYED.has(String(fields.op))) fields.key = change.key = `c${(sent += 1)}-${Math.random().toString(36).slice(2)}`;
+    const watched = watchPlaying(change);
     try {
-      const revision = store.state.document?.revision;
-      const answer = await api.change(change.image, { ...change.fields(), revision });
+      const answer = await api.change(change.image, fields);
       change.answered?.(answer);
       documents.adopt(answer.document, answer.masks, change.timed ? { ms: clock() - begun } : {});
       documents.takeLabels(answer.labels);
+      change.withdrawn?.(); // too late: it was made
       return "next";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return failed(error, change);
+    } finally {
+      change.key = null;
+      watched.end();
     }
+  }
+
+  /**
+   * Tells how far the clicks are that are played again for a change, once that lasts.
+   *
+   * @param {Change} change
+   */
+  function watchPlaying({ image, key }) {
+    let ended = false;
+    async function look() {
+      if (ended || !key) return;
+      const { playing } = await api.playing(image, key).catch(() => ({ playing: null }));
+      if (ended) return;
+      store.update({ playing: playing && playing.of > 1 ? playing : null });
+      setTimeout(look, LOOK_MS);
+    }
+    const timer = setTimeout(look, LOOK_MS);
+    return {
+      end() {
+        ended = true;
+        clearTimeout(timer);
+        store.update({ playing: null });
+      },
+    };
+  }
+
+  /**
+   * Ends the attempt that is being made, if it is this change's.
+   *
+   * @param {Change} change
+   */
+  function interrupt({ image, key }) {
+    if (key) api.stopPlaying(image, key).catch(() => null); // the change's own answer tells what came of it
   }
 
   /**
@@ -56,6 +103,10 @@ export function createDelivery(store, api, { documents, images, selection, refus
     if (error.code === "busy") {
       await pause(1000 * error.retryAfter);
       return "again";
+    }
+    if (error.code === "stopped") {
+      if (!change.withdrawn) return "again";
+      return change.target ? dropped() : "next";
     }
     if (error.code === "not_saved") images.noteFolder();
     if (error.status === 0) return recovered(change);
@@ -107,6 +158,17 @@ export function createDelivery(store, api, { documents, images, selection, refus
     push(change);
   }
 
+  /**
+   * @param {Change} change being made
+   * @param {() => void} tooLate
+   */
+  function withdraw(change, tooLate) {
+    change.withdrawn = tooLate;
+    change.ghost = null;
+    queue.report();
+    interrupt(change);
+  }
+
   /** @param {Change} change */
   function push(change) {
     store.update({ preview: null });
@@ -115,6 +177,33 @@ export function createDelivery(store, api, { documents, images, selection, refus
 
   return {
     push,
+    /** @param {Change} change */
+    isOnItsWay: (change) => queue.holds(change) && !change.withdrawn,
+    /**
+     * Makes a change on its way with the fields that it has now, whatever was sent of it.
+     *
+     * @param {Change} change
+     */
+    again(change) {
+      queue.report();
+      interrupt(change);
+    },
+    /**
+     * Takes back the change that was made last, if it is an edit of clicks that isn't answered yet; whether it was.
+     *
+     * @param {() => void} tooLate called instead where the server has made it
+     */
+    takeBack(tooLate) {
+      const { first, last } = queue;
+      if (!last?.withdraws || last.withdrawn) return false;
+      if (last === first) withdraw(last, tooLate);
+      else queue.remove(last);
+      return true;
+    },
+    /** Stops what is played again; where that is too late, it is made. */
+    stopPlaying() {
+      if (queue.first) withdraw(queue.first, () => undefined);
+    },
     /** Settles when nothing waits any more, of what was pushed until now. */
     idle: () => queue.idle(),
     async settled() {

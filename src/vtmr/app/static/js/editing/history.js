@@ -2,20 +2,20 @@
 
 import { canEdit } from "../store.js";
 
-/** @import { About, Answer, Changes, Documents, Images, Mark, State, Store } from "../page.js" */
+/** @import { About, Answer, Changes, Delivery, Documents, Images, Mark, State, Store } from "../page.js" */
 /** @import { ImageDocument } from "../wire.js" */
 
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
 /** @typedef {Pick<About, "selection" | "say">} Told */
-/** @typedef {Told & { images: Images, documents: Documents, idle: () => Promise<void> }} Parts */
+/** @typedef {Told & { images: Images, documents: Documents, delivery: Delivery }} Parts */
 
 /**
  * @param {Store} store
  * @param {Changes} changes
  * @param {Parts} parts
  */
-export function historyActions(store, { move }, { images, documents, selection, idle, say }) {
+export function historyActions(store, { move }, { images, documents, selection, delivery, say }) {
   const { trail } = selection;
 
   /**
@@ -63,6 +63,14 @@ export function historyActions(store, { move }, { images, documents, selection, 
     say("The image is back in work: Accept was taken back.");
   }
 
+  function undoLast() {
+    const [present, { selected }] = [selection.mark(), store.state];
+    move("undo", { op: "undo" }, (answer) => {
+      forgetLabel(answer);
+      if (store.state.document?.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
+    });
+  }
+
   return {
     undo() {
       const { accepted, document } = store.state;
@@ -70,11 +78,7 @@ export function historyActions(store, { move }, { images, documents, selection, 
         void takeBack(accepted);
         return;
       }
-      const [present, { selected }] = [selection.mark(), store.state];
-      move("undo", { op: "undo" }, (answer) => {
-        forgetLabel(answer);
-        if (store.state.document?.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
-      });
+      if (!delivery.takeBack(undoLast)) undoLast();
     },
     redo() {
       const [present, { selected }] = [selection.mark(), store.state];
@@ -86,7 +90,7 @@ export function historyActions(store, { move }, { images, documents, selection, 
       const { document } = store.state;
       move("acceptance", { op: "done", done: document.state !== "done" });
       if (document.state === "done") return;
-      await idle();
+      await delivery.idle();
       if (store.state.document?.state !== "done" || store.state.document.image !== document.image) return;
       store.update({ accepted: document.image });
       const next = images.neighbour(1, true);

@@ -1,5 +1,6 @@
 // A click of the selected object can be dragged elsewhere; a press without a drag selects it, for Delete.
 
+import { clicksNow } from "../clicks.js";
 import { distance, isInside, toScreen } from "../geometry.js";
 import { canEdit, selectedObject } from "../store.js";
 
@@ -19,8 +20,9 @@ export function moveClick({ store, stage, editor }) {
     const object = selectedObject(store.state);
     if (!overlay || event.button !== 0 || event.altKey || !object || !canEdit(store.state)) return null;
     const start = stage.screenPoint(event);
-    const index = object.clicks.findLastIndex(({ x, y }) => distance(toScreen(view, [x, y]), start) <= REACH);
-    if (index < 0) return null;
+    const hit = clicksNow(store.state).findLast(({ x, y }) => distance(toScreen(view, [x, y]), start) <= REACH);
+    if (!hit) return null;
+    const { index } = hit;
     /** @type {Point | null} */
     let held = null;
     return {

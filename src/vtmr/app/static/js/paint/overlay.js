@@ -1,5 +1,6 @@
 // What lies over the photo: masks, clicks, strokes, cursors. All of it is drawn from the state, nothing is kept here.
 
+import { clicksNow } from "../clicks.js";
 import { toScreen, visibleBox } from "../geometry.js";
 import { tagOf } from "../intent.js";
 import { CASING, colourOfObject, labelColour } from "../palette.js";
@@ -245,9 +246,7 @@ function pressedLine(context, points, radius, pressures) {
  */
 export function clicksShown(state) {
   const { dragged, waiting, selected, selectedClick } = state;
-  const moved = new Set(waiting.flatMap(({ instead }) => (instead ? `${instead.object}/${instead.index}` : [])));
-  const settled = (selectedObject(state)?.clicks ?? []).flatMap((click, index) => {
-    if (moved.has(`${selected}/${index}`)) return [];
+  const settled = clicksNow(state).map(({ index, ...click }) => {
     const held = dragged?.object === selected && dragged.index === index ? dragged.point : [click.x, click.y];
     return { ...click, x: held[0], y: held[1], selected: index === selectedClick };
   });
