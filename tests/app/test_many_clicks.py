@@ -50,7 +50,9 @@ class Table:
     """An annotator on the folder, and a client of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.annotator = Annotator(folder, vtmr.load("lite0", threads=1), made_with={"model": "lite0"})
+        self.annotator = Annotator(
+            folder, vtmr.load("lite0", threads=1), made_with={"model": "lite0"}
+        )
         access = Access("127.0.0.1", 8000, "secret")
         headers = {"Authorization": "Bearer secret"}
         self.http = TestClient(create_app(self.annotator, access), ADDRESS, headers=headers)

@@ -25,6 +25,13 @@ from vtmr.masks import Mask
 from vtmr.provenance import processor, versions
 from vtmr.segmenter.logits import sigmoid
 from vtmr.session.answers import logits_of
+from vtmr.session.checks import (
+    require_event,
+    require_image,
+    require_mask,
+    require_size,
+    require_taken,
+)
 from vtmr.session.eventlog import EventLog
 from vtmr.session.merge import Patch, merge
 from vtmr.types import (
@@ -138,13 +145,13 @@ class Session:
             InputError: For an image, a mask or a region of another type or size, and for another
                 correction.
         """
-        height, width = _require_image(image)
+        height, width = require_image(image)
         require_correction(correction)
         if region is not None:
             region = as_box(region, "region")
         initial: tuple[_Step, ...] = ()
         if initial_mask is not None:
-            initial = (_Step((MaskEdit.of(_require_mask(initial_mask, height, width)),)),)
+            initial = (_Step((MaskEdit.of(require_mask(initial_mask, height, width)),)),)
         if scene is None:
             scene = predictor.prepare(image)
         self._subject = _Subject(predictor, scene, height, width, region, initial, correction)
@@ -182,8 +189,8 @@ class Session:
         if not events:
             raise InputError("Nothing to add: expected at least one Click, BoxPrompt or MaskEdit.")
         for event in events:
-            _require_event(event, subject.height, subject.width)
-            _require_taken(event, subject.predictor)
+            require_event(event, subject.height, subject.width)
+            require_taken(event, subject.predictor)
         # All events are sound: from here on nothing is refused half-way.
         start, clicks = beginning(events), active_clicks(events)
         before = self._before(start)
@@ -299,11 +306,8 @@ class Session:
             if step.patch is not None:
                 held[id(step.patch)] = step.patch.nbytes
             if step.prediction is not None:
-                arrays = getattr(step.prediction, "arrays", None)
-                if arrays is None:
-                    held[id(step.prediction)] = step.prediction.nbytes
-                else:
-                    held.update((id(array), array.nbytes) for array in arrays)
+                for array in getattr(step.prediction, "arrays", (step.prediction,)):
+                    held[id(array)] = array.nbytes
         if self._mask is not None:
             held[id(self._mask)] = self._mask.nbytes
         return held
@@ -419,7 +423,7 @@ class Session:
             )
         height, width = part.height, part.width
         if size is not None:
-            height, width = _require_size(size)
+            height, width = require_size(size)
         return logits_of(self.prediction, Frame(part, width, height), subject.predictor.name)
 
     @property
@@ -480,7 +484,7 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
         InputError: For text that isn't a saved session, or one of an image of another size.
     """
     log = EventLog.from_json(saved)
-    height, width = _require_image(image)
+    height, width = require_image(image)
     if (log.height, log.width) != (height, width):
         raise InputError(
             f"The saved session is of an image of {log.width}x{log.height} pixels, this one has "
@@ -488,7 +492,7 @@ def replay(predictor: Predictor, image: Image, saved: str) -> Session:
         )
     initial_mask = None
     if log.initial is not None:
-        _require_event(log.initial, height, width)
+        require_event(log.initial, height, width)
         initial_mask = log.initial.runs.decode()
     session = Session(
         predictor,
@@ -543,68 +547,3 @@ def _frozen(mask: Mask) -> Mask:
     # It is handed out without a copy: whoever wrote to it would change the session.
     mask.flags.writeable = False
     return mask
-
-
-def _require_image(image: Image) -> tuple[int, int]:
-    """Height and width."""
-    # For the error: a torch tensor has both, too, and is the likeliest mistake.
-    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
-    if (
-        not isinstance(image, np.ndarray)
-        or image.ndim != 3
-        or image.shape[2] != 3
-        or image.dtype != np.uint8
-    ):
-        raise InputError(
-            f"The image is {type(image).__name__} of shape {shape} and type {dtype}: expected an "
-            "RGB array height x width x 3 of uint8; vtmr.read_image makes one from a file."
-        )
-    if 0 in image.shape:
-        raise InputError(
-            f"The image has {image.shape[1]}x{image.shape[0]} pixels: expected at least one."
-        )
-    return int(image.shape[0]), int(image.shape[1])
-
-
-def _require_mask(mask: Mask, height: int, width: int) -> Mask:
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        raise InputError(
-            f"The initial mask is {type(mask).__name__} of type {getattr(mask, 'dtype', None)}: "
-            "expected a bool array; compare a grey one with a threshold first, like mask > 127."
-        )
-    if mask.shape != (height, width):
-        raise InputError(
-            f"The initial mask has shape {mask.shape}: expected ({height}, {width}), the image's "
-            "height and width."
-        )
-    return mask
-
-
-def _require_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The height and width of a grid. Raises InputError for what no grid can have."""
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise InputError(
-            f"The size of the grid is {size!r}: expected (height, width), whole numbers above 0."
-        )
-    return size
-
-
-def _require_taken(event: Event, predictor: Predictor) -> None:
-    """Raises InputError for a box and a predictor that would pass over it."""
-    if isinstance(event, BoxPrompt) and not getattr(predictor, "takes_boxes", False):
-        raise InputError(
-            f"{predictor.name} takes no boxes: expected clicks, or a network with vtmr's own "
-            "pipeline."
-        )
-
-
-def _require_event(event: Event, height: int, width: int) -> None:
-    if isinstance(event, Click | BoxPrompt):
-        event.require_inside(height, width)
-    elif not isinstance(event, MaskEdit):
-        raise InputError(f"{event!r} is no event: expected a Click, a BoxPrompt or a MaskEdit.")
-    elif (event.runs.height, event.runs.width) != (height, width):
-        raise InputError(
-            f"The mask edit is {event.runs.width}x{event.runs.height} pixels: expected "
-            f"{width}x{height}, as the image."
-        )

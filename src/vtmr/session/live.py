@@ -18,6 +18,7 @@ from vtmr.types import Event
 
 _MASKED = 2  # used last, and kept with their masks in any case: the object's, and its preview's
 _LEAST = 4  # used last, and kept in any case
+_END_WORTH = 16  # times as much as one on the way: where an object stands, or stood before an undo
 _MOST = 400  # each of them is looked at when one is looked for
 
 Step = tuple[Event, ...]
@@ -135,14 +136,21 @@ class LiveSessions:
         for kept in by_use[:-_MASKED]:
             if not self._is_full():
                 return
+            if not kept.session.is_painted:
+                continue
             self._uncount(kept)
             kept.session = kept.session.tip(masked=False)
             self._count(kept)
+        gone_on_from = {kept.before for kept in self._kept}
+
+        def worth(kept: _Kept) -> int:
+            return kept.gap if kept in gone_on_from else kept.gap * _END_WORTH
+
         older = by_use[:-_LEAST]
         while older and self._is_full():
             # What takes the fewest steps to be had again, of those what was in use longest ago: so
-            # a long history thins out evenly.
-            least = min(older, key=lambda kept: (kept.gap, kept.used))
+            # a long history thins out evenly. Where nothing went on from, the next click may.
+            least = min(older, key=lambda kept: (worth(kept), kept.used))
             older.remove(least)
             self._drop(least)
 

@@ -123,3 +123,16 @@ def test_a_tip_goes_on_as_the_session_it_was_made_of_and_cant_undo() -> None:
     assert tip.undo() is tip
     assert not tip.add(Click(5.5, 5.5)).undo().can_undo
     assert not tip.reset().mask.any()
+
+
+def test_where_an_object_stood_before_a_change_outlives_what_led_there() -> None:
+    """So that a click after an undo of the change goes on at once."""
+    predictor = Counting()
+    live = LiveSessions(12 * MASK_BYTES)
+    steps = some_steps(100)
+    live.at("cup", steps, lambda: Session(predictor, IMAGE))
+    live.at("cup", steps[1:], lambda: Session(predictor, IMAGE))
+    asked = predictor.asked
+    _, replayed = live.at("cup", steps, lambda: Session(predictor, IMAGE))
+    assert not replayed
+    assert predictor.asked == asked
