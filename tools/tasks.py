@@ -1,20 +1,26 @@
 """What an annotator's tasks cost: clicks, drags, keys and seconds, as a Markdown table.
 
-    python tools/tasks.py [--model lite0]
+    python tools/tasks.py [--model lite0] [--photos FOLDER] [--tree CHECKOUT]
 
 Chromium does each task in a fresh folder, on images that are drawn here and whose shapes are known,
-and in two of the bundled photos. Every input goes through `Hand`, which counts it; a task is done
+in two of the bundled photos, and with --photos in a data set's: FOLDER holds images/ and
+instances.json as COCO has them. Every input goes through `Hand`, which counts it; a task is done
 when its result is right: by the intersection over union with the known shapes, by points of a photo
 that have to be in the mask or out of it, or by the exported file. A click that corrects goes where
 the largest part that is wrong is widest. Seconds are of the clock, from the first input to the last
 answer, and those of a script: a person's are longer.
+
+--tree serves the annotator of another checkout, an earlier one for example. What it has no tool for
+is done as well as it allows, or is told not to be possible.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from pycocotools.coco import COCO
 
 from vtmr.cli.demo import bundled_photos
 from vtmr.masks import RunLengths
@@ -49,6 +56,11 @@ GROUND = (60, 150, 60)
 ENOUGH = 0.95  # intersection over union from which a shape counts as annotated
 MOST_CORRECTIONS = 6  # of one object, before the task is given up
 TOUCHING_ACTIONS, TWENTY_ACTIONS = 6, 60  # what these tasks may take
+IMPORT = "button:text-is('Import')"  # what the page offers where masks lie beside an image
+PHOTOS = 4  # of the data set, a task
+PHOTO_ENOUGH = 0.9  # intersection over union: data sets have outlines less exact than shapes
+PHOTO_CORRECTIONS = 8
+LEAST_SHARE = 0.01  # of the photo, that an object of a task takes
 
 
 class Hand:
@@ -129,15 +141,20 @@ def widest(wrong: Mask) -> Point:
 
 def correct(hand: Hand, place: int, truth: Mask) -> float:
     """Clicks until the selected object, at that place from the bottom, is right; its overlap."""
-    for _ in range(MOST_CORRECTIONS):
+    reached = approach(hand, place, truth, ENOUGH, MOST_CORRECTIONS)
+    assert reached >= ENOUGH, f"object {place + 1}: overlap {reached:.2f}"
+    return reached
+
+
+def approach(hand: Hand, place: int, truth: Mask, enough: float, most: int) -> float:
+    """As `correct`, with at most so many clicks; the overlap that they reach."""
+    for _ in range(most):
         mask = hand.desk.mask(place)
-        if overlap(mask, truth) >= ENOUGH:
+        if overlap(mask, truth) >= enough:
             break
         point = widest(mask ^ truth)
         hand.click(point, positive=bool(truth[int(point[1]), int(point[0])]))
-    reached = overlap(hand.desk.mask(place), truth)
-    assert reached >= ENOUGH, f"object {place + 1}: overlap {reached:.2f}"
-    return reached
+    return overlap(hand.desk.mask(place), truth)
 
 
 def disc(size: tuple[int, int], centre: Point, radius: float) -> Mask:
@@ -149,11 +166,14 @@ def disc(size: tuple[int, int], centre: Point, radius: float) -> Mask:
 
 def write_shapes(path: Path, shapes: Sequence[tuple[Mask, int]]) -> None:
     """A picture of the shapes, each in the colour of its label's number, with a little noise."""
-    image = np.full((*shapes[0][0].shape, 3), GROUND, np.float32)
+    image = np.full((*shapes[0][0].shape, 3), GROUND, np.uint8)
     for mask, label in shapes:
         image[mask] = COLOURS[label]
-    noise = np.random.default_rng(0).normal(0, 6, image.shape)
-    Image.fromarray(np.clip(image + noise, 0, 255).astype(np.uint8)).save(path)
+    generator = np.random.default_rng(0)
+    for row in image:  # by rows: a large image's noise would take gigabytes
+        noise = generator.normal(0, 6, row.shape)
+        row[:] = np.clip(row + noise, 0, 255)
+    Image.fromarray(image).save(path, quality=95, subsampling=0)
 
 
 SMALL = (640, 480)
@@ -162,7 +182,7 @@ SPOT = disc(SMALL, (600, 60), 25)  # of a bad mask, where nothing is
 WIDE = (1200, 900)
 BLOBS = [disc(WIDE, (150 + 225 * (n % 5), 120 + 220 * (n // 5)), 45) for n in range(20)]
 BLOB_LABELS = [n * len(LABELS) // len(BLOBS) for n in range(20)]
-LARGE, DOT, DOT_RADIUS = (6000, 4000), (4300.0, 1200.0), 12
+LARGE, DOT, DOT_RADIUS = (12000, 8000), (8600.0, 2400.0), 12
 
 
 def prepare_photo(stem: str) -> Callable[[Path], str]:
@@ -198,7 +218,7 @@ def prepare_bad_mask(folder: Path) -> str:
 
 
 def correct_bad_mask(hand: Hand) -> str:
-    hand.click_button("#notices button:text-is('Import')")
+    hand.click_button(IMPORT)
     assert overlap(hand.desk.mask(), LEFT) < ENOUGH
     return f"overlap {correct(hand, 0, LEFT):.2f}"
 
@@ -240,19 +260,25 @@ def prepare_touching(folder: Path) -> str:
 
 def separate_touching(hand: Hand) -> str:
     """One mask over both becomes two objects of two labels."""
-    hand.click_button("#notices button:text-is('Import')")
-    hand.press("t")
-    hand.drag((320, 20), (320, 460))
+    hand.click_button(IMPORT)
+    if hand.desk.page.locator("[data-command=cut]").count():
+        hand.press("t")
+        hand.drag((320, 20), (320, 460))
+    else:  # without a tool that cuts: one is clicked away and made anew
+        correct(hand, 0, LEFT)
+        hand.press("n")
+        hand.click(widest(RIGHT))
+        correct(hand, 1, RIGHT)
     hand.press("2")
     objects = hand.desk.objects()
     assert len(objects) == 2
     assert len({found["label"] for found in objects}) == 2
     masks = [hand.desk.mask(place) for place in range(2)]
-    assert not (masks[0] & masks[1]).any()
+    assert not (masks[0] & masks[1]).any(), "the masks share pixels"
     masks.sort(key=lambda mask: int(mask.any(0).argmax()))
     overlaps = [overlap(masks[0], LEFT), overlap(masks[1], RIGHT)]
     assert min(overlaps) >= ENOUGH
-    assert hand.actions <= TOUCHING_ACTIONS
+    assert hand.actions <= TOUCHING_ACTIONS, f"{hand.actions} actions"
     return f"overlap ≥ {min(overlaps):.2f}"
 
 
@@ -285,15 +311,127 @@ def annotate_twenty(hand: Hand) -> str:
 
 
 def prepare_dot(folder: Path) -> str:
-    write_shapes(folder / "dot.png", [(disc(LARGE, DOT, DOT_RADIUS), 0)])
-    return "dot.png"
+    write_shapes(folder / "dot.jpg", [(disc(LARGE, DOT, DOT_RADIUS), 0)])
+    return "dot.jpg"
 
 
 def annotate_dot(hand: Hand) -> str:
-    hand.zoom_and_click(DOT, notches=10)
+    hand.zoom_and_click(DOT, notches=24)
     reached = overlap(hand.desk.mask(), disc(LARGE, DOT, DOT_RADIUS))
     assert reached >= ENOUGH, f"overlap {reached:.2f}"
     return f"overlap {reached:.2f}"
+
+
+def newcomers_second_object(hand: Hand) -> str:
+    """Whoever knows clicks alone clicks one object, then the other one."""
+    left, right = BLOBS[0], BLOBS[14]
+    hand.click(widest(left))
+    hand.click(widest(right))
+    found = hand.desk.objects()
+    assert len(found) == 2, f"{len(found)} object: the second click went to the first one"
+    overlaps = [overlap(hand.desk.mask(0), left), overlap(hand.desk.mask(1), right)]
+    assert min(overlaps) >= ENOUGH, f"overlap {min(overlaps):.2f}"
+    return f"2 objects, overlap ≥ {min(overlaps):.2f}"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of a data set with the masks of its objects, the largest first."""
+
+    path: Path
+    masks: list[Mask]
+
+
+def read_photos(folder: Path, objects: int) -> list[Photo]:
+    """The first photos of the data set that have exactly so many objects, each large enough."""
+    with contextlib.redirect_stdout(sys.stderr):  # it says how far it is
+        coco = COCO(folder / "instances.json")
+    photos = []
+    for number in sorted(coco.imgs):
+        entry = coco.imgs[number]
+        found = coco.loadAnns(coco.getAnnIds([number], iscrowd=False))
+        least = LEAST_SHARE * entry["width"] * entry["height"]
+        if len(found) != objects or min(one["area"] for one in found) < least:
+            continue
+        masks = [coco.annToMask(one).astype(bool) for one in found]
+        masks.sort(key=np.count_nonzero, reverse=True)
+        if objects > 1 and (masks[0] & masks[1]).any():
+            continue
+        photos.append(Photo(folder / "images" / entry["file_name"], masks))
+        if len(photos) == PHOTOS:
+            break
+    return photos
+
+
+def photo_task(
+    title: str,
+    photos: Sequence[Photo],
+    one: Callable[[Hand, Photo], list[float]],
+    spoil: Callable[[Mask], Mask] | None = None,
+) -> Task:
+    """A task that is done in each photo: `one` answers the overlaps that it reaches there. spoil:
+    what becomes of an object's mask, which then lies beside the photo to start from."""
+
+    def prepare(folder: Path) -> str:
+        for photo in photos:
+            shutil.copy(photo.path, folder)
+            if spoil:
+                spoilt = np.uint8(spoil(photo.masks[0])) * 255
+                Image.fromarray(spoilt).save(folder / f"{photo.path.stem}.mask.png")
+        return photos[0].path.name
+
+    def do(hand: Hand) -> str:
+        overlaps: list[float] = []
+        for photo in photos:
+            hand.desk.open(photo.path.name)
+            hand.desk.name = photo.path.name
+            overlaps += one(hand, photo)
+        right = sum(overlap >= PHOTO_ENOUGH for overlap in overlaps)
+        mean = sum(overlaps) / len(overlaps)
+        return f"{right} of {len(overlaps)} reach {PHOTO_ENOUGH}; mean overlap {mean:.3f}"
+
+    return Task(f"{title}, {len(photos)} photos", prepare, do)
+
+
+def second_object_in_photo(hand: Hand, photo: Photo) -> list[float]:
+    overlaps = []
+    for place, mask in enumerate(photo.masks):
+        hand.click(widest(mask))
+        if len(hand.desk.objects()) <= place:  # the click went to the object before
+            hand.press("Control+z")
+            hand.press("n")
+            hand.click(widest(mask))
+        overlaps.append(approach(hand, place, mask, PHOTO_ENOUGH, PHOTO_CORRECTIONS))
+    return overlaps
+
+
+def correct_photos_mask(hand: Hand, photo: Photo) -> list[float]:
+    hand.click_button(IMPORT)
+    return [approach(hand, 0, photo.masks[0], PHOTO_ENOUGH, PHOTO_CORRECTIONS)]
+
+
+def shifted(mask: Mask) -> Mask:
+    """By 4 % of the width and of the height."""
+    dy, dx = (round(0.04 * side) for side in mask.shape)
+    spoilt = np.zeros_like(mask)
+    spoilt[dy:, dx:] = mask[: mask.shape[0] - dy, : mask.shape[1] - dx]
+    return spoilt
+
+
+def dilated(mask: Mask) -> Mask:
+    """By 2 % of the longer side."""
+    side = 2 * round(0.02 * max(mask.shape)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+
+
+def photo_tasks(folder: Path) -> list[Task]:
+    single, double = read_photos(folder, 1), read_photos(folder, 2)
+    return [
+        photo_task("Both objects of a photo", double, second_object_in_photo),
+        photo_task("A mask shifted by 4 %", single, correct_photos_mask, shifted),
+        photo_task("A mask dilated by 2 %", single, correct_photos_mask, dilated),
+    ]
 
 
 TASKS = (
@@ -307,21 +445,28 @@ TASKS = (
         prepare_photo("chelsea"),
         annotate_photo((230, 190, True), (70, 150, True), (415, 230, False), (355, 30, True)),
     ),
+    Task("A second object, by clicks alone", prepare_instances, newcomers_second_object),
     Task("A bad mask: half is missing, a spot too much", prepare_bad_mask, correct_bad_mask),
     Task("Three labelled instances, exported as COCO", prepare_instances, export_instances),
     Task("Two touching objects out of one mask", prepare_touching, separate_touching),
     Task("20 instances of three labels", prepare_twenty, annotate_twenty),
-    Task("A dot of 24 pixels in 24 megapixels", prepare_dot, annotate_dot),
+    Task("A dot of 24 pixels in 96 megapixels", prepare_dot, annotate_dot),
 )
 
 
-def perform(task: Task, browser: Browser, model: str) -> str:
-    """The task's row of the table."""
+def perform(task: Task, browser: Browser, model: str, tree: Path) -> str:
+    """The task's row of the table, done in the annotator of the checkout `tree`."""
     with tempfile.TemporaryDirectory() as folder:
         name = task.prepare(Path(folder))
-        serving = ROOT / "tests" / "app" / "browser" / "serving.py"
+        serving = tree / "tests" / "app" / "browser" / "serving.py"
         command = [sys.executable, serving, folder, "0", ",".join(LABELS), model, "", ""]
-        server = Server(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), Path(folder))
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(tree / "src")},
+        )
+        server = Server(process, Path(folder))
         try:
             return _row(task, browser, server, name)
         finally:
@@ -352,6 +497,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default=bundled_models()[0].name)
+    parser.add_argument("--photos", type=Path, help="a data set: images/ and instances.json")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="the checkout that is measured")
     arguments = parser.parse_args()
     found = subprocess.run(
         [ROOT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True
@@ -363,8 +510,9 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=found.stdout.strip(), args=["--no-sandbox", "--disable-gpu"]
         )
-        for task in TASKS:
-            rows.append(perform(task, browser, arguments.model))
+        tasks = [*TASKS, *(photo_tasks(arguments.photos) if arguments.photos else [])]
+        for task in tasks:
+            rows.append(perform(task, browser, arguments.model, arguments.tree.resolve()))
             print(rows[-1], flush=True)
         browser.close()
     sys.exit(any("**failed**" in row for row in rows))

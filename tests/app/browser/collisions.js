@@ -3,7 +3,7 @@
   const found = [];
   const shown = element => element.checkVisibility({visibilityProperty: true}) && element.getBoundingClientRect().width > 0;
   const name = element => element.id || element.dataset.command || element.className || element.tagName;
-  for (const group of document.querySelectorAll('body, .bar, .group, .head, .section, .three, .chips, .between, .status, #tools, .tray, .row, .readings, #notices')) {
+  for (const group of document.querySelectorAll('body, .bar, .group, .head, .section, .three, .chips, .between, .status, #tools, .tray, .row, .readings, #banner, .banner')) {
     const children = [...group.children].filter(child => shown(child) && !child.matches('.visually-hidden, dialog, .menu, canvas, .toasts, #images.open'));
     children.forEach((a, i) => children.slice(i + 1).forEach(b => {
       const [p, q] = [a.getBoundingClientRect(), b.getBoundingClientRect()];
@@ -17,10 +17,16 @@
     if (left < -0.5 || right > innerWidth + 0.5) found.push(`${name(button)} sticks out`);
     if (button.scrollWidth > button.clientWidth + 1 && !button.querySelector('.name')) found.push(`${name(button)} is cut off`);
   }
+  for (const button of document.querySelectorAll('.three button')) {
+    const text = document.createRange();
+    text.selectNodeContents(button);
+    if (shown(button) && text.getClientRects().length > 1) found.push(`${name(button)} has its text on several lines`);
+  }
   const tools = document.querySelector('.tray').getBoundingClientRect();
-  for (const other of document.querySelectorAll('.banner, .toast')) {
+  for (const other of document.querySelectorAll('#banner, .toast')) {
     const box = other.getBoundingClientRect();
-    if (box.left < tools.right && box.top < tools.bottom) found.push(`${name(other)} covers the tools`);
+    const covers = box.left < tools.right && box.right > tools.left && box.top < tools.bottom && box.bottom > tools.top;
+    if (covers) found.push(`${name(other)} covers the tools`);
   }
   return found;
 }

@@ -101,6 +101,56 @@ def test_dialogs_and_menus(theme: str, folder: Path, serve: Start, sit_down: Sit
 
 
 @THEMES
+def test_what_an_export_and_an_import_have_to_say(
+    theme: str, folder: Path, serve: Start, sit_down: Sit
+) -> None:
+    """The dialog of losses with its images unfolded, and the one of what wasn't imported."""
+    server = serve(folder)
+    desk = sit_down(server, "a.png", color_scheme=theme)
+    page = desk.page
+    desk.click(*ELLIPSE)
+    answer = {
+        "url": "/static/favicon.svg",
+        "name": "shapes.zip",
+        "warnings": ["a.png: object 1 has a hole, which polygons can't hold."],
+        "losses": ["1 object has holes."],
+    }
+    page.route("**/api/v1/exports", lambda route: route.fulfill(json=answer))
+    page.locator("#export").click()
+    page.locator("[data-format=coco]").click()
+    box = page.get_by_role("dialog")
+    expect(box).to_contain_text("1 object has holes.")
+    box.locator("summary").click()
+    assert serious(desk) == []
+    desk.press("Escape")
+    answer["losses"] = []
+    page.locator("#export").click()
+    page.locator("[data-format=coco]").click()
+    expect(box).to_contain_text("can't hold")
+    assert serious(desk) == []
+
+
+@THEMES
+def test_banners_and_toasts(theme: str, server: Server, picture: str, sit_down: Sit) -> None:
+    """A conflict, which asks; a server that is away; a sentence that passes."""
+    desk = sit_down(server, picture, color_scheme=theme)
+    other = sit_down(server, picture)
+    other.click(*RECTANGLE)
+    desk.page.mouse.click(*desk.window_point(*ELLIPSE))
+    expect(desk.page.get_by_role("alert")).to_contain_text("changed elsewhere")
+    assert serious(desk) == []
+    desk.page.get_by_role("button", name="OK").click()
+    desk.ready().press("Escape", "e").click(20, 100)
+    expect(desk.page.locator(".toast")).to_be_visible()
+    assert serious(desk) == []
+    desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    desk.press("c")
+    desk.page.mouse.click(*desk.window_point(*ELLIPSE))
+    expect(desk.page.get_by_role("alert")).to_contain_text("doesn't answer")
+    assert serious(desk) == []
+
+
+@THEMES
 def test_the_import_dialog_with_a_preview(
     theme: str, folder: Path, serve: Start, sit_down: Sit
 ) -> None:

@@ -6,7 +6,7 @@ import { fit, limited, snapped, toImage } from "./geometry.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 
-/** @import { Api, Begin, Gesture, Stage, State, Store, View } from "./page.js" */
+/** @import { Api, Begin, Gesture, Size, Stage, State, Store, View } from "./page.js" */
 /** @import { Point } from "./wire.js" */
 
 /** @type {(keyof State)[]} */
@@ -51,6 +51,9 @@ export function createStage(element, store, api) {
   const photoContext = contextOf(element, "#photo");
   const overlayContext = contextOf(element, "#overlay");
   const photo = createPhoto(photoContext, api, () => schedule(true, false));
+  /** @type {{ left: number, top: number, outer: Size } | null} */
+  let place = null; // of the stage in the window, CSS pixels, and the window's size then
+  let pressed = false; // something was done on the open image
   let frame = 0;
   let stale = { photo: false, overlay: false };
 
@@ -87,29 +90,43 @@ export function createStage(element, store, api) {
     if (document) look(fit(document, viewport));
   }
 
+  /**
+   * Where a notice comes or goes while somebody works, the photo stays where it is on the screen: a press that was
+   * begun in mind still lands where it was meant. Otherwise an image that is shown whole stays so.
+   */
   function measure() {
-    const { width, height } = element.getBoundingClientRect();
+    const { left, top, width, height } = element.getBoundingClientRect();
     const ratio = devicePixelRatio;
     for (const { canvas } of [photoContext, overlayContext]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
     const { viewport: before, view, document } = store.state;
+    const [from, outer] = [place, { width: innerWidth, height: innerHeight }];
+    place = { left, top, outer };
+    const same = from?.outer.width === outer.width && from.outer.height === outer.height;
     const wasFitted = document && view.scale === fit(document, before).scale;
     store.update({ viewport: { width, height, ratio } });
-    if (wasFitted) lookAtAll();
+    if (from && same && pressed) look({ ...view, x: view.x + from.left - left, y: view.y + from.top - top });
+    else if (wasFitted) lookAtAll();
     else look({ ...view, x: view.x + (width - before.width) / 2, y: view.y + (height - before.height) / 2 });
   }
 
   new ResizeObserver(measure).observe(element);
   addEventListener("resize", measure); // a window that moves to a finer screen keeps its size in CSS pixels
   measure();
+  for (const kind of ["pointerdown", "wheel", "keydown"]) {
+    element.addEventListener(kind, () => (pressed = true), { capture: true, passive: true });
+  }
 
   /** @type {string | null} */
   let shown = null;
   store.watch(["document", "window"], ({ document, window }) => {
     if (photo.show(document, window)) schedule(true, false);
-    if (document && document.image !== shown) lookAtAll();
+    if (document && document.image !== shown) {
+      lookAtAll();
+      pressed = false;
+    }
     shown = document?.image ?? null;
   });
   store.watch(VIEW_KEYS, () => schedule(true, false));

@@ -8,7 +8,7 @@ const TOAST_MS = 6000;
 
 /** @param {Page} page */
 export function notices({ store, editor }) {
-  const place = byId("notices");
+  const [inPlace, above] = [byId("notices"), byId("banner")];
   /** @type {(keyof State)[]} */
   const keys = [
     "project",
@@ -21,9 +21,10 @@ export function notices({ store, editor }) {
     "imageId",
     "noticed",
   ];
-  store.watch(keys, (state) =>
-    place.replaceChildren(...[full(state), banner(state, editor) ?? told(state, store)].filter((one) => one !== null)),
-  );
+  store.watch(keys, (state) => {
+    inPlace.replaceChildren(...[full(state)].filter((one) => one !== null));
+    above.replaceChildren(...[banner(state, editor) ?? told(state, store)].filter((one) => one !== null));
+  });
 
   let timer = 0;
   store.watch(["toast"], ({ toast }) => {
@@ -77,7 +78,7 @@ function notice(picture, title, ...details) {
 }
 
 /**
- * Above the image: things that need attention while it stays visible.
+ * Above the image, of which it covers nothing: things that need attention while it stays visible.
  *
  * @param {State} state
  * @param {Editor} editor
