@@ -107,9 +107,17 @@ def test_evaluate_measures_with_another_zoom(
     assert info.zoom == predictor.zoom
 
 
+@pytest.fixture
+def two_clicks(tmp_path: Path) -> Path:
+    """Rules under which an object gets two clicks: random weights would need all twenty."""
+    rules = tmp_path / "two-clicks.toml"
+    rules.write_text("max_clicks = 2\nmin_clicks = 2\nreport_at = [1, 2]\n")
+    return rules
+
+
 @pytest.mark.slow
 def test_evaluate_measures_at_another_input_size(
-    command: Command, tmp_path: Path, pairs: Path
+    command: Command, tmp_path: Path, pairs: Path, two_clicks: Path
 ) -> None:
     from vtmr.models import build
     from vtmr.models.export import model_bytes
@@ -117,12 +125,13 @@ def test_evaluate_measures_at_another_input_size(
     network = build("lite0")
     model, out = tmp_path / "m.onnx", tmp_path / "out"
     model.write_bytes(model_bytes(network, network.spec))
-    flags = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1, "--out", out)
+    common = ("--data", f"pairs={pairs}", "--model", model, "--protocol", two_clicks)
+    flags = (*common, "--out", out)
     result = command("evaluate", *flags, "--input-size", 96)
     assert result.code == 0, result.err
     assert json.loads((out / "run.json").read_text())["settings"]["model"]["input_size"] == 96
     assert "input 96" in result.out
-    own = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1, "--out", tmp_path / "own")
+    own = (*common, "--out", tmp_path / "own")
     assert command("evaluate", *own, "--input-size", network.spec.input_size).code == 0
     assert command("evaluate", *own).code == 0  # the file's own size is no other size
     command("evaluate", *flags).assert_refused("input_size")  # another input size is another run
@@ -147,7 +156,7 @@ def test_evaluate_measures_at_another_input_size(
 
 @pytest.mark.slow
 def test_ritms_mode_of_evaluation_is_named_and_chosen(
-    command: Command, tmp_path: Path, pairs: Path
+    command: Command, tmp_path: Path, pairs: Path, two_clicks: Path
 ) -> None:
     from vtmr.models import build
     from vtmr.models.export import model_bytes
@@ -155,7 +164,7 @@ def test_ritms_mode_of_evaluation_is_named_and_chosen(
     network = build("ritm-hrnet18s")
     model = tmp_path / "ritm.onnx"
     model.write_bytes(model_bytes(network, network.spec))
-    flags = ("--data", f"pairs={pairs}", "--model", model, "--limit", 1)
+    flags = ("--data", f"pairs={pairs}", "--model", model, "--protocol", two_clicks)
     for given, mode in (((), "cvpr400"), (("--eval-mode", "fixed96"), "fixed96")):
         result = command("evaluate", *flags, "--out", tmp_path / mode, *given)
         assert result.code == 0, result.err
@@ -384,12 +393,14 @@ def test_jobs_and_one_process_click_alike_with_the_bundled_model(
 
 
 @pytest.mark.slow
-def test_a_network_on_torch_with_its_threads(command: Command, pairs: Path, tmp_path: Path) -> None:
+def test_a_network_on_torch_with_its_threads(
+    command: Command, pairs: Path, tmp_path: Path, two_clicks: Path
+) -> None:
     """The bundled weights on torch find what they find on ONNX Runtime."""
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     try:
-        common = ("evaluate", "--data", f"pairs={pairs}", "--limit", 1, "--threads", 1)
+        common = ("evaluate", "--data", f"pairs={pairs}", "--protocol", two_clicks, "--threads", 1)
         for name, flags in (("torch", ("--device", "cpu")), ("onnx", ())):
             done = command(*common, *flags, "--out", tmp_path / name)
             assert done.code == 0, done.err

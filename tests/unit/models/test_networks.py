@@ -43,24 +43,6 @@ PARAMETERS = {
     "brs-densenet": 17_572_389,
     "ld-vgg19": 427_482,
 }
-LARGE = (
-    "vtmr-b3",
-    "focalclick-b3",
-    "focalclick-hrnet32",
-    "ritm-hrnet18",
-    "ritm-hrnet32",
-    "fbrs-resnet50",
-    "fbrs-resnet101",
-    "fbrs-hrnet18",
-    "fbrs-hrnet32",
-    "cdnet-resnet101",
-    "fcfi-hrnet18s",
-    "fcfi-resnet101",
-    "fca-resnet101",
-    "fca-res2net101",
-    "brs-densenet",
-    "ld-vgg19",
-)
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +61,10 @@ def hrnet() -> HRNetOcr:
     return network.eval()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in PARAMETERS],
-)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_sizes_are_those_of_the_released_networks(name: str) -> None:
-    network = build(name)
+    with torch.device("meta"):  # shapes alone: the values of the largest take seconds to draw
+        network = build(name)
     assert network.spec.model == name
     trained = [p for p in network.parameters() if p.requires_grad]
     assert sum(p.numel() for p in trained) == PARAMETERS[name]
