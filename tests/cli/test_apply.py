@@ -381,8 +381,9 @@ def test_two_processes_killed_halfway_end_as_one(photos: Path, tmp_path: Path) -
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_local_ray_ends_as_one_process(photos: Path, tmp_path: Path) -> None:
+    """In `make test` the benchmark's runs are shared with a cluster (unit/bench/test_scale.py)."""
     prompts = write(
         tmp_path / "p.csv", "image,kind,x,y", "a.png,click,56,54", "inner/c.png,click,56,54"
     )

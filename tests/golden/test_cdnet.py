@@ -106,7 +106,7 @@ def test_imported_weights_answer_as_the_official_network(resnet34: Path) -> None
     assert found == pytest.approx(FEATURES_34, abs=1e-4 * FEATURES_34[1])
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_larger_network_answers_as_the_official_parts_would(tmp_path: Path) -> None:
     """The official class can't build it: it takes ResNet-34's widths for every backbone."""
     check(imported("cdnet-resnet101", tmp_path), "cdnet-resnet101")

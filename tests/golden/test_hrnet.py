@@ -175,8 +175,16 @@ GOLDEN = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", GOLDEN)
+LARGE = ("focalclick-hrnet32", "ritm-hrnet32")  # of the same parts as the others
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.proof if name in LARGE else pytest.mark.slow)
+        for name in GOLDEN
+    ],
+)
 def test_imported_weights_answer_as_the_official_network(name: str, tmp_path: Path) -> None:
     import_checkpoint(
         official.write(name, tmp_path / "official.pth"), tmp_path / "ours.safetensors"

@@ -368,8 +368,13 @@ class TestInterruptions:
         run(recipe, tmp_path / "whole")
         return tmp_path / "whole"
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize(
+        "number",
+        [
+            pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+            pytest.param(signal.SIGTERM, marks=pytest.mark.proof),
+        ],
+    )
     def test_resume_equals_an_uninterrupted_run(
         self,
         recipe: Path,

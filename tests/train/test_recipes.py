@@ -34,10 +34,9 @@ SLOW = (
     "fcfi-hrnet18s",
     "cdnet-resnet34",
     "focalclick-b0",
-    "focalclick-b3",
     "ritm-hrnet18s",
-    "vtmr-b3",
 )
+LARGE = ("focalclick-b3", "vtmr-b3")  # of the same parts as b0
 
 
 def path_of(name: str) -> Path:
@@ -154,9 +153,8 @@ def test_what_tells_the_papers_apart(name: str) -> None:
     assert recipe.augment.colour == (0.0 if name == "focalclick-b0" else 0.75)
 
 
-def write_encoder(network: InteractiveNetwork, path: Path) -> None:
+def write_encoder(model: str, path: Path) -> None:
     """ImageNet weights of the network's encoder in the layout in which they are published."""
-    model = network.spec.model
     prefix = "feature_extractor." if "hrnet" in model else "feature_extractor.backbone."
     # OCR's and FCFI's modules, which are beside RITM's backbone.
     heads = (
@@ -183,10 +181,9 @@ def write_encoder(network: InteractiveNetwork, path: Path) -> None:
 
 
 def cases() -> list[object]:
-    return [
-        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ())
-        for path in RECIPES
-    ]
+    marks = {name: [pytest.mark.slow] for name in SLOW}
+    marks |= {name: [pytest.mark.proof] for name in LARGE}
+    return [pytest.param(path, id=path.stem, marks=marks.get(path.stem, [])) for path in RECIPES]
 
 
 @pytest.mark.parametrize("path", cases())
@@ -217,7 +214,7 @@ def test_two_steps_of_each(
     overrides.append("compute={}")  # one process on the CPU
     if recipe.encoder_weights:
         write_cocolvis(data / recipe.data.sources[0].path)
-        write_encoder(build(recipe.model), data / recipe.encoder_weights)
+        write_encoder(recipe.model, data / recipe.encoder_weights)
     else:
         write_pairs(data / "shapes", 2)
         overrides.append("data.sources=[{reader='duts', path='shapes', weight=1, cut_outs=true}]")

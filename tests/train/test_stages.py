@@ -177,8 +177,13 @@ def test_stages_whose_weights_would_be_others_are_refused(
     assert alone.calls == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.proof),
+    ],
+)
 def test_a_signal_stops_the_stage_and_the_same_command_goes_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -39,6 +39,7 @@ NAMES = (
     "fbrs-resnet101",
     "fbrs-hrnet18",
 )
+LARGER = ("cdnet-resnet101", "fbrs-resnet101")  # the same heads on a larger encoder
 
 
 @pytest.fixture
@@ -60,8 +61,13 @@ def small(name: str) -> InteractiveNetwork:
     return network
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.proof if name in LARGER else pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 def test_every_network_takes_a_step(name: str, recipe: Recipe, batch: Batch) -> None:
     """An interaction with a further click, the losses, and gradients for all that is trained."""
     network = small(name)
