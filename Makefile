@@ -35,6 +35,7 @@ test: .venv/.installed-all  ## everything that must pass: style, types, layers, 
 # but one.
 PYTEST := $(BIN)/python -m pytest -m "not browser and not proof"
 TRAINING := tests/train tests/golden
+$(PARTS): .venv/.installed-all
 browser:
 	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof" tests/app/browser
 
