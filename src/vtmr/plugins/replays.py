@@ -107,8 +107,7 @@ class Replays:
         """
         events = self._orders.get(prompts) or self._ordered(prompts)
         steps = [(event,) for event in events]
-        pixels = self.height * self.width
-        session, _ = self._live.at(None, steps, lambda: self._first, pixels)
+        session, _ = self._live.at(None, steps, lambda: self._first)
         self._orders[prompts] = events
         self._orders.move_to_end(prompts)
         if len(self._orders) > _ORDERS_KEPT:

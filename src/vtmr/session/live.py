@@ -81,9 +81,9 @@ class LiveSessions:
         """
         steps = tuple(steps)
         last = self._nearest(subject, steps)
-        start, session = 0, begin()
+        start, session = 0, begin() if last is None else last.session
         if last is not None:
-            start, session = len(last.steps), last.session
+            start = len(last.steps)
             if not session.is_painted:
                 # Another one, so that its mask isn't kept uncounted.
                 session = session.tip(masked=False)

@@ -19,6 +19,7 @@ from vtmr.errors import InputError
 from vtmr.plugins.replays import MAX_POINTS, OpenImages, Prompts, Replays
 from vtmr.segmenter import segmenter_for
 from vtmr.session import Session
+from vtmr.session.live import LiveSessions
 from vtmr.types import BoxPrompt, Click
 
 IMAGE = shapes_image()
@@ -124,12 +125,13 @@ def test_any_one_change_at_a_time_is_followed(changes: list[tuple[str, int]]) ->
 
 
 def test_what_is_kept_of_an_image_is_bounded() -> None:
-    """Of 100 objects: the orders of the last 32, and their sessions while they fit."""
+    """Of 100 objects: the orders of the last 32, and sessions while they fit."""
     told = replays()
+    told._live = LiveSessions(10 * HEIGHT * WIDTH)  # of ten masks
     for x in range(100):
         told.answer(asked(Click(x, 1)))
     assert len(told._orders) == 32
-    assert len(told._live._live) < 32
+    assert told._live.nbytes <= 10 * HEIGHT * WIDTH
 
 
 def test_images_in_use_fit_a_bound_and_the_newest_stay() -> None:

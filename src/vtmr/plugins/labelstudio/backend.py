@@ -141,9 +141,8 @@ class Backend:
         def begin() -> Session:
             return Session(self._predictor, picture.image, scene=picture.scene)
 
-        pixels = picture.height * picture.width
         try:
-            session, _ = self._sessions.at(picture.digest, prompts.steps, begin, pixels)
+            session, _ = self._sessions.at(picture.digest, prompts.steps, begin)
         except InputError as error:
             raise bad_request(str(error)) from error
         return session

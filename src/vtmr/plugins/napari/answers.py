@@ -61,7 +61,6 @@ class Answers:
             _subject(question),
             [(click,) for click in question.clicks],
             lambda: self._begin(question),
-            question.start.size,
         )
         return Answer(session.mask, session.note)
 

@@ -224,7 +224,6 @@ class Engine:
         """In a thread. Raises Refusal."""
         begun = time.perf_counter()
         scene = self._scene(image_id)
-        pixels = scene.height * scene.width
 
         def begin() -> Session:
             return Session(
@@ -235,9 +234,7 @@ class Engine:
             )
 
         try:
-            session, _ = self._sessions.at(
-                (image_id, prompts.correction), prompts.steps, begin, pixels
-            )
+            session, _ = self._sessions.at((image_id, prompts.correction), prompts.steps, begin)
         except InputError as error:
             raise unusable(error) from error
         return Answer(RunLengths.encode(session.mask), time.perf_counter() - begun)
