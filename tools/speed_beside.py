@@ -9,7 +9,9 @@ Each network gets random weights from a seed, made by the official class, and pl
 the same clicks four ways: official code on torch, ours on torch, ours on ONNX Runtime, and lite0.
 The ways take turns, so that whatever else the machine does meets all of them; each ratio is a
 median over the alternations, of medians over an alternation's clicks. The masks of random weights
-mean nothing. With --ours-only there is no official side, and the ratios are to our torch.
+mean nothing. With --ours-only there is no official side, and the ratios are to our torch. With
+--cpu-time what counts is the processor's time, of one thread: on a machine that does other work,
+too, the clock on the wall says little.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from vtmr.types import Click, Image
 SIZE = 640, 480
 SEED = 0
 Player = Callable[[Image, Sequence[Click]], list[float]]  # plays the clicks, seconds of each
+Clock = Callable[[], float]  # in seconds
 
 _SHARED: dict[str, Any] = {
     "use_leaky_relu": True,
@@ -99,17 +102,21 @@ NETWORKS = {
 def main() -> None:
     arguments = _arguments()
     image, gt_mask = scene(*SIZE)
+    clock, counted = time.perf_counter, "wall clock"
+    if arguments.cpu_time:
+        clock, counted = time.process_time, "CPU time"
     clicks: list[Click] = []
     while len(clicks) < arguments.clicks:
         clicks.append(spare_click(gt_mask, clicks))
     print(f"{processor() or platform.machine()}, {os.cpu_count()} cores, {_made_with()}")
-    print(f"{SIZE[0]}x{SIZE[1]}, {len(clicks)} clicks, {arguments.alternations} alternations")
+    rounds = f"{arguments.alternations} alternations"
+    print(f"{SIZE[0]}x{SIZE[1]}, {len(clicks)} clicks, {rounds}, {counted}")
     print("| network | threads | way | median ms | as fast as the first |")
     print("|---|---|---|---|---|")
     try:
         for name in arguments.networks or _playable(arguments.checkout):
-            for threads in arguments.threads or [1, 2]:
-                ways = players(name, arguments.checkout, threads)
+            for threads in arguments.threads:
+                ways = players(name, arguments.checkout, threads, clock)
                 seconds = alternate(ways, image, clicks, arguments.alternations)
                 for way, median_s, ratio in compared(seconds):
                     print(f"| {name} | {threads} | {way} | {1000 * median_s:.1f} | {ratio:.2f} |")
@@ -125,6 +132,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--networks", nargs="+", choices=sorted(NETWORKS))
     parser.add_argument("--threads", type=_positive, action="append")
+    parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--alternations", type=_positive, default=5)
     parser.add_argument("--clicks", type=_positive, default=6)
     arguments = parser.parse_args()
@@ -133,6 +141,9 @@ def _arguments() -> argparse.Namespace:
             "expected the folder of an official checkout, or --ours-only, and not both: the "
             "official code isn't part of vtmr, and nothing is fetched"
         )
+    arguments.threads = arguments.threads or ([1] if arguments.cpu_time else [1, 2])
+    if arguments.cpu_time and arguments.threads != [1]:
+        parser.error("--cpu-time is for one thread: on more, the wall clock is what they shorten")
     return arguments
 
 
@@ -159,7 +170,7 @@ def _playable(checkout: Path | None) -> list[str]:
     return [name for name in NETWORKS if name.startswith("focalclick") == by_focalclick]
 
 
-def players(name: str, checkout: Path | None, threads: int) -> dict[str, Player]:
+def players(name: str, checkout: Path | None, threads: int, clock: Clock) -> dict[str, Player]:
     """The ways to play a network, all with the same weights, but lite0. Raises CheckpointError."""
     ways: dict[str, Player] = {}
     torch.manual_seed(SEED)
@@ -168,15 +179,15 @@ def players(name: str, checkout: Path | None, threads: int) -> dict[str, Player]
         spec = module.spec
     else:
         predictor, clicker, net = official_predictor(NETWORKS[name], checkout)
-        ways["official code, torch"] = _official_player(predictor, *clicker)
+        ways["official code, torch"] = _official_player(predictor, *clicker, clock)
         with tempfile.TemporaryDirectory() as folder:
             module, spec = _imported(net, NETWORKS[name], Path(folder))
     on_onnx = OnnxNetwork(
         modelfile.parse(model_bytes(module, spec), name), f"{name}.onnx", threads=threads
     )
-    ways["ours, torch"] = _our_player(TorchNetwork(module, spec, threads=threads))
-    ways["ours, ONNX Runtime"] = _our_player(on_onnx)
-    ways["lite0"] = _our_player(load_network("lite0", threads=threads))
+    ways["ours, torch"] = _our_player(TorchNetwork(module, spec, threads=threads), clock)
+    ways["ours, ONNX Runtime"] = _our_player(on_onnx, clock)
+    ways["lite0"] = _our_player(load_network("lite0", threads=threads), clock)
     return ways
 
 
@@ -256,17 +267,20 @@ def _part(checkout: Path, module: str, name: str) -> Callable[..., Any]:
 
 
 def _official_player(
-    predictor: Any, clicker_class: Callable[..., Any], click_class: Callable[..., Any]
+    predictor: Any,
+    clicker_class: Callable[..., Any],
+    click_class: Callable[..., Any],
+    clock: Clock,
 ) -> Player:
     def play(image: Image, clicks: Sequence[Click]) -> list[float]:
         clicker, seconds = clicker_class(), []
         with torch.no_grad(), _silent():
             predictor.set_input_image(image)
             for click in clicks:
-                start = time.perf_counter()
+                start = clock()
                 clicker.add_click(click_class(is_positive=click.positive, coords=click.pixel))
                 mask = predictor.get_prediction(clicker) > 0.49  # as its evaluation does
-                seconds.append(time.perf_counter() - start)
+                seconds.append(clock() - start)
                 if np.shape(mask) != image.shape[:2]:
                     raise CheckpointError(
                         f"The official code answered a mask of the shape {np.shape(mask)} for an "
@@ -277,16 +291,16 @@ def _official_player(
     return play
 
 
-def _our_player(network: Any) -> Player:
+def _our_player(network: Any, clock: Clock) -> Player:
     segmenter = segmenter_for(network)
 
     def play(image: Image, clicks: Sequence[Click]) -> list[float]:
         session, seconds = Session(segmenter, image), []
         for click in clicks:
-            start = time.perf_counter()
+            start = clock()
             session = session.add(click)
             _ = session.mask
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock() - start)
         return seconds
 
     return play

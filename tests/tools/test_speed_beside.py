@@ -144,6 +144,7 @@ def test_what_is_no_checkout_is_refused(tmp_path: Path) -> None:
     assert "holds no folder isegm" in run(tmp_path).stderr
     assert "expected the folder of an official checkout, or --ours-only" in run().stderr
     assert "and not both" in run(tmp_path, "--ours-only").stderr
+    assert "is for one thread" in run("--ours-only", "--cpu-time", "--threads", "2").stderr
 
 
 SMALL = ("--networks", "focalclick-b0", "--alternations", "1", "--clicks", "1", "--threads", "1")
@@ -152,9 +153,10 @@ OURS = ["ours, torch", "ours, ONNX Runtime", "lite0"]
 
 @pytest.mark.slow
 def test_our_ways_are_measured_without_a_checkout() -> None:
-    done = run("--ours-only", *SMALL)
+    done = run("--ours-only", *SMALL, "--cpu-time")
     assert done.returncode == 0, done.stderr
     assert ways_in(done.stdout) == OURS
+    assert "1 alternations, CPU time" in done.stdout
 
 
 @pytest.mark.slow

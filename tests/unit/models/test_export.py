@@ -212,6 +212,20 @@ def test_torch_and_onnx_agree_on_many_boxes_and_clicks(
     assert_agree(pair, seed)
 
 
+def test_torch_and_onnx_agree_on_a_zoomed_grid_of_another_size(
+    pair: tuple[TorchNetwork, OnnxNetwork],
+) -> None:
+    rng = np.random.default_rng(0)
+    crop, seen = rng.integers(0, 256, (96, 96, 3), np.uint8), rng.random((96, 96), np.float32)
+    logits = []
+    for each in pair:
+        found, _ = each.coarse(crop, seen, [Click(30.5, 60.5), Click(70.25, 8.0, False)])
+        logits.append(found)
+    assert logits[0].shape == (96, 96) and SPEC.input_size != 96
+    assert np.ptp(logits[0]) > 1, "constant logits would agree by accident"
+    np.testing.assert_allclose(*logits, rtol=0, atol=1e-4)
+
+
 def test_the_number_of_threads_does_not_change_a_bit(exported: Path) -> None:
     crop, patch, prev_mask, clicks, box = scene(4)
     answers = []
