@@ -4,6 +4,7 @@ hand."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_all_numbers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     count."""
     played = []
 
-    def time_clicks(threads, *_) -> list[TimedClick]:
+    def time_clicks(threads: Any, *_: Any) -> list[TimedClick]:
         played.append(threads)
         seconds = 0.04 / threads + 0.001 * len(played)
         return [
@@ -52,7 +53,8 @@ def test_all_numbers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(latency, "time_clicks", time_clicks)
     nothing = np.zeros((1, 1, 3), np.uint8)
-    found = in_turn({1: 1, 2: 2}, nothing, nothing[..., 0] > 0, rounds=3)
+    ways: Any = {1: 1, 2: 2}  # a number of threads for the predictor that has it
+    found = in_turn(ways, nothing, nothing[..., 0] > 0, rounds=3)
     assert played == [1, 2, 2, 1, 1, 2, 2, 1]
     assert found == {1: 45.0, 2: 26.0}  # the medians of 44, 45, 48 and of 23, 26, 27
 
