@@ -100,15 +100,23 @@ class Hand:
         self._answered()
 
     def zoom_and_click(self, point: Point, notches: int) -> None:
-        """The wheel keeps what is under the pointer where it is: the click needs no other aim."""
+        """Zooms at the point, then aims at what is seen of it by then."""
         place = self.desk.window_point(*point)
         self.desk.page.mouse.move(*place)
         for _ in range(notches):
             self.notches += 1
             self.desk.page.mouse.wheel(0, -120)
             self.desk.ready()
+        self.desk.page.mouse.move(*place)
+        read = self.desk.page.locator("#reading-point").text_content() or ""
+        zoomed = self.desk.page.locator("#reading-zoom").text_content() or ""
+        scale = float(zoomed.removesuffix("%")) / 100  # the window has a device pixel a CSS pixel
+        x, y = (
+            at + scale * (wanted - (float(seen) + 0.5))
+            for at, wanted, seen in zip(place, point, read.split(","), strict=True)
+        )
         self.clicks += 1
-        self.desk.page.mouse.click(*place)
+        self.desk.page.mouse.click(x, y)
         self.desk.ready()
         self._answered()
 
@@ -316,7 +324,7 @@ def prepare_dot(folder: Path) -> str:
 
 
 def annotate_dot(hand: Hand) -> str:
-    hand.zoom_and_click(DOT, notches=24)
+    hand.zoom_and_click(DOT, notches=18)
     reached = overlap(hand.desk.mask(), disc(LARGE, DOT, DOT_RADIUS))
     assert reached >= ENOUGH, f"overlap {reached:.2f}"
     return f"overlap {reached:.2f}"
