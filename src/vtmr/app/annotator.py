@@ -163,9 +163,24 @@ class Annotator:
             "attributes": {
                 label.name: label.to_json()["attributes"] for label in labels if label.attributes
             },
+            "keep_apart": self.store.keep_apart,
             "session": self._session,
             "counts": {"images": len(heads), **counts, "unreadable": len(self.pictures.errors)},
         }
+
+    async def change_project(self, body: Any) -> Json:
+        """Changes the project's settings, and answers `project_json` when they are on disk. Raises
+        Refusal."""
+        fields = Fields(body)
+        keep_apart = fields.optional_boolean("keep_apart")
+        fields.done()
+        if self.store.read_only is not None:
+            raise Refusal(403, "read_only", self.store.read_only)
+        try:
+            await self.in_pool(partial(self.store.put_keep_apart, keep_apart))
+        except NotSavedError as error:
+            raise Refusal(507, "not_saved", str(error)) from error
+        return self.project_json()
 
     def images_json(self) -> Json:
         """The list of images."""

@@ -1,4 +1,4 @@
-"""The project's labels with their colours and attributes, in project.json."""
+"""The project's labels with their colours and attributes, and its settings, in project.json."""
 
 from __future__ import annotations
 
@@ -42,10 +42,15 @@ class Label:
 
 class Labels:
     """The labels in the order in which they came up, or which the user gave them. Not
-    thread-safe."""
+    thread-safe.
 
-    def __init__(self, labels: Iterable[Label] = ()) -> None:
+    keep_apart: whether what is added to masks is taken from no neighbour, for whoever opens the
+    folder; None where nobody said so yet.
+    """
+
+    def __init__(self, labels: Iterable[Label] = (), keep_apart: bool | None = None) -> None:
         self.all = {label.name: label for label in labels}
+        self.keep_apart = keep_apart
         self.is_saved = True
 
     @property
@@ -68,6 +73,11 @@ class Labels:
     def put(self, labels: Iterable[Label]) -> None:
         """These in the place of all."""
         self.all = {label.name: label for label in labels}
+        self.is_saved = False
+
+    def settle(self, keep_apart: bool | None) -> None:
+        """Whether objects are kept apart from now on."""
+        self.keep_apart = keep_apart
         self.is_saved = False
 
     def forget_unused(self, names: Iterable[str], heads: Iterable[Head]) -> None:
@@ -101,7 +111,9 @@ class Labels:
         """Names in a list of their own, as earlier versions wrote and read them."""
         coloured = [label for label in self.all.values() if label.colour is not None]
         asking = [label for label in self.all.values() if label.attributes]
+        settings = {} if self.keep_apart is None else {"keep_apart": self.keep_apart}
         return {
+            **settings,
             "labels": self.names,
             "colours": {label.name: label.colour for label in coloured},
             "attributes": {label.name: label.to_json()["attributes"] for label in asking},
@@ -109,8 +121,8 @@ class Labels:
         }
 
 
-def read_labels(folder: Directory) -> tuple[list[Label], str | None]:
-    """The folder's labels; and a sentence when they can't be read, with none."""
+def read_labels(folder: Directory) -> tuple[Labels, str | None]:
+    """The folder's labels and settings; and a sentence when they can't be read, with none."""
     try:
         found = json.loads(folder.read(LABELS))
         colours, attributes = found.get("colours", {}), found.get("attributes", {})
@@ -124,11 +136,12 @@ def read_labels(folder: Directory) -> tuple[list[Label], str | None]:
                 "attributes": attributes.get(name, {}),
             }
             labels.append(replace(_lenient(record), passing=name in passing))
-        return labels, None
+        apart = found.get("keep_apart")
+        return Labels(labels, apart if isinstance(apart, bool) else None), None
     except FileNotFoundError:
-        return [], None
+        return Labels(), None
     except (OSError, *UNREADABLE) as error:
-        return [], f"{LABELS} can't be read ({error}): its labels come back as they are used."
+        return Labels(), f"{LABELS} can't be read ({error}): its labels come back as they are used."
 
 
 def labels_from_json(content: Any) -> list[Label]:

@@ -23,6 +23,7 @@ from vtmr.app.exports import Exports
 from vtmr.app.importroutes import import_routes
 from vtmr.app.lesson import PHOTO as LESSON_PHOTO
 from vtmr.app.reading import unreadable
+from vtmr.app.views import Json
 from vtmr.errors import InputError
 from vtmr.formats import FORMATS, READERS, WRITERS
 from vtmr.serving.access import Access, Guard
@@ -68,9 +69,11 @@ def api_routes(annotator: Annotator) -> list[Route]:
     exports = Exports()
 
     async def project(request: Request) -> Response:
-        return json_answer(
-            {**annotator.project_json(), "version": vtmr.__version__, **_formats_json()}
-        )
+        return json_answer(_with_versions(annotator.project_json()))
+
+    async def change_project(request: Request) -> Response:
+        body = await read_json(request, MAX_BODY)
+        return json_answer(_with_versions(await annotator.change_project(body)))
 
     async def images(request: Request) -> Response:
         return json_answer(await annotator.in_pool(annotator.images_json))
@@ -161,6 +164,7 @@ def api_routes(annotator: Annotator) -> list[Route]:
 
     return [
         Route("/api/v1/project", project),
+        Route("/api/v1/project", change_project, methods=["POST"]),
         Route("/api/v1/images", images),
         Route("/api/v1/images/{image}", image),
         Route("/api/v1/images/{image}/thumbnail.jpg", thumbnail),
@@ -179,6 +183,11 @@ def api_routes(annotator: Annotator) -> list[Route]:
         Route("/api/v1/exports/{export}/{name}", fetch),
         Route("/api/v1/openapi.json", openapi),
     ]
+
+
+def _with_versions(project: Json) -> Json:
+    """With what is the same for every project."""
+    return {**project, "version": vtmr.__version__, **_formats_json()}
 
 
 def _formats_json() -> dict[str, object]:

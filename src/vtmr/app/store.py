@@ -4,7 +4,7 @@ ever lost.
     lock              held by the process that writes (flock), with its number inside
     journal.jsonl     one line per change, appended and flushed to the disk
     documents/ID.jsonl  one file per annotated image (`documents`)
-    project.json      the labels
+    project.json      the labels and settings
 
 A change is appended to the journal before it counts. Now and then, at the start and at the end the
 changed documents are written whole (temporary file, fsync, rename) and the journal is emptied. A
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from vtmr.app.documents import (
     read_head,
 )
 from vtmr.app.journal import JOURNAL, Entries, Journal, read_journal
-from vtmr.app.labels import Label, Labels, read_labels
+from vtmr.app.labels import LABELS, Label, Labels, read_labels
 from vtmr.app.lines import is_sealed, sealed
 from vtmr.app.memory import Memory
 from vtmr.app.place import Place
@@ -85,6 +85,11 @@ class Store:
         """The project's labels, with their colours and attributes."""
         with self._mutex:
             return list(self._labels.all.values())
+
+    @property
+    def keep_apart(self) -> bool | None:
+        """Whether the project keeps objects apart; None where nobody said so."""
+        return self._labels.keep_apart
 
     def labels_on(self, name: str) -> Mapping[str, int]:
         """The labels on an image, and of how many objects each is. Raises InputError when its
@@ -246,18 +251,27 @@ class Store:
     def put_labels(self, labels: Sequence[Label]) -> None:
         """Makes these the project's labels, on disk first. Raises NotSavedError; then everything
         is as it was."""
+        before = self.all_labels()
+        self._put(lambda: self._labels.put(labels), lambda: self._labels.put(before))
+
+    def put_keep_apart(self, keep_apart: bool | None) -> None:
+        """Whether the project keeps objects apart. Raises NotSavedError, as `put_labels`."""
+        before = self.keep_apart
+        self._put(lambda: self._labels.settle(keep_apart), lambda: self._labels.settle(before))
+
+    def _put(self, change: Callable[[], None], undo: Callable[[], None]) -> None:
+        """Makes a change of the project file. Raises NotSavedError after undoing it."""
         with self._mutex:
             if self.read_only is not None:
                 raise NotSavedError(self.read_only)
-            before = self.all_labels()
-            self._labels.put(labels)
+            change()
             try:
                 self._place.hold()
                 self._secure()
                 self._labels.save_now(self._folder())
             except (OSError, InputError) as error:
-                self._labels.put(before)
-                raise NotSavedError(f"The disk refused the labels: {reason(error)}.") from error
+                undo()
+                raise NotSavedError(f"The disk refused {LABELS}: {reason(error)}.") from error
 
     def _save_labels(self) -> None:
         if self._journal is not None and self._place.folder is not None:
@@ -288,8 +302,7 @@ class Store:
         # The journal first: a writer that folds in between leaves documents that are newer, which
         # is harmless.
         entries = self._entries(folder)
-        labels, sentence = read_labels(folder)
-        self._labels = Labels(labels)
+        self._labels, sentence = read_labels(folder)
         if sentence is not None:
             self._trouble.note(sentence)
         try:

@@ -170,6 +170,13 @@ class Fields:
             raise bad_request(f"{name!r} is {shown(value)}: expected true or false.")
         return value
 
+    def optional_boolean(self, name: str) -> bool | None:
+        """Null says that there is none."""
+        value = self.take(name)
+        if value is not None and not isinstance(value, bool):
+            raise bad_request(f"{name!r} is {shown(value)}: expected true, false or null.")
+        return value
+
     def choice(self, name: str, choices: Iterable[str], default: Any = _REQUIRED) -> str:
         """One of a few words."""
         value, choices = self.take(name, default), list(choices)

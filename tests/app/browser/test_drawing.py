@@ -8,10 +8,11 @@ tests/app/test_handwork.py and test_apart.py; here it has to arrive.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from desk import Desk
+from desk import Desk, Server
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -115,6 +116,13 @@ def test_a_mask_is_nudged_dragged_grown_and_shrunk(photo: Photo) -> None:
     assert (x1 - x0, y1 - y0) == (before.any(0).sum() - 14, before.any(1).sum() - 14)
 
 
+def let_overlap(desk: Desk) -> None:
+    """Switches "Keep objects apart" off, for this page alone: other tests have the same project."""
+    with desk.page.expect_response(lambda answer: answer.request.post_data is not None):
+        desk.page.get_by_role("switch", name="Keep objects apart").uncheck()
+    desk.server.ask("/project", {"keep_apart": None})
+
+
 def test_objects_are_kept_apart_until_the_switch_is_off(photo: Photo) -> None:
     desk = photo("coffee")
     outline(desk.press("a"), *SQUARE)
@@ -125,7 +133,7 @@ def test_objects_are_kept_apart_until_the_switch_is_off(photo: Photo) -> None:
     desk.press("Control+z")
     switch = desk.page.get_by_role("switch", name="Keep objects apart")
     expect(switch).to_be_checked()
-    switch.uncheck()
+    let_overlap(desk)
     outline(desk.press("n"), *BESIDE)
     assert (desk.mask(1) & first).any()
     # Layers stay layers for whoever never touched the switch.
@@ -133,6 +141,25 @@ def test_objects_are_kept_apart_until_the_switch_is_off(photo: Photo) -> None:
     desk.page.goto("about:blank")
     desk.open(desk.name)
     expect(switch).not_to_be_checked()
+
+
+def test_a_colleague_finds_objects_kept_apart_as_they_were(
+    folder: Path, serve: Callable[..., Server], sit_down: Callable[..., Desk]
+) -> None:
+    """Another browser on the same folder; what it says outlives what that one had chosen."""
+    server = serve(folder)
+    desk, colleague = sit_down(server, "a.png"), sit_down(server, "b.png")
+    switches = [
+        at.page.get_by_role("switch", name="Keep objects apart") for at in (desk, colleague)
+    ]
+    with desk.page.expect_response("**/api/v1/project"):
+        switches[0].uncheck()
+    colleague.page.reload()
+    expect(switches[1]).not_to_be_checked()
+    with colleague.page.expect_response("**/api/v1/project"):
+        colleague.ready().press("q")
+    desk.page.reload()
+    expect(switches[0]).to_be_checked()
 
 
 def test_two_touching_objects_are_separated_in_six_actions(photo: Photo) -> None:
@@ -158,7 +185,7 @@ def test_two_touching_objects_are_separated_in_six_actions(photo: Photo) -> None
 
 def test_masks_are_merged_subtracted_and_split_into_parts(photo: Photo) -> None:
     desk = photo("coffee")
-    desk.page.get_by_role("switch", name="Keep objects apart").uncheck()
+    let_overlap(desk)
     outline(desk.press("a"), *SQUARE)
     outline(desk.press("n"), *BESIDE)
     one, other = desk.mask(0), desk.mask(1)

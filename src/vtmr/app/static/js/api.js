@@ -1,7 +1,7 @@
 // The server's HTTP API (docs/api.md): one function per route, typed errors.
 
 /** @import { Tile } from "./page.js" */
-/** @import { Changed, Click, Exported, Fields, Imported, LabelsChanged, Look, Opened, Values, WireMask, Wish } from "./wire.js" */
+/** @import { Changed, Click, Exported, Fields, Imported, LabelsChanged, Look, Opened, Project, Values, WireMask, Wish } from "./wire.js" */
 
 // Relative to this file, so that the page also works below a path (a proxy's, Jupyter's).
 const HOME = new URL("../../", import.meta.url).pathname;
@@ -80,6 +80,11 @@ function post(path, value, options = {}) {
 
 export const api = {
   project: () => request("/project"),
+  /**
+   * @param {Fields} change
+   * @returns {Promise<Project>}
+   */
+  changeProject: (change) => post("/project", change),
   /** {images, left_out} */
   images: () => request("/images"),
   /**

@@ -72,7 +72,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
   };
   /** @param {"merge" | "subtract"} op */
   const pick = (op) => () => editor.pick(op);
-  const toggleApart = () => store.update({ apart: !keepApart(store.state), preview: null });
+  const toggleApart = () => editor.setKeepApart(!keepApart(store.state));
   /** @param {number} number */
   const label = (number) => () => {
     const name = store.state.project?.labels[number - 1];

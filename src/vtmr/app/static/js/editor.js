@@ -13,6 +13,7 @@ import { labelActions } from "./editing/labels.js";
 import { moveActions } from "./editing/moving.js";
 import { objectActions } from "./editing/objects.js";
 import { paintActions } from "./editing/painting.js";
+import { projectActions } from "./editing/project.js";
 import { createSelection } from "./editing/selection.js";
 import { severalActions } from "./editing/several.js";
 import { touchingActions } from "./editing/touching.js";
@@ -64,6 +65,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     ...touchingActions(store, changes, about),
     ...objectActions(store, changes, { selection, changeAll: several.changeAll }),
     ...several,
+    ...projectActions(store, api, refused),
     ...labelActions(store, api, { documents, images, settle: changes.settle, idle: delivery.idle }),
     ...historyActions(store, changes, { images, documents, selection, delivery, say }),
   };

@@ -186,7 +186,7 @@ export interface State {
   nudge: Nudge | null;
   /** The next object that is chosen is the other one. */
   picking: "merge" | "subtract" | null;
-  /** Whether masks take nothing from their neighbours; null: unless the image's objects are layers. */
+  /** What this browser's user chose last for projects that don't say; null: unless the objects are layers. */
   apart: boolean | null;
   /** The open image's objects overlapped when it was opened. */
   layers: boolean;

@@ -142,12 +142,12 @@ export function howToCorrect(state, object = state.selected) {
 }
 
 /**
- * Whether what a change adds to a mask is taken from no neighbour.
+ * Whether what a change adds to a mask is taken from no neighbour: as the project says, or else the browser's user.
  *
  * @param {State} state
  */
-export function keepApart({ apart, layers }) {
-  return apart ?? !layers;
+export function keepApart({ project, apart, layers }) {
+  return project?.keep_apart ?? apart ?? !layers;
 }
 
 /**

@@ -113,6 +113,8 @@ export interface Project {
   colours: Record<string, string>;
   /** What each label's objects are asked for. */
   attributes: Record<string, Choices>;
+  /** Whether what is added to masks is taken from no neighbour; null where nobody said so. */
+  keep_apart: boolean | null;
   /** Another one after each start of the server. */
   session: string;
 }

@@ -4,7 +4,7 @@ import { keyText } from "../commands.js";
 import { byId, el } from "../dom.js";
 import { canEdit, keepApart, selectedObject } from "../store.js";
 
-/** @import { Command, Page, Store } from "../page.js" */
+/** @import { Command, Editor, Page, Store } from "../page.js" */
 
 const STROKES = new Set(["brush", "eraser", "scribble"]);
 /** @type {Record<string, string>} */
@@ -18,7 +18,7 @@ const TITLES = {
 const LOGARITHM = Math.log(400) / 100; // the radius slider runs from 1 to 400 px in equal ratios
 
 /** @param {Page} page */
-export function controls({ store, stage, commands }) {
+export function controls({ store, editor, stage, commands }) {
   /** @type {Shown[]} */
   const shown = [];
   for (const button of document.querySelectorAll("button")) {
@@ -36,7 +36,7 @@ export function controls({ store, stage, commands }) {
   enabling(store, shown);
   pressing(store, shown);
   sliders(store);
-  apartSwitch(store);
+  apartSwitch(store, editor);
   growth(store);
   readings(store);
 }
@@ -100,11 +100,14 @@ function pressing(store, shown) {
   });
 }
 
-/** @param {Store} store */
-function apartSwitch(store) {
+/**
+ * @param {Store} store
+ * @param {Editor} editor
+ */
+function apartSwitch(store, editor) {
   const box = byId("apart", HTMLInputElement);
-  box.addEventListener("change", () => store.update({ apart: box.checked, preview: null }));
-  store.watch(["apart", "layers"], (state) => (box.checked = keepApart(state)));
+  box.addEventListener("change", () => editor.setKeepApart(box.checked));
+  store.watch(["project", "apart", "layers"], (state) => (box.checked = keepApart(state)));
 }
 
 /** @param {Store} store */
