@@ -14,6 +14,7 @@ from vtmr.masks import Mask, bounding_box, row_runs
 
 _SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
 _RUNS_AT_ONCE = 1 << 18
+_PIXELS_PER_RUN = 1000  # setting a run by itself costs about as much as passing over so many
 SMALL_PART_RATIO = 0.05  # of the largest part
 
 Indices = NDArray[np.intp]
@@ -35,21 +36,55 @@ def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
     local = points - (box.x0, box.y0)
     # A single point is a segment without a length.
     ends = local[1:] if len(local) > 1 else local
-    # Where the segments begin and end in each row; a running sum then counts those that cover a
-    # pixel.
-    edges = np.zeros((box.height, box.width + 1), np.int16)
     at_once = max(1, _RUNS_AT_ONCE // box.height)
+    line = box.width + 1  # a run may end behind a row's last pixel
+    firsts = stops = np.empty(0, np.intp)
     for first in range(0, len(ends), at_once):
         chosen = slice(first, first + at_once)
-        rows, starts, stops = _capsules(
+        rows, lefts, rights = _capsules(
             local[: len(ends)][chosen], ends[chosen], radius, box.height, box.width
         )
-        # Not +=, which counts once where several runs of a row begin or end at one pixel.
-        np.add.at(edges, (rows, starts), np.int16(1))
-        np.add.at(edges, (rows, stops), np.int16(-1))
-    covered = np.cumsum(edges[:, :-1], axis=1, dtype=np.int16) > 0
-    after[box.slices][covered] = add
+        # Stretch by stretch, whose runs cover each other: a broad line would have millions.
+        lefts, rights = _merged(rows * line + lefts, rows * line + rights)
+        firsts, stops = np.concatenate([firsts, lefts]), np.concatenate([stops, rights])
+    firsts, stops = _merged(firsts, stops)
+    rows = firsts // line
+    _set_runs(after[box.slices], rows, firsts - rows * line, stops - firsts, add)
     return after
+
+
+def _merged(firsts: Indices, ends: Indices) -> tuple[Indices, Indices]:
+    """Runs that cover each other or touch as one, in order."""
+    if not len(firsts):
+        return firsts, ends
+    places = np.concatenate([firsts, ends])
+    order = np.argsort(places, kind="stable")
+    # Among ends at one place the begins come first, so that runs that touch are one.
+    covering = np.cumsum(np.where(order < len(firsts), 1, -1))
+    closes = np.flatnonzero(covering == 0)
+    opens = np.concatenate([[0], closes[:-1] + 1])
+    return places[order[opens]], places[order[closes]]
+
+
+def _set_runs(area: Mask, rows: Indices, columns: Indices, lengths: Indices, add: bool) -> None:
+    """Sets runs of pixels, in order and apart from each other, on (add) or off in place."""
+    if len(rows) * _PIXELS_PER_RUN < area.size:
+        for row, column, length in zip(
+            rows.tolist(), columns.tolist(), lengths.tolist(), strict=True
+        ):
+            area[row, column : column + length] = add
+        return
+    height, width = area.shape
+    turns = np.empty(2 * len(rows) + 2, np.int64)
+    turns[0], turns[-1] = 0, height * width
+    turns[1:-1:2] = rows * width + columns
+    turns[2:-1:2] = turns[1:-1:2] + lengths
+    runs = np.diff(turns)
+    covered = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
+    if add:
+        area |= covered
+    else:
+        np.greater(area, covered, out=area)
 
 
 def _capsules(

@@ -3,6 +3,7 @@
 
 import { drawingOn, inside } from "./dom.js";
 import { fit, limited, snapped, toImage } from "./geometry.js";
+import { createMaskLayer } from "./paint/masklayer.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 
@@ -54,6 +55,7 @@ export function createStage(element, store, api) {
   /** @type {{ left: number, top: number, outer: Size } | null} */
   let place = null; // of the stage in the window, CSS pixels, and the window's size then
   let pressed = false; // something was done on the open image
+  const masks = createMaskLayer();
   let frame = 0;
   let stale = { photo: false, overlay: false };
 
@@ -69,7 +71,7 @@ export function createStage(element, store, api) {
       const { photo: paintsPhoto, overlay: paintsOverlay } = stale;
       stale = { photo: false, overlay: false };
       if (paintsPhoto) store.update({ sharp: photo.paint(store.state) });
-      if (paintsOverlay) paintOverlay(overlayContext, store.state);
+      if (paintsOverlay) paintOverlay(overlayContext, store.state, masks);
     });
   }
 

@@ -1,37 +1,41 @@
-// What lies over the photo: masks, clicks, strokes, cursors. All of it is drawn from the state, nothing is kept here.
+// What lies over the photo: masks, clicks, strokes, cursors. All of it is drawn from the state, nothing is kept here
+// but the masks' pixels.
 
 import { clicksNow } from "../clicks.js";
-import { toScreen, visibleBox } from "../geometry.js";
+import { toScreen } from "../geometry.js";
 import { tagOf } from "../intent.js";
 import { CASING, colourOfObject, labelColour } from "../palette.js";
 import { objectOf, selectedObject } from "../store.js";
 import { paintDrawn, paintPrompt } from "./drawn.js";
-import { outlineOf } from "./maskcache.js";
 
-/** @import { Intent, Mask, State, Stroke, WithImage } from "../page.js" */
+/** @import { Intent, State, Stroke, WithImage } from "../page.js" */
 /** @import { AnnotatedObject, Click, Point } from "../wire.js" */
+/** @import { Look, MaskLayer, Style } from "./masklayer.js" */
 
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
 const STROKES = new Set(["brush", "eraser", "scribble"]);
 export const CLICK_RADIUS = 7; // CSS pixels
 
-/** @typedef {{ casing: number, line: number, dash?: number[] }} Style Widths in CSS pixels. */
 /** @typedef {Click & { selected?: boolean, waiting?: boolean }} ShownClick */
 
 /**
+ * masks: what keeps the masks as they were painted last (masklayer.js).
+ *
  * @param {CanvasRenderingContext2D} context
  * @param {State} state
+ * @param {MaskLayer} masks
  */
-export function paintOverlay(context, state) {
+export function paintOverlay(context, state, masks) {
   const { viewport, view } = state;
   const { ratio } = viewport;
+  const { width, height } = context.canvas;
   context.setTransform(1, 0, 0, 1, 0, 0);
-  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-  if (!hasImage(state)) return;
+  context.clearRect(0, 0, width, height);
+  if (!hasImage(state) || !width || !height) return;
   const toImagePixels = () =>
     context.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
-  if (state.overlay) paintMasks(context, state, toImagePixels);
+  if (state.overlay) masks.paint(context, state, looksOf(state));
   for (const line of strokesOf(state)) {
     toImagePixels();
     paintStroke(context, line, state);
@@ -55,41 +59,29 @@ function hasImage(state) {
 }
 
 /**
- * @param {CanvasRenderingContext2D} context
- * @param {WithImage} state
- * @param {() => void} toImagePixels
+ * How masks are drawn, the lowest first, and the preview over all of them.
+ *
+ * @param {State} state
+ * @returns {Look[]}
  */
-function paintMasks(context, state, toImagePixels) {
-  const { view, viewport, document, masks, lit, preview } = state;
-  const visible = visibleBox(view, document, viewport);
-  if (!visible) return;
-  const deviceScale = view.scale * viewport.ratio;
-  /**
-   * @param {Mask} mask
-   * @param {string} colour
-   * @param {number} opacity
-   * @param {Style} style
-   * @param {Point | null} [by]
-   */
-  const draw = (mask, colour, opacity, style, by) => {
-    const outline = outlineOf(mask, visible, deviceScale);
-    if (!outline) return;
-    toImagePixels();
-    if (by) context.translate(...by);
-    fill(context, outline, colour, opacity);
-    stroke(context, outline, colour, view.scale, style);
-  };
-  for (const object of document.objects) {
+function looksOf(state) {
+  const { document, masks, lit, preview, opacity } = state;
+  /** @type {Look[]} */
+  const looks = [];
+  for (const object of document?.objects ?? []) {
     const mask = masks[object.id];
     if (!object.visible || !mask) continue;
-    const replaced = preview && object.id === preview.object;
-    const opacity = replaced ? state.opacity * 0.3 : object.id === lit ? litOpacity(state) : state.opacity;
+    const { id } = object;
+    const replaced = preview && id === preview.object;
+    const shown = replaced ? opacity * 0.3 : id === lit ? litOpacity(state) : opacity;
     const colour = colourOfObject(object, state);
-    draw(mask, colour, opacity, styleOf(object, state), movedBy(state, object.id));
+    looks.push({ id, mask, colour, opacity: shown, style: styleOf(object, state), by: movedBy(state, id) });
   }
   if (preview?.mask) {
-    draw(preview.mask, colourOfNext(objectOf(state, preview.object), state), state.opacity * 0.6, PREVIEW);
+    const colour = colourOfNext(objectOf(state, preview.object), state);
+    looks.push({ id: "preview", mask: preview.mask, colour, opacity: opacity * 0.6, style: PREVIEW, by: null });
   }
+  return looks;
 }
 
 /**
@@ -145,40 +137,6 @@ const PLAIN = { casing: 2.5, line: 1.25 };
 const SELECTED = { casing: 4.5, line: 2.25 };
 const LIT = { casing: 4, line: 2 };
 const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Path2D} outline
- * @param {string} colour
- * @param {number} opacity
- */
-function fill(context, outline, colour, opacity) {
-  context.globalAlpha = opacity;
-  context.fillStyle = colour;
-  context.fill(outline);
-  context.globalAlpha = 1;
-}
-
-/**
- * Two tones: one of them stands out on any photo. Widths are CSS pixels.
- *
- * @param {CanvasRenderingContext2D} context
- * @param {Path2D} outline
- * @param {string} colour
- * @param {number} scale
- * @param {Style} style
- */
-function stroke(context, outline, colour, scale, { casing, line, dash }) {
-  context.lineJoin = "bevel"; // thousands of short edges: round joins cost several times as much
-  context.setLineDash((dash ?? []).map((length) => length / scale));
-  context.strokeStyle = CASING;
-  context.lineWidth = casing / scale;
-  context.stroke(outline);
-  context.strokeStyle = colour;
-  context.lineWidth = line / scale;
-  context.stroke(outline);
-  context.setLineDash([]);
-}
 
 /**
  * @param {State} state
