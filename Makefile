@@ -101,7 +101,7 @@ $(BIN)/python:
 	@echo "Installing vtmr, torch and what the tests need into .venv: once, one or two minutes."
 	$(INSTALL) -e '.[train,bench,cluster,cvat,heic,dev,docs,serve-ray]'
 	@echo "Installing what checks the annotator's scripts into tools/js/node_modules: once, some seconds."
-	$(BIN)/npm ci --prefix tools/js --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BIN)/npm ci --prefix tools/js --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch $@ .venv/.installed-base .venv/.installed-heic .venv/.installed-docs
 
 .venv/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python

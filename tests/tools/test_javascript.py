@@ -28,10 +28,10 @@ def check(folder: Path, script: str, tool: str, *options: str | Path) -> str:
         shutil.copy(SETTINGS / name, checks)
     modules = SETTINGS / "node_modules"
     assert modules.is_dir(), "Install what checks JavaScript first: make fast"
-    for name in modules.iterdir():  # the cache isn't shared
-        if not name.name.startswith(".cache"):
-            (checks / "node_modules").mkdir(exist_ok=True)
-            (checks / "node_modules" / name.name).symlink_to(name)
+    (checks / "node_modules").mkdir()
+    for module in modules.iterdir():
+        if module.name != ".cache":  # what is remembered of one folder isn't true of another
+            (checks / "node_modules" / module.name).symlink_to(module)
     (folder / SCRIPTS).mkdir(parents=True)
     (folder / SCRIPTS / "wrong.js").write_text(script)
     node = Path(sys.executable).parent / "node"
