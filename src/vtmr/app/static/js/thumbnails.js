@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 /** @import { ImageEntry } from "./wire.js" */
 
 const AT_ONCE = 3;
-const KEPT = 400; // loaded ones, so that a row that is drawn anew doesn't flicker
+const KEPT = 60; // loaded ones, so that a row that is drawn anew doesn't flicker; each keeps the row that it was in
 
 /** @typedef {{ image: ImageEntry, failed: () => void }} Wanted */
 
