@@ -106,3 +106,25 @@ def test_the_photo_stays_under_the_hand_when_a_notice_comes(
     desk.page.unroute_all()
     expect(desk.page.get_by_role("alert")).to_have_count(0)
     assert desk.ready().photo_box()[2:] == pytest.approx(corner, abs=0.6)
+
+
+def test_a_press_lands_where_it_was_meant_while_a_notice_comes(
+    server: Server, picture: str, sit_down: Sit
+) -> None:
+    """Between a notice's coming and the next painting the stage has moved, and the screen not."""
+    desk = sit_down(server, picture)
+    desk.click(56, 54)
+    desk.page.evaluate(
+        """([x, y]) => {
+          const stage = document.getElementById('stage');
+          stage.setPointerCapture = () => {};  // which a made-up pointer can't have
+          document.getElementById('banner').style.height = '40px';
+          for (const kind of ['pointerdown', 'pointerup'])
+            stage.dispatchEvent(new PointerEvent(kind, {clientX: x, clientY: y, bubbles: true}));
+        }""",
+        desk.window_point(60, 50),
+    )
+    desk.page.wait_for_function("document.querySelector('#banner').clientHeight > 0")
+    desk.ready()
+    click = server.document(picture)["objects"][0]["clicks"][-1]
+    assert (click["x"], click["y"]) == pytest.approx((60, 50), abs=1)

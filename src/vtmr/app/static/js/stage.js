@@ -140,6 +140,8 @@ export function createStage(element, store, api) {
    */
   const screenPoint = (event) => {
     const { left, top } = element.getBoundingClientRect();
+    // A notice may have moved the stage since it was painted last: the press was meant where the photo was then.
+    if (left !== place?.left || top !== place.top) measure();
     return [event.clientX - left, event.clientY - top];
   };
   return {
