@@ -134,15 +134,16 @@ class TestSessions:
     def test_sessions_beyond_the_budget_are_played_again(
         self, folder: Path, counted: tuple[Segmenter, list[int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("vtmr.app.sessions._BUDGET_BYTES", 0)  # keeps the least: two
+        monkeypatch.setattr("vtmr.app.sessions._BUDGET_BYTES", 0)  # keeps the least: four
         predictor, passes = counted
         sessions = Sessions(predictor)
         picture = Pictures(predictor, sessions.forget).get(list_images(folder)[0])
-        sessions.at(picture, None, CLICKS)
+        clicks = (*CLICKS, *((Click(x, 54.5),) for x in (58.5, 60.5, 62.5)))
+        sessions.at(picture, None, clicks)
         passes.clear()
-        sessions.at(picture, None, CLICKS[:1])
+        sessions.at(picture, None, clicks[:1])
         assert len(passes) == 1
-        sessions.at(picture, None, CLICKS)
+        sessions.at(picture, None, clicks)
         assert len(passes) == 1
 
 
