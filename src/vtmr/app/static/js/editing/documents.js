@@ -2,28 +2,10 @@
 
 import { ApiError, wordsOf } from "../api.js";
 import { areLayers, hasPixels } from "../masks.js";
+import { CLOSED } from "../store.js";
 
 /** @import { Api, Images, Mask, Refused, Selection, State, Store } from "../page.js" */
 /** @import { ImageDocument, WireMasks } from "../wire.js" */
-
-const CLOSED = {
-  document: null,
-  masks: {},
-  openError: null,
-  preview: null,
-  either: null,
-  intent: null,
-  stroke: null,
-  drawn: null,
-  nudge: null,
-  picking: null,
-  dragged: null,
-  cursor: null,
-  conflict: null,
-  values: null,
-  window: null,
-  ms: null,
-};
 
 /** @typedef {{ images: Images, selection: Selection, refused: Refused, settled: () => Promise<void> }} Parts */
 
