@@ -61,10 +61,7 @@ class VtmrSegmenter(Segmenter):
         click or a box, and for one outside the image.
         """
         prompts = self.prompts(scene, events, region)
-        answered = 0
-        if previous is not None:
-            answered = previous.clicks
-        fresh = prompts.fresh(answered)
+        fresh = fresh_clicks(prompts, previous)
         # Such clicks say that their pixels are right as they are: a whole new answer could change
         # what nobody pointed at.
         if previous is not None and mask is not None and all_off(fresh, mask):
@@ -332,6 +329,13 @@ class VtmrSegmenter(Segmenter):
 def whole_of(scene: Pyramid) -> Box:
     """The box of the scene's image."""
     return Box.whole(scene.height, scene.width)
+
+
+def fresh_clicks(prompts: Prompts, previous: LayeredPrediction | None) -> tuple[Click, ...]:
+    """The clicks that the answer after `previous` is for."""
+    if previous is None:
+        return prompts.fresh(0)
+    return prompts.fresh(previous.clicks)
 
 
 def is_first(previous: LayeredPrediction | None, mask: Mask | None) -> bool:

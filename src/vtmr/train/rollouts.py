@@ -16,7 +16,13 @@ from vtmr.geometry import Box, Frame
 from vtmr.masks import Mask
 from vtmr.segmenter.layers import LayeredPrediction
 from vtmr.segmenter.loading import load
-from vtmr.segmenter.vtmr import VtmrSegmenter, clicks_on, is_first, previous_probability
+from vtmr.segmenter.vtmr import (
+    VtmrSegmenter,
+    clicks_on,
+    fresh_clicks,
+    is_first,
+    previous_probability,
+)
 from vtmr.spec import ZoomSchedule
 from vtmr.train.clicks import Rng, further_clicks
 from vtmr.train.recipe import ClickRecipe
@@ -81,10 +87,7 @@ class Rollouts:
         prev_mask = previous_probability(answer, before, frame)
         if self.recipe.focus_share and rng.random() < self.recipe.focus_share:
             last = segmenter.coarse_pass(scene, prompts, answer, before)
-            answered = 0
-            if answer is not None:
-                answered = answer.clicks
-            fresh = prompts.fresh(answered)
+            fresh = fresh_clicks(prompts, answer)
             focus = segmenter.focus_of(last, fresh, is_first(answer, before))
             frame, prev_mask = segmenter.focus_view(focus, last)
         elif rng.random() < LAST_PASS_SHARE:
