@@ -23,19 +23,30 @@ annotate: .venv/.installed-heic  ## the annotator in the browser, on copies of t
 	$(BIN)/vtmr annotate out/annotate --labels object,background
 
 # Parts of what has to pass, each in a process of its own, two at a time: one alone leaves a core idle, as much of it
-# waits, for pages above all. The longest come first. All run, whatever fails; what one says is printed when it ends,
-# where make can hold it back; Ctrl-C ends them all. `make test JOBS=1` runs one after the other.
+# waits, for pages above all. The longest come first. All run, whatever fails. A part tells when it begins and ends;
+# what it says is in build/test meanwhile and is printed when it ends. Ctrl-C ends them all. `make test JOBS=1` runs one
+# after the other.
 JOBS := 2
 PARTS := browser unit rest training style
+WHOLE := $(PARTS:%=%.part)
 test: .venv/.installed-all  ## everything that must pass: style, types, layers, all tests but the soaks
-	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) \
-		$(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+	@mkdir -p build/test
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(WHOLE)
+
+.PHONY: $(WHOLE)
+$(WHOLE): %.part:
+	@echo "$*: begins; what it says is in build/test/$*.log"; began=$$(date +%s); end=passed; \
+	$(MAKE) --no-print-directory $* > build/test/$*.log 2>&1 || end=FAILED; \
+	cat build/test/$*.log; echo "$*: $$end after $$(($$(date +%s) - began)) s"; [ $$end = passed ]
 
 # The browser's tests are never beside others in a process: Playwright's event loop outlives them, and asyncio allows
 # but one.
 PYTEST := $(BIN)/python -m pytest -m "not browser and not proof"
 TRAINING := tests/train tests/golden
 $(PARTS): .venv/.installed-all
+# Two parts share the cores: of two threads each would wait, spinning, for the other at every layer.
+$(PARTS): export VTMR_MOST_THREADS = 1
+$(PARTS): export OMP_NUM_THREADS = 1
 browser:
 	CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "browser and not proof" tests/app/browser
 

@@ -19,6 +19,12 @@ from vtmr.runtime.threads import (
 )
 
 
+@pytest.fixture(autouse=True)
+def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make test` sets one."""
+    monkeypatch.delenv("VTMR_MOST_THREADS", raising=False)
+
+
 def machine(root: Path, groups: str, **files: str) -> Path:
     """A file system with these files; `__` in a name stands for a slash."""
     written = {"proc/self/cgroup": groups}
@@ -83,7 +89,6 @@ def test_cores_that_may_be_used(
 
 def test_the_environment_sets_another_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "usable_cores", lambda: 16)
-    monkeypatch.delenv("VTMR_MOST_THREADS", raising=False)
     assert default_threads() == MOST_THREADS
     monkeypatch.setenv("VTMR_MOST_THREADS", "8")
     assert (default_threads(), default_threads(processes=4)) == (8, 4)
