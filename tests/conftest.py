@@ -1,11 +1,12 @@
 """What all tests share: hypothesis runs the same examples each time, so a red test stays red;
-Ctrl-C can be sent; nothing is kept in the home of whoever runs them."""
+Ctrl-C can be sent; nothing is kept in the home of whoever runs them; the fast tests that aren't
+fast are named."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -29,3 +30,32 @@ def state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         del os.environ["XDG_STATE_HOME"]
     else:
         os.environ["XDG_STATE_HOME"] = before
+
+
+FAST_S = 1.0  # of the processor: what takes longer is to be marked `slow`
+dear_tests = pytest.StashKey[list[tuple[float, str]]]()
+
+
+def processor_s() -> float:
+    """Processor time of this process and of the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Counts what is made for a test, too: shared fixtures are the first one's."""
+    began = processor_s()
+    done = yield
+    spent = processor_s() - began
+    if spent > FAST_S and not any(map(item.get_closest_marker, ("slow", "browser", "proof"))):
+        item.config.stash.setdefault(dear_tests, []).append((spent, item.nodeid))
+    return done
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A notice, no failure: a busy machine takes longer."""
+    dear = sorted(terminalreporter.config.stash.get(dear_tests, []), reverse=True)
+    if dear:
+        terminalreporter.section("over a second of the processor, yet not marked slow")
+        for spent, name in dear[:10]:
+            terminalreporter.line(f"{spent:5.1f} s {name}")
