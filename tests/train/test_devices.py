@@ -252,6 +252,7 @@ def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
     assert (tmp_path / "out" / STATE).exists()
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_may_resume_a_run_but_not_other_parts(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     run(recipe, tmp_path / "out", overrides=["steps=1"])

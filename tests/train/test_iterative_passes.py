@@ -85,6 +85,7 @@ def test_both_engines_give_the_same_logits_after_every_change(name: str, batch: 
         change(network)
 
 
+@pytest.mark.slow
 def test_making_the_passes_leaves_the_network_alone(batch: Batch) -> None:
     network = lively("lite0")
     network.train()
@@ -98,6 +99,7 @@ def test_making_the_passes_leaves_the_network_alone(batch: Batch) -> None:
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.slow
 def test_a_long_run_takes_no_more_memory_than_a_short_one(batch: Batch) -> None:
     """Each step's weights are 12 MB: once every step kept them, and a run of two processes took 24
     GB by step 800."""
@@ -116,6 +118,7 @@ def test_a_long_run_takes_no_more_memory_than_a_short_one(batch: Batch) -> None:
     assert grown(20) < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maskmatch", [None, MaskMatchRecipe(alpha=0.0)])
 @pytest.mark.parametrize("size", [64, 128])
 def test_a_step_is_the_same_with_both(
@@ -174,6 +177,7 @@ def test_which_engine_a_processor_gets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(OnnxPasses, "__init__", lambda *_: None)  # it would trace the network
     recipe = replace(recipe, iterative_clicks_engine=engine)
     assert type(iterative_passes(lively("lite0"), recipe, torch.device("cpu"))) is expected
 

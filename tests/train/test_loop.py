@@ -90,16 +90,25 @@ def assert_same_run(found: Path, expected: Path) -> None:
     assert rows(found, *keys) == rows(expected, *keys)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of four steps."""
-    folder = tmp_path_factory.mktemp("run")
+def run_once(folder: Path, log_steps: int) -> Path:
+    """The folder of a run of four steps, for several tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lite0, "SPEC", replace(lite0.SPEC, input_size=64))
-        patch.setattr(loop, "LOG_STEPS", 3)
+        patch.setattr(loop, "LOG_STEPS", log_steps)
         patch.setattr(loop, "keep_freed_memory", lambda: True)
         run(write_recipe(folder), folder / "out")
     return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_once(tmp_path_factory.mktemp("run"), log_steps=3)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What runs that were interrupted and resumed are compared with."""
+    return run_once(tmp_path_factory.mktemp("whole"), log_steps=1)
 
 
 class TestWhatIsWritten:
@@ -363,11 +372,6 @@ class TestRefusals:
 
 
 class TestInterruptions:
-    @pytest.fixture
-    def whole(self, recipe: Path, tmp_path: Path, unplotted: None) -> Path:
-        run(recipe, tmp_path / "whole")
-        return tmp_path / "whole"
-
     @pytest.mark.parametrize(
         "number",
         [
@@ -381,6 +385,7 @@ class TestInterruptions:
         tmp_path: Path,
         whole: Path,
         monkeypatch: pytest.MonkeyPatch,
+        unplotted: None,
         number: signal.Signals,
     ) -> None:
         """To the last bit, twice interrupted; the step in which the signal comes is finished."""
@@ -421,7 +426,12 @@ class TestInterruptions:
 
     @pytest.mark.slow
     def test_resume_after_a_crash_goes_on_from_the_last_checkpoint(
-        self, recipe: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        recipe: Path,
+        tmp_path: Path,
+        whole: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        unplotted: None,
     ) -> None:
         """Steps that were logged after it are logged anew, not twice; the clock goes on."""
         out = tmp_path / "parts"
@@ -448,7 +458,8 @@ class TestInterruptions:
         assert rows(out)[0]["seconds"] == seconds
         assert rows(out)[1]["seconds"] > seconds
 
-    @pytest.mark.parametrize("fitting", [0, pytest.param(1, marks=pytest.mark.slow)])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("fitting", [0, 1])
     def test_a_full_disk_leaves_the_earlier_checkpoint(
         self,
         recipe: Path,
@@ -483,6 +494,7 @@ class TestInterruptions:
         run(recipe, out, resume=True)
         assert read_weights(out / WEIGHTS)[1].lineage[0].steps == 4
 
+    @pytest.mark.slow
     def test_validation_gets_the_weights_just_saved(
         self, recipe: Path, tmp_path: Path, unplotted: None
     ) -> None:
@@ -507,6 +519,7 @@ class TestUnreadable:
     def image(self, tmp_path: Path) -> Path:
         return tmp_path / "data" / "shapes" / "images" / "1.png"
 
+    @pytest.mark.slow
     def test_a_few_are_counted_and_others_take_their_place(
         self, recipe: Path, tmp_path: Path, image: Path, unplotted: None
     ) -> None:
@@ -535,11 +548,11 @@ class TestUnreadable:
         recipe: Path,
         tmp_path: Path,
         image: Path,
+        whole: Path,
         monkeypatch: pytest.MonkeyPatch,
         unplotted: None,
     ) -> None:
         """And then it is as if nothing had been."""
-        run(recipe, tmp_path / "whole")
         content = image.read_bytes()
         monkeypatch.setattr(loop, "SAMPLES_TO_JUDGE", 8)
         at_step(0, image.unlink, monkeypatch)
@@ -551,7 +564,7 @@ class TestUnreadable:
         assert f"{out} holds the run as of step {step}: then add --resume." in str(caught.value)
         image.write_bytes(content)
         run(recipe, out, resume=True)
-        assert_same_run(out, tmp_path / "whole")
+        assert_same_run(out, whole)
 
     @pytest.mark.slow
     def test_a_worker_that_is_killed_ends_the_run_with_what_was_done(
@@ -572,6 +585,7 @@ class TestUnreadable:
         run(recipe, out, overrides=overrides, resume=True)
         assert_same_run(out, tmp_path / "whole")
 
+    @pytest.mark.slow
     def test_a_signal_that_takes_the_workers_too_is_an_interruption(
         self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
     ) -> None:
@@ -594,6 +608,7 @@ class TestUnreadable:
 
 
 class TestDescent:
+    @pytest.mark.slow
     def test_lineage_adds_up_over_a_chain(
         self, recipe: Path, tmp_path: Path, unplotted: None
     ) -> None:

@@ -30,12 +30,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = sorted((ROOT / "recipes" / "lite0").glob("*.toml"))
 RECIPES = [*sorted((ROOT / "recipes").glob("*.toml")), *STAGES]
 PAPERS = ["focalclick-b0", "focalclick-b3", "ritm-hrnet18s", "vtmr-b0", "vtmr-b3"]
-SLOW = (
-    "fcfi-hrnet18s",
-    "cdnet-resnet34",
-    "focalclick-b0",
-    "ritm-hrnet18s",
-)
+FAST = ("lite0-cpu",)  # two steps of the others are for `make test`
 LARGE = ("focalclick-b3", "vtmr-b3")  # of the same parts as b0
 
 
@@ -181,7 +176,7 @@ def write_encoder(model: str, path: Path) -> None:
 
 
 def cases() -> list[object]:
-    marks = {name: [pytest.mark.slow] for name in SLOW}
+    marks = {path.stem: [pytest.mark.slow] for path in RECIPES if path.stem not in FAST}
     marks |= {name: [pytest.mark.proof] for name in LARGE}
     return [pytest.param(path, id=path.stem, marks=marks.get(path.stem, [])) for path in RECIPES]
 
@@ -200,6 +195,7 @@ def test_two_steps_of_each(
 
     monkeypatch.setattr(loop, "build", small_network)
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(loop, "plot_losses", lambda rows, out: None)
     recipe = load_recipe(path)
     data = tmp_path / "data"
     overrides = [

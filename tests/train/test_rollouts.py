@@ -93,6 +93,7 @@ def test_what_is_shown_is_what_the_next_click_s_passes_see() -> None:
     assert (2, True, False) in seen  # a target crop that cuts the object
 
 
+@pytest.mark.slow
 def test_wider_views_are_shown_as_inference_takes_them() -> None:
     """Half of the samples show a click's first pass, half its last; where the answer reaches a side
     of its crop, that is a wider one (docs/decisions/0016)."""
@@ -120,6 +121,7 @@ def test_wider_views_are_shown_as_inference_takes_them() -> None:
     assert seen >= {("first", True), ("last", True), ("first", False)}
 
 
+@pytest.mark.slow
 def test_a_box_is_shown_as_inference_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The filled box first, alone or with later clicks, in views that end with the box's crop."""
     image, target = scene()
@@ -146,6 +148,7 @@ def test_a_box_is_shown_as_inference_shows_it(monkeypatch: pytest.MonkeyPatch) -
     assert seen >= {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_a_focus_crop_is_shown_as_the_coarse_network_sees_it_in_the_refiner_s_place() -> None:
     image, target = scene()
     whole, counts = Box.whole(*target.shape), set()
@@ -232,6 +235,7 @@ def made(recipe: Recipe, tmp_path: Path, model: Path | None = None) -> list[Batc
     return [micro_batches.make(step, 0) for step in range(recipe.steps)]
 
 
+@pytest.mark.slow
 def test_whole_steps_are_played_and_the_others_stay_as_they_were(
     recipe: Recipe, tmp_path: Path, model: Path
 ) -> None:
@@ -252,6 +256,7 @@ def test_whole_steps_are_played_and_the_others_stay_as_they_were(
     )
 
 
+@pytest.mark.slow
 def test_weights_of_another_pipeline_are_not_played(small: int, tmp_path: Path) -> None:
     network = build("lite0")
     (tmp_path / "m.onnx").write_bytes(

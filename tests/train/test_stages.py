@@ -45,6 +45,7 @@ class Alone:
 def alone(small: int, monkeypatch: pytest.MonkeyPatch) -> Alone:
     assert small
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(loop, "plot_losses", lambda rows, out: None)
     found = Alone()
     monkeypatch.setattr(stages, "run_alone", found)
     return found
@@ -55,6 +56,7 @@ def train(recipes: Path, out: Path, *more: str) -> int:
     return main(["train", str(recipes), "--out", str(out), *fixed, *more])
 
 
+@pytest.mark.slow
 def test_each_starts_from_the_one_before_by_number(
     tmp_path: Path, alone: Alone, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +78,7 @@ def test_each_starts_from_the_one_before_by_number(
     assert "Stage 3 of 10, 3-stage: finished before." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_is_resumed_and_the_finished_one_left_alone(
     tmp_path: Path,
     alone: Alone,
@@ -108,6 +111,7 @@ def test_an_interrupted_stage_is_resumed_and_the_finished_one_left_alone(
     assert [run.steps for run in lineage] == [3, 3]
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_ends_it_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,6 +152,7 @@ def test_exporting_leaves_the_network_as_it_was(network: Lite0) -> None:
     assert_same_state(network.state_dict(), before)
 
 
+@pytest.mark.slow
 def test_a_weight_that_no_pass_uses_is_refused() -> None:
     odd = build("lite0")
     odd.spare = torch.nn.Linear(2, 2)
@@ -238,6 +239,7 @@ def test_the_number_of_threads_does_not_change_a_bit(exported: Path) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_model_file(tmp_path: Path, network: Lite0) -> None:
     checkpoint = save_checkpoint(tmp_path / "run.safetensors", network)
     assert export_checkpoint(checkpoint, tmp_path / "run.onnx") == SPEC
@@ -246,16 +248,11 @@ def test_a_checkpoint_becomes_a_model_file(tmp_path: Path, network: Lite0) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.onnx", "run.safetensors"]
 
 
-@pytest.mark.slow
-def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, network: Lite0) -> None:
-    checkpoint = save_checkpoint(tmp_path / "run.safetensors", network)
+def test_a_release_enters_the_manifest_and_keeps_the_others(tmp_path: Path, exported: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
-    export_checkpoint(checkpoint, tmp_path / "run.onnx")
-    release(tmp_path / "run.onnx", "first", {"NoC@90": 3.0}, folder)
-    release(
-        tmp_path / "run.onnx", "second", {"NoC@90": 2.0}, folder, {"small": (32, {"NoC@90": 4.0})}
-    )
+    release(exported, "first", {"NoC@90": 3.0}, folder)
+    release(exported, "second", {"NoC@90": 2.0}, folder, {"small": (32, {"NoC@90": 4.0})})
     assert [(m.name, m.figures) for m in bundled_models(folder)] == [
         ("first", {"NoC@90": 3.0}),
         ("second", {"NoC@90": 2.0}),
