@@ -70,3 +70,11 @@ def test_eslint_refuses_mistakes(tmp_path: Path) -> None:
     found = {line.split()[-1] for line in said.splitlines() if "  error  " in line}
     plain = {"prefer-const", "no-unused-vars", "eqeqeq", "no-shadow", "no-undef"}
     assert found == plain | {"@typescript-eslint/no-floating-promises"}, said
+
+
+def test_eslint_refuses_lines_of_more_than_120_columns(tmp_path: Path) -> None:
+    longest = "export const nothing = null; // ".ljust(120, ".")
+    wrong = f"{longest}\nexport const more = 1; // {longest[26:]}.\n"
+    said = check(tmp_path, wrong, "eslint", "--config", CHECKS / "eslint.config.js", SCRIPTS)
+    found = [line.split() for line in said.splitlines() if "  error  " in line]
+    assert [(words[0], words[-1]) for words in found] == [("2:1", "max-len")], said

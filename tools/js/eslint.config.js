@@ -15,6 +15,7 @@ export default [
     rules: {
       "array-callback-return": "error",
       eqeqeq: "error",
+      "max-len": ["error", { code: 120 }],
       "no-promise-executor-return": "error",
       "no-self-compare": "error",
       "no-shadow": "error",

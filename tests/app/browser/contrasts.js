@@ -12,9 +12,10 @@
     const [r, g, b] = colour.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
     return .2126 * r + .7152 * g + .0722 * b;
   };
+  const says = element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
   return [...document.querySelectorAll('body *')].filter(element =>
-    element.checkVisibility({opacityProperty: true, visibilityProperty: true}) && !element.matches(':disabled *, :disabled, .visually-hidden') &&
-    [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())
+    element.checkVisibility({opacityProperty: true, visibilityProperty: true}) &&
+    !element.matches(':disabled *, :disabled, .visually-hidden') && says(element)
   ).map(element => {
     const ground = behind(element), text = over(parse(getComputedStyle(element).color), ground);
     const [a, b] = [light(text), light(ground)].sort((p, q) => q - p);

@@ -1,7 +1,7 @@
 // From a press of the mouse to the mask on the screen: the clock starts with the event's own time stamp and stops when,
-// in the first task after an animation frame's callbacks, the overlay read back has changed beyond the disc that marks the
-// click: in the click's row or in one of those around it, every 32nd. Nothing is read while the page says that it is busy,
-// as reading costs time too. A click that changed no such pixel once the page is at rest counts as null.
+// in the first task after an animation frame's callbacks, the overlay read back has changed beyond the disc that marks
+// the click: in the click's row or in one of those around it, every 32nd. Nothing is read while the page says that it
+// is busy, as reading costs time too. A click that changed no such pixel once the page is at rest counts as null.
 () => {
   const stage = document.getElementById("stage");
   const canvas = document.getElementById("overlay");

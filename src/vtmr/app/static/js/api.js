@@ -1,7 +1,8 @@
 // The server's HTTP API (docs/api.md): one function per route, typed errors.
 
 /** @import { Tile } from "./page.js" */
-/** @import { Changed, Click, Exported, Fields, Imported, LabelsChanged, Look, Opened, Project, Values, WireMask, Wish } from "./wire.js" */
+/** @import { Changed, Click, Exported, Fields, Imported, LabelsChanged, Look, Opened } from "./wire.js" */
+/** @import { Project, Values, WireMask, Wish } from "./wire.js" */
 
 // Relative to this file, so that the page also works below a path (a proxy's, Jupyter's).
 const HOME = new URL("../../", import.meta.url).pathname;

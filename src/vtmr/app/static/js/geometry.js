@@ -9,7 +9,8 @@
 /** @import { Box, Point } from "./wire.js" */
 
 export const MAX_DEVICE_SCALE = 64; // device pixels per image pixel: further in, a pixel fills the thumb's place
-export const MARGINS = { left: 68, right: 16, top: 16, bottom: 58 }; // CSS pixels; the tools stand at the left, the hint line below
+// CSS pixels; the tools stand at the left, the hint line below.
+export const MARGINS = { left: 68, right: 16, top: 16, bottom: 58 };
 const LEAST_SHARE = 0.25; // zoomed out, the image stays at least this share of its fitted size
 
 /**

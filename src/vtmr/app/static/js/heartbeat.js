@@ -1,4 +1,5 @@
-// Asks now and then whether the server is still there, and still the same one: a page that nobody works in tells it too.
+// Asks now and then whether the server is still there, and still the same one: a page that nobody works in tells it,
+// too.
 
 /** @import { Page } from "./page.js" */
 

@@ -22,8 +22,8 @@ export const shownImages = keptLast(
 );
 
 /**
- * Rows of the list: {folder, name, depth, count, done, folded} for a folder, {image, name, depth} for an image. A folded
- * folder's images have none. folded: a Set of folders, each with the slash at its end.
+ * Rows of the list: {folder, name, depth, count, done, folded} for a folder, {image, name, depth} for an image. A
+ * folded folder's images have none. folded: a Set of folders, each with the slash at its end.
  */
 export const rowsOf = keptLast(
   /** @type {(shown: ImageEntry[], folded: ReadonlySet<string>) => ListRow[]} */

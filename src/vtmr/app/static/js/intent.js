@@ -32,7 +32,8 @@ export function objectAt({ document, masks }, point) {
 export function isFar(mask, point, scale) {
   if (!mask?.box) return false;
   const [x0, y0, x1, y1] = mask.box;
-  const size = Math.sqrt((x1 - x0) * (y1 - y0)); // of a square as large: a mast's height says little of what is beside it
+  // Of a square as large: a mast's height says little of what is beside it.
+  const size = Math.sqrt((x1 - x0) * (y1 - y0));
   const beyondBox = size * ((CROP_RATIO - 1) / 2 + CROP_RATIO * FAR_RATIO);
   return distanceToBox(mask.box, point) > Math.max(beyondBox, LEAST_FAR_PX / scale);
 }

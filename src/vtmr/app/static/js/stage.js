@@ -163,8 +163,8 @@ function contextOf(element, selector) {
 }
 
 /**
- * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event that answers
- * null or what follows: {move(event), end(event), cancel()}, each optional.
+ * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event
+ * that answers null or what follows: {move(event), end(event), cancel()}, each optional.
  *
  * @param {Stage} stage
  * @param {Begin} begin

@@ -37,7 +37,10 @@ export function createDelivery(store, api, { documents, images, selection, refus
     const revision = store.state.document?.revision;
     /** @type {Fields} */
     const fields = { ...change.fields(), revision };
-    if (PLAYED.has(String(fields.op))) fields.key = change.key = `c${(sent += 1)}-${Math.random().toString(36).slice(2)}`;
+    if (PLAYED.has(String(fields.op))) {
+      sent += 1;
+      fields.key = change.key = `c${sent}-${Math.random().toString(36).slice(2)}`;
+    }
     const watched = watchPlaying(change);
     try {
       const answer = await api.change(change.image, fields);

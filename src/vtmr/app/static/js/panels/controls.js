@@ -41,7 +41,11 @@ export function controls({ store, editor, stage, commands }) {
   readings(store);
 }
 
-/** @typedef {{ id: string, button: HTMLButtonElement, command: Command }} Shown A command and the button that stands for it. */
+/**
+ * A command and the button that stands for it.
+ *
+ * @typedef {{ id: string, button: HTMLButtonElement, command: Command }} Shown
+ */
 
 /** @param {Command} command */
 function keysOf(command) {

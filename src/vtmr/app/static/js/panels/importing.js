@@ -15,7 +15,11 @@ const BY_PATTERN = ["auto", "png", "indexed-png"];
 const PATTERN = "{name}.mask.png";
 
 /** @typedef {ReturnType<typeof drawParts>} Parts */
-/** @typedef {{ folder: true } | { folder?: undefined, files: File[], left: number }} Source Beside the images, or chosen. */
+/**
+ * Beside the images, or chosen.
+ *
+ * @typedef {{ folder: true } | { folder?: undefined, files: File[], left: number }} Source
+ */
 
 /**
  * One opened dialog. turn: counts questions, so that an older one's answer is dropped.

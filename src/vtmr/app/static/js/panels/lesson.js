@@ -13,7 +13,8 @@ const KEY = "vtmr-lesson";
 const SIZE = { width: 600, height: 400 }; // of the photo
 const HOLD_MS = 550; // a finger that rests takes away
 const SLACK = 10; // CSS pixels that a tap may wander
-const TAPS = ["Tap the cup.", "Hold a finger on the spoon.", "Press New object, then tap the spoon."]; // without a mouse
+// Without a mouse.
+const TAPS = ["Tap the cup.", "Hold a finger on the spoon.", "Press New object, then tap the spoon."];
 /** @type {{ text: string, about: string, at?: Point }[]} */
 const STEPS = [
   { text: "Click the cup.", about: "A click says: this belongs to the object.", at: [290, 235] },

@@ -13,7 +13,8 @@ import { dialog, show } from "./sheet.js";
 /**
  * What a row is drawn with.
  *
- * @typedef {{ labels: Label[], store: Store, editable: boolean, change: MakeChange, askFate: (label: Label) => void }} Rows
+ * @typedef {(label: Label) => void} AskFate
+ * @typedef {{ labels: Label[], store: Store, editable: boolean, change: MakeChange, askFate: AskFate }} Rows
  */
 
 /** @param {Page} page */
