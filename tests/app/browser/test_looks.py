@@ -130,6 +130,41 @@ def test_masks_stand_out_on_any_photo(tmp_path: Path, serve: Start, sit_down: Si
         desk.press("PageDown")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_object_has_two_lines_in_the_list_whatever_is_said_of_it(
+    width: int, tmp_path: Path, serve: Start, sit_down: Sit
+) -> None:
+    """A long name is cut, which the title tells in full; a large number of pixels is written
+    short."""
+    Image.new("RGB", (1200, 900), "green").save(tmp_path / "wide.png")
+    Image.new("L", (1200, 900), 255).save(tmp_path / "wide.mask.png")
+    server = serve(tmp_path, labels="x" * 60)
+    desk = sit_down(server, "wide.png", viewport={"width": width, "height": 800})
+    page = desk.page
+    page.get_by_role("button", name="Import", exact=True).click()
+    desk.ready().click(600, 450).click(300, 450)
+    change = {"op": "set", "object": desk.selected(), "note": "the whole picture"}
+    image = server.images()["wide.png"]["id"]
+    server.ask(f"/images/{image}/changes", change | {"revision": 3})
+    page.reload()
+    desk.ready()
+    if width < 600:
+        page.locator("#objects-drawer").click()
+    row = page.locator("#object-list .pick")
+    lines = row.evaluate(
+        """row => [...row.children].map(line => {
+          const text = document.createRange();
+          text.selectNodeContents(line.querySelector('span:not(.swatch)') ?? line);
+          return new Set([...text.getClientRects()].map(({top}) => Math.round(top))).size;
+        })"""
+    )
+    assert lines == [1, 1]
+    assert row.locator(".about").text_content() == "1.1M px · note"
+    title = (row.get_attribute("title") or "").splitlines()
+    assert title[:2] == ["x" * 60, "1,080,000 px · 2 clicks · note"]
+    assert page.evaluate((HERE / "collisions.js").read_text()) == []
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path: Path, serve: Start, sit_down: Sit) -> None:
     desk = sit_down(serve(tmp_path))
     expect(desk.page.get_by_role("status").filter(has_text="No images here yet")).to_be_visible()

@@ -14,6 +14,7 @@ import { createVirtualList } from "./virtuallist.js";
 /** @type {(keyof ObjectRow)[]} */
 const KEYS = ["object", "mask", "colour", "selected", "chosen", "editable"];
 const THUMB = 40;
+const HOW_TO_CHOOSE = "Ctrl + click chooses several, Shift + click all between";
 const HEIGHT = 54; // CSS pixels, as in css/lists.css
 
 /** @typedef {WeakMap<Mask, { colour: string, canvas: HTMLCanvasElement }>} Thumbs */
@@ -109,16 +110,16 @@ function drawRow({ object, mask, colour, selected, chosen, editable }, { store, 
   const picked = {
     class: "pick what",
     "aria-pressed": String(selected || chosen),
-    title: "Ctrl + click chooses several, Shift + click all between",
+    title: `${named(object)}\n${about(object, mask, true)}\n${HOW_TO_CHOOSE}`,
     /** @param {MouseEvent} event */
     onclick: (event) => pick(event, object.id, editor),
   };
-  const name = el("span", { class: "name" }, swatch(colour), el("span", { text: object.label || "no label" }));
+  const name = el("span", { class: "name" }, swatch(colour), el("span", { text: named(object) }));
   const item = el(
     "li",
     { class: ["row", ...states].join(" "), dataset: { object: object.id } },
     thumb(object, mask, colour, thumbs),
-    el("button", picked, name, el("span", { class: "about", text: about(object, mask) })),
+    el("button", picked, name, el("span", { class: "about", text: about(object, mask, false) })),
     button(object.visible ? "eye" : "eye-off", object.visible ? "Hide" : "Show", !object.visible, () =>
       editor.setVisible(object.id, !object.visible),
     ),
@@ -142,14 +143,24 @@ function pick(event, id, editor) {
   else editor.select(id);
 }
 
+/** @param {AnnotatedObject} object */
+function named(object) {
+  return object.label || "no label";
+}
+
 /**
+ * What is said of an object: all of it, or as much as fits into the line below its name.
+ *
  * @param {AnnotatedObject} object
  * @param {Mask | null} mask
+ * @param {boolean} whole
  */
-function about(object, mask) {
-  const parts = [mask ? `${areaOf(mask).toLocaleString("en")} px` : "empty"];
-  if (object.clicks.length) parts.push(counted(object.clicks.length, "click"));
-  if (object.note) parts.push("note");
+function about({ clicks, note }, mask, whole) {
+  const area = areaOf(mask);
+  const short = !whole && area >= 100_000; // all digits of a large number would take a line of their own
+  const parts = [mask ? `${area.toLocaleString("en", short ? { notation: "compact" } : {})} px` : "empty"];
+  if (clicks.length && (whole || !note)) parts.push(counted(clicks.length, "click"));
+  if (note) parts.push("note");
   return parts.join(" · ");
 }
 
