@@ -57,13 +57,74 @@ def test_the_fitted_image_lies_in_the_middle_of_what_the_margins_leave(call: Cal
     assert call("geometry.fit", SIZE, VIEWPORT) == {"scale": 2, "x": 68, "y": 95}
 
 
-def test_a_point_is_far_when_it_lies_half_a_crop_beyond_the_crop(call: Call) -> None:
-    """A box of 40 x 90 counts as a square of 60: its crop reaches 12 further, half a crop is 42."""
-    mask = {"box": [100, 100, 140, 190], "runs": [0, 3600]}
-    assert not call("intent.isFar", mask, [140 + 53, 150], 1)
-    assert call("intent.isFar", mask, [140 + 55, 150], 1)
-    assert not call("intent.isFar", mask, [140 + 55, 150], 0.5)  # under 48 px on the screen
-    assert not call("intent.isFar", None, [900, 900], 1)
+def test_a_distance_to_a_mask_is_to_its_nearest_pixel(call: Call) -> None:
+    """Two pixels of a box of 4 x 3, and a run that fills two rows and a pixel."""
+    dots = {"box": [10, 20, 14, 23], "runs": [1, 1, 9, 1]}  # (11, 20) and (13, 22)
+    assert call("masks.distanceToMask", dots, [11.5, 20.5]) == 0
+    assert call("masks.distanceToMask", dots, [11.5, 26]) == pytest.approx(np.hypot(1.5, 3))
+    assert call("masks.distanceToMask", dots, [8, 20.5]) == 3
+    assert call("masks.distanceToMask", dots, [12.5, 21.5]) == pytest.approx(np.hypot(0.5, 0.5))
+    run = {"box": [10, 20, 14, 23], "runs": [0, 9, 3]}
+    assert call("masks.distanceToMask", run, [13.5, 22]) == 0
+    assert call("masks.distanceToMask", run, [13.5, 22.5]) == 0.5
+    assert call("masks.distanceToMask", run, [20, 21]) == 6
+
+
+def test_a_point_is_far_beyond_a_tenth_of_the_photo_and_most_of_the_mask(call: Call) -> None:
+    """Of 1000 x 600 pixels a tenth is 100; .7 of a mask's size is 70 where it has 100 x 100 pixels,
+    and 140 where it has 400 x 100."""
+
+    def far(x: float, *, width: int = 100, scale: float = 1) -> list[bool]:
+        state = {
+            "document": {"width": 1000, "height": 600},
+            "masks": {"a": {"box": [0, 0, width, 100], "runs": [0, width * 100]}},
+            "selected": "a",
+            "farClicks": True,
+            "view": {"scale": scale, "x": 0, "y": 0},
+        }
+        return [call(f"intent.{name}", state, [x, 50]) for name in ("isDoubtful", "isFar")]
+
+    assert far(129) == [False, False]
+    assert far(131) == [True, False]
+    assert far(199) == [True, False]
+    assert far(201) == [True, True]
+    assert far(201, scale=0.4) == [True, False]  # under 48 px on the screen
+    assert far(539, width=400) == [True, False]
+    assert far(541, width=400) == [True, True]
+    nothing = {"document": {"width": 9, "height": 9}, "masks": {}, "selected": None}
+    assert not call("intent.isFar", nothing, [8, 8])
+
+
+def test_the_pointer_says_where_a_click_goes_unless_that_is_certain(call: Call) -> None:
+    """A mask of 100 x 100 pixels in a photo of 1000 x 600: see the distances above."""
+    state = {
+        "document": {
+            "width": 1000,
+            "height": 600,
+            "objects": [{"id": "o4", "visible": True, "label": "cup"}],
+        },
+        "masks": {"o4": {"box": [0, 0, 100, 100], "runs": [0, 10000]}},
+        "selected": "o4",
+        "fresh": False,
+        "farClicks": True,
+        "overlay": True,
+        "view": {"scale": 1, "x": 0, "y": 0},
+    }
+
+    def tag(x: float, **more: Any) -> Any:
+        point = [x, 50]
+        intent = call("intent.intentOf", state | more, point, True)
+        return call("intent.tagOf", state | more, intent, point)
+
+    assert [tag(x) for x in (50, 129, 131, 199, 201)] == [
+        None,
+        None,
+        "Part of object 4",
+        "Part of object 4",
+        "New object",
+    ]
+    assert [tag(x, farClicks=False) for x in (131, 201)] == [None, None]
+    assert [tag(x, selected=None) for x in (50, 131)] == ["Select cup", None]
 
 
 def test_a_click_does_what_its_place_says(call: Call) -> None:
@@ -74,7 +135,7 @@ def test_a_click_does_what_its_place_says(call: Call) -> None:
 
     objects = [{"id": "a", "visible": True}, {"id": "b", "visible": True}]
     state = {
-        "document": {"objects": objects},
+        "document": {"objects": objects, "width": 400, "height": 200},
         "masks": {"a": square(0), "b": square(300)},
         "selected": None,
         "fresh": False,
@@ -93,7 +154,8 @@ def test_a_click_does_what_its_place_says(call: Call) -> None:
     assert does([150, 10], positive=False) == ("nothing", None)
     assert does([150, 10], positive=False, coming=True) == ("take", None)
     assert does([150, 10], coming=True) == ("add", None)
-    assert does([30, 10], selected="a") == ("add", "a")
+    assert does([59, 10], selected="a") == ("add", "a")
+    assert does([61, 10], selected="a") == ("new", None)
     assert does([150, 10], selected="a") == ("new", None)
     assert does([310, 10], selected="a") == ("select", "b")
     assert does([310, 10], selected="a", farClicks=False) == ("add", "a")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from desk import Desk
 from playwright.sync_api import Request, expect
 
 pytestmark = pytest.mark.browser
 ROCKET, TOWER, SKY = (321, 240), (600, 160), (470, 60)
+BESIDE = (380, 240)  # sky, between "certainly the rocket" and "far away from it"
 Photo = Callable[..., Desk]
 
 
@@ -111,3 +113,69 @@ def test_undo_and_redo_bring_the_selection_back(photo: Photo) -> None:
     desk.page.reload()
     desk.ready().press("Control+Shift+Z")  # what was selected then isn't known any more
     assert desk.selected() == first
+
+
+@pytest.mark.parametrize("by", ["key", "button"])
+def test_a_click_that_began_a_new_object_is_moved_over_to_the_first(by: str, photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    first = desk.objects()[0]["id"]
+    offer = desk.page.locator("#hint-over")
+    expect(offer).to_be_hidden()
+    desk.click(*TOWER)
+    expect(offer).to_contain_text("No: part of object 1")
+    expect(desk.page.locator("#hint")).to_contain_text("began a new object")
+    if by == "key":
+        desk.press("u")
+    else:
+        offer.click()
+        desk.ready()
+    assert [len(one["clicks"]) for one in desk.objects()] == [2]
+    assert desk.selected() == first
+    expect(offer).to_be_hidden()
+    desk.press("Control+z")
+    assert [len(one["clicks"]) for one in desk.objects()] == [1]
+    assert desk.selected() == first
+
+
+def test_a_click_that_went_to_the_first_is_moved_over_to_a_new_object(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    before = desk.objects()[0]
+    mask = desk.mask()
+    desk.click(*BESIDE)
+    assert [len(one["clicks"]) for one in desk.objects()] == [2]
+    offer = desk.page.locator("#hint-over")
+    expect(offer).to_contain_text("No: a new object")
+    desk.press("u")
+    found = desk.objects()
+    assert [len(one["clicks"]) for one in found] == [1, 1]
+    assert found[0]["id"] == before["id"]
+    assert np.array_equal(desk.mask(), mask)
+    assert desk.selected() == found[1]["id"]
+    expect(offer).to_be_hidden()
+    desk.press("u")  # nothing is left to move
+    assert desk.objects() == found
+    desk.press("Control+z")
+    assert [one["id"] for one in desk.objects()] == [before["id"]]
+    assert desk.selected() == before["id"]
+
+
+def test_only_the_newest_click_is_moved_over_and_none_that_is_certain(photo: Photo) -> None:
+    desk = photo("rocket").click(*ROCKET)
+    offer = desk.page.locator("#hint-over")
+    desk.click(*TOWER)
+    expect(offer).to_be_visible()
+    desk.press("h")  # something else is done: undo would take that back
+    expect(offer).to_be_hidden()
+    revision = desk.server.document(desk.name)["revision"]
+    desk.press("u")
+    assert desk.server.document(desk.name)["revision"] == revision
+    desk.press("h", ",")
+    desk.click(321, 360)  # on the first one's mask
+    expect(offer).to_be_hidden()
+    desk.press("u")
+    assert [len(one["clicks"]) for one in desk.objects()] == [2, 1]
+    desk.page.locator("#settings").click()
+    desk.page.get_by_role("switch", name="A click far away").click()
+    desk.page.keyboard.press("Escape")
+    desk.click(*TOWER)  # by the setting it goes there: that is no guess
+    expect(offer).to_be_hidden()

@@ -41,7 +41,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
   /** @param {number} factor */
   const zoom = (factor) => () => stage.look(zoomBy(store.state.view, factor, middle()), middle());
   /** @param {ToolId} name */
-  const hold = (name) => () => store.update({ tool: name, preview: null, intent: null });
+  const hold = (name) => () => store.update({ tool: name, preview: null, intent: null, guess: null });
   /** @param {number} factor */
   const radius = (factor) => () => {
     const next = Math.min(Math.max(store.state.radius * factor, RADIUS.least), RADIUS.most);
@@ -115,6 +115,14 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
     { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
     { group: "Click", id: "keep", needs: "image", name: "Change only the part a click touches", key: "k", run: keep },
+    {
+      group: "Click",
+      id: "over",
+      needs: "image",
+      name: "The last click was for the other object",
+      key: "u",
+      run: editor.moveOver,
+    },
     { group: "Click", id: "previews", name: "Preview on rest", key: "p", run: toggle("previews") },
 
     { group: "Tools", id: "select", name: "Select masks", key: "v", tool: "select", run: hold("select") },

@@ -211,16 +211,6 @@ export function zoomToBox(box, viewport, margin = 96) {
 }
 
 /**
- * From a point to the nearest point of a box; 0 inside it.
- *
- * @param {Box} box
- * @param {Point} point
- */
-export function distanceToBox([x0, y0, x1, y1], [x, y]) {
-  return Math.hypot(Math.max(x0 - x, x - x1, 0), Math.max(y0 - y, y - y1, 0));
-}
-
-/**
  * @param {Point} a
  * @param {Point} b
  */

@@ -20,6 +20,8 @@ const HINTS = {
   subtract: "Click the object whose pixels are to be taken out of this one. Escape leaves it.",
   brush: "Paint what belongs to the object. Alt erases.",
   eraser: "Paint over what doesn't belong. Alt adds.",
+  began: "That click began a new object.",
+  added: "That click went to the selected object.",
   edited: "A click changes only the part it touches. K: take the whole answer.",
   refit: "A click takes the network's whole answer. K: only the part it touches.",
   locked: "This object is locked. L unlocks it.",
@@ -57,6 +59,7 @@ function hintNamed(state) {
   if (object?.locked) return "locked";
   if (object && !object.visible) return "hiddenObject";
   if (state.tool === "select" && object) return "selected";
+  if (state.guess?.made) return state.guess.did === "new" ? "began" : "added";
   if (state.tool !== "click") return state.tool;
   if (!object) {
     if (state.fresh) return "fresh";

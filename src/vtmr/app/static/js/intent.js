@@ -1,15 +1,17 @@
 // What a click would do, by where it lands and what is selected: a pure function, so that hover can tell it beforehand.
 
-import { distanceToBox, pixelOf } from "./geometry.js";
-import { isOn } from "./masks.js";
+import { pixelOf } from "./geometry.js";
+import { areaOf, distanceToMask, isOn } from "./masks.js";
+import { numberOf } from "./palette.js";
 import { objectOf } from "./store.js";
 
-/** @import { Intent, Mask, State } from "./page.js" */
+/** @import { Intent, State } from "./page.js" */
 /** @import { Point } from "./wire.js" */
 
-const CROP_RATIO = 1.4; // the target crop's side, of the mask's box: what the network looks at around an object
-const FAR_RATIO = 0.5; // of the crop's size: so far outside of it another object is meant
-const LEAST_FAR_PX = 48; // CSS pixels: what is nearer on the screen is never far
+// How far from the selected mask, as measured in docs/decisions/0022-second-object.md. Another object is meant beyond all
+// of these: of the photo's longer side, of the mask's size, and CSS pixels.
+const FAR = { share: 0.1, ofMask: 0.7, least: 48 };
+const NEAR = { share: 0.03, ofMask: 0, least: 0 }; // nearer, the selected one is meant
 
 /**
  * The uppermost visible object at an image point, or null.
@@ -23,19 +25,38 @@ export function objectAt({ document, masks }, point) {
 }
 
 /**
- * Whether a point lies far outside the crop around a mask. scale: CSS pixels per image pixel.
+ * Whether a point lies further from the selected mask than that.
  *
- * @param {Mask | null | undefined} mask
+ * @param {State} state
  * @param {Point} point
- * @param {number} scale
+ * @param {{ share: number, ofMask: number, least: number }} than
  */
-export function isFar(mask, point, scale) {
-  if (!mask?.box) return false;
-  const [x0, y0, x1, y1] = mask.box;
-  // Of a square as large: a mast's height says little of what is beside it.
-  const size = Math.sqrt((x1 - x0) * (y1 - y0));
-  const beyondBox = size * ((CROP_RATIO - 1) / 2 + CROP_RATIO * FAR_RATIO);
-  return distanceToBox(mask.box, point) > Math.max(beyondBox, LEAST_FAR_PX / scale);
+function isBeyond({ document, selected, masks, view }, point, { share, ofMask, least }) {
+  const mask = selected && masks[selected];
+  if (!document || !mask) return false;
+  const side = Math.sqrt(areaOf(mask)); // of a square as large
+  const far = Math.max(share * Math.max(document.width, document.height), ofMask * side, least / view.scale);
+  return distanceToMask(mask, point) > far;
+}
+
+/**
+ * Whether it is so far away that a click there begins another object.
+ *
+ * @param {State} state
+ * @param {Point} point
+ */
+export function isFar(state, point) {
+  return isBeyond(state, point, FAR);
+}
+
+/**
+ * Whether the place of a positive click says too little: it may be for the selected object or for another one.
+ *
+ * @param {State} state
+ * @param {Point} point
+ */
+export function isDoubtful(state, point) {
+  return state.farClicks && isBeyond(state, point, NEAR);
 }
 
 /**
@@ -49,10 +70,10 @@ export function isFar(mask, point, scale) {
  * @returns {Intent}
  */
 export function intentOf(state, point, positive, coming = false) {
-  const { selected, masks, fresh, farClicks, overlay, view } = state;
+  const { selected, fresh, farClicks, overlay } = state;
   if (!positive) return { does: selected || coming ? "take" : "nothing", object: selected };
   if (coming && !selected) return { does: "add", object: null };
-  if (selected && !(farClicks && isFar(masks[selected], point, view.scale))) return { does: "add", object: selected };
+  if (selected && !(farClicks && isFar(state, point))) return { does: "add", object: selected };
   const hit = fresh || !overlay ? null : objectAt(state, point); // what can't be seen isn't meant
   if (hit && hit.id !== selected) return { does: "select", object: hit.id };
   return { does: hit ? "add" : "new", object: hit ? selected : null };
@@ -63,8 +84,11 @@ export function intentOf(state, point, positive, coming = false) {
  *
  * @param {State} state
  * @param {Intent} intent
+ * @param {Point} point
  */
-export function tagOf(state, { does, object }) {
+export function tagOf(state, { does, object }, point) {
   if (does === "select") return `Select ${objectOf(state, object)?.label || "this object"}`;
-  return does === "new" && state.selected ? "New object" : null;
+  if (!state.selected) return null;
+  if (does === "new") return "New object";
+  return does === "add" && isDoubtful(state, point) ? `Part of object ${numberOf({ id: state.selected })}` : null;
 }

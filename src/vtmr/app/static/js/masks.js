@@ -48,6 +48,31 @@ export function isOn(mask, [col, row]) {
   return false;
 }
 
+/**
+ * From a point to the nearest pixel that is on, in image pixels; 0 on the mask.
+ *
+ * @param {Mask} mask
+ * @param {Point} point
+ */
+export function distanceToMask({ box: [x0, y0, x1], runs }, [x, y]) {
+  const width = x1 - x0;
+  let [position, least] = [0, Infinity]; // least: the square of the distance
+  for (let i = 1; i < runs.length; i += 2) {
+    position += runs[i - 1];
+    const end = position + runs[i];
+    while (position < end) {
+      const row = Math.floor(position / width);
+      const until = Math.min(end, (row + 1) * width); // a run goes on in the next row
+      const [left, right] = [x0 + position - row * width, x0 + until - row * width];
+      const dx = Math.max(left - x, x - right, 0);
+      const dy = Math.max(y0 + row - y, y - (y0 + row + 1), 0);
+      least = Math.min(least, dx * dx + dy * dy);
+      position = until;
+    }
+  }
+  return Math.sqrt(least);
+}
+
 const SAMPLES = 256; // cells across, of what is looked at of two masks
 const LAYER_SHARE = 0.02; // of the smaller mask: borders that cross by a pixel aren't layers
 

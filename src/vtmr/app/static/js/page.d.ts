@@ -112,6 +112,19 @@ export interface Intent {
   object: string | null;
 }
 
+/**
+ * The newest click, where its place alone told which object it was for: it began a new one, or went to the selected
+ * one. `object` is the one that was selected.
+ */
+export interface Guess {
+  did: "new" | "add";
+  object: string;
+  point: Point;
+  region: Box | null;
+  /** The server has answered that it made a change, which can be taken back. */
+  made: boolean;
+}
+
 /** The page's state (store.js). */
 export interface State {
   project: Project | null;
@@ -178,6 +191,8 @@ export interface State {
   either: { here: Mask | null; refit: Mask | null } | null;
   /** What a click at the pointer would do. */
   intent: Intent | null;
+  /** The newest click, while it can be said that it was for the other object. */
+  guess: Guess | null;
   /** While it is drawn. */
   stroke: Stroke | null;
   /** While it is drawn. */

@@ -45,6 +45,7 @@ export const CLOSED = {
   preview: null,
   either: null,
   intent: null,
+  guess: null,
   stroke: null,
   drawn: null,
   nudge: null,

@@ -71,13 +71,17 @@ export function createChanges(store, selection, push, say) {
   function onTarget(name, fields, more = {}) {
     settle();
     const { label, selected } = store.state;
+    const { answered, ...rest } = more;
     const target = selection.target();
     const kept = { ...fields, keep_apart: keepApart(store.state) };
     change(name, null, {
       target: selected ? null : target,
       fields: () => ({ ...kept, object: target.id, ...(target.id || !label ? {} : { label }) }),
-      answered: (answer) => selection.born(target, answer.object),
-      ...more,
+      answered(answer) {
+        selection.born(target, answer.object);
+        answered?.(answer);
+      },
+      ...rest,
     });
     target.coming = true;
   }

@@ -1,9 +1,9 @@
 // Clicks for the network: what one does depends on where it lands (intent.js).
 
-import { intentOf } from "../intent.js";
+import { intentOf, isDoubtful } from "../intent.js";
 import { howToCorrect, objectOf } from "../store.js";
 
-/** @import { About, Changes, Mark, Store } from "../page.js" */
+/** @import { About, Answer, Changes, Guess, Intent, Mark, Store } from "../page.js" */
 /** @import { Box, Point } from "../wire.js" */
 
 const NOTHING_SELECTED = "Nothing is selected to take away from: click an object first.";
@@ -13,17 +13,45 @@ const NOTHING_SELECTED = "Nothing is selected to take away from: click an object
  * @param {Changes} changes
  * @param {About} about
  */
-export function clickActions(store, { onTarget }, { selection, say, clock }) {
+export function clickActions(store, { move, onTarget }, { selection, say, clock }) {
   /**
    * @param {Point} point
    * @param {boolean} positive
    * @param {Box | null} region
    * @param {() => Mark} before
+   * @param {Guess | null} [guess]
    */
-  function send(point, positive, region, before) {
+  function send(point, positive, region, before, guess = null) {
     const click = { x: point[0], y: point[1], positive };
     const fields = { op: "click", clicks: [click], region, ...howToCorrect(store.state) };
-    onTarget("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock(), before });
+    /** @param {Answer} answer */
+    const answered = (answer) => guess && confirm(guess, answer);
+    onTarget("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock(), before, answered });
+    store.update({ guess });
+  }
+
+  /**
+   * @param {Guess} guess
+   * @param {Answer} answer
+   */
+  function confirm(guess, answer) {
+    if (store.state.guess !== guess) return; // something else was done since
+    const made = answer.document.revision > (store.state.document?.revision ?? 0);
+    store.update({ guess: made ? { ...guess, made } : null });
+  }
+
+  /**
+   * Of a click whose place alone tells which object it is for, before it is made.
+   *
+   * @param {Intent["does"]} does
+   * @param {Point} point
+   * @param {Box | null} region
+   * @returns {Guess | null}
+   */
+  function guessOf(does, point, region) {
+    const { selected } = store.state;
+    if (!selected || (does !== "new" && does !== "add") || !isDoubtful(store.state, point)) return null;
+    return { did: does, object: selected, point, region, made: false };
   }
 
   /**
@@ -47,9 +75,19 @@ export function clickActions(store, { onTarget }, { selection, say, clock }) {
       const { does, object } = intent(point, positive);
       if (does === "nothing") return say(NOTHING_SELECTED);
       if (does === "select") return selection.select(object);
-      const before = selection.mark();
+      const [before, guess] = [selection.mark(), guessOf(does, point, region)];
       if (does === "new" && store.state.selected) selection.selectNew();
-      send(point, positive, region, before);
+      send(point, positive, region, before, guess);
+    },
+    /** The newest click was for the other object: it is taken back, and made there. */
+    moveOver() {
+      const { guess } = store.state;
+      if (!guess?.made) return;
+      const present = selection.mark();
+      move("undo", { op: "undo" }, () => selection.trail.undone(present()));
+      if (guess.did === "new") selection.select(guess.object);
+      else selection.selectNew();
+      send(guess.point, true, guess.region, () => ({ selected: guess.object, fresh: false }));
     },
     /**
      * Chooses a way of correcting for the selected object: "here" or "refit".

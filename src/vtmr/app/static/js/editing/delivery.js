@@ -174,7 +174,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
 
   /** @param {Change} change */
   function push(change) {
-    store.update({ preview: null });
+    store.update({ preview: null, guess: null });
     queue.push(change);
   }
 

@@ -15,7 +15,7 @@ export function createSelection(store) {
   /** @param {string | null} id */
   function select(id, fresh = false) {
     if (!id || id !== draft.id) draft = newDraft();
-    store.update({ selected: id, fresh, selectedClick: null, preview: null });
+    store.update({ selected: id, fresh, selectedClick: null, preview: null, guess: null });
   }
 
   return {

@@ -289,7 +289,7 @@ function paintCursor(context, { tool, pointer, cursor, radius, view, panning }) 
  * @param {Point} pointer
  */
 function paintTag(context, state, intent, pointer) {
-  const text = tagOf(state, intent);
+  const text = tagOf(state, intent, pointer);
   if (!text) return;
   const [x, y] = toScreen(state.view, pointer);
   context.font = "600 12px system-ui, sans-serif";
