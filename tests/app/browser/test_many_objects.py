@@ -20,14 +20,22 @@ from PIL import Image
 pytestmark = pytest.mark.browser
 WIDTH, HEIGHT, SIDE = 1920, 1080, 10
 FRAME_MS, LIST_MS = 50, 100
-REPAINT_MS = 250  # of all masks at once, as a zoom or the slider of opacity asks for
+REPAINT_MS = 100  # of all masks at once, as a zoom or the slider of opacity asks for
+# What is painted onto the masks' own canvas, by its shape or from the sheet of contours.
 COUNT = """() => {
   globalThis.fills = 0;
-  const { fill } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.fill = function (...rest) {
-    if (!this.canvas.id && this.canvas.width > 1000) globalThis.fills += 1; // the masks' own canvas
-    return fill.apply(this, rest);
+  globalThis.strokes = 0;
+  const owns = ({ canvas }) => !canvas.id && canvas.width > 1000;
+  const counted = (name, count) => {
+    const { [name]: act } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype[name] = function (...rest) {
+      if (owns(this)) count();
+      return act.apply(this, rest);
+    };
   };
+  counted("fill", () => (fills += 1));
+  counted("drawImage", () => (fills += 1));
+  counted("stroke", () => (strokes += 1));
 }"""
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -87,12 +95,63 @@ def test_only_what_looks_different_is_painted_and_looks_as_if_all_was(desk: Desk
     hover(55)
     partly = desk.pixels("overlay")
     fills(desk)
+    page.evaluate("strokes = 0")
     desk.press("f")  # a new view: everything is painted
     assert fills(desk) >= 100
+    # Ragged outlines aren't stroked by their shapes: of a repaint that took four fifths.
+    assert page.evaluate("strokes") <= 20
     other = np.abs(desk.pixels("overlay").astype(int) - partly)
     # Where a part is cut out, a line's smooth edge is a little different in Chromium.
     assert np.count_nonzero(other.max(axis=2)) < 0.001 * other[..., 0].size
     assert other.max() < 80
+
+
+SAME = """async () => {
+  const { createMaskLayer } = await import("./js/paint/masklayer.js");
+  const mask = { box: [2, 3, 42, 33], runs: [] };
+  for (let row = 0; row < 30; row += 1) {
+    if (row % 6) mask.runs.push(12, 20, 8);
+    else mask.runs.push(0, 40, 0);
+  }
+  const state = {
+    document: { width: 48, height: 40 },
+    view: { scale: 3.3, x: 4.4, y: 2.1 },
+    viewport: { width: 170, height: 140, ratio: 1 },
+  };
+  const style = { casing: 4.5, line: 2.25 };
+  const look = { id: "o1", mask, colour: "#ffb703", opacity: 0.45, style, by: [1, 0] };
+  return [style, { ...style, dash: [1000, 0] }].map((style) => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [170, 140];
+    const context = canvas.getContext("2d");
+    let strokes = 0;
+    context.stroke = (path) => {
+      strokes += 1;
+      CanvasRenderingContext2D.prototype.stroke.call(context, path);
+    };
+    createMaskLayer().paint(context, state, [{ ...look, style }]);
+    return { strokes, pixels: [...context.getImageData(0, 0, 170, 140).data] };
+  });
+}"""
+
+
+def test_a_mask_looks_alike_however_its_lines_are_painted(
+    server: Server, sit_down: Callable[..., Desk]
+) -> None:
+    """A comb's teeth, pixel by pixel and by the canvas's strokes, which a dash asks for."""
+    painted, stroked = sit_down(server).page.evaluate(SAME)
+    assert (painted["strokes"], stroked["strokes"]) == (0, 2)
+    one, other = (np.reshape(it["pixels"], (140, 170, 4)) for it in (painted, stroked))
+    # What is seen on black and on white. Corners are round here, and cut off there.
+    for ground in (0, 255):
+        seen = [
+            it[..., :3] * it[..., 3:] / 255 + ground * (1 - it[..., 3:] / 255)
+            for it in (one, other)
+        ]
+        apart = np.abs(seen[0] - seen[1]).max(axis=2)
+        assert apart.mean() < 2
+        assert np.mean(apart > 40) < 0.01
+    assert np.mean(other[..., 3] > 0) > 0.3
 
 
 @pytest.mark.proof

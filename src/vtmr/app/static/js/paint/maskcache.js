@@ -10,12 +10,14 @@ const WHOLE = 3e6; // cells up to which a mask is traced whole; larger ones only
 const LARGE = 2; // device pixels from which on a cell's edges count each for itself
 const NEAR = 0.75; // cells: how far an outline may be from the edges of smaller ones; stairs stay within that
 
-/** @type {WeakMap<Mask, { region: Box, step: number, exact: boolean, path: Path2D }>} */
+/** @typedef {{ loops: number[][], length: number, path: Path2D }} Outline Closed loops [x0, y0, x1, y1, ...]. */
+
+/** @type {WeakMap<Mask, { region: Box, step: number, exact: boolean, outline: Outline }>} */
 const known = new WeakMap();
 
 /**
- * A mask's outline for a view, a Path2D in image coordinates along the edges of cells of so many pixels that each is
- * about a device pixel, or near them where cells are small: to be filled and stroked. Null where nothing is visible.
+ * A mask's outline for a view, in image coordinates along the edges of cells of so many pixels that each is about a
+ * device pixel, or near them where cells are small: to be filled and stroked. Null where nothing is visible.
  *
  * @param {Mask} mask
  * @param {Box} visible
@@ -27,11 +29,12 @@ export function outlineOf(mask, visible, deviceScale) {
   if (!seen) return null;
   const exact = deviceScale * step >= LARGE;
   const before = known.get(mask);
-  if (before?.step === step && before.exact === exact && contains(before.region, seen)) return before.path;
+  if (before?.step === step && before.exact === exact && contains(before.region, seen)) return before.outline;
   const region = regionFor(mask, seen, step);
-  const path = tracedPath(mask, region, step, exact);
-  known.set(mask, { region, step, exact, path });
-  return path;
+  const loops = traced(mask, region, step, exact);
+  const outline = { loops, length: lengthOf(loops), path: pathOf(loops) };
+  known.set(mask, { region, step, exact, outline });
+  return outline;
 }
 
 /**
@@ -41,15 +44,47 @@ export function outlineOf(mask, visible, deviceScale) {
  * @param {Box} region
  * @param {number} step
  */
-export function tracedPath(mask, region, step, exact = false) {
+export function tracedPath(mask, region, step) {
+  return pathOf(traced(mask, region, step, false));
+}
+
+/**
+ * @param {Mask} mask
+ * @param {Box} region
+ * @param {number} step
+ * @param {boolean} exact
+ */
+function traced(mask, region, step, exact) {
+  const loops = outlines(cellsOf(mask, region, step));
+  return exact ? loops : loops.map((loop) => simplified(loop, NEAR * step));
+}
+
+/** @param {number[][]} loops */
+function pathOf(loops) {
   const path = new Path2D();
-  for (const traced of outlines(cellsOf(mask, region, step))) {
-    const loop = exact ? traced : simplified(traced, NEAR * step);
+  for (const loop of loops) {
     path.moveTo(loop[0], loop[1]);
     for (let i = 2; i < loop.length; i += 2) path.lineTo(loop[i], loop[i + 1]);
     path.closePath();
   }
   return path;
+}
+
+/**
+ * In image pixels.
+ *
+ * @param {number[][]} loops
+ */
+function lengthOf(loops) {
+  let length = 0;
+  for (const loop of loops) {
+    let [x, y] = loop.slice(-2);
+    for (let i = 0; i < loop.length; i += 2) {
+      length += Math.hypot(loop[i] - x, loop[i + 1] - y);
+      [x, y] = [loop[i], loop[i + 1]];
+    }
+  }
+  return length;
 }
 
 /**

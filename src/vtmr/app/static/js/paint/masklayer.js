@@ -3,10 +3,12 @@
 
 import { intersection, visibleBox } from "../geometry.js";
 import { CASING } from "../palette.js";
+import { createContours } from "./contour.js";
 import { outlineOf } from "./maskcache.js";
 
 /** @import { Mask, State, View } from "../page.js" */
 /** @import { Box, Point } from "../wire.js" */
+/** @import { Contour, Contours } from "./contour.js" */
 
 /** @typedef {{ casing: number, line: number, dash?: number[] }} Style Widths and lengths in CSS pixels. */
 /** @typedef {{ id: string, mask: Mask, colour: string, opacity: number, style: Style, by: Point | null }} Look */
@@ -18,6 +20,7 @@ const RIM = 2; // device pixels beyond a line's half width that its smooth edge 
 export function createMaskLayer() {
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const contours = createContours();
   /** @type {Look[]} */
   let painted = [];
   /** @type {View | null} */
@@ -33,7 +36,7 @@ export function createMaskLayer() {
   function paint(onto, state, looks) {
     if (looks.length < MANY) {
       seenIn = null;
-      drawLooks(onto, state, looks, null);
+      drawLooks(onto, state, looks, null, contours);
       return;
     }
     const dirty = outdated(onto.canvas, state, looks);
@@ -76,7 +79,7 @@ export function createMaskLayer() {
       context.clearRect(x0, y0, x1 - x0, y1 - y0);
     }
     context.clip();
-    drawLooks(context, state, painted, dirty);
+    drawLooks(context, state, painted, dirty, contours);
     context.restore();
   }
 
@@ -88,20 +91,36 @@ export function createMaskLayer() {
  * @param {State} state
  * @param {Look[]} looks
  * @param {Box[] | null} dirty device pixels: what reaches into none of them is passed over
+ * @param {Contours} contours
  */
-function drawLooks(context, { view, viewport, document }, looks, dirty) {
+function drawLooks(context, { view, viewport, document }, looks, dirty, contours) {
   const { ratio } = viewport;
+  const [scale, x, y] = [view.scale * ratio, view.x * ratio, view.y * ratio];
+  /** @type {Box} */
+  const whole = [0, 0, context.canvas.width, context.canvas.height];
   const visible = document && visibleBox(view, document, viewport);
   if (!visible) return;
+  /** @type {Contour[]} */
+  const shown = [];
   for (const look of looks) {
-    const box = boxOf(look, view, ratio);
-    if (dirty && !dirty.some((part) => intersection(box, part))) continue;
-    const outline = outlineOf(look.mask, visible, view.scale * ratio);
+    const box = intersection(boxOf(look, view, ratio), whole);
+    if (!box || (dirty && !dirty.some((part) => intersection(box, part)))) continue;
+    const outline = outlineOf(look.mask, visible, scale);
     if (!outline) continue;
-    context.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
-    if (look.by) context.translate(...look.by);
-    fill(context, outline, look.colour, look.opacity);
-    stroke(context, outline, look.colour, view.scale, look.style);
+    const [dx, dy] = look.by ?? [0, 0];
+    shown.push({ ...look, outline, box, place: { scale, x: x + scale * dx, y: y + scale * dy } });
+  }
+  const spots = contours.prepare(shown, ratio);
+  for (const contour of shown) {
+    const spot = spots.get(contour);
+    if (spot) {
+      contours.draw(context, contour, spot);
+      continue;
+    }
+    const { outline, place, colour, opacity, style } = contour;
+    context.setTransform(scale, 0, 0, scale, place.x, place.y);
+    fill(context, outline.path, colour, opacity);
+    stroke(context, outline.path, colour, view.scale, style);
   }
 }
 
