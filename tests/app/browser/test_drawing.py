@@ -214,3 +214,46 @@ def test_masks_are_merged_subtracted_and_split_into_parts(photo: Photo) -> None:
     desk.page.locator("[data-command=split]").click()
     desk.ready()
     assert len(desk.objects()) == 3
+
+
+LONG_LINE = """async () => {
+  const { createStrokeLayer } = await import("./js/paint/strokelayer.js");
+  let edges = 0;
+  const { lineTo } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.lineTo = function (...rest) {
+    edges += 1;
+    return lineTo.apply(this, rest);
+  };
+  const points = Array.from({ length: 1000 }, (_, i) => [20 + ((7 * i) % 280), 20 + i / 5]);
+  const shared = { view: { scale: 1, x: 0, y: 0 }, viewport: { ratio: 1 }, opacity: 0.45 };
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [320, 240];
+  const context = canvas.getContext("2d");
+  const paint = (layer, count, more) => {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, 320, 240);
+    const stroke = { points: points.slice(0, count), radius: 6, mode: "add", ...more };
+    layer.paint(context, { ...shared, waiting: [], stroke }, "#ffb703");
+    return [...context.getImageData(0, 0, 320, 240).data];
+  };
+  const pressures = points.map((_, i) => 0.5 + (i % 100) / 100);
+  return [() => ({}), (count) => ({ pressures: pressures.slice(0, count) })].map((more) => {
+    edges = 0;
+    const layer = createStrokeLayer();
+    let grown = [];
+    for (let count = 20; count <= 1000; count += 20) grown = paint(layer, count, more(count));
+    return { edges, grown, whole: paint(createStrokeLayer(), 1000, more(1000)) };
+  });
+}"""
+
+
+def test_a_long_line_grows_by_its_new_stretches_and_looks_as_if_drawn_whole(
+    server: Server, sit_down: Callable[..., Desk]
+) -> None:
+    """A line of a thousand points that grows by twenty a frame: painted whole each time, it would
+    be 25,500 stretches."""
+    for line in sit_down(server).page.evaluate(LONG_LINE):
+        assert 1000 <= line["edges"] < 3000
+        grown, whole = (np.reshape(line[name], (240, 320, 4)) for name in ("grown", "whole"))
+        assert np.count_nonzero(whole[..., 3]) > 0.5 * whole[..., 3].size
+        assert np.abs(grown - whole).max(axis=2).mean() < 1

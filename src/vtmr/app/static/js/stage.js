@@ -6,6 +6,7 @@ import { fit, limited, snapped, toImage } from "./geometry.js";
 import { createMaskLayer } from "./paint/masklayer.js";
 import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
+import { createStrokeLayer } from "./paint/strokelayer.js";
 
 /** @import { Api, Begin, Gesture, Size, Stage, State, Store, View } from "./page.js" */
 /** @import { Point } from "./wire.js" */
@@ -56,6 +57,7 @@ export function createStage(element, store, api) {
   let place = null; // of the stage in the window, CSS pixels, and the window's size then
   let pressed = false; // something was done on the open image
   const masks = createMaskLayer();
+  const strokes = createStrokeLayer();
   let frame = 0;
   let stale = { photo: false, overlay: false };
 
@@ -71,7 +73,7 @@ export function createStage(element, store, api) {
       const { photo: paintsPhoto, overlay: paintsOverlay } = stale;
       stale = { photo: false, overlay: false };
       if (paintsPhoto) store.update({ sharp: photo.paint(store.state) });
-      if (paintsOverlay) paintOverlay(overlayContext, store.state, masks);
+      if (paintsOverlay) paintOverlay(overlayContext, store.state, masks, strokes);
     });
   }
 

@@ -8,9 +8,10 @@ import { CASING, colourOfObject, labelColour } from "../palette.js";
 import { objectOf, selectedObject } from "../store.js";
 import { paintDrawn, paintPrompt } from "./drawn.js";
 
-/** @import { Intent, State, Stroke, WithImage } from "../page.js" */
+/** @import { Intent, State, WithImage } from "../page.js" */
 /** @import { AnnotatedObject, Click, Point } from "../wire.js" */
 /** @import { Look, MaskLayer, Style } from "./masklayer.js" */
+/** @import { StrokeLayer } from "./strokelayer.js" */
 
 const POSITIVE = "#22c55e";
 const NEGATIVE = "#f0443a";
@@ -20,26 +21,22 @@ export const CLICK_RADIUS = 7; // CSS pixels
 /** @typedef {Click & { selected?: boolean, waiting?: boolean }} ShownClick */
 
 /**
- * masks: what keeps the masks as they were painted last (masklayer.js).
+ * masks, strokes: what keeps the masks and long strokes as they were painted last (masklayer.js, strokelayer.js).
  *
  * @param {CanvasRenderingContext2D} context
  * @param {State} state
  * @param {MaskLayer} masks
+ * @param {StrokeLayer} strokes
  */
-export function paintOverlay(context, state, masks) {
+export function paintOverlay(context, state, masks, strokes) {
   const { viewport, view } = state;
   const { ratio } = viewport;
   const { width, height } = context.canvas;
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
   if (!hasImage(state) || !width || !height) return;
-  const toImagePixels = () =>
-    context.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
   if (state.overlay) masks.paint(context, state, looksOf(state));
-  for (const line of strokesOf(state)) {
-    toImagePixels();
-    paintStroke(context, line, state);
-  }
+  strokes.paint(context, state, colourOfNext(selectedObject(state), state));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   const prompt = selectedObject(state)?.prompt;
   if (state.overlay && prompt) paintPrompt(context, view, prompt);
@@ -137,64 +134,6 @@ const PLAIN = { casing: 2.5, line: 1.25 };
 const SELECTED = { casing: 4.5, line: 2.25 };
 const LIT = { casing: 4, line: 2 };
 const PREVIEW = { casing: 3, line: 1.5, dash: [5, 4] };
-
-/**
- * @param {State} state
- * @returns {Stroke[]}
- */
-function strokesOf({ stroke: drawn, waiting }) {
-  return [...waiting.flatMap((ghost) => ghost.stroke ?? []), ...(drawn ? [drawn] : [])];
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Stroke} stroke
- * @param {State} state
- */
-function paintStroke(context, { points, radius, mode, pressures }, state) {
-  context.globalAlpha = mode === "add" ? Math.max(state.opacity, 0.3) : 0.55;
-  context.strokeStyle = mode === "add" ? colourOfNext(selectedObject(state), state) : "#0a0c10";
-  context.lineCap = "round";
-  context.lineJoin = "round";
-  if (pressures) pressedLine(context, points, radius, pressures);
-  else plainLine(context, points, radius);
-  context.globalAlpha = 1;
-  context.lineCap = "butt";
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Point[]} points
- * @param {number} radius
- */
-function plainLine(context, points, radius) {
-  context.lineWidth = 2 * radius;
-  context.beginPath();
-  context.moveTo(...points[0]);
-  if (points.length === 1) context.lineTo(...points[0]);
-  for (const point of points.slice(1)) context.lineTo(...point);
-  context.stroke();
-}
-
-/**
- * Each stretch as thick as the harder pressed of its ends.
- *
- * @param {CanvasRenderingContext2D} context
- * @param {Point[]} points
- * @param {number} radius
- * @param {number[]} pressures
- */
-function pressedLine(context, points, radius, pressures) {
-  context.globalAlpha = 1; // stretches overlap: a veil would be darker there
-  points.forEach((point, i) => {
-    const before = points[i - 1] ?? point;
-    context.lineWidth = 2 * radius * Math.max(pressures[i], pressures[i - 1] ?? 0);
-    context.beginPath();
-    context.moveTo(...before);
-    context.lineTo(...point);
-    context.stroke();
-  });
-}
 
 /**
  * The clicks to draw: [{x, y, positive, selected, waiting}], the one being dragged where the pointer holds it.
