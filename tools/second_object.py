@@ -27,6 +27,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,7 @@ def apart(told: Told, px: float) -> bool:
 RULES: dict[str, Callable[[Told], bool]] = {
     "from the box: .9 of its size, 48 CSS px": beyond_box,
     **{
-        f"from the mask: {share} of the photo": lambda told, share=share: beyond(told, share)
+        f"from the mask: {share} of the photo": partial(beyond, of_photo=share)
         for share in (0.03, 0.05, 0.07, 0.1, 0.14)
     },
     "from the mask: .7 of its size": lambda told: beyond(told, 0, 0.7),

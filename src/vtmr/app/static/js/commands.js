@@ -115,14 +115,6 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Click", name: "Crosshair by keyboard", shown: ["arrows", "Shift + arrows"] },
     { group: "Click", name: "Click at the crosshair / take away", shown: ["Enter", "Alt + Enter"] },
     { group: "Click", id: "keep", needs: "image", name: "Change only the part a click touches", key: "k", run: keep },
-    {
-      group: "Click",
-      id: "over",
-      needs: "image",
-      name: "The last click was for the other object",
-      key: "u",
-      run: editor.moveOver,
-    },
     { group: "Click", id: "previews", name: "Preview on rest", key: "p", run: toggle("previews") },
 
     { group: "Tools", id: "select", name: "Select masks", key: "v", tool: "select", run: hold("select") },
@@ -195,6 +187,14 @@ export function createCommands({ store, stage, editor, dialogs }) {
       name: "New object",
       key: "n",
       run: () => beginObject(store, editor),
+    },
+    {
+      group: "Objects",
+      id: "over",
+      needs: "image",
+      name: "The last click was for the other object",
+      key: "u",
+      run: editor.moveOver,
     },
     {
       group: "Objects",

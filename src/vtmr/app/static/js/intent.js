@@ -8,8 +8,8 @@ import { objectOf } from "./store.js";
 /** @import { Intent, State } from "./page.js" */
 /** @import { Point } from "./wire.js" */
 
-// How far from the selected mask, as measured in docs/decisions/0022-second-object.md. Another object is meant beyond all
-// of these: of the photo's longer side, of the mask's size, and CSS pixels.
+// How far from the selected mask, as measured in docs/decisions/0022-second-object.md. Another object is meant beyond
+// all of these: of the photo's longer side, of the mask's size, and CSS pixels.
 const FAR = { share: 0.1, ofMask: 0.7, least: 48 };
 const NEAR = { share: 0.03, ofMask: 0, least: 0 }; // nearer, the selected one is meant
 

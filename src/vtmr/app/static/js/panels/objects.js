@@ -110,7 +110,7 @@ function drawRow({ object, mask, colour, selected, chosen, editable }, { store, 
   const picked = {
     class: "pick what",
     "aria-pressed": String(selected || chosen),
-    title: `${named(object)}\n${about(object, mask, true)}\n${HOW_TO_CHOOSE}`,
+    title: `${named(object)}\n${about(object, mask, true).join("")}\n${HOW_TO_CHOOSE}`,
     /** @param {MouseEvent} event */
     onclick: (event) => pick(event, object.id, editor),
   };
@@ -119,7 +119,7 @@ function drawRow({ object, mask, colour, selected, chosen, editable }, { store, 
     "li",
     { class: ["row", ...states].join(" "), dataset: { object: object.id } },
     thumb(object, mask, colour, thumbs),
-    el("button", picked, name, el("span", { class: "about", text: about(object, mask, false) })),
+    el("button", picked, name, el("span", { class: "about" }, ...about(object, mask, false).map(part))),
     button(object.visible ? "eye" : "eye-off", object.visible ? "Hide" : "Show", !object.visible, () =>
       editor.setVisible(object.id, !object.visible),
     ),
@@ -161,7 +161,16 @@ function about({ clicks, note }, mask, whole) {
   const parts = [mask ? `${area.toLocaleString("en", short ? { notation: "compact" } : {})} px` : "empty"];
   if (clicks.length && (whole || !note)) parts.push(counted(clicks.length, "click"));
   if (note) parts.push("note");
-  return parts.join(" · ");
+  return parts.map((said, i) => (i ? ` · ${said}` : said));
+}
+
+/**
+ * So that what doesn't fit is left out as a whole.
+ *
+ * @param {string} said
+ */
+function part(said) {
+  return el("span", { text: said });
 }
 
 /**
