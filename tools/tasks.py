@@ -406,11 +406,19 @@ def second_object_in_photo(hand: Hand, photo: Photo) -> list[float]:
     for place, mask in enumerate(photo.masks):
         hand.click(widest(mask))
         if len(hand.desk.objects()) <= place:  # the click went to the object before
-            hand.press("Control+z")
-            hand.press("n")
-            hand.click(widest(mask))
+            to_new_object(hand, widest(mask))
         overlaps.append(approach(hand, place, mask, PHOTO_ENOUGH, PHOTO_CORRECTIONS))
     return overlaps
+
+
+def to_new_object(hand: Hand, point: Point) -> None:
+    """Has the newest click, made there, count for a new object."""
+    if hand.desk.page.locator("#hint-over").is_visible():  # the page offers it
+        hand.press("u")
+    else:
+        hand.press("Control+z")
+        hand.press("n")
+        hand.click(point)
 
 
 def correct_photos_mask(hand: Hand, photo: Photo) -> list[float]:

@@ -69,7 +69,8 @@ def test_click_to_painted_mask(
             )  # never the same click: those are remembered
             start = spent()
             desk.page.mouse.click(*place, button="left" if positive else "right")
-            desk.page.wait_for_function("count => measured.length > count", arg=before)
+            # Seldom asked: at every frame it would take a part of what is measured.
+            desk.page.wait_for_function("count => measured.length > count", arg=before, polling=200)
             clicks_spent.append(spent() - start)
             desk.ready()
         desk.press("Delete")
