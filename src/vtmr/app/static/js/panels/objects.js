@@ -40,11 +40,7 @@ export function objectsPanel({ store, editor }) {
     byId("no-objects").hidden = !state.document || objects.length > 0;
     rows.show(objects.toReversed().map((object) => rowOf(object, state)));
   });
-  let revealed = /** @type {string | null} */ (null);
-  store.watch(["selected", "document"], ({ selected }) => {
-    if (selected === revealed) return; // a click on it may leave the list where it was scrolled to
-    revealed = rows.reveal(selected) && selected; // an object that isn't there yet comes with its document
-  });
+  store.watch(["selected", "document"], ({ selected }) => rows.reveal(selected));
   store.watch(["lit"], () => rows.paint());
   store.watch(["document", "selected"], () => editor.keepChosen());
 }

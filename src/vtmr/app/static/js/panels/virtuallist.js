@@ -16,8 +16,6 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
   let tops = new Float64Array(1); // where each row begins, and where the last one ends
   /** @type {Map<string, { row: Row, element: HTMLElement }>} */
   let drawn = new Map(); // by key, of those in the document
-  /** @type {number[] | null} */
-  let seen = null; // what was in sight when the list was last looked at
   let frame = 0;
 
   /** @param {Row[]} next */
@@ -28,7 +26,6 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
       tops[i + 1] = tops[i] + heightOf(row);
     });
     paint();
-    schedule();
   }
 
   /**
@@ -46,21 +43,17 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
     return low;
   }
 
-  /** Looks what is in sight of the list's content, in CSS pixels from its top. */
-  function look() {
+  /** What is in sight of the list's content, in CSS pixels from its top. */
+  function sight() {
     const box = list.getBoundingClientRect();
     const top = Math.max(box.top, 0);
     const bottom = Math.min(box.bottom, innerHeight);
     const from = list.scrollTop + top - box.top;
-    seen = [from, from + Math.max(bottom - top, 0)];
-    return seen;
+    return [from, from + Math.max(bottom - top, 0)];
   }
 
-  /**
-   * By what was in sight before: to look makes the browser lay the page out, whatever of it has changed, and a change
-   * of the state changes several panels. The next frame looks.
-   */
-  function paint([from, to] = seen ?? look()) {
+  function paint() {
+    const [from, to] = sight();
     const first = Math.max(rowAt(from) - BEYOND, 0);
     const last = Math.min(rowAt(to) + 1 + BEYOND, rows.length);
     const kept = new Map();
@@ -101,7 +94,7 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
   function schedule() {
     frame ||= requestAnimationFrame(() => {
       frame = 0;
-      paint(look());
+      paint();
     });
   }
 
@@ -113,13 +106,13 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
   function reveal(key) {
     const at = rows.findIndex((row) => keyOf(row) === key);
     if (at < 0) return null;
-    const [from, to] = look();
+    const [from, to] = sight();
     const over = tops[at] - from;
     const under = tops[at + 1] - to;
     const scroller = (scrolls(list) ? null : list.closest(".side")) ?? list;
     if (over < 0) scroller.scrollTop += over;
     else if (under > 0) scroller.scrollTop += under;
-    paint(look());
+    paint();
     return elementOf(keyOf(rows[at]));
   }
 
@@ -134,7 +127,7 @@ export function createVirtualList(list, { keyOf, isSame, heightOf, draw, painted
 
   return {
     show,
-    paint: () => paint(),
+    paint,
     reveal,
     get rows() {
       return rows;
