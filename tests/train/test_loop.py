@@ -371,6 +371,7 @@ class TestRefusals:
             run(recipe, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("unplotted")
 class TestInterruptions:
     @pytest.mark.parametrize(
         "number",
@@ -385,7 +386,6 @@ class TestInterruptions:
         tmp_path: Path,
         whole: Path,
         monkeypatch: pytest.MonkeyPatch,
-        unplotted: None,
         number: signal.Signals,
     ) -> None:
         """To the last bit, twice interrupted; the step in which the signal comes is finished."""
@@ -400,7 +400,7 @@ class TestInterruptions:
 
     @pytest.mark.slow
     def test_a_run_is_played_by_the_weights_that_it_started_from(
-        self, recipe: Path, tmp_path: Path, unplotted: None, monkeypatch: pytest.MonkeyPatch
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """By the same ones after it was resumed, and so it ends as an uninterrupted one. Boxes that
         were trained are said in the weights."""
@@ -426,12 +426,7 @@ class TestInterruptions:
 
     @pytest.mark.slow
     def test_resume_after_a_crash_goes_on_from_the_last_checkpoint(
-        self,
-        recipe: Path,
-        tmp_path: Path,
-        whole: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        unplotted: None,
+        self, recipe: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Steps that were logged after it are logged anew, not twice; the clock goes on."""
         out = tmp_path / "parts"
@@ -461,12 +456,7 @@ class TestInterruptions:
     @pytest.mark.slow
     @pytest.mark.parametrize("fitting", [0, 1])
     def test_a_full_disk_leaves_the_earlier_checkpoint(
-        self,
-        recipe: Path,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        unplotted: None,
-        fitting: int,
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitting: int
     ) -> None:
         """None or one of the two files still fits: whatever is there is whole, and the run can go
         on."""
@@ -495,9 +485,7 @@ class TestInterruptions:
         assert read_weights(out / WEIGHTS)[1].lineage[0].steps == 4
 
     @pytest.mark.slow
-    def test_validation_gets_the_weights_just_saved(
-        self, recipe: Path, tmp_path: Path, unplotted: None
-    ) -> None:
+    def test_validation_gets_the_weights_just_saved(self, recipe: Path, tmp_path: Path) -> None:
         """Its figures go into a file of their own, with the step."""
         out, seen = tmp_path / "out", []
 
@@ -512,6 +500,7 @@ class TestInterruptions:
         assert len(rows(out)) == 2
 
 
+@pytest.mark.usefixtures("unplotted")
 class TestUnreadable:
     """Images that turn out to be damaged in the middle of a run."""
 
@@ -521,7 +510,7 @@ class TestUnreadable:
 
     @pytest.mark.slow
     def test_a_few_are_counted_and_others_take_their_place(
-        self, recipe: Path, tmp_path: Path, image: Path, unplotted: None
+        self, recipe: Path, tmp_path: Path, image: Path
     ) -> None:
         """Their number is that of the draws which failed; the log says why, and so does the
         outcome."""
@@ -550,7 +539,6 @@ class TestUnreadable:
         image: Path,
         whole: Path,
         monkeypatch: pytest.MonkeyPatch,
-        unplotted: None,
     ) -> None:
         """And then it is as if nothing had been."""
         content = image.read_bytes()
@@ -568,7 +556,7 @@ class TestUnreadable:
 
     @pytest.mark.slow
     def test_a_worker_that_is_killed_ends_the_run_with_what_was_done(
-        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As by the kernel for lack of memory; the batches that it had ready are still used."""
         overrides = ["steps=8", "data.workers=1"]
@@ -587,7 +575,7 @@ class TestUnreadable:
 
     @pytest.mark.slow
     def test_a_signal_that_takes_the_workers_too_is_an_interruption(
-        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unplotted: None
+        self, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """SIGTERM to the whole group, while the next batch is waited for: the steps done are
         saved."""
