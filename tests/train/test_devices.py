@@ -19,6 +19,7 @@ from vtmr.errors import ConfigError
 from vtmr.train import loop, run
 from vtmr.train import step as step_module
 from vtmr.train.batches import Batch, batches
+from vtmr.train.devices import lost_a_process
 from vtmr.train.recipe import load_recipe
 
 STATE = "state.safetensors"
@@ -250,6 +251,24 @@ def test_the_others_end_when_a_process_is_killed(tmp_path: Path) -> None:
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("vtmr: ")]
     assert sentence.startswith("vtmr: Another process of the run ended")
     assert (tmp_path / "out" / STATE).exists()
+
+
+# Two as Gloo said them when one of two processes was killed, the third as its source words it.
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:4711. This is "
+        "typically caused by a remote worker crashing.",
+        "[gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:4711: Connection reset by peer.",
+        "[gloo/transport/tcp/pair.cc:405] writev [127.0.0.1]:4711: Broken pipe",
+    ],
+)
+def test_each_way_in_which_a_connection_ends_is_a_lost_process(message: str) -> None:
+    assert lost_a_process(RuntimeError(message))
+
+
+def test_other_errors_are_no_lost_process() -> None:
+    assert not lost_a_process(RuntimeError("The size of tensor a (3) must match b (4)"))
 
 
 @pytest.mark.slow
