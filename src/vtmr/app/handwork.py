@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from vtmr.app.areas import grown, outlined, scribbled, shifted
-from vtmr.app.edits import brushed
+from vtmr.app.edits import brushed, brushed_by_lines
 from vtmr.app.plans import (
     Plan,
     Target,
@@ -123,9 +123,10 @@ def _stroked(mask: Mask, points: Points, radii: Points, add: bool) -> Mask:
     low, high = float(widths.min()), float(widths.max())
     if high - low < 0.01:
         return brushed(mask, points, high, add=add)
+    lines = []
     steps = np.ceil((widths - low) / (high - low) * (_RADIUS_STEPS - 1)).astype(int)
     turns = np.flatnonzero(np.diff(steps)) + 1
     for first, last in zip([0, *turns], [*turns, len(steps)], strict=True):
         radius = low + (high - low) * float(steps[first]) / (_RADIUS_STEPS - 1)
-        mask = brushed(mask, points[first : last + 1], radius, add=add)
-    return mask
+        lines.append((points[first : last + 1], radius))
+    return brushed_by_lines(mask, lines, add=add)
