@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,14 @@ class Desk:
     def is_painted(self, x: float, y: float) -> bool:
         """Whether the overlay covers the image point."""
         return self.opacity_at(x, y) > 0
+
+    def until_painted(self, x: float, y: float) -> Desk:
+        """Waits until the overlay covers the image point, as a preview does a moment after it came;
+        fails after five seconds."""
+        end = time.monotonic() + 5
+        while not self.is_painted(x, y):
+            assert time.monotonic() < end, f"nothing is painted at {x}, {y}"
+        return self
 
     def opacity_at(self, x: float, y: float) -> float:
         """The overlay's at the image point, 0 to 1."""

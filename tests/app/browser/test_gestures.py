@@ -9,12 +9,13 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from desk import Desk, Server, write_mask_beside
 from PIL import Image
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Response, Route, expect
 
 pytestmark = pytest.mark.browser
 ELLIPSE, RECTANGLE = (56, 54), (124, 66)
@@ -162,13 +163,45 @@ def test_rest_previews_and_the_next_move_takes_it_away(
     with desk.page.expect_response("**/preview") as waiting:
         desk.page.mouse.move(*place)
     assert waiting.value.ok
-    desk.ready()
-    assert desk.is_painted(40, 54)
+    desk.until_painted(40, 54)
     desk.page.route("**/preview", lambda route: route.abort())
     desk.page.mouse.move(place[0] + 3, place[1])
     desk.page.evaluate("() => new Promise(requestAnimationFrame)")
     assert not desk.is_painted(40, 54)
     assert server.document(picture) == before
+
+
+def test_what_is_likely_to_be_pressed_next_is_asked_for_in_a_rest(desk: Desk) -> None:
+    """In the very words of the click itself, so that the server answers it from memory
+    (tests/app/test_pictures.py): the click that adds, and on the mask the one that takes away,
+    whose effect isn't shown."""
+    asked: list[dict[str, Any]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/preview"):
+            asked.append(request.post_data_json)
+
+    desk.page.on("request", note)
+    place = desk.window_point(*ELLIPSE)
+    for button in ("left", "right"):
+        adds = button == "left"
+
+        def is_answered(response: Response, adds: bool = adds) -> bool:
+            if not response.url.endswith("/preview"):
+                return False
+            return bool(response.request.post_data_json["clicks"][0]["positive"]) is adds
+
+        with desk.page.expect_response(is_answered):
+            desk.page.mouse.move(*place)
+        if not adds:
+            assert desk.is_painted(*ELLIPSE)
+        with desk.page.expect_request("**/changes") as waiting:
+            desk.page.mouse.click(*place, button=button)
+        pressed = waiting.value.post_data_json
+        preview = next(one for one in reversed(asked) if one["clicks"][0]["positive"] is adds)
+        assert {name: pressed.get(name, preview[name]) for name in preview} == preview
+        desk.ready()
+        place = desk.window_point(ELLIPSE[0] + 4, ELLIPSE[1])
 
 
 def test_the_next_move_cancels_a_preview_on_its_way(desk: Desk) -> None:

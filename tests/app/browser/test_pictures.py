@@ -60,6 +60,7 @@ def test_pictures_of_tasks(
     desk = sit_down(server, "rocket.jpg").click(321, 240)
     with desk.page.expect_response("**/preview"):
         desk.page.mouse.move(*desk.window_point(600, 160))
+    desk.until_painted(600, 160)
     save(stage_of(desk), PICTURES / "annotator-next.png")
 
     desk = sit_down(server, "coffee.jpg", color_scheme="dark").press("b")

@@ -24,6 +24,8 @@ import vtmr
 pytestmark = pytest.mark.browser
 CUP = Path(vtmr.__file__).parent / "assets" / "photos" / "coffee.jpg"
 P50_MS, P95_MS = 80, 150
+# A hand that aims rests before it presses; what it is about to press was asked for by then.
+REST_MS, RESTED_P50_MS = 250, 60
 ROUNDS = 10
 # Of coffee.jpg in parts of its width and height: the cup, its handle's side, the saucer; then the
 # table, taken away.
@@ -39,7 +41,12 @@ def processor_ms(server: Server) -> float:
 
 
 @pytest.mark.parametrize("slack", [8, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize(
+    ("rest_ms", "most_ms"), [(0, P50_MS), (REST_MS, RESTED_P50_MS)], ids=["at once", "rested"]
+)
 def test_click_to_painted_mask(
+    rest_ms: int,
+    most_ms: int,
     slack: int,
     tmp_path: Path,
     model: str,
@@ -67,6 +74,9 @@ def test_click_to_painted_mask(
             place = desk.window_point(
                 x * 1920 + 5 * turn, y * 1080
             )  # never the same click: those are remembered
+            if rest_ms:
+                desk.page.mouse.move(*place)
+                desk.page.wait_for_timeout(rest_ms)
             start = spent()
             desk.page.mouse.click(*place, button="left" if positive else "right")
             # Seldom asked: at every frame it would take a part of what is measured.
@@ -79,12 +89,12 @@ def test_click_to_painted_mask(
     assert times.size > len(measured) / 2  # the others changed nothing that could be seen
     p50, p95 = np.percentile(times, [50, 95])
     print(
-        f"click to painted mask at 1920x1080, model {model}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, n "
-        f"{times.size}"
+        f"click to painted mask at 1920x1080, model {model}, after a rest of {rest_ms} ms: p50 "
+        f"{p50:.0f} ms, p95 {p95:.0f} ms, n {times.size}"
     )
     server_ms, page_ms = np.median(clicks_spent[len(CLICKS) :], axis=0)
     print(
         f"of the processor: server {server_ms:.0f} ms, the page's thread {page_ms:.0f} ms a click"
     )
-    assert p50 <= slack * P50_MS
+    assert p50 <= slack * most_ms
     assert p95 <= slack * P95_MS

@@ -1,15 +1,26 @@
-// Where the pointer rests, the click that it would make is previewed; the next move takes the preview away.
+// Where the pointer rests, the click that it would make is previewed; the next move takes the preview away. A click
+// that was previewed is answered without a prediction, so that what is likely to be pressed next is asked for early.
 
-import { isInside, visibleBox } from "../geometry.js";
-import { hasPixels } from "../masks.js";
+import { isInside, pixelOf, visibleBox } from "../geometry.js";
+import { hasPixels, isOn } from "../masks.js";
 import { onPicture } from "../stage.js";
 import { canEdit, correction, correctsHere, keepApart, selectedObject } from "../store.js";
 
 /** @import { Mask, Page } from "../page.js" */
 /** @import { Point } from "../wire.js" */
 
-const REST_MS = 150;
+// After how long a rest a preview is asked for, and from when on it is shown: a hand that aims rests for a tenth of a
+// second or two before it presses, and a mask that flickers at every halt would be in its way.
+const ASK_MS = 70;
+const SHOW_MS = 150;
 const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
+
+/** @param {number} ms */
+function later(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
 
 /** @param {Page} page */
 export function bindHover({ store, stage, editor, api }) {
@@ -34,30 +45,36 @@ export function bindHover({ store, stage, editor, api }) {
     if (!document || does === "nothing" || does === "select") return;
     request = new AbortController();
     const { signal } = request;
+    const { image } = document;
     const body = {
       revision: document.revision,
       object,
-      clicks: [{ x: point[0], y: point[1], positive }],
       region: visibleBox(view, document, viewport),
       keep_apart: keepApart(store.state),
     };
     const here = correctsHere(store.state, object);
-    /** @param {boolean} only */
-    const wayOf = (only) => correction(store.state, object, only);
+    const shown = performance.now() + SHOW_MS - ASK_MS;
+    /**
+     * @param {boolean} only
+     * @param {boolean} adds
+     * @returns {Promise<Mask | null>}
+     */
+    async function seen(only, adds = positive) {
+      const click = { x: point[0], y: point[1], positive: adds };
+      const asked = { ...body, clicks: [click], ...correction(store.state, object, only) };
+      const { mask } = await api.preview(image, asked, signal);
+      return hasPixels(mask) ? mask : null;
+    }
+    const current = () => !signal.aborted && !editor.busy;
     try {
-      /**
-       * @param {boolean} only
-       * @returns {Promise<Mask | null>}
-       */
-      const seen = async (only) => {
-        const { mask } = await api.preview(document.image, { ...body, ...wayOf(only) }, signal);
-        return hasPixels(mask) ? mask : null;
-      };
-      const current = () => !signal.aborted && !editor.busy;
       const mask = await seen(here);
+      await later(shown - performance.now());
       if (!current()) return;
       store.update({ preview: { mask, object } });
       if (!object || object !== store.state.selected) return;
+      // On the mask itself the next click mostly takes away: the server then has its answer, which nobody sees before.
+      if (positive && isOn(store.state.masks[object], pixelOf(point))) await seen(here, false);
+      if (!current()) return;
       const other = await seen(!here);
       if (current()) store.update({ either: here ? { here: mask, refit: other } : { here: other, refit: mask } });
     } catch {
@@ -99,7 +116,7 @@ export function bindHover({ store, stage, editor, api }) {
     const intent = aims ? editor.intent(point, !event.altKey) : null;
     store.update({ pointer: point, intent, cursor: event.movementX || event.movementY ? null : store.state.cursor });
     if (event.pointerType !== "touch" && point && wanted(event)) {
-      timer = setTimeout(() => !editor.busy && ask(point, !event.altKey), REST_MS);
+      timer = setTimeout(() => !editor.busy && ask(point, !event.altKey), ASK_MS);
     }
   });
   stage.element.addEventListener("pointerdown", () => {
