@@ -54,6 +54,20 @@ def test_what_is_pointed_at_is_given_up_in_the_same_step(annotating: Any, ellips
     np.testing.assert_array_equal(masks(annotating)["o1"], ellipse)
 
 
+def test_who_loses_most_of_its_mask_is_named(annotating: Any, ellipse: Mask) -> None:
+    """A click on it with another object selected takes it whole, which may be a slip of the
+    hand."""
+    answer = annotating.change(NAME, "brush", object=None, keep_apart=True, **BAND)
+    assert answer["notes"] == []  # a part of the ellipse
+    annotating.change(NAME, "undo")
+    over = {"points": [[56, 54]], "radius": 60, "mode": "add"}
+    answer = annotating.change(NAME, "brush", object=None, keep_apart=True, **over)
+    assert [note.split(" was")[0] for note in answer["notes"]] == ["Most of cup"]
+    left = masks(annotating)["o1"].sum()
+    annotating.change(NAME, "undo")
+    assert 2 * left < masks(annotating)["o1"].sum()
+
+
 def test_a_locked_neighbour_gives_nothing_up_and_it_is_said(annotating: Any, ellipse: Mask) -> None:
     annotating.change(NAME, "set", object="o1", locked=True)
     answer = annotating.change(

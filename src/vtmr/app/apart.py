@@ -34,20 +34,23 @@ def kept_apart(
     added = _inside(after.mask, box, shape) & ~_inside(before.mask, box, shape)
     kept = np.zeros_like(added)
     keepers: list[Item] = []
+    notes = []
     for other in content.items:
         shared = None if other.id == after.id else _shared(other, box, added, shape)
         if shared is None:
             continue
         if not other.locked and _holds_any(other, aims, shape):
             content = content.put(_without(other, box, shared, shape))
+            if 2 * np.count_nonzero(shared) > other.mask.area:
+                notes.append(_mostly_taken(other))
             continue
         kept |= shared
         keepers.append(other)
-    if not keepers:
-        return content.put(after), ()
-    after = _clipped(before, after, box, kept, shape)
-    notes = () if (added & ~kept).any() else (_said(keepers),)
-    return content.put(after), notes
+    if keepers:
+        after = _clipped(before, after, box, kept, shape)
+        if not (added & ~kept).any():
+            notes.append(_said(keepers))
+    return content.put(after), tuple(notes)
 
 
 def others_mask(content: Content, item_id: str, shape: tuple[int, int]) -> Mask:
@@ -121,6 +124,11 @@ def _clipped(before: Item, after: Item, box: Box, kept: Mask, shape: tuple[int, 
 def _was_drawn(item: Item) -> bool:
     """Whether the newest step of the object's history is a mask rather than clicks."""
     return bool(item.steps) and isinstance(item.steps[-1][-1], MaskEdit)
+
+
+def _mostly_taken(other: Item) -> str:
+    name = other.label or other.id
+    return f"Most of {name} was taken, as it was pointed at: Ctrl + Z gives it back."
 
 
 def _said(keepers: Sequence[Item]) -> str:

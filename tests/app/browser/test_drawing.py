@@ -259,3 +259,15 @@ def test_a_long_line_grows_by_its_new_stretches_and_looks_as_if_drawn_whole(
         assert 1000 <= line["edges"] < 3000
         assert line["covered"] > 0.5
         assert line["apart"] < 1
+
+
+def test_tools_that_need_an_object_ask_for_one(desk: Desk) -> None:
+    hint = desk.page.locator("#hint")
+    for key in ("t", "e"):
+        desk.press(key)
+        expect(hint).to_contain_text("There is no object here yet")
+    desk.press("c").click(56, 54).press("Escape", "t")
+    expect(hint).to_contain_text("Select an object first")
+    desk.page.keyboard.down("Shift")
+    desk.click(56, 54).page.keyboard.up("Shift")
+    expect(hint).to_contain_text("Draw a line right across")

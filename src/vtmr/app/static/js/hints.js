@@ -15,6 +15,8 @@ const HINTS = {
   outline: "Drag around an area, or click its corners: the first one again, Enter or a double click closes it.",
   scribble: "Scribble over an area of one colour: what is connected and coloured alike comes along. Alt takes away.",
   cut: "Draw a line right across the selected object: it becomes two.",
+  unchosen: "Select an object first: Shift and a click on its mask.",
+  empty: "There is no object here yet. C: outline one by a click.",
   selected: "Drag the mask, or press arrows, to move it. Shift + arrows: ten pixels.",
   merge: "Click the object to merge with this one. Escape leaves it.",
   subtract: "Click the object whose pixels are to be taken out of this one. Escape leaves it.",
@@ -29,6 +31,9 @@ const HINTS = {
   hiddenObject: "This object is hidden. H shows it.",
 };
 
+// What these tools do, they do to the selected object.
+const OF_AN_OBJECT = new Set(["cut", "eraser"]);
+
 /** @type {Partial<typeof HINTS>} */
 const FINGERS = {
   fresh: "Tap the new object. Hold a finger to take away.",
@@ -36,6 +41,8 @@ const FINGERS = {
   first: "Tap an object. Hold a finger to take away.",
   click: "Tap what is missing, hold what is too much. Then the next one:",
   select: "Tap a mask to select it.",
+  unchosen: "Select an object first: tap its row in the list.",
+  empty: "There is no object here yet. Choose the click tool and tap one.",
   selected: "Drag the mask to move it.",
 };
 
@@ -60,6 +67,7 @@ function hintNamed(state) {
   if (object && !object.visible) return "hiddenObject";
   if (state.tool === "select" && object) return "selected";
   if (state.guess?.made) return state.guess.did === "new" ? "began" : "added";
+  if (!object && OF_AN_OBJECT.has(state.tool)) return state.document.objects.length ? "unchosen" : "empty";
   if (state.tool !== "click") return state.tool;
   if (!object) {
     if (state.fresh) return "fresh";
