@@ -85,9 +85,26 @@ def test_search_finds_names_and_labels_and_says_when_nothing_fits(
     assert listed(desk) == ["top.png"]
     search.fill("no such thing")
     expect(desk.page.locator("#none-fits")).to_contain_text("Nothing fits “no such thing”.")
-    search.press("Escape")
     desk.page.get_by_role("button", name="Show all images").click()
     expect(search).to_have_value("")
+    before = listed(desk)
+    search.fill("night/")
+    search.press("Escape")
+    expect(search).to_have_value("")
+    assert listed(desk) == before
+
+
+def test_enter_opens_the_first_image_found_and_keeps_to_what_was_found(
+    tree: Path, serve: Start, sit_down: Sit
+) -> None:
+    desk = sit_down(serve(tree), "top.png")
+    desk.page.locator("#search").press_sequentially("NIGHT/")
+    desk.page.keyboard.press("Enter")
+    current = desk.page.locator("#image-list li[aria-current], #image-list [aria-current]")
+    expect(current.first).to_contain_text("c.png")
+    desk.ready().press("PageDown")
+    expect(current.first).to_contain_text("d.png")
+    assert listed(desk) == ["city", "night", "c.png", "d.png"]
 
 
 def test_several_objects_are_labelled_hidden_and_deleted_together(

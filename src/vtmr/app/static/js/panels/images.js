@@ -52,7 +52,7 @@ export function imagesPanel({ store, editor, api }) {
   }
 
   byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));
-  bindSearch(store, () =>
+  bindSearch(store, editor, () =>
     focusRow(
       rows,
       rows.rows.findIndex((row) => row.image),
@@ -88,15 +88,29 @@ function keyOf(row) {
 }
 
 /**
+ * Enter opens the first image found and keeps to what was found; Escape ends the search.
+ *
  * @param {Store} store
+ * @param {Page["editor"]} editor
  * @param {() => void} goToList
  */
-function bindSearch(store, goToList) {
+function bindSearch(store, editor, goToList) {
   const search = byId("search", HTMLInputElement);
   search.addEventListener("input", () => store.update({ search: search.value }));
   search.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") byId("stage").focus();
     if (event.key === "ArrowDown") goToList();
+    if (event.key === "Escape") {
+      // The browser empties the field without an input event where the focus leaves meanwhile.
+      event.preventDefault();
+      store.update({ search: "" });
+      byId("stage").focus();
+    }
+    if (event.key === "Enter" && !event.isComposing) {
+      const [first] = shownImages(store.state.images, store.state.filter, store.state.search);
+      if (!first) return;
+      void editor.open(first.id);
+      byId("stage").focus();
+    }
   });
   const chips = FILTERS.map(([filter, text]) =>
     el("button", { class: "chip", text, dataset: { filter }, onclick: () => store.update({ filter }) }),
