@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -32,8 +33,10 @@ def state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         os.environ["XDG_STATE_HOME"] = before
 
 
+LONG_S = 60  # of the processor: a run that takes longer says which files it spends it in
 FAST_S = 1.0  # of the processor: what takes longer is to be marked `slow`
 dear_tests = pytest.StashKey[list[tuple[float, str]]]()
+spent_by_file = pytest.StashKey[Counter[str]]()
 
 
 def processor_s() -> float:
@@ -47,13 +50,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     began = processor_s()
     done = yield
     spent = processor_s() - began
+    item.config.stash.setdefault(spent_by_file, Counter())[item.nodeid.split("::")[0]] += spent
     if spent > FAST_S and not any(map(item.get_closest_marker, ("slow", "browser", "proof"))):
         item.config.stash.setdefault(dear_tests, []).append((spent, item.nodeid))
     return done
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A notice, no failure: a busy machine takes longer."""
+    """Notices, no failures: a busy machine takes longer."""
+    spent = terminalreporter.config.stash.get(spent_by_file, Counter())
+    if spent.total() > LONG_S:
+        terminalreporter.section(f"{spent.total():.0f} s of the processor, most of it in")
+        for name, seconds in spent.most_common(15):
+            terminalreporter.line(f"{seconds:5.0f} s {name}")
     dear = sorted(terminalreporter.config.stash.get(dear_tests, []), reverse=True)
     if dear:
         terminalreporter.section("over a second of the processor, yet not marked slow")
