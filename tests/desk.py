@@ -71,6 +71,13 @@ class Server:
         self.process.wait()
         self.process.stdout.close()
 
+    def processor_ms(self) -> float:
+        """What its process has taken of the processor so far."""
+        return sum(
+            int(Path(task, "schedstat").read_text().split()[0]) / 1e6
+            for task in Path(f"/proc/{self.process.pid}/task").iterdir()
+        )
+
     def ask(self, path: str, body: Any = None) -> Any:
         """GET, or POST where there is a body."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}

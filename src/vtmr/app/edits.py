@@ -15,8 +15,10 @@ from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, bounding_box, row_runs
 
 _SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
-# So few that they lie close together, whose rows are then nearly the same.
-_SEGMENTS_AT_ONCE = 32
+# As many segments at once as take the least time: each is looked at in all the rows of its stretch,
+# and a stretch by itself costs as much as so many pixels of length.
+_STRETCH_COST = 15_000
+_MOST_AT_ONCE = 64
 _PIXELS_PER_RUN = 1000  # setting a run by itself costs about as much as passing over so many
 SMALL_PART_RATIO = 0.05  # of the largest part
 
@@ -51,8 +53,10 @@ def brushed_by_lines(mask: Mask, lines: Sequence[tuple[Points, float]], *, add: 
         local = points - (box.x0, box.y0)
         # A single point is a segment without a length.
         local = local if len(local) > 1 else np.repeat(local, 2, axis=0)
-        for begin in range(0, len(local) - 1, _SEGMENTS_AT_ONCE):
-            stretch = local[begin : begin + _SEGMENTS_AT_ONCE + 1]
+        step = float(np.abs(np.diff(local[:, 1])).mean())
+        at_once = int(np.clip(np.sqrt(_STRETCH_COST / max(step, 1)), 1, _MOST_AT_ONCE))
+        for begin in range(0, len(local) - 1, at_once):
+            stretch = local[begin : begin + at_once + 1]
             rows, lefts, rights = _covered(stretch, radius, box.height, box.width)
             firsts.append(rows * row_length + lefts)
             stops.append(rows * row_length + rights)
@@ -113,10 +117,13 @@ def _covered(
     y: NDArray[np.float64] = np.arange(first_row, int(np.ceil(bottom)), dtype=np.float64) + 0.5
     if not y.size:
         return _NOTHING, _NOTHING, _NOTHING
-    # A row of pixels each, a column per point.
-    dy = y[:, None] - tall
-    half = np.sqrt(np.maximum(radius**2 - dy**2, 0))
-    half[np.abs(dy) > radius] = -np.inf  # a row beside the disc: an interval that widens no other
+    # A row of pixels each, a column per point: half of the chord that the row cuts out of the disc.
+    half = y[:, None] - tall
+    half *= half
+    np.subtract(radius**2, half, out=half)
+    beside = half < 0
+    np.sqrt(half, out=half, where=~beside)
+    half[beside] = -np.inf  # an interval that widens no other
     lefts, rights = points[:, 0] - half, points[:, 0] + half
     left = np.minimum(lefts[:, :-1], lefts[:, 1:])
     right = np.maximum(rights[:, :-1], rights[:, 1:])

@@ -32,14 +32,6 @@ ROUNDS = 10
 CLICKS = [(0.48, 0.59, True), (0.40, 0.35, True), (0.61, 0.72, False)]
 
 
-def processor_ms(server: Server) -> float:
-    """What the server's process has taken of the processor."""
-    return sum(
-        int(Path(task, "schedstat").read_text().split()[0]) / 1e6
-        for task in Path(f"/proc/{server.process.pid}/task").iterdir()
-    )
-
-
 @pytest.mark.parametrize("slack", [8, pytest.param(1, marks=pytest.mark.proof)])
 @pytest.mark.parametrize(
     ("rest_ms", "most_ms"), [(0, P50_MS), (REST_MS, RESTED_P50_MS)], ids=["at once", "rested"]
@@ -64,7 +56,7 @@ def test_click_to_painted_mask(
         """What the server and the page's thread took of the processor so far, ms."""
         found = metrics.send("Performance.getMetrics")["metrics"]
         page = next(one["value"] for one in found if one["name"] == "TaskDuration")
-        return np.array([processor_ms(server), 1000 * page])
+        return np.array([server.processor_ms(), 1000 * page])
 
     clicks_spent = []
     desk.page.evaluate((Path(__file__).parent / "stopwatch.js").read_text())
