@@ -178,7 +178,7 @@ def commands() -> dict[str, set[str]]:
             flag
             for part in (command, *(getattr(command, "commands", {}).values() if name else ()))
             for parameter in part.params
-            for flag in parameter.opts
+            for flag in (*parameter.opts, *parameter.secondary_opts)
             if flag.startswith("--")
         }
         - {"--help"}

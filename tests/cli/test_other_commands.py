@@ -184,13 +184,14 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
         "1.2",
         "--focus-ratio",
         "3",
+        "--box-prompt",
     )
     result = command("export", bundled_models()[0].path, "-o", tmp_path / "other.onnx", *flags)
     assert result.code == 0, result.err
     other = load_network(tmp_path / "other.onnx")
     zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5, min_shrink=1.2)
     how = {"zoom": zoom, "views": WIDE, "recrop_share": 0.25, "target_ratio": 1.2}
-    assert other.spec == replace(bundled.spec, **how, focus_ratio=3.0)
+    assert other.spec == replace(bundled.spec, **how, focus_ratio=3.0, box_prompt=True)
     for flag, value in (
         ("--zoom", "late"),
         ("--zoom", "eager=0.5@much"),

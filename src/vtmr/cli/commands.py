@@ -451,6 +451,12 @@ def export(
             "--focus-ratio", metavar="RATIO", help="The focus crop's side to the change's."
         ),
     ] = None,
+    box_prompt: Annotated[
+        bool | None,
+        typer.Option(
+            "--box-prompt/--no-box-prompt", help="A box is told as a filled mask, or as a click."
+        ),
+    ] = None,
 ) -> None:
     """Make a model file that runs without torch from a training checkpoint.
 
@@ -470,6 +476,7 @@ def export(
             recrop_share=recrop_share,
             target_ratio=target_ratio,
             focus_ratio=focus_ratio,
+            box_prompt=box_prompt,
         )
         spec = export_checkpoint(checkpoint, output, changed)
     print(f"{output}: {spec.model}")
