@@ -89,13 +89,13 @@ def test_whoever_waits_for_a_large_image_leaves_the_others_alone(
     """While a file is held up, fifty thumbnails and twenty openings of it wait; the open image
     takes a change."""
     annotator, ids = annotating.annotator, annotating.ids()
+    annotating.open("shapes.png")
     release = threading.Event()
     for name in ("read_image", "read_thumbnail"):
         real = getattr(pictures_module, name)
         monkeypatch.setattr(
             pictures_module, name, lambda *given, real=real: (release.wait(20), real(*given))[1]
         )
-    annotating.open("shapes.png")
     click = {"op": "click", "revision": 0, "object": None, "clicks": [{"x": 56, "y": 54}]}
 
     async def crowd() -> tuple[Any, list[Any]]:
