@@ -157,23 +157,17 @@ def test_a_mask_looks_alike_however_its_lines_are_painted(
 @pytest.mark.proof
 def test_frames_and_lists_keep_up(desk: Desk) -> None:
     page = desk.page
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     points = [desk.window_point(*place(number)) for number in range(SIDE * SIDE)]
-
-    def spent() -> float:
-        metrics = session.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
 
     def each(act: Callable[[int], Any], times: int = 12) -> float:
         """Milliseconds of the page's thread."""
         act(0)
         desk.ready()
-        start = spent()
+        start = desk.thread_ms()
         for number in range(1, times + 1):
             act(number)
         desk.ready()
-        return (spent() - start) / times
+        return (desk.thread_ms() - start) / times
 
     def hover(number: int) -> None:
         page.mouse.move(*points[7 * number % 100])

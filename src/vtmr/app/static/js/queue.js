@@ -62,3 +62,10 @@ export function createQueue(deliver, waiting) {
     },
   };
 }
+
+/** @param {number} ms */
+export function pause(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

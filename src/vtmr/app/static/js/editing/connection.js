@@ -1,6 +1,7 @@
 // What an answer that isn't one means: the server is away, the address is no longer valid, or it said no.
 
 import { ApiError, wordsOf } from "../api.js";
+import { pause } from "../queue.js";
 
 /** @import { Api, Refused, Say, Store } from "../page.js" */
 
@@ -41,11 +42,4 @@ export function createConnection(store, api, say, back) {
   }
 
   return { refused };
-}
-
-/** @param {number} ms */
-export function pause(ms) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

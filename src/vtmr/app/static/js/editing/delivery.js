@@ -1,9 +1,9 @@
 // How a change reaches the server: one after another, again where the answer was lost, told where it was refused.
 
 import { ApiError } from "../api.js";
-import { createQueue } from "../queue.js";
+import { createQueue, pause } from "../queue.js";
 import { objectOf } from "../store.js";
-import { pause, POLL_MS } from "./connection.js";
+import { POLL_MS } from "./connection.js";
 
 /** @import { About, Api, Change, Documents, Images, Refused, Store } from "../page.js" */
 /** @import { Fields } from "../wire.js" */

@@ -3,6 +3,7 @@
 
 import { isInside, pixelOf, visibleBox } from "../geometry.js";
 import { hasPixels, isOn } from "../masks.js";
+import { pause } from "../queue.js";
 import { onPicture } from "../stage.js";
 import { canEdit, correction, correctsHere, keepApart, selectedObject } from "../store.js";
 
@@ -14,13 +15,6 @@ import { canEdit, correction, correctsHere, keepApart, selectedObject } from "..
 const ASK_MS = 70;
 const SHOW_MS = 150;
 const CLICKS = new Set(["click", "box"]); // the tools whose press is a click
-
-/** @param {number} ms */
-function later(ms) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
 
 /** @param {Page} page */
 export function bindHover({ store, stage, editor, api }) {
@@ -68,7 +62,7 @@ export function bindHover({ store, stage, editor, api }) {
     const current = () => !signal.aborted && !editor.busy;
     try {
       const mask = await seen(here);
-      await later(shown - performance.now());
+      await pause(shown - performance.now());
       if (!current()) return;
       store.update({ preview: { mask, object } });
       if (!object || object !== store.state.selected) return;
