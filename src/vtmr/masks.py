@@ -6,7 +6,7 @@ A mask is a bool array H x W.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,10 @@ Mask = NDArray[np.bool_]
 
 
 _EVERY_ROWS = 16  # objects of fewer rows are found by looking at all of them
+# Pixels of a large mask that are looked at together: what is made of them then fits into memory
+# that is used again for the next ones. At 96 megapixels asking the system for fresh memory takes
+# twice as long as the work.
+_BAND_PIXELS = 1 << 20
 
 
 def bounding_box(mask: Mask) -> Box | None:
@@ -231,19 +235,46 @@ class RunLengths:
         return mask
 
 
+def bands(rows: int, row_length: int) -> Iterator[slice]:
+    """The rows of a large mask in turn, as many together as fit into memory that is used again."""
+    at_once = _rows_at_once(row_length)
+    return (slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once))
+
+
+def _rows_at_once(row_length: int) -> int:
+    return max(1, _BAND_PIXELS // max(row_length, 1))
+
+
+def turns_in(mask: Mask) -> NDArray[np.int64]:
+    """Where the mask, read row by row, turns on, off, on …: pixel numbers, increasing."""
+    height, width = mask.shape
+    before = False  # the first pixel turns, if it is on
+    turns = [np.empty(0, np.int64)]
+    for rows in bands(height, width):
+        flat = mask[rows].reshape(-1)
+        inside = np.flatnonzero(flat[1:] != flat[:-1]) + (rows.start * width + 1)
+        if flat[0] != before:
+            turns.append(np.array([rows.start * width]))
+        turns.append(inside)
+        before = flat[-1]
+    return np.concatenate(turns)
+
+
 def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The runs of pixels that are on, in reading order: rows, first columns, columns after the
     last."""
     height, width = mask.shape
+    row_length = width + 1
     # One more column, whose pixels are off, ends every row's last run.
-    padded = np.zeros((height, width + 1), np.uint8)
-    padded[:, :-1] = mask
-    flat = padded.reshape(-1)
-    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    if flat[0]:
-        turns = np.concatenate([[0], turns])
-    rows, firsts = np.divmod(turns[::2], width + 1)
-    return rows, firsts, turns[1::2] - rows * (width + 1)
+    padded = np.zeros((min(height, _rows_at_once(row_length)), row_length), np.bool_)
+    turns = [np.empty(0, np.int64)]
+    for rows in bands(height, row_length):
+        band = padded[: rows.stop - rows.start]
+        band[:, :-1] = mask[rows]
+        turns.append(turns_in(band) + rows.start * row_length)
+    places = np.concatenate(turns)
+    row, firsts = np.divmod(places[::2], row_length)
+    return row, firsts, places[1::2] - row * row_length
 
 
 def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
@@ -252,11 +283,14 @@ def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
     box = bounding_box(mask)
     if box is None:
         return np.empty(0, np.int64)
-    # Transposed, columns are rows, which are read in the order of memory.
-    transposed = cv2.transpose(mask[box.slices].view(np.uint8)).view(np.bool_)
-    cols, firsts, ends = row_runs(transposed)
-    top = (cols + box.x0) * mask.shape[0] + box.y0
-    turns = np.stack([top + firsts, top + ends], axis=1).reshape(-1)
+    found = [np.empty((0, 2), np.int64)]
+    for columns in bands(box.width, box.height):
+        strip = mask[box.slices][:, columns].view(np.uint8)
+        # Transposed, columns are rows, which are read in the order of memory.
+        cols, firsts, ends = row_runs(cv2.transpose(strip).view(np.bool_))
+        top = (cols + columns.start + box.x0) * mask.shape[0] + box.y0
+        found.append(np.stack([top + firsts, top + ends], axis=1))
+    turns = np.concatenate(found).reshape(-1)
     # A run that ends at the image's bottom may go on at the top of the next column.
     met = np.flatnonzero(turns[1:] == turns[:-1])
     return np.delete(turns, np.concatenate([met, met + 1]))

@@ -9,7 +9,15 @@ from pycocotools import mask as coco_mask
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
-from vtmr.masks import RunLengths, bounding_box, component_at, disc_maps, iou
+from vtmr.masks import (
+    RunLengths,
+    bounding_box,
+    component_at,
+    disc_maps,
+    iou,
+    row_runs,
+    turns_in,
+)
 
 
 def drawn(*rows: str) -> np.ndarray:
@@ -28,6 +36,26 @@ def test_bounding_box() -> None:
     assert bounding_box(SHAPE) == Box(1, 1, 6, 4)
     assert bounding_box(SHAPE[:, ::2]) == Box(1, 1, 3, 3)  # not contiguous
     assert bounding_box(np.zeros((3, 4), bool)) is None
+
+
+@pytest.mark.parametrize("pixels", [1, 7, 40, 1000])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_large_mask_is_read_in_bands(
+    pixels: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the bands end: runs are those of one long row, of rows, and of COCO's columns."""
+    monkeypatch.setattr("vtmr.masks._BAND_PIXELS", pixels)
+    mask = np.random.default_rng(4).random((9, 13)) < share
+    mask = np.repeat(np.repeat(mask, 2, axis=0), 3, axis=1)[3:, 2:]  # not contiguous
+    flat = np.concatenate([[False], mask.reshape(-1)])
+    np.testing.assert_array_equal(turns_in(mask), np.flatnonzero(flat[1:] != flat[:-1]))
+    again = np.zeros_like(mask)
+    for row, first, end in zip(*row_runs(mask), strict=True):
+        assert not again[row, first:end].any()
+        again[row, first:end] = True
+    np.testing.assert_array_equal(again, mask)
+    expected = coco_mask.encode(np.asfortranarray(mask.view(np.uint8)))["counts"]
+    assert RunLengths.encode(mask).counts == expected
 
 
 def test_components_join_at_corners() -> None:

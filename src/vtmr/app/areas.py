@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.app.edits import brushed
+from vtmr.app.strokes import brushed
 from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, bounding_box
 from vtmr.types import Image

@@ -1,168 +1,20 @@
-"""What a user does to a mask without the network: brush, fill, drop, smooth.
+"""What a user does to a mask without the network: fill, drop, smooth; the brush is in strokes.py.
 
 Every function gives a new mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.geometry import Box, Points
+from vtmr.geometry import Box
 from vtmr.masks import Mask, bounding_box, row_runs
 
-_SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
-# As many segments at once as take the least time: each is looked at in all the rows of its stretch,
-# and a stretch by itself costs as much as so many pixels of length.
-_STRETCH_COST = 15_000
-_MOST_AT_ONCE = 64
-_PIXELS_PER_RUN = 1000  # setting a run by itself costs about as much as passing over so many
 SMALL_PART_RATIO = 0.05  # of the largest part
 
 Indices = NDArray[np.intp]
-_NOTHING: Indices = np.empty(0, np.intp)
-
-
-def brushed(mask: Mask, points: Points, radius: float, *, add: bool) -> Mask:
-    """With every pixel whose centre is within `radius` of the line on (add) or off.
-
-    mask: bool H x W. points: N x 2 (x, y) in image coordinates, N >= 1, joined in order; they may
-    lie outside. However small the radius, the pixels under the points count.
-    """
-    return brushed_by_lines(mask, [(points, radius)], add=add)
-
-
-def brushed_by_lines(mask: Mask, lines: Sequence[tuple[Points, float]], *, add: bool) -> Mask:
-    """As `brushed`, by several lines, each of points and the radius about them."""
-    after = mask.copy()
-    lines = [
-        (np.asarray(points, np.float64).reshape(-1, 2), max(radius, _SMALLEST_RADIUS))
-        for points, radius in lines
-    ]
-    low = np.min([np.floor(points.min(axis=0) - radius) for points, radius in lines], axis=0)
-    high = np.max([np.ceil(points.max(axis=0) + radius) for points, radius in lines], axis=0) + 1
-    box = Box(*map(int, low), *map(int, high)).intersection(Box.whole(*mask.shape))
-    if box is None:
-        return after
-    row_length = box.width + 1  # a run may end behind a row's last pixel
-    firsts, stops = [], []
-    for points, radius in lines:
-        local = points - (box.x0, box.y0)
-        # A single point is a segment without a length.
-        local = local if len(local) > 1 else np.repeat(local, 2, axis=0)
-        step = float(np.abs(np.diff(local[:, 1])).mean())
-        at_once = int(np.clip(np.sqrt(_STRETCH_COST / max(step, 1)), 1, _MOST_AT_ONCE))
-        for begin in range(0, len(local) - 1, at_once):
-            stretch = local[begin : begin + at_once + 1]
-            rows, lefts, rights = _covered(stretch, radius, box.height, box.width)
-            firsts.append(rows * row_length + lefts)
-            stops.append(rows * row_length + rights)
-    merged, ends = _merged(np.concatenate(firsts), np.concatenate(stops))
-    rows = merged // row_length
-    _set_runs(after[box.slices], rows, merged - rows * row_length, ends - merged, add)
-    return after
-
-
-def _merged(firsts: Indices, ends: Indices) -> tuple[Indices, Indices]:
-    """Runs that cover each other or touch as one, in order."""
-    if not len(firsts):
-        return firsts, ends
-    places = np.concatenate([firsts, ends])
-    order = np.argsort(places, kind="stable")
-    # Among ends at one place the begins come first, so that runs that touch are one.
-    covering = np.cumsum(np.where(order < len(firsts), 1, -1))
-    closes = np.flatnonzero(covering == 0)
-    opens = np.concatenate([[0], closes[:-1] + 1])
-    return places[order[opens]], places[order[closes]]
-
-
-def _set_runs(area: Mask, rows: Indices, columns: Indices, lengths: Indices, add: bool) -> None:
-    """Sets runs of pixels, in order and apart from each other, on (add) or off in place."""
-    if len(rows) * _PIXELS_PER_RUN < area.size:
-        for row, column, length in zip(
-            rows.tolist(), columns.tolist(), lengths.tolist(), strict=True
-        ):
-            area[row, column : column + length] = add
-        return
-    height, width = area.shape
-    turns = np.empty(2 * len(rows) + 2, np.int64)
-    turns[0], turns[-1] = 0, height * width
-    turns[1:-1:2] = rows * width + columns
-    turns[2:-1:2] = turns[1:-1:2] + lengths
-    runs = np.diff(turns)
-    covered = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
-    if add:
-        area |= covered
-    else:
-        np.greater(area, covered, out=area)
-
-
-def _covered(
-    points: Points, radius: float, height: int, width: int
-) -> tuple[Indices, Indices, Indices]:
-    """The pixels whose centres lie within `radius` of the line through points (N x 2, N >= 2), as
-    runs: rows, first columns, columns after.
-
-    What is within `radius` of a segment is convex, so that each row cuts it in one interval: the
-    hull of where the row cuts the discs about the segment's ends and the two sides between them.
-    The intervals of segments in a row overlap as a rule and then become one here, in the order of
-    the line: at a radius of 200 a line of 10,000 points has 4 million of them.
-    """
-    tall = points[:, 1]
-    top, bottom = np.clip([tall.min() - radius, tall.max() + radius + 1], 0, height)
-    first_row = int(top)
-    y: NDArray[np.float64] = np.arange(first_row, int(np.ceil(bottom)), dtype=np.float64) + 0.5
-    if not y.size:
-        return _NOTHING, _NOTHING, _NOTHING
-    # A row of pixels each, a column per point: half of the chord that the row cuts out of the disc.
-    half = y[:, None] - tall
-    half *= half
-    np.subtract(radius**2, half, out=half)
-    beside = half < 0
-    np.sqrt(half, out=half, where=~beside)
-    half[beside] = -np.inf  # an interval that widens no other
-    lefts, rights = points[:, 0] - half, points[:, 0] + half
-    left = np.minimum(lefts[:, :-1], lefts[:, 1:])
-    right = np.maximum(rights[:, :-1], rights[:, 1:])
-    starts, ends = points[:-1], points[1:]
-    along = ends - starts
-    lengths = np.hypot(along[:, 0], along[:, 1])
-    # Where a segment has no length there is nothing between its ends, whichever way it lies.
-    across = (
-        np.stack([-along[:, 1], along[:, 0]], axis=1)
-        * (radius / np.maximum(lengths, 1e-9))[:, None]
-    )
-    for side in (across, -across):
-        place, segment, x = _cut_by_rows(starts + side, ends + side, y)
-        left[place, segment] = np.minimum(left[place, segment], x)
-        right[place, segment] = np.maximum(right[place, segment], x)
-    apart = np.ones(left.shape, bool)
-    apart[:, 1:] = (left[:, 1:] > right[:, :-1]) | (left[:, :-1] > right[:, 1:])
-    begins = np.flatnonzero(apart)
-    firsts = np.minimum.reduceat(left.ravel(), begins)
-    lasts = np.maximum.reduceat(right.ravel(), begins)
-    firsts = np.ceil(np.clip(firsts - 0.5, 0, width)).astype(np.intp)
-    stops = np.floor(np.clip(lasts - 0.5, -1, width - 1)).astype(np.intp) + 1
-    filled = firsts < stops
-    return begins[filled] // left.shape[1] + first_row, firsts[filled], stops[filled]
-
-
-def _cut_by_rows(
-    one: Points, other: Points, y: NDArray[np.float64]
-) -> tuple[Indices, Indices, NDArray[np.float64]]:
-    """Where straight lines (ends: N x 2 each) cross the rows at heights y: places in y, the lines'
-    numbers, x. Level lines cross none."""
-    low, high = np.minimum(one[:, 1], other[:, 1]), np.maximum(one[:, 1], other[:, 1])
-    begins, ends = np.searchsorted(y, low), np.searchsorted(y, high, side="right")
-    counts = np.where(low == high, 0, ends - begins)
-    line = np.repeat(np.arange(len(one)), counts)
-    place = np.arange(line.size) + np.repeat(begins - (np.cumsum(counts) - counts), counts)
-    rise = np.where(low == high, 1, other[:, 1] - one[:, 1])
-    slope = (other[:, 0] - one[:, 0]) / rise
-    return place, line, one[line, 0] + (y[place] - one[line, 1]) * slope[line]
 
 
 def without_holes(mask: Mask) -> Mask:

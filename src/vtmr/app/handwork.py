@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vtmr.app.areas import grown, outlined, scribbled, shifted
-from vtmr.app.edits import brushed, brushed_by_lines
 from vtmr.app.plans import (
     Plan,
     Target,
@@ -20,15 +20,13 @@ from vtmr.app.plans import (
     read_points,
     unlocked,
 )
-from vtmr.geometry import Points
-from vtmr.masks import Mask
+from vtmr.app.strokes import brushed
 from vtmr.serving.bodies import Fields, bad_request, require_number
 from vtmr.types import BoxPrompt
 
 _MOST_PX = 10_000  # that a mask is moved
 _MOST_GROWTH_PX = 500
 _TOLERANCE = 10  # of a scribble, in 8-bit Lab: chosen by eye on the bundled photos
-_RADIUS_STEPS = 24  # of a stroke of changing width, from its least to its largest radius
 
 
 def _box(fields: Fields, target: Target) -> Plan:
@@ -42,10 +40,9 @@ def _box(fields: Fields, target: Target) -> Plan:
 def _brush(fields: Fields, target: Target) -> Plan:
     content, item = object_or_new(fields, target)
     points = read_points(fields, 1)
-    radii = _radii(fields, len(points))
-    add = _adds(fields)
+    radius, add = _radii(fields, len(points)), _adds(fields)
     return on_mask(
-        target, content, item, lambda mask: _stroked(mask, points, radii, add), points[:1]
+        target, content, item, lambda mask: brushed(mask, points, radius, add=add), points[:1]
     )
 
 
@@ -103,30 +100,16 @@ def _adds(fields: Fields) -> bool:
     return fields.choice("mode", ("add", "erase")) == "add"
 
 
-def _radii(fields: Fields, count: int) -> Points:
-    """The radius at each point: `radius` times `pressures`, where a pen told some."""
+def _radii(fields: Fields, count: int) -> float | NDArray[np.float64]:
+    """The radius of the whole line, or of each of its segments, where a pen told its pressure at
+    the points: the larger one of both ends."""
     radius = fields.number("radius", 0.5, 2000)
     if not fields.has("pressures"):
-        return np.full(count, radius)
+        return radius
     shares = fields.items("pressures", 1, 10_000)
     if len(shares) != count:
         raise bad_request(
             f"'pressures' is {len(shares)} of them for {count} points: expected one for each."
         )
-    return radius * np.array([require_number(share, "pressures", 0.05, 4) for share in shares])
-
-
-def _stroked(mask: Mask, points: Points, radii: Points, add: bool) -> Mask:
-    """As `brushed`, with a radius at each point: stretches of about the same radius are painted
-    together, each with the larger one of its ends."""
-    widths = np.maximum(radii[1:], radii[:-1]) if len(radii) > 1 else radii
-    low, high = float(widths.min()), float(widths.max())
-    if high - low < 0.01:
-        return brushed(mask, points, high, add=add)
-    lines = []
-    steps = np.ceil((widths - low) / (high - low) * (_RADIUS_STEPS - 1)).astype(int)
-    turns = np.flatnonzero(np.diff(steps)) + 1
-    for first, last in zip([0, *turns], [*turns, len(steps)], strict=True):
-        radius = low + (high - low) * float(steps[first]) / (_RADIUS_STEPS - 1)
-        lines.append((points[first : last + 1], radius))
-    return brushed_by_lines(mask, lines, add=add)
+    radii = radius * np.array([require_number(share, "pressures", 0.05, 4) for share in shares])
+    return np.maximum(radii[1:], radii[:-1]) if count > 1 else radii

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtmr.app.edits import SMALL_PART_RATIO, brushed
+from vtmr.app.edits import SMALL_PART_RATIO
+from vtmr.app.strokes import brushed
 from vtmr.errors import InputError
 from vtmr.geometry import Box, Points
 from vtmr.masks import Mask, bounding_box

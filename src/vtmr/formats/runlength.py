@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
-from vtmr.masks import Mask, RunLengths, bounding_box
+from vtmr.masks import Mask, RunLengths, bounding_box, turns_in
 
 _MOST_COUNT = 1 << 40  # no run of CVAT's is longer
 _CHANNELS = 4  # R, G, B, A: a mask is in all of them, and A is the one that counts
@@ -107,11 +107,8 @@ def boxed_runs(mask: Mask) -> tuple[Box, NDArray[np.int64]] | None:
     box = bounding_box(mask)
     if box is None:
         return None
-    flat = mask[box.slices].reshape(-1)
-    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     # CVAT's first run is of pixels that are off, if need be of none.
-    starts = [0, 0] if flat[0] else [0]
-    return box, np.diff(np.concatenate([starts, turns]), append=flat.size)
+    return box, np.diff(turns_in(mask[box.slices]), prepend=0, append=box.area)
 
 
 def of_boxed_runs(counts: Sequence[Any], box: Box, height: int, width: int) -> RunLengths:

@@ -1,6 +1,6 @@
 """A stroke of ten thousand points on 96 megapixels: how it keeps up with the hand, and how long the
 mask takes once the button is up. `make proof`; what the brush paints is tested in
-test_gestures.py and tests/unit/app/test_edits.py."""
+test_gestures.py and tests/unit/app/test_strokes.py."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from PIL import Image
 pytestmark = [pytest.mark.browser, pytest.mark.proof]
 WIDTH, HEIGHT = 12_000, 8_000
 POINTS = 10_000
-# From the button's release to the painted mask. The aim is 1, measured were 1.5 to 2.1.
-MOST_S = 2.5
+# From the button's release to the painted mask. The aim is 1; measured on a slow host were .6 to .9
+# at a radius of 200 and 1.1 to 1.3 at 8, whose mask is half a million runs.
+MOST_S = 1.6
 FRAME_MS = 16.7  # of the page's thread for each frame that is shown while the hand moves
 # As a fast mouse does it: an event a frame, which holds what came since the last one.
 DRAW = """async (route) => {
@@ -79,14 +80,15 @@ def test_a_long_stroke_keeps_up_with_the_hand(
     frames = page.evaluate(DRAW, route)
     drawing = desk.thread_ms() - before
     page.evaluate(RELEASE)
-    spent = server.processor_ms()
+    spent, working = server.processor_ms(), desk.thread_ms()
     page.mouse.up()
     seconds = page.evaluate("() => released") / 1000
-    spent = server.processor_ms() - spent
+    spent, working = server.processor_ms() - spent, desk.thread_ms() - working
     desk.until_painted(xs[-1], ys[-1])
     print(
         f"radius {radius}: {drawing / frames:.1f} ms of the page's thread a frame ({frames}), from "
-        f"release to mask {seconds:.2f} s, of the server's processor {spent / 1000:.2f} s"
+        f"release to mask {seconds:.2f} s, of the server's processor {spent / 1000:.2f} s, of the "
+        f"page's thread {working / 1000:.2f} s"
     )
     assert desk.mask()[int(ys[-1]), int(xs[-1])]
     assert drawing / frames < FRAME_MS

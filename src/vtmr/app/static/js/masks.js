@@ -267,6 +267,10 @@ function addLine({ xs, ys, mates, eastward }, above, below, x0, y, step) {
   }
 }
 
+// Points of a loop that are looked at together: a winding one of hundreds of thousands would be gone through dozens of
+// times, and a point kept here and there costs nothing.
+const STRETCH = 256;
+
 /**
  * A loop without the points that lie within `tolerance` of the line between those kept (Douglas and Peucker): stairs
  * become slopes, and drawing costs a fraction.
@@ -278,8 +282,12 @@ export function simplified(loop, tolerance) {
   const count = loop.length / 2;
   if (count <= 4) return loop; // a single cell has to stay one
   const kept = new Uint8Array(count + 1);
-  const open = [0, count]; // stretches still to be looked at; point `count` is the first one again
-  kept[0] = 1;
+  /** @type {number[]} */
+  const open = []; // stretches still to be looked at; point `count` is the first one again
+  for (let first = 0; first < count; first += STRETCH) {
+    kept[first] = 1;
+    open.push(first, Math.min(first + STRETCH, count));
+  }
   for (;;) {
     const [last, first] = [open.pop(), open.pop()];
     if (first === undefined || last === undefined) break;
