@@ -104,19 +104,21 @@ def deepest_pixel(
     when there is none. The image's border is outside, too.
 
     Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero
-    lies in there. Squared distances are whole numbers; rounding takes OpenCV's last-digit noise out
-    of comparisons between regions.
+    lies in there. Squared distances are whole numbers, while OpenCV's roots of them differ in their
+    last digit from call to call, by where the array lies in memory. Rounded, pixels that are
+    equally deep are equal, here and between regions: a robot clicks alike every time.
     """
     box = bounding_box(region)
     if box is None:
         return 0, (0, 0)
     padded: NDArray[np.uint8] = np.pad(region[box.slices].view(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    squares = np.rint(np.square(depth, dtype=np.float64))
     for row, col in excluded:
         if box.contains(col, row):
-            depth[row - box.y0, col - box.x0] = 0
-    row, col = divmod(int(np.argmax(depth)), box.width)
-    return round(float(depth[row, col]) ** 2), (row + box.y0, col + box.x0)
+            squares[row - box.y0, col - box.x0] = 0
+    row, col = divmod(int(np.argmax(squares)), box.width)
+    return int(squares[row, col]), (row + box.y0, col + box.x0)
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:

@@ -3,6 +3,7 @@ out pixel by pixel."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
@@ -13,6 +14,7 @@ from vtmr.masks import (
     RunLengths,
     bounding_box,
     component_at,
+    deepest_pixel,
     disc_maps,
     iou,
     row_runs,
@@ -36,6 +38,17 @@ def test_bounding_box() -> None:
     assert bounding_box(SHAPE) == Box(1, 1, 6, 4)
     assert bounding_box(SHAPE[:, ::2]) == Box(1, 1, 3, 3)  # not contiguous
     assert bounding_box(np.zeros((3, 4), bool)) is None
+
+
+def test_of_equally_deep_pixels_the_first_counts() -> None:
+    """Two objects alike: OpenCV's distances of the right one may be larger in the last digit."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(size=rng.integers(20, 70, 2))
+        blob = cv2.GaussianBlur(noise, (0, 0), 3) > 0
+        apart = np.zeros((len(blob), int(rng.integers(1, 9))), bool)
+        depth, pixel = deepest_pixel(blob)
+        assert deepest_pixel(np.concatenate([blob, apart, blob], axis=1)) == (depth, pixel)
 
 
 @pytest.mark.parametrize("pixels", [1, 7, 40, 1000])
