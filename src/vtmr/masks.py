@@ -19,6 +19,7 @@ from vtmr.errors import InputError
 from vtmr.geometry import Box, Points
 
 Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 _EVERY_ROWS = 16  # objects of fewer rows are found by looking at all of them
@@ -105,20 +106,21 @@ def deepest_pixel(
 
     Only the region's box is transformed, with one pixel of zeros around: every pixel's nearest zero
     lies in there. Squared distances are whole numbers, while OpenCV's roots of them differ in their
-    last digit from call to call, by where the array lies in memory. Rounded, pixels that are
-    equally deep are equal, here and between regions: a robot clicks alike every time.
+    last digits from call to call, by where the array lies in memory. Told apart by whole numbers,
+    pixels that are equally deep are equal, here and between regions, up to a depth of some 800
+    pixels: a robot clicks alike every time.
     """
     box = bounding_box(region)
     if box is None:
         return 0, (0, 0)
     padded: NDArray[np.uint8] = np.pad(region[box.slices].view(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    squares = np.rint(np.square(depth, dtype=np.float64))
     for row, col in excluded:
         if box.contains(col, row):
-            squares[row - box.y0, col - box.x0] = 0
-    row, col = divmod(int(np.argmax(squares)), box.width)
-    return int(squares[row, col]), (row + box.y0, col + box.x0)
+            depth[row - box.y0, col - box.x0] = 0
+    most = round(float(depth.max()) ** 2)
+    row, col = divmod(int(np.argmax(depth >= math.sqrt(max(most - 0.5, 0)))), box.width)
+    return most, (row + box.y0, col + box.x0)
 
 
 def iou(mask: Mask, gt_mask: Mask, ignore_mask: Mask | None = None) -> float:
@@ -205,7 +207,7 @@ class RunLengths:
         return _of_turns(_turns_by_column(mask), height, width)
 
     @staticmethod
-    def of_runs(runs: NDArray[np.int64], height: int, width: int) -> RunLengths:
+    def of_runs(runs: Ints, height: int, width: int) -> RunLengths:
         """Of the numbers of pixels that are off, on, off …, column by column.
 
         Raises InputError when they don't fill the mask.
@@ -238,7 +240,8 @@ class RunLengths:
 
 
 def bands(rows: int, row_length: int) -> Iterator[slice]:
-    """The rows of a large mask in turn, as many together as fit into memory that is used again."""
+    """A large mask's rows in turn, as slices, as many together as fit into memory that is used
+    again. Its columns, where these are given as rows."""
     at_once = _rows_at_once(row_length)
     return (slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once))
 
@@ -247,12 +250,19 @@ def _rows_at_once(row_length: int) -> int:
     return max(1, _BAND_PIXELS // max(row_length, 1))
 
 
-def turns_in(mask: Mask) -> NDArray[np.int64]:
+def in_ranges(firsts: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The numbers first, first + 1, … of several ranges, one range after the other: which range
+    each is of, and the number."""
+    which = np.repeat(np.arange(counts.size), counts)
+    return which, np.arange(which.size) - np.repeat(np.cumsum(counts) - counts - firsts, counts)
+
+
+def turns_in(mask: Mask) -> Ints:
     """Where the mask, read row by row, turns on, off, on …: pixel numbers, increasing."""
     height, width = mask.shape
     before = False  # the first pixel turns, if it is on
     turns = [np.empty(0, np.int64)]
-    for rows in bands(height, width):
+    for rows in bands(height if width else 0, width):
         flat = mask[rows].reshape(-1)
         inside = np.flatnonzero(flat[1:] != flat[:-1]) + (rows.start * width + 1)
         if flat[0] != before:
@@ -262,7 +272,7 @@ def turns_in(mask: Mask) -> NDArray[np.int64]:
     return np.concatenate(turns)
 
 
-def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def row_runs(mask: Mask) -> tuple[Ints, Ints, Ints]:
     """The runs of pixels that are on, in reading order: rows, first columns, columns after the
     last."""
     height, width = mask.shape
@@ -279,7 +289,7 @@ def row_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
     return row, firsts, places[1::2] - row * row_length
 
 
-def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
+def _turns_by_column(mask: Mask) -> Ints:
     """Where the mask, read column by column, turns on, off, on …: pixel numbers, increasing, as
     many off as on."""
     box = bounding_box(mask)
@@ -298,7 +308,7 @@ def _turns_by_column(mask: Mask) -> NDArray[np.int64]:
     return np.delete(turns, np.concatenate([met, met + 1]))
 
 
-def _of_turns(turns: NDArray[np.int64], height: int, width: int) -> RunLengths:
+def _of_turns(turns: Ints, height: int, width: int) -> RunLengths:
     """Of the pixel numbers, increasing, at which a mask read column by column turns on, off, on
     …"""
     runs = np.diff(turns, prepend=0, append=height * width)
@@ -308,14 +318,14 @@ def _of_turns(turns: NDArray[np.int64], height: int, width: int) -> RunLengths:
     return RunLengths(height, width, coco_mask.frPyObjects(loose, height, width)["counts"])
 
 
-def _require_filled(runs: NDArray[np.int64], height: int, width: int) -> None:
+def _require_filled(runs: Ints, height: int, width: int) -> None:
     pixels = height * width
     # Each by itself first: the sum of huge ones comes round to anything.
     if not runs.size or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
         raise InputError(f"The run lengths don't fill a {width}x{height} mask.")
 
 
-def runs_in(counts: bytes) -> NDArray[np.int64]:
+def runs_in(counts: bytes) -> Ints:
     """Compressed run lengths as numbers of pixels, off and on in turn; none for what can't be read.
 
     The form is COCO's: groups of 5 bits, lowest first, in characters from "0" (48) on, bit 5 says

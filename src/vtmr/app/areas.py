@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vtmr.app.strokes import brushed
 from vtmr.geometry import Box, Points
-from vtmr.masks import Mask, bounding_box
+from vtmr.masks import Mask, bounding_box, in_ranges
 from vtmr.types import Image
 
 _SCRIBBLE_REACH = 0.5  # of the stroke's longer side: how far an area goes on around it
@@ -118,9 +118,7 @@ def _enclosed(points: Points, height: int, width: int) -> Mask:
     # Half-open: a corner on a row of centres belongs to one of the two edges that meet there.
     firsts = np.clip(np.ceil(low - 0.5), 0, height).astype(np.intp)
     stops = np.clip(np.ceil(high - 0.5), 0, height).astype(np.intp)
-    counts = stops - firsts
-    edge = np.repeat(np.arange(len(points)), counts)
-    rows = np.arange(edge.size) - np.repeat(np.cumsum(counts) - counts, counts) + firsts[edge]
+    edge, rows = in_ranges(firsts, stops - firsts)
     (x0, y0), (x1, y1) = points[edge].T, ends[edge].T
     crossings = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
     columns = np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.intp)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.geometry import Box
-from vtmr.masks import Mask, bounding_box, row_runs
+from vtmr.masks import Mask, bounding_box, in_ranges, row_runs
 
 SMALL_PART_RATIO = 0.05  # of the largest part
 
@@ -68,8 +68,7 @@ def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
     low = np.searchsorted(rows * row_length + ends, (rows + 1) * row_length + firsts)
     high = np.searchsorted(rows * row_length + firsts, (rows + 1) * row_length + ends, side="right")
     touching = np.maximum(high - low, 0)
-    upper = np.repeat(np.arange(rows.size), touching)
-    lower = np.arange(upper.size) - np.repeat(np.cumsum(touching) - touching, touching) + low[upper]
+    upper, lower = in_ranges(low, touching)
     parts = np.arange(rows.size)
     while True:
         one, other = parts[upper], parts[lower]

@@ -1,9 +1,10 @@
 """What a brush covers: all pixels whose centres lie within its radius of a line.
 
-Exact at any size, and quick: ten thousand points on a hundred megapixels take a few tenths of a
-second. Every row of pixels cuts what lies within the radius of one segment of the line in a single
-interval, since that area is convex. All segments' intervals are found at once, as arrays with an
-element for each row of each segment, and become runs of pixels that don't overlap.
+Exact at any size, and quick: ten thousand points of a hand's stroke on a hundred megapixels take a
+few tenths of a second. Every row of pixels cuts what lies within the radius of one segment of the
+line in a single interval, since that area is convex. The intervals of many segments are found at
+once, as arrays with an element for each of the rows in which a segment is looked at, and become
+runs of pixels that don't overlap.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.geometry import Points
-from vtmr.masks import Mask, bands
+from vtmr.masks import Mask, bands, in_ranges
 
 _SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
 # Elements that are worked on together: the arrays then stay in the processor's cache, and their
 # memory is used again. Fresh memory for all of a long stroke takes longer than the arithmetic.
 _BLOCK = 1 << 16
 _LARGEST_GROUP = 8
+_MOST_RUNS = 1 << 20  # that are kept at once: a line up and down all of an image has many more
 _PIXELS_PER_RUN = 1000  # setting a run by itself costs about as much as passing over so many
 
 Indices = NDArray[np.intp]
@@ -42,42 +44,45 @@ def brushed(mask: Mask, points: Points, radius: float | Floats, *, add: bool) ->
     line = np.asarray(points, np.float64).reshape(-1, 2)
     # A single point is a segment without a length.
     line = line if len(line) > 1 else np.repeat(line, 2, axis=0)
-    radii = np.broadcast_to(np.maximum(radius, _SMALLEST_RADIUS), len(line) - 1)
-    firsts, stops = _covered(line, radii, *mask.shape)
-    if firsts.size:
+    radii = np.maximum(np.full(len(line) - 1, radius), _SMALLEST_RADIUS)
+    for firsts, stops in _covered(line, radii, *mask.shape):
         _set_runs(after, firsts, stops, add)
     return after
 
 
-def _covered(line: Points, radii: Floats, height: int, width: int) -> Runs:
-    """What the brush covers of an image height x width."""
+def _covered(line: Points, radii: Floats, height: int, width: int) -> Iterator[Runs]:
+    """What the brush covers of an image height x width. More than _MOST_RUNS come in parts."""
     starts, ends = line[:-1], line[1:]
     low, high = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
     tops = np.floor(low - radii).clip(0, height).astype(np.intp)
     bottoms = np.ceil(high + radii).clip(0, height).astype(np.intp)
     # Neighbours together, in all rows that one of them reaches: as many as their radius has rises,
-    # so that no more than about half of the rows are looked at in vain.
+    # so that, on the average, no more than half of the rows are looked at in vain.
     size = int(np.clip(radii.mean() / max(np.mean(high - low), 1), 1, _LARGEST_GROUP))
     members = np.arange(-(-len(radii) // size) * size).clip(max=len(radii) - 1).reshape(-1, size)
-    tops = tops[members].min(axis=1)
-    counts = bottoms[members].max(axis=1) - tops
-    runs = []
+    group_tops = tops[members].min(axis=1)
+    counts = bottoms[members].max(axis=1) - group_tops
+    runs: list[Runs] = []
     for block in _blocks(counts):
-        rows = _Rows.of(tops[block], counts[block])
+        rows = _Rows.of(group_tops[block], counts[block])
         left, right = np.full(rows.y.shape, np.nan), np.full(rows.y.shape, np.nan)
-        intervals = [(rows.number, left, right)]
+        intervals = [(rows.row, left, right)]
         for segment in members[block].T:
             first, last = _interval(starts[segment], ends[segment], radii[segment], rows)
             # As a rule neighbours overlap: one interval for both. What lies apart is kept by
             # itself.
             apart = np.flatnonzero((first > right) | (last < left))
             if apart.size:
-                intervals.append((rows.number[apart], first[apart], last[apart]))
+                intervals.append((rows.row[apart], first[apart], last[apart]))
                 first[apart] = last[apart] = np.nan
             np.fmin(left, first, out=left)
             np.fmax(right, last, out=right)
         runs.append(_merged([_runs_of(*interval, width) for interval in intervals]))
-    return _merged(runs)
+        if sum(firsts.size for firsts, _ in runs) > _MOST_RUNS:
+            yield _merged(runs)
+            runs.clear()
+    if runs:
+        yield _merged(runs)
 
 
 def _blocks(counts: Indices) -> Iterator[slice]:
@@ -93,26 +98,26 @@ def _blocks(counts: Indices) -> Iterator[slice]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of pixels in which segments are looked at, one segment's after the other's.
+    """The rows of pixels in which groups of segments are looked at, one group's after the other's;
+    and one segment of each group at a time.
 
-    tops, counts: of each segment, its first row and how many. places: where its rows begin in the
-    long arrays. number, y: of each row, and the height of its pixels' centres.
+    tops, counts: of each group, its first row and how many. begins: where its rows begin in the
+    long arrays. row, y: of each element, its row and the height of that row's centres.
     """
 
     tops: Indices
     counts: Indices
-    places: Indices
-    number: Indices
+    begins: Indices
+    row: Indices
     y: Floats
 
     @staticmethod
     def of(tops: Indices, counts: Indices) -> _Rows:
-        places = np.cumsum(counts) - counts
-        number = np.arange(int(counts.sum())) + np.repeat(tops - places, counts)
-        return _Rows(tops, counts, places, number, number + 0.5)
+        _, row = in_ranges(tops, counts)
+        return _Rows(tops, counts, np.cumsum(counts) - counts, row, row + np.float64(0.5))
 
     def each(self, values: Floats) -> Floats:
-        """A segment's value in each of its rows."""
+        """A segment's value in each of its group's rows."""
         return np.repeat(values, self.counts)
 
 
@@ -146,26 +151,25 @@ def _interval(starts: Points, ends: Points, radii: Floats, rows: _Rows) -> tuple
 
 
 def _cut_by_rows(one: Points, other: Points, rows: _Rows) -> tuple[Indices, Floats]:
-    """Where straight lines, one for each segment, cross that segment's rows: places in the long
+    """Where straight lines, one in each group, cross that group's rows: indices of the long
     arrays, and x. Level lines cross none."""
     low, high = np.minimum(one[:, 1], other[:, 1]), np.maximum(one[:, 1], other[:, 1])
     first = np.ceil(low - 0.5).clip(rows.tops, rows.tops + rows.counts).astype(np.intp)
     after = np.floor(high + 0.5).clip(first, rows.tops + rows.counts).astype(np.intp)
     counts = np.where(low == high, 0, after - first)
-    line = np.repeat(np.arange(len(one)), counts)
-    number = np.arange(line.size) - np.repeat(np.cumsum(counts) - counts, counts) + first[line]
+    line, row = in_ranges(first, counts)
     rise = np.where(low == high, 1, other[:, 1] - one[:, 1])
     slope = (other[:, 0] - one[:, 0]) / rise
-    x = one[line, 0] + (number + 0.5 - one[line, 1]) * slope[line]
-    return rows.places[line] + number - rows.tops[line], x
+    x = one[line, 0] + (row + 0.5 - one[line, 1]) * slope[line]
+    return rows.begins[line] + row - rows.tops[line], x
 
 
-def _runs_of(number: Indices, left: Floats, right: Floats, width: int) -> Runs:
+def _runs_of(row: Indices, left: Floats, right: Floats, width: int) -> Runs:
     """The pixels whose centres lie between those edges in rows of so many pixels."""
     first = np.ceil(np.clip(left - 0.5, 0, width))
     stop = np.floor(np.clip(right - 0.5, -1, width - 1)) + 1
     some = first < stop  # not where both are NaN
-    begin = number[some] * (width + 1)
+    begin = row[some] * (width + 1)
     return begin + first[some].astype(np.intp), begin + stop[some].astype(np.intp)
 
 
@@ -184,6 +188,8 @@ def _merged(runs: Sequence[Runs]) -> Runs:
 
 def _set_runs(mask: Mask, firsts: Indices, stops: Indices, add: bool) -> None:
     """Sets runs of pixels, in order and apart from each other, on (add) or off in place."""
+    if not firsts.size:
+        return
     row_length = mask.shape[1] + 1
     rows = firsts // row_length
     columns = firsts - rows * row_length

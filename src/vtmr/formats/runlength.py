@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from vtmr.errors import InputError
 from vtmr.geometry import Box
-from vtmr.masks import Mask, RunLengths, bounding_box, turns_in
+from vtmr.masks import Mask, RunLengths, bounding_box, in_ranges, turns_in
 
 _MOST_COUNT = 1 << 40  # no run of CVAT's is longer
 _CHANNELS = 4  # R, G, B, A: a mask is in all of them, and A is the one that counts
@@ -51,7 +51,7 @@ def encode_label_studio(mask: Mask) -> bytes:
             f"most {_MOST_WORDS // _CHANNELS}."
         )
     flat = mask.reshape(-1)
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    starts = np.union1d([0], turns_in(mask))
     runs = np.diff(starts, append=flat.size) * _CHANNELS
     chunks, lengths = _split(runs)
     # All chunks of a run have the size of lengths that the run asks for, as the converter's have.
@@ -278,8 +278,7 @@ def _opacities(
     # Of the words before a number, every fourth is an opacity.
     pixels = chunks.ends // _CHANNELS - firsts // _CHANNELS
     looked_up = np.where(chunks.repeats, np.minimum(pixels, 1), pixels)
-    chunk = np.repeat(np.arange(pixels.size), looked_up)
-    nth = np.arange(chunk.size) - np.repeat(np.cumsum(looked_up) - looked_up, looked_up)
+    chunk, nth = in_ranges(np.zeros_like(looked_up), looked_up)
     word = (firsts[chunk] // _CHANNELS + nth) * _CHANNELS + _ALPHA - firsts[chunk]
     word[chunks.repeats[chunk]] = 0
     values = bits.at(chunks.places[chunk] + word * head.word_bits, head.word_bits)

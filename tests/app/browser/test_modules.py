@@ -351,13 +351,15 @@ def test_outline_of_one_pixel_runs_clockwise(call: Call) -> None:
 
 def test_simplified_outlines_stay_near(call: Call, blobs: np.ndarray) -> None:
     """A stair of 40 steps becomes a slope, a rectangle stays; no corner is further off than the
-    tolerance."""
+    tolerance, of a long loop neither, which is looked at in stretches."""
     stair = [(x, y) for step in range(40) for x, y in ((step, 40 - step), (step + 1, 40 - step))]
     corners = np.array([*stair, (40, 0), (40, 41), (0, 41)], float)
     assert len(call("masks.simplified", corners.ravel().tolist(), 0.75)) / 2 < 8
     for box in ([0, 0, 9, 0, 9, 5, 0, 5], [3, 3, 4, 3, 4, 4, 3, 4]):
         assert call("masks.simplified", box, 0.75) == box
-    for loop in outlines(call, blobs, 0, 0, 1):
+    turns = np.linspace(0, 20 * np.pi, 700)
+    spiral = np.round(np.stack([np.cos(turns), np.sin(turns)], axis=1) * (3 * turns[:, None]))
+    for loop in (spiral, *outlines(call, blobs, 0, 0, 1)):
         starts = np.array(call("masks.simplified", loop.ravel().tolist(), 0.75)).reshape(-1, 2)
         assert {tuple(point) for point in starts} <= {tuple(point) for point in loop}
         along = np.roll(starts, -1, axis=0) - starts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +43,40 @@ def test_it_reaches_as_far_as_its_radius(points: list[tuple[float, float]], radi
     )
     sure = np.abs(distance - radius) > 1e-6
     np.testing.assert_array_equal(painted[sure], distance[sure] < radius)
+
+
+# A walk, whose neighbours share rows, and a line up and down whose segments leave gaps in a row.
+WALK = np.cumsum(np.random.default_rng(3).normal(0, (3, 1.5), (150, 2)), axis=0) % (80, 60)
+PEAKS = np.array([(0.0, 20), (20, 24), (40, 20), (60, 24), (80, 20)])
+
+
+@pytest.mark.parametrize("pixels_per_run", [0, 1000])
+@pytest.mark.parametrize(
+    ("block", "band", "most_runs"), [(1 << 16, 1 << 20, 1 << 20), (40, 300, 9)]
+)
+@pytest.mark.parametrize(
+    ("line", "radius"), [(WALK, 1.5), (WALK, 4), (WALK, 12), (PEAKS, 8)], ids=str
+)
+def test_however_it_is_shared_out_it_reaches_as_far(
+    line: np.ndarray,
+    radius: float,
+    block: int,
+    band: int,
+    most_runs: int,
+    pixels_per_run: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one block or many, in bands or run by run."""
+    monkeypatch.setattr("vtmr.app.strokes._BLOCK", block)
+    monkeypatch.setattr("vtmr.app.strokes._MOST_RUNS", most_runs)
+    monkeypatch.setattr("vtmr.app.strokes._PIXELS_PER_RUN", pixels_per_run)
+    monkeypatch.setattr("vtmr.masks._BAND_PIXELS", band)
+    distance = distance_to_line([tuple(point) for point in line])
+    sure = np.abs(distance - radius) > 1e-6
+    noise = np.random.default_rng(5).random((60, 80)) < 0.5
+    added, taken = (brushed(noise, line, radius, add=add) for add in (True, False))
+    np.testing.assert_array_equal(added[sure], (noise | (distance < radius))[sure])
+    np.testing.assert_array_equal(taken[sure], (noise & (distance >= radius))[sure])
 
 
 @pytest.mark.parametrize("add", [True, False])
@@ -84,8 +119,8 @@ def test_every_segment_may_have_a_radius_of_its_own(add: bool) -> None:
 
 
 @pytest.mark.slow
-def test_a_pens_stroke_on_96_megapixels_copies_the_mask_once() -> None:
-    """A stroke whose width changes all along."""
+def test_a_pens_stroke_on_96_megapixels_is_painted_at_once() -> None:
+    """A stroke whose width changes all along: a copy of the mask a segment would be 288 GB."""
     angles = np.linspace(0, 40 * np.pi, 3000)
     points = (6000, 4000) + 100 * angles[:, None] ** 0.5 * np.stack(
         [np.cos(angles), np.sin(angles)], axis=1
@@ -93,8 +128,28 @@ def test_a_pens_stroke_on_96_megapixels_copies_the_mask_once() -> None:
     radii = 10.0 + np.arange(len(points) - 1) % 24
     mask = np.zeros((8000, 12000), np.bool_)
     start = time.process_time()
-    brushed(mask, points, radii, add=True)
-    assert time.process_time() - start < 1  # a copy a segment would be 288 GB
+    painted = brushed(mask, points, radii, add=True)
+    assert time.process_time() - start < 1
+    x, y = np.arange(12000) + 0.5, 4000.5  # the row through the middle
+    reached = np.zeros(12000, np.bool_)
+    for start_point, along, radius in zip(points[:-1], np.diff(points, axis=0), radii, strict=True):
+        off_x, off_y = x - start_point[0], y - start_point[1]
+        share = np.clip((off_x * along[0] + off_y * along[1]) / max(along @ along, 1e-9), 0, 1)
+        reached |= np.hypot(off_x - share * along[0], off_y - share * along[1]) < radius
+    np.testing.assert_array_equal(painted[4000], reached)
+
+
+@pytest.mark.slow
+def test_a_line_up_and_down_all_of_a_large_image_takes_no_memory_of_its_own() -> None:
+    """Ten million intervals, which are never kept all at once."""
+    rows = np.tile([0.5, 3999.5], 1250)
+    points = np.stack([np.linspace(0, 6000, rows.size), rows], axis=1)
+    tracemalloc.start()
+    painted = brushed(np.zeros((4000, 6000), np.bool_), points, 0.7, add=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.5 < painted.mean() < 1
+    assert peak < 300e6  # 170; 640 with all of them
 
 
 def test_a_dot_lies_centred_on_its_pixel() -> None:
