@@ -46,6 +46,8 @@ NAME, FAST = "lite0", "lite0-fast"
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/vtmr/assets/models"
 README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
+# Runs that were called otherwise than the recipe that they ran.
+RECIPES = {"casual-2": "lite0/7-played", "more-1": "lite0/9-more"}
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
 BASELINES, CLASSICAL = ROOT / "docs/baselines.json", "grabcut-opencv"
 
@@ -206,15 +208,18 @@ boundaries (IoU above .95) take clicks.
 def commands(spec: ModelSpec) -> str:
     """How the runs were started, as far as they say so."""
     lines = [
-        f"vtmr train recipes/{run.recipe}.toml --init {run.initialised_from} "
-        f"{without_places(run.changes)}"
+        f"vtmr train recipes/{RECIPES.get(run.recipe, run.recipe)}.toml "
+        f"--init {run.initialised_from} {without_places(run.changes)}"
         for run in spec.lineage
         if run.changes
     ]
     log = "The commands are in [the log](../../../../docs/research/log.md)"
     if not lines:
         return f"{log}."
-    return f"{log}, those of the newest runs here too:\n\n```console\n{chr(10).join(lines)}\n```"
+    return (
+        f"{log}, those of the newest runs here too, with the names that keys had then (they are "
+        f"still read):\n\n```console\n{chr(10).join(lines)}\n```"
+    )
 
 
 def without_places(changes: str) -> str:

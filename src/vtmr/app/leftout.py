@@ -10,7 +10,7 @@ _KEPT = 200  # names of each kind that are told
 # Kinds, in the order in which they are told, with the sentence about each.
 WHY = {
     "format": "Pictures of a format that vtmr doesn't read: convert them to TIFF, PNG or JPEG.",
-    "heif": "HEIC photos, which need pillow-heif: pip install 'vtmr[heic]', then start again.",
+    "heif": "HEIC photos, which need pillow-heif: pip install pillow-heif, then start again.",
     "link": "Links, which may lead out of the folder: --follow-links takes those to images and "
     "folders.",
     "broken": "Links that lead nowhere, or round in a circle.",

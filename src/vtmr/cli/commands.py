@@ -339,7 +339,8 @@ def report(
 @app.command()
 def experiment(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="table1 to table6, robots or correction.")
+        str,
+        typer.Argument(metavar="NAME", help="table1 to table6, robots, people, boxes, correction."),
     ],
     data: Annotated[
         list[str],
