@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_train_refuses_a_recipe_that_is_not_there(command: Command, tmp_path: Pa
         "no.toml", "No such file"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_in_a_recipe_is_told_without_torch(tmp_path: Path) -> None:
+    """Importing torch takes seconds."""
+    (tmp_path / "r.toml").write_text("stepz = 3")
+    code = """
+import subprocess
+import sys
+from vtmr.cli.entry import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*{"torch", "lightning_fabric"} & sys.modules.keys())
+"""
+    words = ["train", str(tmp_path / "r.toml"), "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert "unknown key 'stepz'" in done.stderr
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,8 +35,11 @@ def train_recipe(
         train_stages(recipe_path, out, init=init, overrides=overrides)
         return
     with needs_extra("train"):
-        from vtmr.train import load_recipe, run
+        _require_torch()
+        from vtmr.train import load_recipe
     root = recipe_path.parent / load_recipe(recipe_path, overrides).data.root
+    with needs_extra("train"):
+        from vtmr.train import run
     with resumable(lambda: how_to_go_on(out)):
         outcome = run(
             recipe_path,
@@ -56,6 +60,13 @@ def train_recipe(
             f"place; the first: {' '.join(outcome.reasons)}",
             file=sys.stderr,
         )
+
+
+def _require_torch() -> None:
+    """Raises ModuleNotFoundError where it isn't installed. It isn't imported, which takes seconds,
+    before the recipe is known to be right."""
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError("torch isn't installed", name="torch")
 
 
 def how_to_go_on(out: Path) -> str:
