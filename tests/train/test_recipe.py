@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from shapes import RECIPE
 
 from vtmr.errors import ConfigError, VtmrWarning
-from vtmr.train.recipe import Recipe, load_recipe, parse_override
+from vtmr.spec import ZoomKernel
+from vtmr.train.recipe import Recipe, SourceWeight, load_recipe, parse_override
 
 
 def load(tmp_path: Path, text: str = RECIPE, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -24,6 +28,30 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     assert recipe.data.sources[0].weight == 1
     assert recipe.augment.scale == (0.75, 1.40)  # docs/method.md §C.3
     assert recipe.optimiser.encoder_batch_norm == "eval"
+
+
+LEAVES = {ZoomKernel, SourceWeight}  # tables that are explained as a whole
+
+
+def keys_of(table: type, prefix: str = "") -> set[str]:
+    """All keys of a recipe's table, with those of the tables in it."""
+    found = set()
+    for name, hint in get_type_hints(table).items():
+        inner = {kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)} - LEAVES
+        if not inner:
+            found.add(prefix + name)
+        for kind in inner:
+            found |= keys_of(kind, f"{name}.")
+    return found
+
+
+def test_the_documentation_names_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    named = set(re.findall(r"`([a-z_.]+)`", text))
+    missing = {key for key in keys_of(Recipe) if not {key, key.split(".")[-1]} & named}
+    assert not missing
+    assert {one.name for one in fields(SourceWeight)} <= named
+    assert {key for key in keys_of(Recipe) if key.startswith(("clicks.", "optimiser."))} <= named
 
 
 def test_overrides(tmp_path: Path) -> None:
