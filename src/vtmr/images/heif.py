@@ -49,7 +49,7 @@ def open_heif(path: Any, stream: BinaryIO, size: int) -> HeifPicture:
     """The file with its header read. Raises InputError where pillow-heif isn't there."""
     if not reads_heif():
         raise InputError(
-            f"{path} is a HEIC photo: install pillow-heif to read it (pip install pillow-heif), "
+            f"{path} is a HEIC photo, which needs a package (pip install pillow-heif): install it, "
             "or convert it to JPEG."
         )
     stream.seek(0)

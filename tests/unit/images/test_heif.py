@@ -59,7 +59,7 @@ def test_without_the_package_it_is_said_what_to_install(
     monkeypatch.setattr(heif, "find_spec", lambda name: None)
     heif.reads_heif.cache_clear()
     try:
-        with pytest.raises(InputError, match=r"pip install 'vtmr\[heic\]'"):
+        with pytest.raises(InputError, match="pip install pillow-heif"):
             read_image(photo)
         found = find_images(photo.parent)
         assert found.images == []
