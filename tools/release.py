@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/vtmr/assets/models"
 README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
 # Runs that were called otherwise than the recipe that they ran.
-RECIPES = {"casual-2": "lite0/7-played", "more-1": "lite0/9-more"}
+RECIPES = {"casual-2": "lite0/7-played", "more-1": "lite0/9-more-coco"}
 MANIFEST_FIGURES = ("n", "NoC@85", "NoC@90", "IoU@1", "IoU@5")
 BASELINES, CLASSICAL = ROOT / "docs/baselines.json", "grabcut-opencv"
 
@@ -199,7 +199,7 @@ objects of DUTS kept for reports, and GrabCut. Deterministic robot user, at most
 {smaller}
 ## Limits
 
-Trained on about 11,800 images of at most 481 px. Expect more clicks on thin structures, transparent
+Trained on about 13,000 images of at most 481 px. Expect more clicks on thin structures, transparent
 objects and parts that no edge separates; the masks of several training sets are rough, so tight
 boundaries (IoU above .95) take clicks.
 """
