@@ -68,11 +68,11 @@ def test_pictures_of_tasks(
     desk.page.mouse.move(0, 0)
     save(stage_of(desk), PICTURES / "annotator-box.png")
 
-    # A piece of the cup is erased: the place to click for who wants it back.
-    desk = sit_down(server, "coffee.jpg").click(290, 60).press("e")
-    desk.drag((230, 200), (330, 215)).press("c")
+    # A piece is erased: the place to click for who wants it back.
+    desk = sit_down(server, "coffee.jpg").click(290, 235).press("e")
+    desk.drag((180, 320), (300, 365), (400, 330)).press("c")
     with desk.page.expect_response("**/preview"):
-        desk.page.mouse.move(*desk.window_point(280, 208))
+        desk.page.mouse.move(*desk.window_point(300, 365))
     desk.page.locator("#way-here small", has_text=re.compile(".")).wait_for()
     save(stage_of(desk), PICTURES / "annotator-ways.png")
 
