@@ -15,8 +15,8 @@ from PIL import Image
 pytestmark = [pytest.mark.browser, pytest.mark.proof]
 WIDTH, HEIGHT = 12_000, 8_000
 POINTS = 10_000
-# From the button's release to the painted mask. The aim is 1; measured on a slow host were .6 to .9
-# at a radius of 200 and 1.1 to 1.3 at 8, whose mask is half a million runs.
+# From the button's release to the painted mask. The aim is 1; measured were .3 to .9 at a radius of
+# 200, and .6 to 1.3 at 8, whose mask is half a million runs.
 MOST_S = 1.6
 FRAME_MS = 16.7  # of the page's thread for each frame that is shown while the hand moves
 # As a fast mouse does it: an event a frame, which holds what came since the last one.
