@@ -122,7 +122,6 @@ def test_a_mistake_in_a_recipe_is_told_without_torch(tmp_path: Path) -> None:
     """Importing torch takes seconds."""
     (tmp_path / "r.toml").write_text("stepz = 3")
     code = """
-import subprocess
 import sys
 from vtmr.cli.entry import main
 try:
@@ -213,6 +212,9 @@ def test_export_changes_how_a_network_is_used(command: Command, tmp_path: Path) 
     zoom = replace(bundled.spec.zoom, schedule="eager", eager_weight=0.5, min_shrink=1.2)
     how = {"zoom": zoom, "views": WIDE, "recrop_share": 0.25, "target_ratio": 1.2}
     assert other.spec == replace(bundled.spec, **how, focus_ratio=3.0, box_prompt=True)
+    command("export", bundled_models()[0].path, "-o", tmp_path / "clicked.onnx", "--no-box-prompt")
+    assert bundled.spec.box_prompt
+    assert load_network(tmp_path / "clicked.onnx").spec == replace(bundled.spec, box_prompt=False)
     for flag, value in (
         ("--zoom", "late"),
         ("--zoom", "eager=0.5@much"),

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vtmr.geometry import Box
-from vtmr.masks import Mask, bounding_box, in_ranges, row_runs
+from vtmr.masks import Ints, Mask, bounding_box, in_ranges, row_runs
 
 SMALL_PART_RATIO = 0.05  # of the largest part
-
-Indices = NDArray[np.intp]
 
 
 def without_holes(mask: Mask) -> Mask:
@@ -55,7 +52,7 @@ def without_small_parts(mask: Mask, smallest: int | None = None) -> Mask:
     return after
 
 
-def _parts_of(rows: Indices, firsts: Indices, ends: Indices) -> Indices:
+def _parts_of(rows: Ints, firsts: Ints, ends: Ints) -> Ints:
     """For each of the runs of `row_runs` its 8-connected part, as the number of one of that part's
     runs.
 

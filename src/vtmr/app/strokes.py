@@ -16,21 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtmr.geometry import Points
-from vtmr.masks import Mask, bands, in_ranges
+from vtmr.masks import Ints, Mask, bands, in_ranges
 
 _SMALLEST_RADIUS = 0.7072  # half a pixel's diagonal
 # Elements that are worked on together: the arrays then stay in the processor's cache, and their
 # memory is used again. Fresh memory for all of a long stroke takes longer than the arithmetic.
 _BLOCK = 1 << 16
-_LARGEST_GROUP = 8
+_LARGEST_GROUP = 8  # neighbouring segments; 16 and 32 were slower at large radii
 _MOST_RUNS = 1 << 20  # that are kept at once: a line up and down all of an image has many more
 _PIXELS_PER_RUN = 1000  # setting a run by itself costs about as much as passing over so many
 
-Indices = NDArray[np.intp]
 Floats = NDArray[np.float64]
 # Where runs of pixels begin, and the places behind them. A place is row * (width + 1) + column, so
 # that no run goes on in the next row.
-Runs = tuple[Indices, Indices]
+Runs = tuple[Ints, Ints]
 
 
 def brushed(mask: Mask, points: Points, radius: float | Floats, *, add: bool) -> Mask:
@@ -85,7 +84,7 @@ def _covered(line: Points, radii: Floats, height: int, width: int) -> Iterator[R
         yield _merged(runs)
 
 
-def _blocks(counts: Indices) -> Iterator[slice]:
+def _blocks(counts: Ints) -> Iterator[slice]:
     """The groups in turn, as many together as have about _BLOCK rows between them."""
     sums = np.cumsum(counts)
     first = 0
@@ -105,14 +104,14 @@ class _Rows:
     long arrays. row, y: of each element, its row and the height of that row's centres.
     """
 
-    tops: Indices
-    counts: Indices
-    begins: Indices
-    row: Indices
+    tops: Ints
+    counts: Ints
+    begins: Ints
+    row: Ints
     y: Floats
 
     @staticmethod
-    def of(tops: Indices, counts: Indices) -> _Rows:
+    def of(tops: Ints, counts: Ints) -> _Rows:
         _, row = in_ranges(tops, counts)
         return _Rows(tops, counts, np.cumsum(counts) - counts, row, row + np.float64(0.5))
 
@@ -150,7 +149,7 @@ def _interval(starts: Points, ends: Points, radii: Floats, rows: _Rows) -> tuple
     return left, right
 
 
-def _cut_by_rows(one: Points, other: Points, rows: _Rows) -> tuple[Indices, Floats]:
+def _cut_by_rows(one: Points, other: Points, rows: _Rows) -> tuple[Ints, Floats]:
     """Where straight lines, one in each group, cross that group's rows: indices of the long
     arrays, and x. Level lines cross none."""
     low, high = np.minimum(one[:, 1], other[:, 1]), np.maximum(one[:, 1], other[:, 1])
@@ -164,7 +163,7 @@ def _cut_by_rows(one: Points, other: Points, rows: _Rows) -> tuple[Indices, Floa
     return rows.begins[line] + row - rows.tops[line], x
 
 
-def _runs_of(row: Indices, left: Floats, right: Floats, width: int) -> Runs:
+def _runs_of(row: Ints, left: Floats, right: Floats, width: int) -> Runs:
     """The pixels whose centres lie between those edges in rows of so many pixels."""
     first = np.ceil(np.clip(left - 0.5, 0, width))
     stop = np.floor(np.clip(right - 0.5, -1, width - 1)) + 1
@@ -186,7 +185,7 @@ def _merged(runs: Sequence[Runs]) -> Runs:
     return turns[opens] >> 1, turns[closes] >> 1
 
 
-def _set_runs(mask: Mask, firsts: Indices, stops: Indices, add: bool) -> None:
+def _set_runs(mask: Mask, firsts: Ints, stops: Ints, add: bool) -> None:
     """Sets runs of pixels, in order and apart from each other, on (add) or off in place."""
     if not firsts.size:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -14,16 +15,19 @@ from vtmr.app.strokes import brushed
 EMPTY = np.zeros((60, 80), bool)
 
 
-def distance_to_line(points: list[tuple[float, float]]) -> np.ndarray:
-    """Of every pixel's centre to the line through the points, by projecting onto each of its
-    segments."""
-    rows, cols = np.mgrid[:60, :80] + 0.5
-    nearest = np.full((60, 80), np.inf)
-    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[-1]], strict=True):
+def distances(line: np.ndarray, x: np.ndarray, y: np.ndarray | float) -> Iterator[np.ndarray]:
+    """Of points to each segment of a line, by projecting onto it."""
+    ends = line[1:] if len(line) > 1 else line
+    for (x0, y0), (x1, y1) in zip(line[: len(ends)], ends, strict=True):
         dx, dy = x1 - x0, y1 - y0
-        along = np.clip(((cols - x0) * dx + (rows - y0) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(cols - x0 - along * dx, rows - y0 - along * dy))
-    return nearest
+        along = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
+        yield np.hypot(x - x0 - along * dx, y - y0 - along * dy)
+
+
+def distance_to_line(line: np.ndarray) -> np.ndarray:
+    """Of every pixel's centre."""
+    rows, cols = np.mgrid[:60, :80] + 0.5
+    return np.min(list(distances(line, cols, rows)), axis=0)
 
 
 @pytest.mark.parametrize("radius", [2, 5, 9.5])
@@ -39,7 +43,7 @@ def distance_to_line(points: list[tuple[float, float]]) -> np.ndarray:
 def test_it_reaches_as_far_as_its_radius(points: list[tuple[float, float]], radius: float) -> None:
     painted, distance = (
         brushed(EMPTY, np.array(points), radius, add=True),
-        distance_to_line(points),
+        distance_to_line(np.array(points)),
     )
     sure = np.abs(distance - radius) > 1e-6
     np.testing.assert_array_equal(painted[sure], distance[sure] < radius)
@@ -55,7 +59,9 @@ PEAKS = np.array([(0.0, 20), (20, 24), (40, 20), (60, 24), (80, 20)])
     ("block", "band", "most_runs"), [(1 << 16, 1 << 20, 1 << 20), (40, 300, 9)]
 )
 @pytest.mark.parametrize(
-    ("line", "radius"), [(WALK, 1.5), (WALK, 4), (WALK, 12), (PEAKS, 8)], ids=str
+    ("line", "radius"),
+    [(WALK, 1.5), (WALK, 4), (WALK, 12), (PEAKS, 8)],
+    ids=["thin walk", "walk", "broad walk", "peaks"],
 )
 def test_however_it_is_shared_out_it_reaches_as_far(
     line: np.ndarray,
@@ -71,7 +77,7 @@ def test_however_it_is_shared_out_it_reaches_as_far(
     monkeypatch.setattr("vtmr.app.strokes._MOST_RUNS", most_runs)
     monkeypatch.setattr("vtmr.app.strokes._PIXELS_PER_RUN", pixels_per_run)
     monkeypatch.setattr("vtmr.masks._BAND_PIXELS", band)
-    distance = distance_to_line([tuple(point) for point in line])
+    distance = distance_to_line(line)
     sure = np.abs(distance - radius) > 1e-6
     noise = np.random.default_rng(5).random((60, 80)) < 0.5
     added, taken = (brushed(noise, line, radius, add=add) for add in (True, False))
@@ -130,12 +136,10 @@ def test_a_pens_stroke_on_96_megapixels_is_painted_at_once() -> None:
     start = time.process_time()
     painted = brushed(mask, points, radii, add=True)
     assert time.process_time() - start < 1
-    x, y = np.arange(12000) + 0.5, 4000.5  # the row through the middle
-    reached = np.zeros(12000, np.bool_)
-    for start_point, along, radius in zip(points[:-1], np.diff(points, axis=0), radii, strict=True):
-        off_x, off_y = x - start_point[0], y - start_point[1]
-        share = np.clip((off_x * along[0] + off_y * along[1]) / max(along @ along, 1e-9), 0, 1)
-        reached |= np.hypot(off_x - share * along[0], off_y - share * along[1]) < radius
+    reached = np.zeros(12000, np.bool_)  # of the row through the middle
+    away = distances(points, np.arange(12000) + 0.5, 4000.5)
+    for distance, radius in zip(away, radii, strict=True):
+        reached |= distance < radius
     np.testing.assert_array_equal(painted[4000], reached)
 
 
