@@ -7,6 +7,7 @@ import base64
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, Route
 
 # The canvas's pixels as one string of base64: R, G, B, A per device pixel.
 _PIXELS = """name => {
@@ -52,6 +53,7 @@ _PIXEL = (
     "([x, y]) => [...document.getElementById('overlay').getContext('2d').getImageData(x, y, 1, "
     "1).data]"
 )
+_IS_INTERCEPTED = "address => fetch(address).then(() => false, () => true)"
 _TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -138,6 +140,19 @@ class Desk:
         self.page.locator("#stage[aria-busy=false]").wait_for()
         self.page.evaluate(_TWO_FRAMES)
         return self
+
+    def intercept(self, pattern: str, handler: Callable[[Route], Any]) -> None:
+        """From now on the page's requests that match go to the handler: `Page.route`, which returns
+        before the page knows of it, so that what is clicked at once may still reach the server."""
+        address = f"{self.server.origin}/is-intercepted"
+        self.page.route(address, lambda route: route.abort())
+        self.page.wait_for_function(_IS_INTERCEPTED, arg=address)
+        self.page.route(pattern, handler)
+        self.page.unroute(address)
+
+    def lose_the_server(self) -> None:
+        """No request of the page is answered until `page.unroute_all`."""
+        self.intercept("**/api/**", lambda route: route.abort("connectionrefused"))
 
     def pixels(self, canvas: str) -> NDArray[np.uint8]:
         """Device pixels of the canvas "photo" or "overlay", H x W x 4."""

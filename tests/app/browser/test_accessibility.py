@@ -115,7 +115,7 @@ def test_what_an_export_and_an_import_have_to_say(
         "warnings": ["a.png: object 1 has a hole, which polygons can't hold."],
         "losses": ["1 object has holes."],
     }
-    page.route("**/api/v1/exports", lambda route: route.fulfill(json=answer))
+    desk.intercept("**/api/v1/exports", lambda route: route.fulfill(json=answer))
     page.locator("#export").click()
     page.locator("[data-format=coco]").click()
     box = page.get_by_role("dialog")
@@ -143,7 +143,7 @@ def test_banners_and_toasts(theme: str, server: Server, picture: str, sit_down: 
     desk.ready().press("Escape", "e").click(20, 100)
     expect(desk.page.locator(".toast")).to_be_visible()
     assert serious(desk) == []
-    desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    desk.lose_the_server()
     desk.press("c")
     desk.page.mouse.click(*desk.window_point(*ELLIPSE))
     expect(desk.page.get_by_role("alert")).to_contain_text("doesn't answer")

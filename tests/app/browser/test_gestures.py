@@ -164,7 +164,7 @@ def test_rest_previews_and_the_next_move_takes_it_away(
         desk.page.mouse.move(*place)
     assert waiting.value.ok
     desk.until_painted(40, 54)
-    desk.page.route("**/preview", lambda route: route.abort())
+    desk.intercept("**/preview", lambda route: route.abort())
     desk.page.mouse.move(place[0] + 3, place[1])
     desk.page.evaluate("() => new Promise(requestAnimationFrame)")
     assert not desk.is_painted(40, 54)
@@ -207,7 +207,7 @@ def test_what_is_likely_to_be_pressed_next_is_asked_for_in_a_rest(desk: Desk) ->
 def test_the_next_move_cancels_a_preview_on_its_way(desk: Desk) -> None:
     """The server's answer is held back: the page has to give the request up by itself."""
     place = desk.window_point(*ELLIPSE)
-    desk.page.route("**/preview", lambda route: None)
+    desk.intercept("**/preview", lambda route: None)
     with desk.page.expect_request("**/preview"):
         desk.page.mouse.move(*place)
     with desk.page.expect_event(
@@ -230,7 +230,7 @@ def test_a_click_that_meets_a_full_queue_is_sent_again(
         else:
             route.continue_()
 
-    desk.page.route("**/changes", busy)
+    desk.intercept("**/changes", busy)
     desk.click(*ELLIPSE)
     assert not answers
     assert len(server.document(picture)["objects"][0]["clicks"]) == 1

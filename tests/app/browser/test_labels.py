@@ -171,7 +171,7 @@ def test_what_is_to_become_of_objects_is_asked_while_another_change_is_saved(
     desk = sit_down(server, "a.png").click(*ELLIPSE)
     box = manager(desk)
     waiting: list[Route] = []
-    desk.page.route("**/labels", lambda route: waiting.append(route))
+    desk.intercept("**/labels", lambda route: waiting.append(route))
     attributes = box.get_by_label("Attributes of cup")
     attributes.fill("size")
     attributes.press("Tab")

@@ -196,7 +196,7 @@ def test_a_folder_that_can_not_be_written_is_shown_and_not_changed(
     told = server.ask("/project") | {
         "read_only": "The folder can't be written: it is open for viewing only."
     }
-    desk.page.route("**/project", lambda route: route.fulfill(json=told))
+    desk.intercept("**/project", lambda route: route.fulfill(json=told))
     desk.page.reload()
     desk.ready()
     expect(desk.page.get_by_role("note")).to_contain_text("viewing only")

@@ -72,7 +72,7 @@ def test_notices_cover_nothing_that_is_worked_with(
     desk = sit_down(server, "black.png", **WINDOWS[window])
     page = desk.page
     told = server.ask("/project") | {"notices": [LONG]}
-    page.route("**/api/v1/project", lambda route: route.fulfill(json=told))
+    desk.intercept("**/api/v1/project", lambda route: route.fulfill(json=told))
     page.reload()
     desk.ready()
     banner, toast = page.locator("#banner"), page.locator(".toast")
@@ -98,7 +98,7 @@ def test_the_photo_stays_under_the_hand_when_a_notice_comes(
     desk.click(56, 54)
     corner = desk.photo_box()[2:]  # the lower right one, which is never out of sight
     place = desk.window_point(124, 66)
-    desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    desk.lose_the_server()
     desk.page.mouse.click(*place)
     expect(desk.page.get_by_role("alert")).to_be_visible()
     desk.page.wait_for_function("document.querySelector('#banner').clientHeight > 0")

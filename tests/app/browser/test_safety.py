@@ -57,7 +57,7 @@ def test_a_click_waits_for_a_server_that_comes_back(
     desk.page.mouse.move(
         0, 0
     )  # a pointer that rests on the object from before would show a preview of it
-    desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    desk.lose_the_server()
     desk.page.mouse.click(*place)
     expect(desk.page.get_by_role("alert")).to_contain_text("doesn't answer")
     assert desk.is_painted(*ELLIPSE)  # the click is drawn, though not yet answered
@@ -124,7 +124,7 @@ def test_what_waits_behind_a_change_whose_answer_was_lost_is_sent(
         else:
             route.continue_()
 
-    desk.page.route("**/changes", lose_the_first)
+    desk.intercept("**/changes", lose_the_first)
     for x, y in places:
         desk.page.mouse.click(x, y)
         desk.page.keyboard.press("n")

@@ -26,7 +26,7 @@ def test_what_is_saved_and_what_accept_means_is_said(
     saved = desk.page.locator("#saved")
     expect(saved).to_have_text("Every change is saved. Accept marks the image as done.")
     place = desk.window_point(*RECTANGLE)
-    desk.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    desk.lose_the_server()
     desk.page.mouse.click(*place)
     expect(saved).to_contain_text("1 not saved yet")
     desk.page.unroute_all()
