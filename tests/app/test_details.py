@@ -144,3 +144,38 @@ class TestStates:
         answer = three.change(NAME, "undo")["document"]
         assert (answer["state"], answer["undo"]) == ("in_work", "set")
         assert answer["objects"] == document["objects"]
+
+    @pytest.mark.parametrize("whole", [True, False], ids=["from the file", "from the journal"])
+    def test_undo_of_an_acceptance_brings_the_review_back(
+        self, three: Any, folder: Path, start: Callable[..., Any], whole: bool
+    ) -> None:
+        from vtmr.app.store import Store
+
+        three.change(NAME, "review", review=True)
+        three.change(NAME, "done", done=True)
+        if whole:  # the end of a server puts the journal into the images' own files
+            three.http.__exit__(None, None, None)
+            three = start(folder)
+        assert three.open(NAME)["document"]["state"] == "done"
+        assert three.change(NAME, "undo")["document"]["state"] == "review"
+        document = Store(folder, write=False).document(NAME)
+        assert document is not None
+        assert document.state == "review"
+
+    @pytest.mark.parametrize("change", ["click", "done"])
+    def test_whatever_else_reopens_an_accepted_image_leaves_no_review(
+        self, three: Any, folder: Path, change: str
+    ) -> None:
+        from vtmr.app.store import Store
+
+        three.change(NAME, "review", review=True)
+        three.change(NAME, "done", done=True)
+        if change == "click":
+            three.click(NAME)
+        else:
+            three.change(NAME, "done", done=False)
+        three.change(NAME, "done", done=True)
+        assert three.change(NAME, "undo")["document"]["state"] == "in_work"
+        document = Store(folder, write=False).document(NAME)
+        assert document is not None
+        assert document.state == "in_work"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,24 @@ class TestRename:
         labelled.change(SHAPES, "undo")
         labelled.change(SHAPES, "undo")
         assert labels_on(labelled, SHAPES) == ["mug"]
+        assert names(labelled) == ["mug", "plate"]
+
+    @pytest.mark.parametrize("written", ["by this process", "before it", "by an earlier version"])
+    def test_objects_that_only_undo_brings_back_get_the_name(
+        self, labelled: Any, folder: Path, start: Start, written: str
+    ) -> None:
+        labelled.change(OTHER, "delete", object="o1")
+        if written != "by this process":
+            labelled.http.__exit__(None, None, None)
+            labelled = start(folder)
+        if written == "by an earlier version":  # whose files don't say what the history has
+            heads = labelled.annotator.store.heads
+            heads[OTHER] = replace(heads[OTHER], past_labels=None)
+        answer = post(labelled, "rename", label="cup", to="mug").json()
+        assert answer["changed"] == {"images": 1, "objects": 2}
+        labelled.open(OTHER)
+        labelled.change(OTHER, "undo")
+        assert labels_on(labelled, OTHER) == ["mug"]
         assert names(labelled) == ["mug", "plate"]
 
     def test_it_is_there_after_a_kill(self, labelled: Any, folder: Path) -> None:

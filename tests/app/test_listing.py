@@ -70,6 +70,12 @@ class TestLeftOut:
             "other": ["notes.txt"],
         }
 
+    def test_a_mask_is_known_by_its_photo_of_any_kind(self, folder: Path) -> None:
+        for name in ("IMG_1.HEIC", "IMG_2.Jpg", "IMG_3.heif"):
+            (folder / name).write_bytes(b"x")
+            picture(folder / f"{Path(name).stem}.mask.png")
+        assert left_out(folder)["mask"] == ["IMG_1.mask.png", "IMG_2.mask.png", "IMG_3.mask.png"]
+
     def test_the_api_tells_how_many_and_the_first_names(self, folder: Path, start: Start) -> None:
         for number in range(250):
             (folder / f"{number:03}.txt").write_text("x")

@@ -85,7 +85,8 @@ class State:
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """An image's annotations. states: never empty; states[at] is the current one; `revision` counts
-    every change. done: accepted; review: somebody else is to look at it."""
+    every change. done: accepted; review: somebody else is to look at it, or was when the image was
+    accepted, which undo brings back."""
 
     name: str
     height: int
@@ -116,6 +117,12 @@ class Document:
         return dict(Counter(item.label for item in self.content.items))
 
     @property
+    def past_labels(self) -> frozenset[str]:
+        """Those that no current object has, and one that undo or redo would bring back."""
+        every = {item.label for state in self.states for item in state.content.items}
+        return frozenset(every - self.labels.keys())
+
+    @property
     def undo_name(self) -> str | None:
         """The operation that would be undone; "accept" while the image is accepted."""
         if self.done:
@@ -133,31 +140,37 @@ class Document:
         # One more than can be undone: the content to come back to.
         states = (*self.states[: self.at + 1], State(op, content))[-MAX_UNDO - 1 :]
         done = self.done and stays_done
-        return replace(
-            self, revision=self.revision + 1, done=done, states=states, at=len(states) - 1
-        )
+        return replace(self._next(done), states=states, at=len(states) - 1)
 
     def undone(self) -> Document:
         """Without the acceptance, where the image is accepted, else without the last change.
 
         Raises InputError when there is nothing to undo.
         """
-        return self.accepted(False) if self.done else self.moved(-1)
+        if not self.done:
+            return self.moved(-1)
+        return replace(self, revision=self.revision + 1, done=False)
 
     def moved(self, by: int) -> Document:
         """After an undo (-1) or redo (1). Raises InputError when there is none."""
         if not 0 <= self.at + by < len(self.states):
             raise InputError(f"There is nothing to {'undo' if by < 0 else 'redo'}.")
-        return replace(self, revision=self.revision + 1, done=False, at=self.at + by)
+        return replace(self._next(done=False), at=self.at + by)
 
     def accepted(self, done: bool) -> Document:
         """Accepted, or taken back into work; an acceptance is the end of a review."""
-        review = self.review and not done
-        return replace(self, revision=self.revision + 1, done=done, review=review)
+        return self._next(done)
 
     def to_review(self, review: bool) -> Document:
         """Marked for somebody else to look at, or not any more; then it isn't accepted yet."""
         done = self.done and not review
+        return replace(self, revision=self.revision + 1, done=done, review=review)
+
+    def _next(self, done: bool) -> Document:
+        """One change later. Whatever takes an accepted image back into work, but undo, leaves
+        nothing of the review that the acceptance was the end of."""
+        reopened = self.done and not done
+        review = self.review and not reopened
         return replace(self, revision=self.revision + 1, done=done, review=review)
 
     def renamed(self, label: str, to: str) -> Document:
@@ -188,7 +201,8 @@ def transition(before: Document, after: Document) -> Json:
         return record | {"op": after.states[-1].op, "change": change} | stays
     if after.at != before.at:
         return record | {"move": after.at - before.at}
-    if after.review != before.review and not after.done:
+    reopened = before.done and not after.done
+    if (after.review != before.review and not reopened) or (after.review and reopened):
         return record | {"review": after.review}
     return record | {"done": after.done}
 
@@ -238,7 +252,10 @@ def to_json(document: Document) -> tuple[Json, Json]:
         "state": document.state,
         "objects": len(document.content.items),
         "labels": document.labels,
+        "past_labels": sorted(document.past_labels),
     }
+    if document.done and document.review:
+        head["reviewed"] = True
     base = {"op": first.op, "change": difference(Content(), first.content)}
     return head, {"history": [base, *changes], "at": document.at}
 
@@ -254,7 +271,8 @@ def from_json(head: Json, body: Json) -> Document:
     for record in body["history"]:
         content = applied(content, record["change"])
         states.append(State(_as(str, record["op"]), content))
-    done, review = head["state"] == "done", head["state"] == "review"
+    done = head["state"] == "done"
+    review = head["state"] == "review" or head.get("reviewed") is True
     size = _as(int, head["height"]), _as(int, head["width"])
     at = _as(int, body["at"])
     if not 0 <= at < len(states):

@@ -38,20 +38,22 @@ _BODY = b'{"history":'  # what every body begins with
 class Head:
     """What the list of images says of a document.
 
-    labels: of how many objects each is; None where an earlier version wrote the document, which
-    then has to be read.
+    labels: of how many objects each is; past_labels: those that only its history has. None where
+    an earlier version wrote the document, which then has to be read.
     """
 
     state: str
     objects: int
     revision: int
     labels: Mapping[str, int] | None = None
+    past_labels: frozenset[str] | None = None
 
     @staticmethod
     def of(document: Document) -> Head:
         """What its file's first line will say."""
         objects = len(document.content.items)
-        return Head(document.state, objects, document.revision, document.labels)
+        labels, past = document.labels, document.past_labels
+        return Head(document.state, objects, document.revision, labels, past)
 
 
 def path_of(found_id: str) -> str:
@@ -89,7 +91,9 @@ def read_head(folder: Directory, found_id: str) -> tuple[str, Head] | None:
             return None
         name, state = _named(record, found_id), str(record["state"])
         counts = int(record["objects"]), int(record["revision"])
-        return name, Head(state, *counts, _labels(record.get("labels")))
+        past = record.get("past_labels")
+        past_labels = None if past is None else frozenset(map(str, past))
+        return name, Head(state, *counts, _labels(record.get("labels")), past_labels)
     except UNREADABLE:
         return None
 

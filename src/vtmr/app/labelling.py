@@ -116,7 +116,7 @@ class Labelling:
             after = before.renamed(label.name, to)
             return renaming(after, label.name, to), after
 
-        changed = await self._on_objects(label.name, renamed)
+        changed = await self._on_objects(label.name, renamed, also_past=True)
         # Whoever gives it a name wants it to stay, also without objects.
         fresh = replace(label, name=to, passing=False)
         kept = [one for one in self._store.all_labels() if one.name != to]
@@ -199,13 +199,14 @@ class Labelling:
                 {"objects": objects, "images": images},
             )
 
-    async def _on_objects(self, label: str, change: Change) -> Changed:
+    async def _on_objects(self, label: str, change: Change, *, also_past: bool = False) -> Changed:
         """Changes every document with objects of that label; those that can't be read are told.
+        also_past: and those that had some, which undo or redo would bring back.
 
         Raises NotSavedError; what was changed until then stays so.
         """
         changed = Changed()
-        names = await self._pool.run(lambda: self._images_with(label))
+        names = await self._pool.run(lambda: self._images_with(label, also_past))
         for first in range(0, len(names), _AT_ONCE):
             some = names[first : first + _AT_ONCE]
             async with AsyncExitStack() as held:
@@ -217,7 +218,7 @@ class Labelling:
 
     def _commit(self, names: Sequence[str], label: str, change: Change, changed: Changed) -> None:
         made: list[tuple[Json, Document]] = []
-        objects = 0
+        images = objects = 0
         for name in names:
             try:
                 before = self._store.document(name)
@@ -227,21 +228,24 @@ class Labelling:
             after = change(before) if before is not None else None
             if before is not None and after is not None:
                 made.append(after)
+                images += label in before.labels
                 objects += before.labels.get(label, 0)
         if made:
             self._store.commit_together(made)
-        changed.images += len(made)
+        changed.images += images
         changed.objects += objects
 
-    def _images_with(self, label: str) -> list[str]:
+    def _images_with(self, label: str, also_past: bool) -> list[str]:
         """Their names; an image whose annotations can't be read is among them, to be told."""
         found = []
         for name in sorted(self._store.heads):
             try:
-                labels = self._store.labels_on(name)
+                found_there = label in self._store.labels_on(name) or (
+                    also_past and label in self._store.past_labels_on(name)
+                )
             except InputError:
-                labels = {label: 1}
-            if label in labels:
+                found_there = True
+            if found_there:
                 found.append(name)
         return found
 

@@ -115,10 +115,10 @@ def find_images(folder: Path, *, follow_links: bool = False) -> Found:
         raise InputError(f"{folder} is not a folder: expected one with images.") from error
     walk = _Walk(follow_links)
     names = sorted(walk.names(root.path, "", ()))
-    images = set(names)
+    images = {name.lower() for name in names}
     entries: list[Entry] = []
     for name in names:
-        if name.lower().endswith(MASK_SUFFIX) and _has_image(name[: -len(MASK_SUFFIX)], images):
+        if _is_mask(name.lower(), images):
             walk.left_out.add("mask", name)
         elif len(entries) == _MAX_IMAGES:
             walk.left_out.add("many", name)
@@ -202,8 +202,10 @@ class _Walk:
         return False
 
 
-def _has_image(stem: str, names: set[str]) -> bool:
-    return any(stem + suffix in names or stem + suffix.upper() in names for suffix in SUFFIXES)
+def _is_mask(name: str, names: set[str]) -> bool:
+    """Whether it is that of an image beside it. All names in lower case."""
+    stem = name.removesuffix(MASK_SUFFIX)
+    return stem != name and any(stem + one in names for one in SUFFIXES | HEIF_SUFFIXES)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -100,6 +100,14 @@ class Store:
         document = self.document(name)
         return document.labels if document is not None else {}
 
+    def past_labels_on(self, name: str) -> frozenset[str]:
+        """The labels that only the history of an image has. Raises InputError likewise."""
+        head = self.heads.get(name)
+        if head is not None and head.past_labels is not None:
+            return head.past_labels
+        document = self.document(name)
+        return document.past_labels if document is not None else frozenset()
+
     @property
     def heads(self) -> dict[str, Head]:
         """What is known of every image that was ever annotated, by its name."""
