@@ -7,7 +7,8 @@ import base64
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,21 @@ class Desk:
     def lose_the_server(self) -> None:
         """No request of the page is answered until `page.unroute_all`."""
         self.intercept("**/api/**", lambda route: route.abort("connectionrefused"))
+
+    @contextmanager
+    def answers_held(self) -> Iterator[None]:
+        """What the page changes meanwhile reaches the server at the end, one after another."""
+        held: list[Route] = []
+        holding = True
+        self.intercept(
+            "**/changes", lambda route: held.append(route) if holding else route.continue_()
+        )
+        yield
+        holding = False
+        for route in held:
+            route.continue_()
+        self.ready()
+        self.page.unroute("**/changes")
 
     def pixels(self, canvas: str) -> NDArray[np.uint8]:
         """Device pixels of the canvas "photo" or "overlay", H x W x 4."""

@@ -137,7 +137,7 @@ def test_objects_are_kept_apart_until_the_switch_is_off(photo: Photo) -> None:
     outline(desk.press("n"), *BESIDE)
     assert (desk.mask(1) & first).any()
     # Layers stay layers for whoever never touched the switch.
-    desk.page.evaluate("localStorage.removeItem('vtmr-preferences')")
+    desk.page.evaluate("document.cookie = 'vtmr-preferences=; max-age=0'")
     desk.page.goto("about:blank")
     desk.open(desk.name)
     expect(switch).not_to_be_checked()

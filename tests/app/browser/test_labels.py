@@ -162,6 +162,12 @@ def test_attributes_and_a_note_are_kept(folder: Path, serve: Start, sit_down: Si
     expect(page.get_by_label("Note")).to_have_value("Look again.")
     expect(page.locator("#details [data-name=wet]")).to_have_value("yes")
 
+    page.get_by_label("Note").fill("Look closely.")
+    desk.press("Control+Enter")  # from within the note
+    (found,) = server.document("a.png")["objects"]
+    assert found["note"] == "Look closely."
+    assert server.images()["a.png"]["state"] == "done"
+
 
 def test_what_is_to_become_of_objects_is_asked_while_another_change_is_saved(
     folder: Path, serve: Start, sit_down: Sit

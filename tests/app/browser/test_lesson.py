@@ -4,15 +4,18 @@ complete."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import Desk, Server
+from fakes import shapes_image
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
 CUP, SPOON, HANDLE = (290, 235), (366, 290), (355, 320)
-Sit = Callable[..., Desk]
+Start, Sit = Callable[..., Server], Callable[..., Desk]
 
 
 def at(canvas: Locator, point: tuple[float, float]) -> dict[str, float]:
@@ -83,6 +86,29 @@ def test_a_finger_taps_and_holds(server: Server, picture: str, sit_down: Sit) ->
     expect(title).to_contain_text("Press New object")
 
 
+def test_what_was_chosen_and_learnt_holds_for_the_next_folder(
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    serve: Start,
+    sit_down: Sit,
+) -> None:
+    """Whose server has another port."""
+    other = tmp_path_factory.mktemp("other")
+    Image.fromarray(shapes_image()).save(other / "z.png")
+    first, second = serve(folder), serve(other)
+    assert first.port != second.port
+    desk = sit_down(first, lesson=True)
+    desk.page.get_by_role("button", name="Skip").click()
+    desk.press("Shift+T", "Shift+O")
+    chosen = desk.page.evaluate("document.documentElement.dataset.theme")
+    desk.page.goto(second.url)
+    desk.ready()
+    expect(desk.page.locator("dialog.lesson")).to_have_count(0)
+    assert desk.page.evaluate("document.documentElement.dataset.theme") == chosen
+    colouring = desk.page.locator("[data-command=colouring]")
+    expect(colouring).to_have_attribute("aria-pressed", "true")
+
+
 def test_every_key_is_in_the_sheet(desk: Desk) -> None:
     """The page's own table of commands against what the sheet shows; the keys of a command without
     a name are shown beside another's of its group."""
@@ -109,8 +135,15 @@ def test_every_key_is_in_the_sheet(desk: Desk) -> None:
     keys = {command["key"] for command in commands if command.get("key")}
     told = set(desk.page.locator("dialog kbd").all_inner_texts())
     spelt = {text.split(" + ")[-1] for text in told}
-    names = {"ArrowUp": "↑", "ArrowDown": "↓", "PageUp": "PgUp", "PageDown": "PgDn", "-": "−"}
-    silent = {"Escape", "ArrowLeft", "ArrowRight", "y", *"23456789"}
+    names = {
+        "ArrowUp": "↑",
+        "ArrowDown": "↓",
+        "PageUp": "PgUp",
+        "PageDown": "PgDn",
+        "-": "−",
+        "Escape": "Esc",
+    }
+    silent = {"ArrowLeft", "ArrowRight", "y", *"23456789"}
     for key in keys - silent:
         text = names.get(key, key)
         assert {text, text.upper()} & spelt or text == "1", key

@@ -127,6 +127,12 @@ def test_several_objects_are_labelled_hidden_and_deleted_together(
         False,
         False,
     ]
+    desk.page.locator("#stage").focus()
+    desk.press("h", "l")
+    objects = server.document(picture)["objects"]
+    assert [found["visible"] for found in objects] == [True, True, True]
+    assert [found["locked"] for found in objects] == [False, True, True]
+    desk.press("l")
     rows.nth(0).click()
     rows.nth(2).click(modifiers=["Shift"])
     expect(desk.page.locator("#several-count")).to_contain_text("3 chosen")
@@ -135,6 +141,7 @@ def test_several_objects_are_labelled_hidden_and_deleted_together(
     assert server.document(picture)["objects"] == []
     desk.press("Control+z")
     assert len(server.document(picture)["objects"]) == 3
+    expect(desk.page.locator("#several-count")).to_contain_text("3 chosen")
     desk.press("Control+a", "Escape")
     expect(desk.page.locator("#several")).to_be_hidden()
 
@@ -215,3 +222,20 @@ def test_an_image_far_down_is_in_sight_when_the_drawer_opens(server: Server, sit
     desk = sit_down(server, "70.png", viewport={"width": 640, "height": 360})
     desk.page.locator("#drawer").click()
     expect(desk.page.locator("#image-list .current")).to_be_in_viewport()
+
+
+def test_keys_in_the_open_drawer_reach_nothing_behind_it(
+    desk: Desk, server: Server, picture: str
+) -> None:
+    desk.page.set_viewport_size({"width": 800, "height": 600})
+    desk.ready().click(*ELLIPSE)
+    row = desk.page.locator("#image-list .current")
+    desk.page.locator("#drawer").click()
+    expect(row).to_be_focused()
+    desk.press("Delete", "Control+z", "n")
+    assert len(server.document(picture)["objects"]) == 1
+    desk.press("Escape")
+    expect(row).to_be_hidden()
+    assert desk.selected() is not None
+    desk.press("Delete")
+    assert server.document(picture)["objects"] == []

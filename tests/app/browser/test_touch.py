@@ -5,12 +5,17 @@ A tap adds, a finger that rests takes away, two zoom and pan, and none of that m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from desk import Desk
+from desk import Desk, Server
+from fakes import shapes_image
+from PIL import Image
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -103,6 +108,38 @@ def test_a_finger_draws_with_a_brush_unless_a_second_one_comes(photo: Photo) -> 
     assert mask[100, 195]
 
 
+def test_a_pinch_leaves_the_corners_of_a_polygon(photo: Photo) -> None:
+    """Its first finger may wander before the second one comes."""
+    desk = photo("coffee", **TABLET).press("a")
+    for corner in ((250, 200), (330, 200), (330, 280)):
+        tap(desk, *corner)
+    x, y = desk.window_point(200, 100)
+    desk.touch("Start", {1: (x, y)})
+    desk.touch("Move", {1: (x + 15, y)})
+    desk.touch("Start", {1: (x + 15, y), 2: (x + 80, y)})
+    desk.touch("End", {})
+    desk.ready().press("Enter")  # closes what is there
+    mask = desk.mask()
+    assert mask[220, 320]
+    assert not mask[120, 210]
+
+
+def test_the_hand_that_holds_a_pen_does_nothing(photo: Photo) -> None:
+    """It lies on the screen before the pen does, while it draws and when it is lifted."""
+    desk = photo("coffee", **TABLET)
+    palm = desk.window_point(480, 350)
+    desk.touch("Start", {1: palm})
+    cup = desk.window_point(*CUP)
+    desk.pen("mousePressed", *cup, force=0.5)
+    desk.pen("mouseReleased", *cup, force=0)
+    desk.page.wait_for_timeout(HOLD_MS)
+    desk.touch("End", {})
+    desk.touch("Start", {2: palm})  # right behind the pen
+    desk.touch("End", {})
+    (only,) = desk.ready().objects()
+    assert len(only["clicks"]) == 1
+
+
 def test_a_phone_keeps_stage_and_accept_usable(photo: Photo) -> None:
     desk = photo("coffee", **PHONE)
     stage = desk.page.locator("#stage").bounding_box()
@@ -136,6 +173,40 @@ def test_buttons_are_large_enough(photo: Photo, options: dict[str, Any], least: 
     desk = photo("coffee", **options)
     small = [(name, height) for name, height in desk.page.evaluate(_SIZES) if height < least]
     assert small == []
+
+
+@pytest.mark.parametrize(("options", "least"), [({}, 32), (TABLET | {"is_mobile": True}, 44)])
+def test_folders_are_large_enough(
+    tmp_path: Path,
+    serve: Callable[..., Server],
+    sit_down: Callable[..., Desk],
+    options: dict[str, Any],
+    least: int,
+) -> None:
+    for name in ("a/1.png", "a/2.png", "b/3.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(shapes_image()).save(tmp_path / name)
+    desk = sit_down(serve(tmp_path), **options)
+    assert desk.page.locator(".folder-row").count() == 2
+    small = [(name, height) for name, height in desk.page.evaluate(_SIZES) if height < least]
+    assert small == []
+    rows = [row.bounding_box() for row in desk.page.locator("#image-list li").all()]
+    for above, below in pairwise(filter(None, rows)):  # as the virtual list counts them
+        assert above["y"] + above["height"] == pytest.approx(below["y"], abs=0.5)
+
+
+def test_a_narrow_screen_has_the_look_and_the_fit_in_its_settings(photo: Photo) -> None:
+    desk = photo("coffee", **PHONE)
+    page = desk.page
+    page.locator("#settings").tap()
+    page.locator("#settings-menu").get_by_text("Brightness").tap()
+    page.get_by_role("slider", name="Gamma").fill("2")
+    expect(page.locator("#photo")).to_have_css("filter", re.compile("look"))
+    page.keyboard.press("Escape")
+    before = zoom_of(desk)
+    page.locator("#settings-menu").get_by_text("One image pixel").tap()
+    expect(page.locator("#settings-menu")).to_be_hidden()
+    assert zoom_of(desk.ready()) != before
 
 
 def test_a_pen_paints_thicker_where_it_presses_harder(photo: Photo) -> None:

@@ -57,12 +57,15 @@ export function createCommands({ store, stage, editor, dialogs }) {
     if (next) void editor.open(next);
   };
   /**
+   * Of the chosen objects, or of the selected one alone.
+   *
    * @param {"visible" | "locked"} key
    * @param {(id: string, value: boolean) => void} set
    */
   const flip = (key, set) => () => {
-    const object = store.state.document?.objects.find(({ id }) => id === store.state.selected);
-    if (object) set(object.id, !object[key]);
+    const object = selectedObject(store.state);
+    if (store.state.chosen.length) editor.flipChosen(key);
+    else if (object) set(object.id, !object[key]);
   };
   /** @param {number} by */
   const walk = (by) => () => {
@@ -80,8 +83,8 @@ export function createCommands({ store, stage, editor, dialogs }) {
   };
 
   return [
-    { group: "Look", name: "Zoom in / out", key: "+", also: ["="], shown: ["+", "−"], run: zoom(ZOOM) },
-    { group: "Look", key: "-", run: zoom(1 / ZOOM) },
+    { group: "Look", name: "Zoom in / out", key: "+", also: ["="], shown: ["+", "−"], repeats: true, run: zoom(ZOOM) },
+    { group: "Look", key: "-", repeats: true, run: zoom(1 / ZOOM) },
     { group: "Look", id: "fit", name: "Fit the image", key: "f", run: stage.lookAtAll },
     {
       group: "Look",
@@ -106,6 +109,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
       held: ["shift"],
       run: colouring,
     },
+    { group: "Look", name: "Zoom / move the view", shown: ["wheel", "Shift + wheel"] },
     { group: "Look", name: "Move the view", shown: ["Space + drag", "middle drag"] },
 
     { group: "Click", name: "Add to the object", shown: ["left click"] },
@@ -149,9 +153,18 @@ export function createCommands({ store, stage, editor, dialogs }) {
       tool: "cut",
       run: hold("cut"),
     },
+    { group: "Tools", name: "Erase with brush, lasso or scribble", shown: ["right drag", "Alt + drag"] },
+    { group: "Tools", name: "Close the polygon", shown: ["double click", "its first corner"] },
     { group: "Tools", name: "Corner at the crosshair / close", shown: ["Enter", "Shift + Enter"] },
-    { group: "Tools", name: "Smaller / larger brush", key: "[", shown: ["[", "]"], run: radius(1 / RADIUS.factor) },
-    { group: "Tools", key: "]", run: radius(RADIUS.factor) },
+    {
+      group: "Tools",
+      name: "Smaller / larger brush",
+      key: "[",
+      shown: ["[", "]"],
+      repeats: true,
+      run: radius(1 / RADIUS.factor),
+    },
+    { group: "Tools", key: "]", repeats: true, run: radius(RADIUS.factor) },
     {
       group: "Tools",
       id: "fill_holes",
@@ -229,9 +242,17 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Objects", name: "Label", shown: ["1 – 9"] },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({ group: "Objects", key: String(number), run: label(number) })),
     { group: "Objects", name: "Select", shown: ["Shift + click"] },
+    { group: "Objects", name: "One more / all between, in the list", shown: ["Ctrl + click", "Shift + click"] },
     { group: "Objects", name: "Choose all", key: "a", held: ["control"], run: editor.chooseAll },
-    { group: "Objects", name: "Select the one below / above", key: ",", shown: [",", "."], run: walk(-1) },
-    { group: "Objects", key: ".", run: walk(1) },
+    {
+      group: "Objects",
+      name: "Select the one below / above",
+      key: ",",
+      shown: [",", "."],
+      repeats: true,
+      run: walk(-1),
+    },
+    { group: "Objects", key: ".", repeats: true, run: walk(1) },
     { group: "Objects", id: "hide", name: "Hide or show", key: "h", run: flip("visible", editor.setVisible) },
     { group: "Objects", id: "lock", name: "Lock or unlock", key: "l", run: flip("locked", editor.setLocked) },
     {
@@ -264,9 +285,17 @@ export function createCommands({ store, stage, editor, dialogs }) {
       run: () => remove(store, editor),
     },
 
-    { group: "Image", id: "undo", name: "Undo", key: "z", held: ["control"], run: () => undo(store, editor) },
-    { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], run: editor.redo },
-    { group: "Image", key: "y", held: ["control"], run: editor.redo },
+    {
+      group: "Image",
+      id: "undo",
+      name: "Undo",
+      key: "z",
+      held: ["control"],
+      repeats: true,
+      run: () => undo(store, editor),
+    },
+    { group: "Image", id: "redo", name: "Redo", key: "Z", held: ["control", "shift"], repeats: true, run: editor.redo },
+    { group: "Image", key: "y", held: ["control"], repeats: true, run: editor.redo },
     { group: "Image", id: "review", needs: "image", name: "Mark for review, or not", key: "r", run: editor.review },
     {
       group: "Image",
@@ -283,18 +312,26 @@ export function createCommands({ store, stage, editor, dialogs }) {
       name: "Previous / next image",
       key: "PageUp",
       shown: ["PgUp", "PgDn"],
+      repeats: true,
       run: go(-1),
     },
-    { group: "Image", id: "next", key: "PageDown", run: go(1) },
+    { group: "Image", id: "next", key: "PageDown", repeats: true, run: go(1) },
     { group: "Image", name: "Search", key: "/", run: () => dialogs.search() },
     { group: "Image", id: "theme", name: "Light or dark", key: "T", held: ["shift"], run: toggleTheme },
     { group: "Image", id: "help", name: "This sheet", key: "?", run: () => dialogs.help() },
-    { key: "Escape", run: () => escape(store, editor) },
+    {
+      group: "Image",
+      name: "End what is begun, then select nothing",
+      key: "Escape",
+      shown: ["Esc"],
+      run: () => escape(store, editor),
+    },
     ...ARROWS.map(
       ({ key, dx, dy }) =>
         /** @type {Command} */ ({
           key,
           where: "stage",
+          repeats: true,
           run: (event) => arrow(store, editor, dx, dy, event.shiftKey),
         }),
     ),

@@ -66,7 +66,7 @@ export function createEditor(store, api, clock = () => performance.now()) {
     ...objectActions(store, changes, { selection, changeAll: several.changeAll }),
     ...several,
     ...projectActions(store, api, refused),
-    ...labelActions(store, api, { documents, images, settle: changes.settle, idle: delivery.idle }),
+    ...labelActions(store, api, { documents, images, selection, settle: changes.settle, idle: delivery.idle }),
     ...historyActions(store, changes, { images, documents, selection, delivery, say }),
   };
 }

@@ -4,6 +4,9 @@
 
 const OVER_THE_PAGE = "dialog[open], [popover]:popover-open"; // keys belong to it: nothing behind it is meant
 
+/** @type {Record<string, string>} */
+const OTHER_SCRIPTS = { BracketLeft: "[", BracketRight: "]", Comma: ",", Period: ".", Slash: "/" }; // by their places
+
 /** @param {Page} page */
 export function bindKeyboard({ store, stage, commands }) {
   addEventListener("keydown", (event) => {
@@ -17,6 +20,8 @@ export function bindKeyboard({ store, stage, commands }) {
     const command = commands.find((candidate) => matches(candidate, event, stage.element));
     if (!command) return;
     event.preventDefault();
+    if (event.repeat && !command.repeats) return; // a key that is held down would accept image after image
+    if (isText(event.target)) /** @type {HTMLElement} */ (event.target).blur(); // what is typed there is saved before
     command.run?.(event);
   });
   addEventListener("keyup", (event) => event.key === " " && store.update({ panning: false }));
@@ -29,11 +34,25 @@ export function bindKeyboard({ store, stage, commands }) {
  * @param {HTMLElement} stage
  */
 function matches({ key, also = [], held = [], where, run }, event, stage) {
-  if (!run || (event.key !== key && !also.includes(event.key))) return false;
+  const pressed = keyOf(event);
+  if (!run || (pressed !== key && !also.includes(pressed))) return false;
   if (where === "stage") return event.target === stage && !event.ctrlKey && !event.metaKey;
   if (held.includes("control") !== (event.ctrlKey || event.metaKey)) return false;
   if (held.includes("alt") !== event.altKey) return false;
   return !held.includes("shift") || event.shiftKey;
+}
+
+/**
+ * The key as commands name it. Of letters Shift alone decides which it is, not Caps Lock; on a keyboard of another
+ * script, the place of the key does.
+ *
+ * @param {KeyboardEvent} event
+ */
+function keyOf({ key, code, shiftKey }) {
+  const foreign = key.length === 1 && key > "\u007f";
+  const typed = foreign ? (OTHER_SCRIPTS[code] ?? code.replace(/^Key/, "")) : key;
+  if (!/^[a-z]$/i.test(typed)) return typed;
+  return shiftKey ? typed.toUpperCase() : typed.toLowerCase();
 }
 
 /** @param {EventTarget | null} target */

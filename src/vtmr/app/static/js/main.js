@@ -76,7 +76,7 @@ const held = bindTools(store, [
   { id: "cut", gesture: cut(page), disable: putAway },
 ]);
 const press = first(pan(page), chooseWithShift(page), choosePicked(page), held);
-bindGestures(stage, press);
+bindGestures(page, press);
 bindTouch(page, press, (event) => DRAGS[store.state.tool]?.(event) ?? null);
 bindWheel(page);
 bindHover(page);

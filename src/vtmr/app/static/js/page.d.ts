@@ -243,12 +243,15 @@ export interface Target {
   id: string | null;
   /** A change on its way is about to make it. */
   coming?: boolean;
+  /** What was to make it was refused: nothing is made of what waits for it. */
+  refused?: boolean;
 }
 
 /** What was selected before a change. */
 export interface Mark {
   selected: string | null;
   fresh: boolean;
+  chosen?: string[];
 }
 
 /** The answer to a change. Where the answer itself was lost, what the server has afterwards stands for it. */
@@ -259,13 +262,13 @@ export interface Change {
   image: string;
   /** What a message calls it. */
   name: string;
-  /** Asked when its turn comes: by then the object that it is for has its id. */
-  fields: () => Fields;
+  /** Asked when its turn comes: by then the object that it is for has its id. null: that object is gone. */
+  fields: () => Fields | null;
   /** Drawn until it is answered. */
   ghost: Ghost | null;
   answered?: (answer: Answer) => void;
-  /** The draft that it makes an object of. */
-  target?: Target | null;
+  /** The object that it is for, or the draft that it makes one of. */
+  target?: Target;
   /** Whether the time until the answer is shown. */
   timed?: boolean;
   /** When the hand began it, as performance.now. */
@@ -278,8 +281,11 @@ export interface Change {
   withdrawn?: () => void;
 }
 
-/** What a change has besides its name and fields. before: what was selected then. */
-export type ChangeOptions = Partial<Omit<Change, "image" | "name">> & { before?: () => Mark };
+/**
+ * What a change has besides its name and fields. before: what was selected then. begins: whether it may begin an
+ * object, where the one that it is for was undone meanwhile.
+ */
+export type ChangeOptions = Partial<Omit<Change, "image" | "name">> & { before?: () => Mark; begins?: boolean };
 
 /** Says a sentence to the user. */
 export type Say = (text: string, kind?: "plain" | "bad") => void;
@@ -332,6 +338,8 @@ export interface Command {
   where?: "stage";
   /** What the shortcut sheet says in place of the key. */
   shown?: string[];
+  /** A key that is held down does it again and again. */
+  repeats?: boolean;
   /** The tool that it takes. */
   tool?: ToolId;
   /** Without an image that may be changed, or a selected object, its button is off. */

@@ -1,5 +1,7 @@
 // What the browser remembers of the user's taste. Never more than that: work lives on the server.
 
+import { keep, recall } from "./memory.js";
+
 /** @import { State, Store } from "./page.js" */
 
 const KEY = "vtmr-preferences";
@@ -27,11 +29,7 @@ export function remembered() {
 export function remember(store) {
   store.watch(REMEMBERED, (state) => {
     const present = Object.fromEntries(REMEMBERED.map((key) => [key, state[key]]));
-    try {
-      localStorage.setItem(KEY, JSON.stringify({ ...read(), ...present }));
-    } catch {
-      // A browser without storage forgets; nothing else is lost.
-    }
+    keep(KEY, JSON.stringify({ ...read(), ...present }));
   });
 }
 
@@ -42,7 +40,7 @@ export function remember(store) {
  */
 function read() {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {};
+    return JSON.parse(recall(KEY) ?? "{}") ?? {};
   } catch {
     return {};
   }

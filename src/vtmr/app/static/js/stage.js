@@ -8,7 +8,7 @@ import { paintOverlay } from "./paint/overlay.js";
 import { createPhoto } from "./paint/photo.js";
 import { createStrokeLayer } from "./paint/strokelayer.js";
 
-/** @import { Api, Begin, Gesture, Size, Stage, State, Store, View } from "./page.js" */
+/** @import { Api, Begin, Gesture, Page, Size, State, Store, View } from "./page.js" */
 /** @import { Point } from "./wire.js" */
 
 /** @type {(keyof State)[]} */
@@ -168,10 +168,12 @@ function contextOf(element, selector) {
  * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event
  * that answers null or what follows: {move(event), end(event), cancel()}, each optional.
  *
- * @param {Stage} stage
+ * Escape ends it as if it hadn't been, and so does another image.
+ *
+ * @param {Page} page
  * @param {Begin} begin
  */
-export function bindGestures(stage, begin) {
+export function bindGestures({ store, stage }, begin) {
   const { element } = stage;
   /** @type {{ gesture: Gesture, pointerId: number } | null} */
   let current = null;
@@ -182,6 +184,11 @@ export function bindGestures(stage, begin) {
     current = null;
     gesture[how]?.(event);
   };
+  function drop() {
+    const gesture = current?.gesture;
+    current = null;
+    gesture?.cancel?.();
+  }
   element.addEventListener("pointerdown", (event) => {
     if (current || event.pointerType === "touch" || !onPicture(event)) return; // fingers: gestures/touch.js
     element.focus({ preventScroll: true });
@@ -194,6 +201,13 @@ export function bindGestures(stage, begin) {
   element.addEventListener("pointermove", (event) => {
     if (current?.pointerId === event.pointerId) current.gesture.move?.(event);
   });
+  store.watch(["imageId"], drop);
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !current) return;
+    event.stopImmediatePropagation(); // what else Escape does isn't meant
+    drop();
+  };
+  addEventListener("keydown", escape, { capture: true });
   element.addEventListener("pointerup", finish("end"));
   element.addEventListener("pointercancel", finish("cancel"));
   element.addEventListener("contextmenu", (event) => event.preventDefault());

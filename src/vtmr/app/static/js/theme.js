@@ -1,9 +1,11 @@
 // Light or dark: as the system says, until the user says otherwise.
 
+import { keep, recall } from "./memory.js";
+
 const KEY = "vtmr-theme";
 
 export function initialTheme() {
-  const theme = localStorage.getItem(KEY);
+  const theme = recall(KEY);
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 }
 
@@ -12,5 +14,5 @@ export function toggleTheme() {
   const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const theme = dark ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
-  localStorage.setItem(KEY, theme);
+  keep(KEY, theme);
 }

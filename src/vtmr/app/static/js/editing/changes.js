@@ -1,8 +1,8 @@
 // A change of the open document, of the selected object, or of the one that it begins.
 
-import { canEdit, keepApart } from "../store.js";
+import { canEdit, keepApart, objectOf } from "../store.js";
 
-/** @import { Answer, Change, ChangeOptions, Say, Selection, Store } from "../page.js" */
+/** @import { Answer, Change, ChangeOptions, Say, Selection, Store, Target } from "../page.js" */
 /** @import { Fields } from "../wire.js" */
 
 /**
@@ -70,13 +70,20 @@ export function createChanges(store, selection, push, say) {
    */
   function onTarget(name, fields, more = {}) {
     settle();
-    const { label, selected } = store.state;
-    const { answered, ...rest } = more;
+    const { label } = store.state;
+    const { answered, begins = true, ...rest } = more;
     const target = selection.target();
     const kept = { ...fields, keep_apart: keepApart(store.state) };
     change(name, null, {
-      target: selected ? null : target,
-      fields: () => ({ ...kept, object: target.id, ...(target.id || !label ? {} : { label }) }),
+      target,
+      fields() {
+        if (isGone(target)) {
+          if (target.refused || !begins) return null;
+          target.id = null; // undone meanwhile: what was clicked since is an object of its own
+          if (!store.state.selected && !selection.coming) selection.resume(target);
+        }
+        return { ...kept, object: target.id, ...(target.id || !label ? {} : { label }) };
+      },
       answered(answer) {
         selection.born(target, answer.object);
         answered?.(answer);
@@ -96,8 +103,17 @@ export function createChanges(store, selection, push, say) {
   function onSelected(name, fields, more) {
     const { selected } = store.state;
     const target = selection.target();
-    if (selected || target.coming) change(name, null, { fields: () => ({ ...fields, object: target.id }), ...more });
+    if (!selected && !target.coming) return;
+    const made = { fields: () => (isGone(target) ? null : { ...fields, object: target.id }), target };
+    change(name, null, { ...made, ...more });
   }
+
+  /**
+   * Whether the object that a change is for isn't there any more when its turn comes, or never came to be.
+   *
+   * @param {Target} target
+   */
+  const isGone = ({ id, refused }) => (id ? !objectOf(store.state, id) : Boolean(refused));
 
   /**
    * The same, of its mask.

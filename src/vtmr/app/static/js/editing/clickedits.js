@@ -58,8 +58,9 @@ export function clickEdits(store, { change, settle }, delivery, { clock }) {
    *
    * @param {Gathered} gathered
    */
-  function goOn({ object, places, sent }) {
-    last = null;
+  function goOn(gathered) {
+    const { object, places, sent } = gathered;
+    if (last === gathered) last = null; // else another object's clicks are being gathered
     const gone = [...sent].flatMap(([index, place]) => (place ? [] : index));
     const late = [...places].filter(([index, place]) => sent.get(index) !== place && !gone.includes(index));
     if (!late.length) return;

@@ -26,7 +26,8 @@ export function clickActions(store, { move, onTarget }, { selection, say, clock 
     const fields = { op: "click", clicks: [click], region, ...howToCorrect(store.state) };
     /** @param {Answer} answer */
     const answered = (answer) => guess && confirm(guess, answer);
-    onTarget("click", fields, { ghost: { clicks: [click] }, timed: true, begun: clock(), before, answered });
+    const ghost = { clicks: [click] };
+    onTarget("click", fields, { ghost, timed: true, begun: clock(), before, answered, begins: positive });
     store.update({ guess });
   }
 

@@ -11,6 +11,7 @@ import { POLL_MS } from "./connection.js";
 // What the network is asked for: it may take a while, and can be stopped.
 const PLAYED = new Set(["click", "move_click", "delete_click", "edit_clicks", "box"]);
 const LOOK_MS = 400;
+const ALONE = new Set([400, 404, 423]); // refusals that say nothing of what waits behind: it is made all the same
 
 /** @typedef {"next" | "again" | "drop"} Outcome What the queue is to do after an attempt. */
 /** @typedef {About & { documents: Documents, images: Images, refused: Refused }} Parts */
@@ -35,8 +36,13 @@ export function createDelivery(store, api, { documents, images, selection, refus
   async function deliver(change) {
     const begun = change.begun ?? clock();
     const revision = store.state.document?.revision;
+    const asked = change.fields();
+    if (!asked) {
+      if (!change.target?.refused) say(`The ${change.name} was for an object that is gone.`);
+      return "next";
+    }
     /** @type {Fields} */
-    const fields = { ...change.fields(), revision };
+    const fields = { ...asked, revision };
     if (PLAYED.has(String(fields.op))) {
       sent += 1;
       fields.key = change.key = `c${sent}-${Math.random().toString(36).slice(2)}`;
@@ -108,13 +114,26 @@ export function createDelivery(store, api, { documents, images, selection, refus
       return "again";
     }
     if (error.code === "stopped") {
-      if (!change.withdrawn) return "again";
-      return change.target ? dropped() : "next";
+      return change.withdrawn ? skipped(change) : "again";
     }
     if (error.code === "not_saved") images.noteFolder();
     if (error.status === 0) return recovered(change);
     refused(error);
-    return dropped();
+    return ALONE.has(error.status) ? skipped(change) : dropped();
+  }
+
+  /**
+   * This one alone isn't made, nor what waits for the object that it would have begun.
+   *
+   * @param {Change} change
+   * @returns {Outcome}
+   */
+  function skipped({ target }) {
+    if (target && !target.id) {
+      target.refused = true;
+      selection.forget(target);
+    }
+    return "next";
   }
 
   /**
@@ -157,7 +176,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
 
   /** @param {Change} change */
   function repeat(change) {
-    if (change.target) selection.resume(change.target);
+    if (change.target && !change.target.id) selection.resume(change.target);
     push(change);
   }
 

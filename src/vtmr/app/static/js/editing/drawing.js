@@ -43,7 +43,7 @@ export function drawingActions(store, { onTarget, onSelected }, { selection, say
       if (mode === "erase" && !store.state.selected && !selection.coming) {
         return say("Nothing is selected to erase from: click a mask, or its row, first.");
       }
-      onTarget("outline", { op: "outline", points, mode }, { ghost: { drawn } });
+      onTarget("outline", { op: "outline", points, mode }, { ghost: { drawn }, begins: mode === "add" });
     },
     /**
      * Cuts the selected object along a line.

@@ -2,12 +2,13 @@
 
 import { canEdit } from "../store.js";
 
-/** @import { About, Answer, Changes, Delivery, Documents, Images, Mark, State, Store } from "../page.js" */
+/** @import { About, Answer, Changes, Delivery, Documents, Images, Mark, State, Store, Target } from "../page.js" */
 /** @import { ImageDocument } from "../wire.js" */
 
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
 /** @typedef {Pick<About, "selection" | "say">} Told */
+/** @typedef {{ selected: string | null, draft: Target }} Meant */
 /** @typedef {Told & { images: Images, documents: Documents, delivery: Delivery }} Parts */
 
 /**
@@ -15,18 +16,20 @@ const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image:
  * @param {Changes} changes
  * @param {Parts} parts
  */
-export function historyActions(store, { move }, { images, documents, selection, delivery, say }) {
+export function historyActions(store, { move, settle }, { images, documents, selection, delivery, say }) {
   const { trail } = selection;
+  const meantNow = () => ({ selected: store.state.selected, draft: selection.draft });
 
   /**
    * Selects what was selected then; where that isn't known, the one object that looks different now.
    *
    * @param {Mark | null} mark
    * @param {Answer} answer
-   * @param {string | null} selected
+   * @param {Meant} meant when the step was asked for
    */
-  function restored(mark, answer, selected) {
+  function restored(mark, answer, { selected, draft }) {
     if (store.state.selected !== selected) return; // the user has chosen another one meanwhile
+    if (selection.coming && selection.draft !== draft) return; // or begun one
     const changed = Object.keys(answer.masks);
     if (mark) selection.restore(mark);
     else if (changed.length === 1) selection.select(changed[0]);
@@ -64,10 +67,10 @@ export function historyActions(store, { move }, { images, documents, selection, 
   }
 
   function undoLast() {
-    const [present, { selected }] = [selection.mark(), store.state];
+    const [present, meant] = [selection.mark(), meantNow()];
     move("undo", { op: "undo" }, (answer) => {
       forgetLabel(answer);
-      if (store.state.document?.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, selected);
+      if (store.state.document?.undo !== ACCEPTANCE) restored(trail.undone(present()), answer, meant);
     });
   }
 
@@ -81,16 +84,20 @@ export function historyActions(store, { move }, { images, documents, selection, 
       if (!delivery.takeBack(undoLast)) undoLast();
     },
     redo() {
-      const [present, { selected }] = [selection.mark(), store.state];
-      move("redo", { op: "redo" }, (answer) => restored(trail.redone(present()), answer, selected));
+      const [present, meant] = [selection.mark(), meantNow()];
+      move("redo", { op: "redo" }, (answer) => restored(trail.redone(present()), answer, meant));
     },
     /** Accepts the image, then goes on to the next one that isn't done. */
     async accept() {
       if (!canEdit(store.state)) return;
       const { document } = store.state;
-      move("acceptance", { op: "done", done: document.state !== "done" });
-      if (document.state === "done") return;
+      settle();
+      const done = delivery.busy || document.state !== "done"; // what is on its way takes it back into work
+      move("acceptance", { op: "done", done });
+      if (!done) return;
       await delivery.idle();
+      settle();
+      if (delivery.busy) return; // it is worked on again
       if (store.state.document?.state !== "done" || store.state.document.image !== document.image) return;
       store.update({ accepted: document.image });
       const next = images.neighbour(1, true);

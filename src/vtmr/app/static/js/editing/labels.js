@@ -1,16 +1,17 @@
 // The project's labels: what the manager changes, and what objects are called.
 
-/** @import { Api, Documents, Images, Store } from "../page.js" */
+/** @import { Api, Documents, Images, Selection, Store } from "../page.js" */
 /** @import { Fields } from "../wire.js" */
 
-/** @typedef {{ documents: Documents, images: Images, settle: () => void, idle: () => Promise<void> }} Parts */
+/** @typedef {{ documents: Documents, images: Images, selection: Selection }} Known */
+/** @typedef {Known & { settle: () => void, idle: () => Promise<void> }} Parts */
 
 /**
  * @param {Store} store
  * @param {Api} api
  * @param {Parts} parts
  */
-export function labelActions(store, api, { documents, images, settle, idle }) {
+export function labelActions(store, api, { documents, images, selection, settle, idle }) {
   return {
     /** All labels with how many objects have each. */
     labels: () => api.labels(),
@@ -29,6 +30,7 @@ export function labelActions(store, api, { documents, images, settle, idle }) {
       }
       images.noteFolder();
       images.refresh();
+      if (change.op === "delete") selection.trail.clear(); // its objects are parted in a step that no hand here made
       await documents.reload();
       return answer;
     },

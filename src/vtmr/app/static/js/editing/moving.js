@@ -25,17 +25,19 @@ export function moveActions(store, { change, hold, settle }) {
   return {
     settle,
     /**
+     * waits: until `settle` is called, however long it rests, as a hand does that drags it.
+     *
      * @param {number} dx
      * @param {number} dy
      */
-    nudge(dx, dy) {
+    nudge(dx, dy, waits = false) {
       const object = selectedObject(store.state);
       if (!object || object.locked) return;
       const before = store.state.nudge ?? { object: object.id, dx: 0, dy: 0 };
       store.update({ nudge: { object: object.id, dx: before.dx + dx, dy: before.dy + dy }, preview: null });
       hold(send);
       clearTimeout(timer);
-      timer = setTimeout(settle, REST_MS);
+      if (!waits) timer = setTimeout(settle, REST_MS);
     },
   };
 }

@@ -20,7 +20,10 @@ export function paintActions(store, { onTarget, onMask }, { selection, say }) {
     brush(stroke) {
       const adds = stroke.mode === "add";
       if (!adds && !store.state.selected && !selection.coming) return say(NOTHING_SELECTED);
-      onTarget(adds ? "brush stroke" : "eraser stroke", { op: "brush", ...stroke }, { ghost: { stroke } });
+      onTarget(adds ? "brush stroke" : "eraser stroke", { op: "brush", ...stroke }, {
+        ghost: { stroke },
+        begins: adds,
+      });
     },
     /**
      * As `brush`, for the area that a rough line means.
@@ -30,7 +33,8 @@ export function paintActions(store, { onTarget, onMask }, { selection, say }) {
     scribble({ points, radius, mode }) {
       const adds = mode === "add";
       if (!adds && !store.state.selected && !selection.coming) return say(NOTHING_SELECTED);
-      onTarget("scribble", { op: "scribble", points, radius, mode }, { ghost: { stroke: { points, radius, mode } } });
+      const stroke = { points, radius, mode };
+      onTarget("scribble", { op: "scribble", ...stroke }, { ghost: { stroke }, begins: adds });
     },
     /** @param {keyof typeof REFINEMENTS} op */
     refine(op) {

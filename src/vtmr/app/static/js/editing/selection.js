@@ -11,6 +11,8 @@ import { createTrail } from "./trail.js";
  */
 export function createSelection(store) {
   let draft = newDraft();
+  /** @type {Target | null} */
+  let held = null; // the selected object as changes share it: where undo takes it, they make one anew
 
   /** @param {string | null} id */
   function select(id, fresh = false) {
@@ -38,7 +40,9 @@ export function createSelection(store) {
      */
     target() {
       const { selected } = store.state;
-      return selected ? { id: selected } : draft;
+      if (!selected) return draft;
+      if (held?.id !== selected) held = { id: selected };
+      return held;
     },
     /**
      * What is selected now, as it will be known when what is on its way is answered: a function.
@@ -46,26 +50,29 @@ export function createSelection(store) {
      * @returns {() => Mark}
      */
     mark() {
-      const { selected, fresh } = store.state;
+      const { selected, fresh, chosen } = store.state;
       const coming = draft.coming ? draft : null;
-      return () => ({ selected: selected ?? coming?.id ?? null, fresh });
+      return () => ({ selected: selected ?? coming?.id ?? null, fresh, chosen });
     },
     /** @param {Mark} mark */
-    restore: ({ selected, fresh }) => select(selected, fresh),
+    restore({ selected, fresh, chosen = [] }) {
+      select(selected, fresh);
+      store.update({ chosen }); // last: whoever selects another object chooses none
+    },
     /**
-     * The draft has become an object.
+     * The draft has become an object, for all changes that share it; it is selected, unless it was left meanwhile.
      *
      * @param {Target} target
      * @param {string | null} id
      */
     born(target, id) {
-      if (target !== draft || target.id) return;
+      if (target.id) return;
       target.id = id;
-      store.update({ selected: id, fresh: false });
+      if (target === draft) store.update({ selected: id, fresh: false });
     },
     /** Nothing comes of the draft: what was to make it is dropped, or its object is gone. */
-    forget() {
-      draft = newDraft();
+    forget(target = draft) {
+      if (target === draft) draft = newDraft();
     },
     /**
      * Goes on with an earlier draft, whose change is made after all.

@@ -27,8 +27,9 @@ export function box({ store, stage, editor }) {
         const corners = store.state.drawn?.points;
         store.update({ drawn: null });
         const { document, view, viewport } = store.state;
-        if (drawn && corners?.[1]) editor.box(corners[0], corners[1]);
-        else if (document && isInside(document, from))
+        if (drawn) {
+          if (corners?.[1]) editor.box(corners[0], corners[1]); // else it was put away meanwhile
+        } else if (document && isInside(document, from))
           editor.click(from, positive, visibleBox(view, document, viewport));
       },
       cancel: () => store.update({ drawn: null }),

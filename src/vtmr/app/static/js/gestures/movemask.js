@@ -27,11 +27,14 @@ export function moveMask({ store, stage, editor }) {
         if (!moving) return;
         const [x, y] = stage.imagePoint(moved);
         const [dx, dy] = [Math.round(x - from[0]), Math.round(y - from[1])];
-        editor.nudge(dx - movedX, dy - movedY);
+        editor.nudge(dx - movedX, dy - movedY, true); // sent on the way, it would lose what lies on others just then
         [movedX, movedY] = [dx, dy];
       },
       end: () => editor.settle(),
-      cancel: () => editor.nudge(-movedX, -movedY),
+      cancel() {
+        editor.nudge(-movedX, -movedY, true);
+        editor.settle();
+      },
     };
   };
 }

@@ -47,6 +47,7 @@ export function outline({ store, stage, editor }) {
       return {};
     }
     pressed = { at: event.timeStamp, point: start };
+    const { drawn: before, imageId } = store.state;
     const first = corners().length === 0;
     /** @type {Mode} */
     const begun = event.button === 2 || event.altKey ? "erase" : "add";
@@ -59,14 +60,16 @@ export function outline({ store, stage, editor }) {
         if (!dragged) return;
         for (const part of moved.getCoalescedEvents?.() ?? [moved]) {
           const point = stage.imagePoint(part);
-          const before = corners().at(-1) ?? point;
-          if (distance(point, before) * store.state.view.scale >= APART) keep([...corners(), point], mode);
+          const last = corners().at(-1) ?? point;
+          if (distance(point, last) * store.state.view.scale >= APART) keep([...corners(), point], mode);
         }
       },
       end() {
         if (dragged && first) editor.closeOutline();
       },
-      cancel: () => store.update({ drawn: null }),
+      cancel() {
+        if (store.state.imageId === imageId) store.update({ drawn: before }); // the corners set before stay
+      },
     };
   };
 }

@@ -47,6 +47,13 @@ export function bindTouch({ store, stage }, begin, moves) {
     one = null;
   }
 
+  /** Nothing comes of what fingers have begun, whatever they do until they are lifted. */
+  function drop() {
+    forget();
+    fingers.clear();
+    pinch = null;
+  }
+
   /** A finger that rests is the right button. */
   function held() {
     const { tool, document } = store.state;
@@ -136,11 +143,16 @@ export function bindTouch({ store, stage }, begin, moves) {
   stage.element.addEventListener("pointermove", touches(move));
   stage.element.addEventListener("pointerup", touches(up));
   stage.element.addEventListener("pointercancel", touches(cancel));
-  for (const kind of /** @type {const} */ (["pointerdown", "pointermove"])) {
-    stage.element.addEventListener(kind, (event) => {
-      if (event.pointerType === "pen") penAt = event.timeStamp;
-    });
+  /** @param {PointerEvent} event */
+  function pen({ type, buttons, timeStamp }) {
+    if (type === "pointerdown") drop(); // the hand often lies there before the pen does
+    else forget();
+    penAt = buttons ? Infinity : timeStamp; // as long as it touches, and a while longer
   }
+  for (const kind of /** @type {const} */ (["pointerdown", "pointermove", "pointerup", "pointercancel"])) {
+    stage.element.addEventListener(kind, (event) => event.pointerType === "pen" && pen(event));
+  }
+  store.watch(["imageId"], drop);
 }
 
 /**

@@ -15,7 +15,7 @@ const STATES = {
   done: "done",
   damaged: "annotations damaged",
 };
-const HEIGHTS = { image: 56, folder: 28 }; // CSS pixels, as in css/lists.css
+const HEIGHTS = { image: 56, folder: matchMedia("(pointer: coarse)").matches ? 44 : 32 }; // as in css/lists.css
 const INDENT = 12;
 
 /** @typedef {Extract<ListRow, { folder: string }>} FolderRow */
@@ -48,8 +48,15 @@ export function imagesPanel({ store, editor, api }) {
   function setDrawer(open) {
     byId("images").classList.toggle("open", open);
     byId("drawer").ariaExpanded = String(open);
-    if (open) rows.reveal(store.state.imageId); // while it was closed, nothing of the list was in sight
+    if (open) rows.reveal(store.state.imageId)?.querySelector("button")?.focus(); // in sight only from now on
   }
+  byId("images").addEventListener("keydown", (event) => {
+    if (byId("drawer").ariaExpanded !== "true") return;
+    event.stopPropagation(); // nothing that lies behind the drawer is meant
+    if (event.key !== "Escape") return;
+    setDrawer(false);
+    byId("stage").focus();
+  });
 
   byId("drawer").addEventListener("click", () => setDrawer(byId("drawer").ariaExpanded !== "true"));
   bindSearch(store, editor, () =>
@@ -105,7 +112,7 @@ function bindSearch(store, editor, goToList) {
       store.update({ search: "" });
       byId("stage").focus();
     }
-    if (event.key === "Enter" && !event.isComposing) {
+    if (event.key === "Enter" && !event.isComposing && !event.ctrlKey && !event.metaKey) {
       const [first] = shownImages(store.state.images, store.state.filter, store.state.search);
       if (!first) return;
       void editor.open(first.id);

@@ -3,6 +3,7 @@
 import { byId, drawingOn, el, icon, inside } from "../dom.js";
 import { distance } from "../geometry.js";
 import { hasPixels } from "../masks.js";
+import { keep, recall } from "../memory.js";
 import { tracedPath } from "../paint/maskcache.js";
 import { CASING, HUES } from "../palette.js";
 
@@ -33,11 +34,7 @@ const STEPS = [
 /** @typedef {{ clicks: Click[], mask: Mask | null }} Learned An object of the lesson. */
 
 export function hadLesson() {
-  try {
-    return localStorage.getItem(KEY) !== null;
-  } catch {
-    return true; // a browser that can't remember would show it every time
-  }
+  return recall(KEY) !== null || !navigator.cookieEnabled; // a browser that can't remember would show it every time
 }
 
 /**
@@ -107,7 +104,7 @@ export function giveLesson({ api, editor }) {
     if (event.key === "Enter" && event.target === canvas && at) click(at, state.step !== 1);
   });
   box.addEventListener("close", () => {
-    localStorage.setItem(KEY, "seen");
+    keep(KEY, "seen");
     box.remove();
     byId("stage").focus();
   });

@@ -13,6 +13,9 @@ const SWITCHES = [
 /** @param {Page} page */
 export function settings({ store }) {
   const menu = byId("settings-menu");
+  for (const button of menu.querySelectorAll("[data-command]")) {
+    button.addEventListener("click", () => menu.hidePopover()); // on a narrow screen it covers what they change
+  }
   for (const [key, title, about] of SWITCHES) {
     const box = el("input", {
       type: "checkbox",
