@@ -218,6 +218,16 @@ def test_twenty_thousand_images_are_listed_filtered_and_searched(
     assert sum("thumbnail" in url for url in asked) < 60  # of what was in sight, no more
 
 
+def test_the_open_images_thumbnail_comes_first(server: Server, sit_down: Sit) -> None:
+    desk = sit_down(server)
+    desk.page.goto("about:blank")  # what the page is still asking for isn't meant
+    with desk.page.expect_request("**/thumbnail.jpg*") as first:
+        desk.open("70.png")
+    names = desk.page.locator("#image-list .name")
+    assert names.first.inner_text() != "70.png"  # others in sight stand before it
+    assert server.images()["70.png"]["id"] in first.value.url
+
+
 def test_an_image_far_down_is_in_sight_when_the_drawer_opens(server: Server, sit_down: Sit) -> None:
     desk = sit_down(server, "70.png", viewport={"width": 640, "height": 360})
     desk.page.locator("#drawer").click()

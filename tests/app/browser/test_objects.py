@@ -40,6 +40,14 @@ def asks_for_a_new_object(request: Request) -> bool:
     return request.url.endswith("/preview") and request.post_data_json["object"] is None
 
 
+def has_tag(desk: Desk, pointer: tuple[float, float]) -> bool:
+    """Whether words on a dark ground stand beside the pointer."""
+    left, top = desk.stage_corner()
+    x, y = round(pointer[0] - left), round(pointer[1] - top)
+    beside = desk.ready().pixels("overlay")[y + 20 : y + 36, x + 18 : x + 44]
+    return bool((beside[..., 3] > 200).all() and np.ptp(beside[..., :3]) > 200)
+
+
 def test_a_click_far_away_begins_a_new_object_and_hover_says_so(photo: Photo) -> None:
     desk = photo("rocket").click(*ROCKET)
     far = desk.window_point(*TOWER)
@@ -48,6 +56,7 @@ def test_a_click_far_away_begins_a_new_object_and_hover_says_so(photo: Photo) ->
     with desk.page.expect_request(asks_for_a_new_object):
         desk.page.mouse.move(*far)
     assert plain == 0
+    assert has_tag(desk, far)
     desk.page.mouse.click(*far)
     desk.ready()
     assert [len(one["clicks"]) for one in desk.objects()] == [1, 1]
@@ -59,6 +68,9 @@ def test_by_the_setting_every_click_goes_to_the_selected_object(photo: Photo) ->
     desk.page.locator("#settings").click()
     desk.page.get_by_role("switch", name="A click far away").click()
     desk.page.keyboard.press("Escape")
+    far = desk.window_point(*TOWER)
+    desk.page.mouse.move(*far)
+    assert not has_tag(desk, far)
     desk.click(*TOWER)
     assert [len(one["clicks"]) for one in desk.objects()] == [2]
     desk.page.reload()

@@ -35,7 +35,7 @@ export function createThumbnails(store, api) {
   }
 
   function pump() {
-    while (loading < AT_ONCE && !store.state.opening) {
+    while (loading < AT_ONCE && store.state.imageId && !store.state.opening) {
       const picture = next();
       if (!picture) return;
       load(picture, waiting.get(picture));
