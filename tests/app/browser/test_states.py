@@ -109,7 +109,9 @@ def test_brightness_and_a_window_change_what_is_seen_and_no_mask(
     white."""
     values = np.tile(20_000 + 100 * np.arange(160, dtype=np.uint16), (120, 1))
     Image.fromarray(values).save(tmp_path / "ramp.png")
-    desk = sit_down(serve(tmp_path))
+    Image.fromarray(np.full((120, 160), 128, np.uint8)).save(tmp_path / "s.png")
+    Image.fromarray(values[:, ::-1]).save(tmp_path / "turned.png")
+    desk = sit_down(serve(tmp_path), "ramp.png")
     page = desk.page
 
     def ends() -> tuple[int, int]:
@@ -123,6 +125,17 @@ def test_brightness_and_a_window_change_what_is_seen_and_no_mask(
     desk.ready()
     assert ends()[0] < 15
     assert ends()[1] > 240
+    page.keyboard.press("Escape")
+    desk.press("PageDown")
+    assert abs(ends()[0] - 128) < 3  # the window isn't for 8 bits
+    desk.press("PageDown")
+    expect(page.locator(NAME)).to_have_text("turned.png")
+    page.wait_for_function("document.querySelector('#window-part').hidden === false")
+    desk.ready()
+    assert ends()[0] > 240  # but it is for the next one of 16
+    assert ends()[1] < 15
+    desk.press("PageUp", "PageUp")
+    page.locator("#look-button").click()
     page.get_by_role("slider", name="Gamma").evaluate(
         "it => { it.value = 2; it.dispatchEvent(new Event('input')); }"
     )

@@ -28,6 +28,29 @@ export function lookPanel({ store, api }) {
   menu.append(...sliders, windowPart(store), reset, note);
   menu.addEventListener("toggle", (event) => event.newState === "open" && askForValues(store, api));
   store.watch(["look"], ({ look }) => applyTo(byId("photo"), look));
+  keepWindow(store, api);
+}
+
+/**
+ * A window that was set holds for the images that are opened after it, those of more than 8 bits.
+ *
+ * @param {Store} store
+ * @param {Api} api
+ */
+function keepWindow(store, api) {
+  /** @type {State["window"]} */
+  let kept = null;
+  /** @type {string | null} */
+  let image = null; // that was open last
+  store.watch(["window", "document"], async ({ window, document, values }) => {
+    if (!document) return;
+    const opens = document.image !== image;
+    image = document.image;
+    if (!opens && values) kept = window;
+    if (!opens || !kept) return;
+    await askForValues(store, api);
+    if (store.state.values && store.state.document?.image === image) store.update({ window: kept });
+  });
 }
 
 /**
