@@ -74,7 +74,11 @@ class TestLeftOut:
         for name in ("IMG_1.HEIC", "IMG_2.Jpg", "IMG_3.heif"):
             (folder / name).write_bytes(b"x")
             picture(folder / f"{Path(name).stem}.mask.png")
+        others = ("img_2.mask.png", "sub/IMG_2.mask.png")  # on whose images they aren't offered
+        for name in others:
+            picture(folder / name)
         assert left_out(folder)["mask"] == ["IMG_1.mask.png", "IMG_2.mask.png", "IMG_3.mask.png"]
+        assert {*others} <= set(names(folder))
 
     def test_the_api_tells_how_many_and_the_first_names(self, folder: Path, start: Start) -> None:
         for number in range(250):

@@ -115,10 +115,10 @@ def find_images(folder: Path, *, follow_links: bool = False) -> Found:
         raise InputError(f"{folder} is not a folder: expected one with images.") from error
     walk = _Walk(follow_links)
     names = sorted(walk.names(root.path, "", ()))
-    images = {name.lower() for name in names}
+    images = {os.path.splitext(name)[0] + _suffix(name) for name in names}  # noqa: PTH122
     entries: list[Entry] = []
     for name in names:
-        if _is_mask(name.lower(), images):
+        if _is_mask(name, images):
             walk.left_out.add("mask", name)
         elif len(entries) == _MAX_IMAGES:
             walk.left_out.add("many", name)
@@ -202,10 +202,12 @@ class _Walk:
         return False
 
 
-def _is_mask(name: str, names: set[str]) -> bool:
-    """Whether it is that of an image beside it. All names in lower case."""
-    stem = name.removesuffix(MASK_SUFFIX)
-    return stem != name and any(stem + one in names for one in SUFFIXES | HEIF_SUFFIXES)
+def _is_mask(name: str, images: set[str]) -> bool:
+    """Whether it is that of an image beside it. images: names whose suffixes are in lower case."""
+    if not name.lower().endswith(MASK_SUFFIX):
+        return False
+    stem = name[: -len(MASK_SUFFIX)]
+    return any(stem + suffix in images for suffix in SUFFIXES | HEIF_SUFFIXES)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -186,7 +186,7 @@ class Store:
                 continue
             sound = len(lines) == 2 and all(is_sealed(line) for line in lines)
             head = self.heads.get(name)
-            if not sound or (head is not None and head.labels is None):
+            if not sound or (head is not None and None in (head.labels, head.past_labels)):
                 with contextlib.suppress(InputError):
                     self.document(name)
 

@@ -76,6 +76,22 @@ class TestBeforeTheAnswer:
         assert desk.selected() == desk.objects()[0]["id"]
         expect(desk.page.locator("#toasts")).to_contain_text("nothing to undo")
 
+    def test_undo_and_accept_behind_a_refused_step_are_for_that_one(
+        self, folder: Path, serve: Start, sit_down: Sit
+    ) -> None:
+        server = serve(folder)
+        desk = sit_down(server, "a.png").click(*ELLIPSE).press("n").click(*RECTANGLE)
+        desk.page.locator("#object-list .pick").last.click()
+        desk.press("l")
+        before = server.document("a.png")["objects"]
+        for key in ("Control+z", "Control+Enter"):
+            with desk.answers_held():
+                click_at_once(desk, NEAR)  # of an object that is locked
+                desk.page.keyboard.press(key)
+            assert server.document("a.png")["objects"] == before
+            expect(desk.page.locator(CURRENT)).to_have_text("a.png")
+            assert server.images()["a.png"]["state"] == "in_work"
+
     def test_clicks_of_two_objects_are_deleted_each_in_its_own(self, desk: Desk) -> None:
         for point in (ELLIPSE, NEAR, (52, 50)):
             desk.click(*point)
@@ -140,6 +156,21 @@ class TestHeldKeys:
         states = [one["state"] for one in server.images().values()]
         assert states.count("done") == 1
 
+    def test_undo_that_is_held_down_ends_where_nothing_is_left(self, desk: Desk) -> None:
+        desk.click(*ELLIPSE)
+        asked: list[str] = []
+        desk.page.on("request", lambda request: asked.append(request.url))
+        desk.page.keyboard.down("Control")
+        with desk.answers_held():
+            for _ in range(8):
+                desk.page.keyboard.down("z")
+        desk.page.keyboard.up("z")
+        desk.page.keyboard.up("Control")
+        assert desk.objects() == []
+        assert sum(url.endswith("/changes") for url in asked) <= 2
+        desk.press("Control+Shift+Z")
+        assert clicks_of(desk) == [[ELLIPSE]]
+
     def test_zoom_goes_on_while_its_key_is_down(self, desk: Desk) -> None:
         zoom = desk.page.locator("#reading-zoom")
         desk.page.keyboard.down("+")
@@ -164,7 +195,7 @@ class TestInAGesture:
         assert desk.objects() == before
         assert desk.selected() == before[0]["id"]
 
-    @pytest.mark.parametrize("tool", ["c", "b", "d", "a"])
+    @pytest.mark.parametrize("tool", ["c", "b", "d", "a", "v"])
     def test_another_image_ends_it(
         self, folder: Path, serve: Start, sit_down: Sit, tool: str
     ) -> None:
@@ -181,6 +212,9 @@ class TestInAGesture:
         desk.page.mouse.up()
         desk.ready()
         assert server.document("b.png")["objects"] == before
+        assert len(server.document("a.png")["objects"]) == 1
+        assert server.document("a.png")["objects"][0]["clicks"] == before[0]["clicks"]
+        assert np.array_equal(server.mask("a.png"), server.mask("b.png"))  # the same picture
 
     def test_a_mask_that_rests_on_another_on_its_way_keeps_its_pixels(self, desk: Desk) -> None:
         desk.click(*ELLIPSE).press("n").click(*RECTANGLE)

@@ -140,6 +140,28 @@ def test_the_hand_that_holds_a_pen_does_nothing(photo: Photo) -> None:
     assert len(only["clicks"]) == 1
 
 
+@pytest.mark.parametrize("tool", ["d", "a"])
+def test_a_hand_that_slid_before_the_pen_takes_nothing_of_its_stroke(
+    photo: Photo, tool: str
+) -> None:
+    desk = photo("coffee", **TABLET).press(tool)
+    palm = desk.window_point(480, 350)
+    desk.touch("Start", {1: palm})
+    for place in between(palm, (palm[0] + 40, palm[1] + 5)):
+        desk.touch("Move", {1: place})
+    corners = [desk.window_point(*at) for at in ((60, 100), (260, 100), (260, 240))]
+    desk.pen("mousePressed", *corners[0], force=0.5)
+    for start, end in pairwise(corners):
+        for place in between(start, end)[1:]:
+            desk.pen("mouseMoved", *place, force=0.5)
+    desk.pen("mouseReleased", *corners[-1], force=0)
+    desk.touch("End", {})
+    mask = desk.ready().mask()
+    assert mask[104, 150]
+    assert mask[200, 258]
+    assert not mask[350, 480:500].any()
+
+
 def test_a_phone_keeps_stage_and_accept_usable(photo: Photo) -> None:
     desk = photo("coffee", **PHONE)
     stage = desk.page.locator("#stage").bounding_box()

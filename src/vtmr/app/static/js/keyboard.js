@@ -16,7 +16,7 @@ export function bindKeyboard({ store, stage, commands }) {
       store.update({ panning: true });
       return;
     }
-    if (isText(event.target) && !(event.ctrlKey && event.key === "Enter")) return;
+    if (isText(event.target) && !((event.ctrlKey || event.metaKey) && event.key === "Enter")) return;
     const command = commands.find((candidate) => matches(candidate, event, stage.element));
     if (!command) return;
     event.preventDefault();

@@ -76,8 +76,8 @@ const held = bindTools(store, [
   { id: "cut", gesture: cut(page), disable: putAway },
 ]);
 const press = first(pan(page), chooseWithShift(page), choosePicked(page), held);
+bindTouch(page, press, (event) => DRAGS[store.state.tool]?.(event) ?? null); // first: a pen ends what its hand began
 bindGestures(page, press);
-bindTouch(page, press, (event) => DRAGS[store.state.tool]?.(event) ?? null);
 bindWheel(page);
 bindHover(page);
 bindLight(page);

@@ -1,5 +1,5 @@
 // What the browser keeps for the user between visits. Cookies, as they hold for all ports of a host, and each folder's
-// server has a port of its own.
+// server has a port of its own; behind a proxy they hold for the page's path.
 
 const YEAR_S = 365 * 24 * 3600;
 
@@ -10,7 +10,11 @@ const YEAR_S = 365 * 24 * 3600;
  */
 export function recall(name) {
   const found = document.cookie.split("; ").find((one) => one.startsWith(`${name}=`));
-  return found === undefined ? null : decodeURIComponent(found.slice(name.length + 1));
+  try {
+    return found === undefined ? null : decodeURIComponent(found.slice(name.length + 1));
+  } catch {
+    return null; // somebody else's cookie of the same name
+  }
 }
 
 /**

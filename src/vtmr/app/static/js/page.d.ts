@@ -275,6 +275,8 @@ export interface Change {
   begun?: number;
   /** By which the attempt that is being made can be stopped. */
   key?: string | null;
+  /** What it does besides changing an object; acceptance: of the image as it will be then. */
+  kind?: "undo" | "redo" | "acceptance";
   /** Whether undo takes it back while it is on its way. */
   withdraws?: boolean;
   /** It isn't wanted any more: called where it is made all the same. */

@@ -48,6 +48,10 @@ export function createQueue(deliver, waiting) {
     get first() {
       return line[0];
     },
+    /** Those that wait behind the one that is being made, in their order. */
+    get behind() {
+      return line.slice(1);
+    },
     /** @param {Change} change */
     holds: (change) => line.includes(change),
     /** @param {Change} change */

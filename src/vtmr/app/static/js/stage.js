@@ -168,7 +168,7 @@ function contextOf(element, selector) {
  * Sends the events of mouse and pen to the gesture that the press begins. A gesture is a function of the pressing event
  * that answers null or what follows: {move(event), end(event), cancel()}, each optional.
  *
- * Escape ends it as if it hadn't been, and so does another image.
+ * Escape takes back what isn't done with the press, and so does another image.
  *
  * @param {Page} page
  * @param {Begin} begin

@@ -58,7 +58,8 @@ export function createChanges(store, selection, push, say) {
     settle();
     if (!canEdit(store.state)) return;
     store.update({ accepted: null });
-    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered });
+    const kind = kindOf(fields);
+    push({ image: store.state.document.image, name, fields: () => fields, ghost: null, answered, kind });
   }
 
   /**
@@ -79,7 +80,7 @@ export function createChanges(store, selection, push, say) {
       fields() {
         if (isGone(target)) {
           if (target.refused || !begins) return null;
-          target.id = null; // undone meanwhile: what was clicked since is an object of its own
+          target.id = null; // gone meanwhile: what was clicked since is an object of its own
           if (!store.state.selected && !selection.coming) selection.resume(target);
         }
         return { ...kept, object: target.id, ...(target.id || !label ? {} : { label }) };
@@ -139,4 +140,13 @@ export function createChanges(store, selection, push, say) {
   const hold = (send) => (held = send);
 
   return { change, move, onTarget, onSelected, onMask, follow, hold, settle };
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {Change["kind"]}
+ */
+function kindOf({ op, done }) {
+  if (op === "undo" || op === "redo") return op;
+  return op === "done" && done ? "acceptance" : undefined;
 }

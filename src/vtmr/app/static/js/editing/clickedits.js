@@ -15,8 +15,8 @@ import { keepApart } from "../store.js";
  * @param {About} about
  */
 export function clickEdits(store, { change, settle }, delivery, { clock }) {
-  /** @type {Gathered | null} */
-  let last = null;
+  /** @type {Map<string, Gathered>} */
+  const last = new Map(); // by object
 
   /**
    * @param {string} object
@@ -25,10 +25,11 @@ export function clickEdits(store, { change, settle }, delivery, { clock }) {
    */
   function edit(object, index, place) {
     settle();
-    if (last?.object === object && last.change && delivery.isOnItsWay(last.change)) {
-      last.places = new Map([...last.places, [index, place]]);
-      last.change.ghost = ghostOf(last);
-      delivery.again(last.change); // what was sent is out of date
+    const known = last.get(object);
+    if (known?.change && delivery.isOnItsWay(known.change)) {
+      known.places = new Map([...known.places, [index, place]]);
+      known.change.ghost = ghostOf(known);
+      delivery.again(known.change); // what was sent is out of date
     } else begin(object, new Map([[index, place]]));
   }
 
@@ -50,7 +51,7 @@ export function clickEdits(store, { change, settle }, delivery, { clock }) {
       timed: true,
       begun: clock(),
     });
-    last = gathered;
+    last.set(object, gathered);
   }
 
   /**
@@ -60,7 +61,7 @@ export function clickEdits(store, { change, settle }, delivery, { clock }) {
    */
   function goOn(gathered) {
     const { object, places, sent } = gathered;
-    if (last === gathered) last = null; // else another object's clicks are being gathered
+    if (last.get(object) === gathered) last.delete(object);
     const gone = [...sent].flatMap(([index, place]) => (place ? [] : index));
     const late = [...places].filter(([index, place]) => sent.get(index) !== place && !gone.includes(index));
     if (!late.length) return;

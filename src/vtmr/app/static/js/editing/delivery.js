@@ -11,7 +11,7 @@ import { POLL_MS } from "./connection.js";
 // What the network is asked for: it may take a while, and can be stopped.
 const PLAYED = new Set(["click", "move_click", "delete_click", "edit_clicks", "box"]);
 const LOOK_MS = 400;
-const ALONE = new Set([400, 404, 423]); // refusals that say nothing of what waits behind: it is made all the same
+const ALONE = new Set([400, 404, 423]); // refusals that say nothing of most that waits behind: it is made all the same
 
 /** @typedef {"next" | "again" | "drop"} Outcome What the queue is to do after an attempt. */
 /** @typedef {About & { documents: Documents, images: Images, refused: Refused }} Parts */
@@ -39,7 +39,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
     const asked = change.fields();
     if (!asked) {
       if (!change.target?.refused) say(`The ${change.name} was for an object that is gone.`);
-      return "next";
+      return skipped(change);
     }
     /** @type {Fields} */
     const fields = { ...asked, revision };
@@ -123,16 +123,18 @@ export function createDelivery(store, api, { documents, images, selection, refus
   }
 
   /**
-   * This one alone isn't made, nor what waits for the object that it would have begun.
+   * This one isn't made, nor what waits for the object that it would have begun, the undo that was meant for it, and an
+   * acceptance of the image with it.
    *
    * @param {Change} change
    * @returns {Outcome}
    */
-  function skipped({ target }) {
+  function skipped({ target, kind }) {
     if (target && !target.id) {
       target.refused = true;
       selection.forget(target);
     }
+    for (const meant of meantFor(kind, queue.behind)) queue.remove(meant);
     return "next";
   }
 
@@ -176,7 +178,11 @@ export function createDelivery(store, api, { documents, images, selection, refus
 
   /** @param {Change} change */
   function repeat(change) {
-    if (change.target && !change.target.id) selection.resume(change.target);
+    const { target } = change;
+    if (target?.id && !objectOf(store.state, target.id)) {
+      return say(`The ${change.name} was for an object that is gone.`);
+    }
+    if (target && !target.id) selection.resume(target);
     push(change);
   }
 
@@ -241,4 +247,26 @@ export function createDelivery(store, api, { documents, images, selection, refus
       if (repeated) conflict?.again();
     },
   };
+}
+
+/**
+ * Of what waits behind a change that isn't made, what was done for its sake.
+ *
+ * @param {Change["kind"]} kind of that change
+ * @param {Change[]} behind
+ */
+function meantFor(kind, behind) {
+  const found = behind.filter((change) => change.kind === "acceptance");
+  if (kind === "undo" || kind === "redo") {
+    // A key that is held: once there is nothing left, the others have nothing to do either.
+    const other = behind.findIndex((change) => change.kind !== kind);
+    return [...found, ...behind.slice(0, other < 0 ? behind.length : other)];
+  }
+  let steps = 0; // made since, and not undone
+  for (const change of behind) {
+    if (change.kind === "redo") break;
+    if (change.kind === "undo" && steps === 0) return [...found, change];
+    if (change.kind !== "acceptance") steps += change.kind === "undo" ? -1 : 1;
+  }
+  return found;
 }

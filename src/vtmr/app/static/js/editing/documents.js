@@ -65,6 +65,7 @@ export function createDocuments(store, api, { images, selection, refused, settle
     if (selection.draft.id && !has(selection.draft.id)) selection.forget();
     const { selected } = store.state;
     const stillThere = has(selected) ? selected : null;
+    if (selected && !stillThere) selection.forget(); // nor does the next click go to the one before it
     store.update({
       document,
       masks: kept,

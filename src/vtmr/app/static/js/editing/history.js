@@ -8,7 +8,7 @@ import { canEdit } from "../store.js";
 const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image: no step that changed an object
 
 /** @typedef {Pick<About, "selection" | "say">} Told */
-/** @typedef {{ selected: string | null, draft: Target }} Meant */
+/** @typedef {{ selected: string | null, draft: Target | null }} Meant */
 /** @typedef {Told & { images: Images, documents: Documents, delivery: Delivery }} Parts */
 
 /**
@@ -18,7 +18,11 @@ const ACCEPTANCE = "accept"; // what undo takes back first of an accepted image:
  */
 export function historyActions(store, { move, settle }, { images, documents, selection, delivery, say }) {
   const { trail } = selection;
-  const meantNow = () => ({ selected: store.state.selected, draft: selection.draft });
+  /** @returns {Meant} */
+  const meantNow = () => ({
+    selected: store.state.selected,
+    draft: selection.coming ? selection.draft : null,
+  });
 
   /**
    * Selects what was selected then; where that isn't known, the one object that looks different now.
@@ -76,6 +80,7 @@ export function historyActions(store, { move, settle }, { images, documents, sel
 
   return {
     undo() {
+      settle(); // what was moved last is what is undone
       const { accepted, document } = store.state;
       if (accepted && accepted !== document?.image) {
         void takeBack(accepted);

@@ -25,19 +25,27 @@ export function moveActions(store, { change, hold, settle }) {
   return {
     settle,
     /**
-     * waits: until `settle` is called, however long it rests, as a hand does that drags it.
+     * A hand holds the mask, so far from where it was: nothing is sent before it lets go, since on the way it would
+     * lose what lies on others just then.
      *
+     * @param {string} object
      * @param {number} dx
      * @param {number} dy
      */
-    nudge(dx, dy, waits = false) {
+    drag: (object, dx, dy) => store.update({ nudge: { object, dx, dy }, preview: null }),
+    letGo: send,
+    /**
+     * @param {number} dx
+     * @param {number} dy
+     */
+    nudge(dx, dy) {
       const object = selectedObject(store.state);
       if (!object || object.locked) return;
       const before = store.state.nudge ?? { object: object.id, dx: 0, dy: 0 };
       store.update({ nudge: { object: object.id, dx: before.dx + dx, dy: before.dy + dy }, preview: null });
       hold(send);
       clearTimeout(timer);
-      if (!waits) timer = setTimeout(settle, REST_MS);
+      timer = setTimeout(settle, REST_MS);
     },
   };
 }

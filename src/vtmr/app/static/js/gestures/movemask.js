@@ -20,21 +20,16 @@ export function moveMask({ store, stage, editor }) {
     const [start, from] = [stage.screenPoint(event), stage.imagePoint(event)];
     if (!isOn(masks[object.id], pixelOf(from))) return null;
     let moving = false;
-    let [movedX, movedY] = [0, 0];
+    editor.settle();
     return {
       move(moved) {
         moving ||= distance(stage.screenPoint(moved), start) > SLACK;
         if (!moving) return;
         const [x, y] = stage.imagePoint(moved);
-        const [dx, dy] = [Math.round(x - from[0]), Math.round(y - from[1])];
-        editor.nudge(dx - movedX, dy - movedY, true); // sent on the way, it would lose what lies on others just then
-        [movedX, movedY] = [dx, dy];
+        editor.drag(object.id, Math.round(x - from[0]), Math.round(y - from[1]));
       },
-      end: () => editor.settle(),
-      cancel() {
-        editor.nudge(-movedX, -movedY, true);
-        editor.settle();
-      },
+      end: () => editor.letGo(),
+      cancel: () => store.update({ nudge: null }),
     };
   };
 }

@@ -47,7 +47,7 @@ export function outline({ store, stage, editor }) {
       return {};
     }
     pressed = { at: event.timeStamp, point: start };
-    const { drawn: before, imageId } = store.state;
+    const { drawn: before, imageId, tool } = store.state;
     const first = corners().length === 0;
     /** @type {Mode} */
     const begun = event.button === 2 || event.altKey ? "erase" : "add";
@@ -68,7 +68,8 @@ export function outline({ store, stage, editor }) {
         if (dragged && first) editor.closeOutline();
       },
       cancel() {
-        if (store.state.imageId === imageId) store.update({ drawn: before }); // the corners set before stay
+        // The corners that were set before stay, unless they were put away meanwhile.
+        if (store.state.imageId === imageId && store.state.tool === tool) store.update({ drawn: before });
       },
     };
   };

@@ -15,7 +15,8 @@ const STATES = {
   done: "done",
   damaged: "annotations damaged",
 };
-const HEIGHTS = { image: 56, folder: matchMedia("(pointer: coarse)").matches ? 44 : 32 }; // as in css/lists.css
+const HEIGHTS = { image: 56, folder: 32, largeFolder: 44 }; // as in css/lists.css
+const COARSE = matchMedia("(pointer: coarse)");
 const INDENT = 12;
 
 /** @typedef {Extract<ListRow, { folder: string }>} FolderRow */
@@ -38,7 +39,10 @@ export function imagesPanel({ store, editor, api }) {
       now.folder && before.folder
         ? before.count === now.count && before.done === now.done && before.folded === now.folded
         : before.image === now.image,
-    heightOf: (row) => (row.folder ? HEIGHTS.folder : HEIGHTS.image),
+    heightOf(row) {
+      if (!row.folder) return HEIGHTS.image;
+      return COARSE.matches ? HEIGHTS.largeFolder : HEIGHTS.folder;
+    },
     draw: (row) =>
       row.folder !== undefined ? drawFolder(row, store) : drawImage(row, { store, editor, thumbnails, setDrawer }),
     painted: (drawn) => markCurrent(drawn, store.state),
@@ -51,7 +55,8 @@ export function imagesPanel({ store, editor, api }) {
     if (open) rows.reveal(store.state.imageId)?.querySelector("button")?.focus(); // in sight only from now on
   }
   byId("images").addEventListener("keydown", (event) => {
-    if (byId("drawer").ariaExpanded !== "true") return;
+    const drawer = byId("drawer");
+    if (drawer.ariaExpanded !== "true" || !drawer.checkVisibility()) return; // on a wide screen it is no drawer
     event.stopPropagation(); // nothing that lies behind the drawer is meant
     if (event.key !== "Escape") return;
     setDrawer(false);
