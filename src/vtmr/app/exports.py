@@ -4,6 +4,7 @@ fetched."""
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
 import zipfile
@@ -138,16 +139,26 @@ def _require_inside(path: Path, root: Path, out: Path) -> None:
 
 
 def _linked(link: Path, photo: Path) -> bool:
-    """Whether `link` leads to the photo, which it is made to where it can be."""
+    """Whether `link` leads to the photo, which it is made to where it can be.
+
+    It may be what the photo was opened by: a link that leads there already is left as it is.
+    """
     if link.exists() and not link.is_symlink():
         return True  # somebody put the photo itself there
-    try:
-        make_folder(link.parent)
-        link.unlink(missing_ok=True)
-        link.symlink_to(photo)
-    except (OSError, InputError):
+    if not photo.is_file():
         return False
-    return photo.is_file()
+    fresh = link.with_name(f".vtmr-{os.getpid()}")  # in one step: no link is lost on the way
+    try:
+        if link.exists() and link.samefile(photo):
+            return True
+        make_folder(link.parent)
+        fresh.symlink_to(photo)
+        fresh.replace(link)
+    except (OSError, InputError):
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def member_name(name: str) -> str:

@@ -6,6 +6,7 @@ declares a document type or entities is refused: no annotation has any.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ from vtmr.formats.sources import Source
 from vtmr.geometry import Box
 
 CVAT_FILE = "annotations.xml"
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0
 _PIECE = 1 << 20  # bytes given to the parser at a time
 _NO_AREA = frozenset(("polyline", "points", "cuboid", "skeleton", "tag"))
 _ENCLOSED = MappingProxyType({"box": "boxes", "ellipse": "ellipses"})
@@ -108,12 +110,9 @@ def _mask_lines(annotation: Annotation, order: int) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """What XML can hold of it: bytes that aren't UTF-8 and control characters become %XX."""
-    letters = [
-        letter if letter.isprintable() or letter in " \t\n\r" else _escaped(letter)
-        for letter in in_utf8(text)
-    ]
-    return "".join(letters)
+    """What XML can hold of it: bytes that aren't UTF-8 and what it forbids become %XX. Anything
+    else stays, since CVAT knows images by their names to the letter."""
+    return _FORBIDDEN.sub(lambda found: _escaped(found[0]), in_utf8(text))
 
 
 def _escaped(letter: str) -> str:

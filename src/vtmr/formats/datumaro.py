@@ -31,7 +31,15 @@ from vtmr.formats.foreign import (
 )
 from vtmr.formats.jsonfiles import json_text, read_each_json
 from vtmr.formats.jsonscan import array_items
-from vtmr.formats.records import AnnotatedImage, Annotation, Files, Link, Summary, labels_of
+from vtmr.formats.records import (
+    AnnotatedImage,
+    Annotation,
+    Files,
+    Link,
+    Summary,
+    labels_of,
+    stems,
+)
 from vtmr.formats.sources import Source
 
 DATUMARO_FILE = "annotations/default.json"
@@ -55,7 +63,10 @@ def write_datumaro(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> F
                 "attributes": [_CROWD],
             }
         },
-        "items": [_item(image, numbers) for image in images],
+        "items": [
+            _item(image, stem, numbers)
+            for image, stem in zip(images, stems(images, files), strict=True)
+        ],
     }
     text = json.dumps(document, ensure_ascii=False)
     files.content[DATUMARO_FILE] = text.encode("utf-8", "backslashreplace")
@@ -64,9 +75,9 @@ def write_datumaro(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> F
     return files
 
 
-def _item(image: AnnotatedImage, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _item(image: AnnotatedImage, stem: str, numbers: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "id": image.stem,
+        "id": stem,
         "annotations": [
             _annotation(one, order, numbers[one.label]) for order, one in enumerate(image.objects)
         ],

@@ -148,6 +148,15 @@ class _Reading:
             self._said.add("tasks", f"The task number {count} names no image.")
             return
         results = self._results_of(task, names[0])
+        views = _views_of(results)
+        if len(views) > 1:
+            self._said.add(
+                "tasks",
+                f"The task number {count} was left out: its regions lie on {len(views)} images. "
+                "Expected a task for each image.",
+            )
+            return
+        names = _names_of(data, views)
         shapes = self._shapes(names[0], results)
         sizes = [_size_of(result) for result in results]
         size = next((size for size in sizes if size is not None), None)
@@ -168,7 +177,7 @@ class _Reading:
         labels = _labels_by_id(results)
         shapes: list[Shape] = []
         for count, result in enumerate(results, start=1):
-            kind = str(result.get("type", "")).removesuffix("labels")
+            kind = _kind_of(result)
             if kind in ("", "choices", "textarea", "rating", "taxonomy", "number"):
                 continue  # what is said of a region or of the image, not a region
             try:
@@ -185,10 +194,25 @@ def _records(value: Any) -> list[Record]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _names_of(data: Record) -> list[str]:
-    """The image's spellings: as it is stored, and without what Label Studio puts before it."""
+def _views_of(results: Sequence[Record]) -> list[str]:
+    """What of the task the regions lie on, by the names that its page gives to images; of an image
+    of several pages each page counts."""
+    regions = [one for one in results if _kind_of(one) in _READERS]
+    found = [(one.get("to_name"), one.get("item_index")) for one in regions]
+    views = {
+        (name, page if isinstance(page, int) else 0)
+        for name, page in found
+        if isinstance(name, str)
+    }
+    return [name for name, _ in views]
+
+
+def _names_of(data: Record, views: Sequence[str] = ()) -> list[str]:
+    """The image's spellings: as it is stored, and without what Label Studio puts before it. Where
+    the data has it by the name of what the regions lie on, that is it."""
     others = [value for value in data.values() if isinstance(value, str) and "." in value]
-    known = [data[key] for key in _IMAGE_KEYS if isinstance(data.get(key), str)]
+    keys = (*views, *_IMAGE_KEYS)
+    known = [data[key] for key in keys if isinstance(data.get(key), str)]
     found = next((value for value in (*known, *others) if value.strip()), None)
     if found is None:
         return []
@@ -199,6 +223,10 @@ def _names_of(data: Record) -> list[str]:
     last = path.rpartition("/")[2]
     short = _UPLOADED.sub("", last)
     return [path] if short == last else [path, short]
+
+
+def _kind_of(result: Record) -> str:
+    return str(result.get("type", "")).removesuffix("labels")
 
 
 def _size_of(result: Record) -> Size | None:

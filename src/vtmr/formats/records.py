@@ -140,21 +140,20 @@ def plain_label(name: str) -> str:
 
 
 def stems(images: Sequence[AnnotatedImage], files: Files, ending: str = "") -> list[str]:
-    """A stem per image, each once: where two images differ in their suffix alone, both keep it
-    (with a warning).
+    """A stem per image, each once: where two images differ in their suffix alone, both keep it, and
+    so does an image whose stem is then another one's name (with a warning).
 
     ending: what will be added; a name that is too long with it is cut (with a warning).
     """
     plain = [image.stem for image in images]
-    counts = Counter(plain)
-    repeated = {stem for stem, count in counts.items() if count > 1}
-    for stem in sorted(repeated):
+    names = _each_once(images, plain)
+    kept = {stem for stem, name in zip(plain, names, strict=True) if name != stem}
+    for stem in sorted(kept):
         files.warnings.append(
             f"Several images are called {stem}: their files keep the suffix in the name."
         )
     found = []
-    for image, stem in zip(images, plain, strict=True):
-        whole = image.name if stem in repeated else stem
+    for image, whole in zip(images, names, strict=True):
         short = _short(whole, ending)
         if short != whole:
             files.warnings.append(
@@ -162,6 +161,22 @@ def stems(images: Sequence[AnnotatedImage], files: Files, ending: str = "") -> l
             )
         found.append(short)
     return found
+
+
+def _each_once(images: Sequence[AnnotatedImage], plain: Sequence[str]) -> list[str]:
+    """The stems, and whole names, which no two images share, wherever one is another one's."""
+    names = list(plain)
+    while True:
+        counts = Counter(names)
+        shared = [
+            index
+            for index, (name, image) in enumerate(zip(names, images, strict=True))
+            if counts[name] > 1 and name != image.name
+        ]
+        if not shared:
+            return names
+        for index in shared:
+            names[index] = images[index].name
 
 
 def _short(stem: str, ending: str) -> str:

@@ -78,7 +78,7 @@ def write_voc(images: Sequence[AnnotatedImage], labels: Sequence[str]) -> Files:
         link = f"JPEGImages/{stem}{suffix}"
         files.links.append(Link(link, image.name, f"{CLASSES}/{stem}.png"))
         listed.append(in_utf8(stem))
-    files.content[LABEL_MAP] = _label_map(names)
+    files.content[LABEL_MAP] = _label_map(names, files)
     files.content[_LIST] = "".join(f"{name}\n" for name in listed).encode()
     return files
 
@@ -117,13 +117,22 @@ def _png(indices: NDArray[np.uint8]) -> bytes:
     return stream.getvalue()
 
 
-def _label_map(names: Sequence[str]) -> bytes:
-    """A line each: label, colour, and two empty fields. A colon would end the label."""
+def _label_map(names: Sequence[str], files: Files) -> bytes:
+    """A line each: label, colour, and two empty fields. A label that can't stand there or stands
+    there already is called otherwise (with a warning)."""
     palette = voc_palette()
     lines = ["# label:color_rgb:parts:actions"]
+    taken: set[str] = set()
     for number, name in enumerate([_BACKGROUND, *names][: _MOST + 1]):
         red, green, blue = palette[number].tolist()
-        label = in_utf8(name).replace(":", " ")
+        # A colon would end the label, and a line that begins with # is none.
+        plain = in_utf8(name).replace(":", " ").lstrip("# ") or "label"
+        label = plain if plain not in taken else f"{plain} {number}"
+        while label in taken:
+            label += "_"
+        taken.add(label)
+        if label != name:
+            files.warnings.append(f"The label {name!r} is called {label!r} in {LABEL_MAP}.")
         lines.append(f"{label}:{red},{green},{blue}::")
     return ("\n".join(lines) + "\n").encode()
 

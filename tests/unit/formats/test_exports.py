@@ -7,14 +7,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+from foreignfiles import source
 from pycocotools import mask as coco_mask
 
-from vtmr.formats import FORMATS, AnnotatedImage, Annotation, Files, write
+from vtmr.formats import FORMATS, AnnotatedImage, Annotation, Files, read, write
 from vtmr.formats.coco import CocoFile
 from vtmr.formats.outlines import edge_rings, joined, parts_of
 from vtmr.formats.yolo import locate
@@ -94,6 +96,47 @@ class TestNames:
         for path in [*files.content, *(link.path for link in files.links)]:
             assert "evil" not in path and "x" not in Path(path).stem.split("-")
             assert ".." not in path and not path.startswith("/")
+
+    @pytest.mark.parametrize("form", ["yolo", "voc", "labelme", "indexed-png", "png", "datumaro"])
+    def test_a_whole_name_that_is_another_ones_stem(self, form: str) -> None:
+        names = ["a.jpg", "a.png", "a.jpg.png"]
+        files = write(form, [image(name, square()) for name in names], [])
+        if form == "datumaro":
+            (text,) = files.content.values()
+            items = [item["id"] for item in json.loads(text)["items"]]
+            assert items == names
+        else:
+            for name in names:
+                mine = [path for path in files.content if f"/{name}." in f"/{path}"]
+                folder = [path for path in files.content if f"/{name}/" in f"/{path}"]
+                assert mine or folder, name
+        assert any("keep the suffix" in sentence for sentence in files.warnings)
+
+    @pytest.mark.parametrize("letter", ["\u202f", "\u00a0", "\u200d", "\u2028", "\u0085"])
+    def test_cvat_is_told_names_to_the_letter(self, letter: str) -> None:
+        """It knows an image by them: a screenshot of macOS has a narrow space in its name."""
+        name = f"at 3.04{letter}PM.png"
+        (text,) = write("cvat", [image(name, square())], []).content.values()
+        root = ElementTree.fromstring(text)
+        assert [one.get("name") for one in root.iter("image")] == [name]
+
+
+class TestVoc:
+    def test_labels_that_its_map_can_not_hold_come_back_each_for_itself(self) -> None:
+        labels = ["#1 pick", "ratio 1:2", "ratio 1 2", "background", "cup", "#"]
+        masks = [square(left=10 * number, side=5) for number in range(len(labels))]
+        objects = [
+            Annotation(label, RunLengths.encode(mask))
+            for label, mask in zip(labels, masks, strict=True)
+        ]
+        files = write("voc", [AnnotatedImage("a.png", HEIGHT, WIDTH, tuple(objects))], [])
+        assert sum("is called" in sentence for sentence in files.warnings) == 5
+        (found,) = read("voc", source(files.content)).images
+        back, _ = found.decode((HEIGHT, WIDTH))
+        assert len({one.label for one in back}) == len(labels)
+        for annotation, mask in zip(back, masks, strict=True):
+            np.testing.assert_array_equal(annotation.runs.decode(), mask)
+        assert back[4].label == "cup"
 
 
 class TestIndexed:

@@ -108,3 +108,17 @@ def test_which_annotation_counts() -> None:
 def test_other_files_are_refused(content: str) -> None:
     with pytest.raises(InputError, match="Label Studio's"):
         read("label-studio", source({"a.json": content}))
+
+
+def lying_on(view: str, label: str) -> dict[str, Any]:
+    return {**region("rectanglelabels", label, x=0, y=0, width=10, height=10), "to_name": view}
+
+
+def test_a_task_of_two_images_comes_with_the_one_that_its_regions_lie_on() -> None:
+    both = {"left": "/data/upload/1/l.jpg", "right": "/data/upload/1/r.jpg"}
+    one = read("label-studio", source(tasks(lying_on("right", "cup"), data=both)))
+    assert [found.names[0] for found in one.images] == ["/data/upload/1/r.jpg"]
+    regions = lying_on("left", "cup"), lying_on("right", "plate")
+    two = read("label-studio", source(tasks(*regions, data=both)))
+    assert two.images == []
+    assert any("its regions lie on 2 images" in said for said in two.said.sentences())

@@ -81,7 +81,7 @@ def parse_asked(record: Any, most_clicks: int, beside: Mapping[str, bytes]) -> A
         raise bad_request("There are two images: give a file, 'image' or 'image_id'.")
     clicks = _clicks(fields, most_clicks)
     box = _box(fields)
-    mask = beside.get("mask") or _mask(fields)
+    mask = beside["mask"] if "mask" in beside else _mask(fields)
     correction = cast(Correction, fields.choice("correction", get_args(Correction), "here"))
     form = cast(Form, fields.choice("format", get_args(Form), "rle"))
     fields.done()

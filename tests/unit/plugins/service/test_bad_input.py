@@ -169,6 +169,12 @@ class TestBadInput:
         answer = http.post("/v1/masks", **sent, headers=None if files else boundary)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
 
+    def test_an_empty_mask_is_not_taken_for_none(self, http: TestClient) -> None:
+        prompts = {"prompts": json.dumps({"clicks": [ON_ELLIPSE]})}
+        files = {"image": ("a", PHOTO), "mask": ("m", b"")}
+        answer = http.post("/v1/masks", data=prompts, files=files)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unusable")
+
     @pytest.mark.parametrize(
         "body",
         [b"", b"--x", b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\nabc', b"x"],
