@@ -94,6 +94,24 @@ class TestReplay:
         assert "0 of 2 masks are identical." in done.out
 
 
+def test_folders_annotated_through_links_go_on_through_links(
+    annotated: Path, photo: Path, command: Command, tmp_path: Path
+) -> None:
+    model = tmp_path.parent / f"{tmp_path.name}.model"
+    photo.rename(model)
+    photo.symlink_to(model)
+    out = tmp_path / "out"
+    export = ("export-annotations", annotated, "--format", "coco", "--out", out)
+    assert "isn't in the folder any more" in command(*export).err
+    assert command(*export, "--follow-links").err == ""
+    add = ("import-annotations", annotated, out / "annotations.json", "--repeated", "add")
+    nothing, both = command(*add), command(*add, "--follow-links")
+    assert (nothing.out, nothing.code) == ("0 objects on 0 images\n", 2)
+    assert (both.out, both.code) == ("2 objects on 1 image\n", 0)
+    played = command("replay", annotated, "--model", model, "--follow-links")
+    assert "shapes.png o1: identical" in played.out
+
+
 class TestExport:
     def test_png_per_object(self, annotated: Path, command: Command, tmp_path: Path) -> None:
         done = command(

@@ -19,6 +19,13 @@ from vtmr.cli.flags import DEFAULT_MODEL, AsJson, Model
 # Named here, since the formats take a while to load; a test compares.
 WRITTEN = "coco, cvat, label-studio, labelme, voc, yolo, datumaro, png or indexed-png."
 
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links", help="Take links to images and folders too, wherever they lead."
+    ),
+]
+
 
 def annotate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the images.")],
@@ -52,12 +59,7 @@ def annotate(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
-    follow_links: Annotated[
-        bool,
-        typer.Option(
-            "--follow-links", help="Take links to images and folders too, wherever they lead."
-        ),
-    ] = False,
+    follow_links: FollowLinks = False,
     model: Model = DEFAULT_MODEL,
 ) -> None:
     """Annotate a folder of images in the browser."""
@@ -89,12 +91,13 @@ def export_annotations(
     polygons: Annotated[
         bool, typer.Option("--polygons", help="With coco, labelme: polygons in place of masks.")
     ] = False,
+    follow_links: FollowLinks = False,
 ) -> int:
     """Write a folder's annotations in another program's format."""
     from vtmr.cli.annotations import export_folder
 
     written, warnings, missing = export_folder(
-        folder, form, out, only_done=only_done, polygons=polygons
+        folder, form, out, only_done=only_done, polygons=polygons, follow_links=follow_links
     )
     for sentence in (*missing, *warnings):
         print(f"vtmr: {sentence}", file=sys.stderr)
@@ -125,11 +128,13 @@ def import_annotations(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would come, and change nothing.")
     ] = False,
-) -> None:
+    follow_links: FollowLinks = False,
+) -> int:
     """Add other programs' objects to the annotations of a folder's images."""
     from vtmr.cli.annotations import HowToImport, import_files
 
-    done = import_files(folder, files, HowToImport(form, pattern, repeated, dry_run))
+    how = HowToImport(form, pattern, repeated, dry_run, follow_links)
+    done = import_files(folder, files, how)
     if form == "auto":
         print(f"vtmr: {files} is read as {done.form}.", file=sys.stderr)
     for sentence in done.said:
@@ -140,6 +145,7 @@ def import_annotations(
     if dry_run:
         for label, count in done.labels.items():
             print(f"{count:8} {label}")
+    return 2 if done.failed else 0
 
 
 def replay(
@@ -148,11 +154,12 @@ def replay(
     ],
     as_json: AsJson = False,
     model: Model = DEFAULT_MODEL,
+    follow_links: FollowLinks = False,
 ) -> None:
     """Make every mask of a folder again from its clicks and edits, and compare."""
     from vtmr.cli.annotations import replay_folder
 
-    results = list(replay_folder(folder, model))
+    results = list(replay_folder(folder, model, follow_links=follow_links))
     if as_json:
         print(json.dumps([result.as_record() for result in results]))
         return

@@ -12,7 +12,7 @@ from vtmr.app.document import Document, Item
 from vtmr.app.exports import annotated_images, export_to_folder
 from vtmr.app.importing import REPEATED, Arrivals, arrivals, asks, known_already
 from vtmr.app.pictures import Pictures
-from vtmr.app.project import Entry, list_images
+from vtmr.app.project import Entry, find_images
 from vtmr.app.sessions import Sessions
 from vtmr.app.store import NotSavedError, Store
 from vtmr.atomic import is_folder
@@ -69,17 +69,24 @@ def open_annotations(folder: Path) -> Store:
 
 
 def export_folder(
-    folder: Path, form: str, out: Path, *, only_done: bool, polygons: bool
+    folder: Path,
+    form: str,
+    out: Path,
+    *,
+    only_done: bool,
+    polygons: bool,
+    follow_links: bool = False,
 ) -> tuple[list[Path], list[str], list[str]]:
     """Writes the annotations in that format below `out`; the files, the warnings, and sentences
-    about what isn't in them.
+    about what isn't in them. follow_links: as when the folder was annotated.
 
     Raises InputError.
     """
     if polygons and f"{form}-polygons" not in WRITERS:
         raise InputError(f"--polygons is for --format coco and labelme, not {form}: leave it out.")
     store = open_annotations(folder)
-    found = annotated_images(store, list_images(folder), only_done=only_done)
+    entries = find_images(folder, follow_links=follow_links).images
+    found = annotated_images(store, entries, only_done=only_done)
     files = write_format(f"{form}-polygons" if polygons else form, found.images, store.labels, out)
     written = export_to_folder(files, out, folder)
     return written, [*found.warnings, *files.warnings], [*found.missing, *files.missing]
@@ -98,24 +105,28 @@ def write_format(
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an import did, or would do. form: the format's name; objects and images: how many came,
-    said: a sentence for everything that didn't; labels: how many objects have each."""
+    said: a sentence for everything that didn't; labels: how many objects have each. failed: nothing
+    of it belongs to an image here, or an image took none of its objects."""
 
     form: str
     objects: int
     images: int
     labels: Mapping[str, int]
     said: tuple[str, ...]
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class HowToImport:
     """form: a format's name, or "auto". pattern: how mask files are called. repeated: what to do
-    with objects that are there already. dry: nothing is changed."""
+    with objects that are there already. dry: nothing is changed. follow_links: as when the folder
+    is annotated."""
 
     form: str = AUTO
     pattern: str = ""
     repeated: str = "ask"
     dry: bool = False
+    follow_links: bool = False
 
 
 def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
@@ -126,7 +137,7 @@ def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
     """
     if how.repeated not in REPEATED:
         raise InputError(f"--repeated {how.repeated} is unknown: expected {', '.join(REPEATED)}.")
-    entries = list_images(folder)
+    entries = find_images(folder, follow_links=how.follow_links).images
     with opened_source(path) as source:
         form, found = _read(source, path, how, entries, folder)
     if how.dry:
@@ -151,7 +162,8 @@ def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
 def _imported(
     form: str, found: Arrivals, counts: Sequence[int], refused: Sequence[str]
 ) -> Imported:
-    return Imported(form, sum(counts), len(counts), found.labels(), (*found.said, *refused))
+    said, failed = (*found.said, *refused), bool(refused) or not found.images
+    return Imported(form, sum(counts), len(counts), found.labels(), said, failed)
 
 
 def _read(
@@ -197,8 +209,9 @@ def _put_into(store: Store, found: Arrivals, repeated: str) -> tuple[list[int], 
     return counts, refused
 
 
-def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:
-    """Plays every object's events again and compares the masks.
+def replay_folder(folder: Path, model: str, *, follow_links: bool = False) -> Iterator[Replayed]:
+    """Plays every object's events again and compares the masks. follow_links: as when the folder
+    was annotated.
 
     Raises InputError and CheckpointError.
     """
@@ -206,7 +219,8 @@ def replay_folder(folder: Path, model: str) -> Iterator[Replayed]:
     loaded = predictors.load(model)
     sessions, setup = Sessions(loaded.predictor), made_with(loaded)
     pictures = Pictures(loaded.predictor, sessions.forget)
-    entries = {entry.name: entry for entry in list_images(folder)}
+    images = find_images(folder, follow_links=follow_links).images
+    entries = {entry.name: entry for entry in images}
     for name in sorted(store.heads):
         try:
             document = store.document(name)
