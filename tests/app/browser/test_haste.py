@@ -92,6 +92,19 @@ class TestBeforeTheAnswer:
             expect(desk.page.locator(CURRENT)).to_have_text("a.png")
             assert server.images()["a.png"]["state"] == "in_work"
 
+    def test_accept_behind_one_undo_too_many_accepts(
+        self, folder: Path, serve: Start, sit_down: Sit
+    ) -> None:
+        server = serve(folder)
+        desk = sit_down(server, "a.png")
+        with desk.answers_held():
+            click_at_once(desk, ELLIPSE)
+            for key in ("Control+z", "Control+z", "Control+Enter"):
+                desk.page.keyboard.press(key)
+        expect(desk.page.locator(CURRENT)).to_have_text("b.png")
+        assert server.images()["a.png"]["state"] == "done"
+        assert server.document("a.png")["objects"] == []
+
     def test_clicks_of_two_objects_are_deleted_each_in_its_own(self, desk: Desk) -> None:
         for point in (ELLIPSE, NEAR, (52, 50)):
             desk.click(*point)

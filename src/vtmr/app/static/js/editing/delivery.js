@@ -256,12 +256,12 @@ export function createDelivery(store, api, { documents, images, selection, refus
  * @param {Change[]} behind
  */
 function meantFor(kind, behind) {
-  const found = behind.filter((change) => change.kind === "acceptance");
   if (kind === "undo" || kind === "redo") {
     // A key that is held: once there is nothing left, the others have nothing to do either.
     const other = behind.findIndex((change) => change.kind !== kind);
-    return [...found, ...behind.slice(0, other < 0 ? behind.length : other)];
+    return behind.slice(0, other < 0 ? behind.length : other);
   }
+  const found = behind.filter((change) => change.kind === "acceptance");
   let steps = 0; // made since, and not undone
   for (const change of behind) {
     if (change.kind === "redo") break;
