@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from desk import Desk, Server
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import vtmr
 
@@ -83,6 +83,59 @@ def test_pictures_of_tasks(
     desk = sit_down(server, "coffee.jpg", lesson=True)
     desk.page.locator("dialog canvas").wait_for()
     save(desk.ready().page.locator("dialog").screenshot(), PICTURES / "annotator-lesson.png")
+
+
+def test_pictures_of_hands_labels_lists_and_import(
+    tmp_path: Path, model: str, serve: Callable[..., Server], sit_down: Callable[..., Desk]
+) -> None:
+    folder = tmp_path / "kitchen"
+    (folder / "cups").mkdir(parents=True)
+    (folder / "pets").mkdir()
+    for photo in ("cups/coffee", "pets/chelsea", "astronaut", "rocket"):
+        shutil.copy(PHOTOS / f"{Path(photo).name}.jpg", folder / f"{photo}.jpg")
+    server = serve(folder, labels="cup,spoon,plate", model=model)
+
+    desk = sit_down(server, "cups/coffee.jpg").press("a")
+    for corner in ((170, 150), (290, 105), (410, 140), (425, 240)):
+        desk.click(*corner)
+    desk.page.mouse.move(*desk.window_point(390, 320))
+    save(stage_of(desk), PICTURES / "annotator-lasso.png")
+
+    desk.press("Escape", "c").click(290, 235).press("t")
+    desk.page.mouse.move(*desk.window_point(120, 210))
+    desk.page.mouse.down()
+    desk.page.mouse.move(*desk.window_point(500, 235), steps=12)
+    save(stage_of(desk), PICTURES / "annotator-cut.png")
+    desk.page.mouse.up()
+
+    desk.ready().page.locator("#manage-labels").click()
+    labels = desk.page.get_by_role("dialog", name="Labels")
+    labels.get_by_label("Attributes of cup").fill("size: small, large")
+    desk.page.keyboard.press("Tab")
+    save(labels.screenshot(), PICTURES / "annotator-labels.png")
+    desk.press("Escape", "Control+Enter")
+
+    low = {"viewport": {"width": 1280, "height": 440}}
+    lists = sit_down(server, "pets/chelsea.jpg", **low).click(240, 150).press("2", "r")
+    lists.page.mouse.move(0, 0)
+    panel = lists.page.locator("#images")
+    panel.locator("img").last.wait_for()
+    lists.page.wait_for_function(
+        "[...document.querySelectorAll('#image-list img')].every(it => it.naturalWidth)"
+    )
+    save(panel.screenshot(), PICTURES / "annotator-list.png")
+
+    mask = Image.new("L", (600, 400))
+    ImageDraw.Draw(mask).ellipse((165, 95, 425, 335), fill=255)
+    mask.save(folder / "cups" / "coffee.mask.png")
+    other = sit_down(server, "rocket.jpg")
+    other.page.locator("#export").click()
+    other.page.locator("[data-format=import]").click()
+    box = other.page.locator("dialog.import")
+    box.get_by_role("button", name="In this folder").click()
+    box.locator(".sum", has_text="1 object").wait_for()
+    box.locator("img").first.wait_for()
+    save(box.screenshot(), PICTURES / "annotator-import.png")
 
 
 def stage_of(desk: Desk) -> bytes:
