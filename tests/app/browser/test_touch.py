@@ -108,6 +108,39 @@ def test_a_finger_draws_with_a_brush_unless_a_second_one_comes(photo: Photo) -> 
     assert mask[100, 195]
 
 
+def test_an_image_is_done_by_finger_alone(photo: Photo) -> None:
+    """A box, an area drawn by hand, a line that cuts, labels, a merge, the list of images."""
+    desk = photo("coffee", **TABLET)
+    page = desk.page
+
+    def press(command: str) -> None:
+        page.locator(f"[data-command={command}]:visible").first.tap()
+        desk.ready()
+
+    def draw(*corners: tuple[float, float]) -> None:
+        places = [desk.window_point(*corner) for corner in corners]
+        slide(desk, [place for two in pairwise(places) for place in between(*two)])
+
+    press("box")
+    draw((150, 80), (440, 350))
+    press("new")
+    press("outline")
+    draw((470, 20), (560, 20), (560, 90), (470, 90), (470, 24))
+    page.locator("#labels .chip").nth(1).tap()
+    assert [one["label"] for one in desk.ready().objects()] == ["cup", "plate"]
+    press("cut")
+    draw((515, 5), (515, 110))
+    assert len(desk.objects()) == 3
+    press("merge")
+    page.locator("#object-list .pick").first.tap()
+    assert len(desk.ready().objects()) == 2
+    assert desk.mask(1)[50, 490] and desk.mask(1)[50, 540]
+    press("accept")
+    assert desk.server.images()[desk.name]["state"] == "done"
+    page.locator(f"#image-list [title='{desk.name}']").tap()
+    expect(page.locator("#image-list .current")).to_contain_text(desk.name)
+
+
 def test_a_pinch_leaves_the_corners_of_a_polygon(photo: Photo) -> None:
     """Its first finger may wander before the second one comes."""
     desk = photo("coffee", **TABLET).press("a")
