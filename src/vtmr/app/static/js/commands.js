@@ -83,7 +83,15 @@ export function createCommands({ store, stage, editor, dialogs }) {
   };
 
   return [
-    { group: "Look", name: "Zoom in / out", key: "+", also: ["="], shown: ["+", "−"], repeats: true, run: zoom(ZOOM) },
+    {
+      group: "Look",
+      name: "Zoom in / out",
+      key: "+",
+      also: ["="],
+      shown: ["+", "−", "wheel"],
+      repeats: true,
+      run: zoom(ZOOM),
+    },
     { group: "Look", key: "-", repeats: true, run: zoom(1 / ZOOM) },
     { group: "Look", id: "fit", name: "Fit the image", key: "f", run: stage.lookAtAll },
     {
@@ -109,8 +117,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
       held: ["shift"],
       run: colouring,
     },
-    { group: "Look", name: "Zoom / move the view", shown: ["wheel", "Shift + wheel"] },
-    { group: "Look", name: "Move the view", shown: ["Space + drag", "middle drag"] },
+    { group: "Look", name: "Pan", shown: ["Space, middle drag", "Shift + wheel"] },
 
     { group: "Click", name: "Add to the object", shown: ["left click"] },
     { group: "Click", name: "Take away", shown: ["right click", "Alt + click"] },
@@ -153,8 +160,8 @@ export function createCommands({ store, stage, editor, dialogs }) {
       tool: "cut",
       run: hold("cut"),
     },
-    { group: "Tools", name: "Erase with brush, lasso or scribble", shown: ["right drag", "Alt + drag"] },
-    { group: "Tools", name: "Close the polygon", shown: ["double click", "its first corner"] },
+    { group: "Tools", name: "Erase with them", shown: ["right drag", "Alt + drag"] },
+    { group: "Tools", name: "Close the polygon", shown: ["double click"] },
     { group: "Tools", name: "Corner at the crosshair / close", shown: ["Enter", "Shift + Enter"] },
     {
       group: "Tools",
@@ -242,7 +249,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
     { group: "Objects", name: "Label", shown: ["1 – 9"] },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({ group: "Objects", key: String(number), run: label(number) })),
     { group: "Objects", name: "Select", shown: ["Shift + click"] },
-    { group: "Objects", name: "One more / all between, in the list", shown: ["Ctrl + click", "Shift + click"] },
+    { group: "Objects", name: "Choose more in the list", shown: ["Ctrl + click", "Shift + click"] },
     { group: "Objects", name: "Choose all", key: "a", held: ["control"], run: editor.chooseAll },
     {
       group: "Objects",
