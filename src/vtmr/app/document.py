@@ -202,7 +202,7 @@ def transition(before: Document, after: Document) -> Json:
     if after.at != before.at:
         return record | {"move": after.at - before.at}
     reopened = before.done and not after.done
-    if (after.review != before.review and not reopened) or (after.review and reopened):
+    if after.review if reopened else after.review != before.review:
         return record | {"review": after.review}
     return record | {"done": after.done}
 

@@ -98,9 +98,9 @@ class Found:
     left_out: LeftOut
 
 
-def list_images(folder: Path) -> list[Entry]:
+def list_images(folder: Path, *, follow_links: bool = False) -> list[Entry]:
     """The images of `find_images`."""
-    return find_images(folder).images
+    return find_images(folder, follow_links=follow_links).images
 
 
 def find_images(folder: Path, *, follow_links: bool = False) -> Found:

@@ -12,7 +12,7 @@ from vtmr.app.document import Document, Item
 from vtmr.app.exports import annotated_images, export_to_folder
 from vtmr.app.importing import REPEATED, Arrivals, arrivals, asks, known_already
 from vtmr.app.pictures import Pictures
-from vtmr.app.project import Entry, find_images
+from vtmr.app.project import Entry, list_images
 from vtmr.app.sessions import Sessions
 from vtmr.app.store import NotSavedError, Store
 from vtmr.atomic import is_folder
@@ -85,7 +85,7 @@ def export_folder(
     if polygons and f"{form}-polygons" not in WRITERS:
         raise InputError(f"--polygons is for --format coco and labelme, not {form}: leave it out.")
     store = open_annotations(folder)
-    entries = find_images(folder, follow_links=follow_links).images
+    entries = list_images(folder, follow_links=follow_links)
     found = annotated_images(store, entries, only_done=only_done)
     files = write_format(f"{form}-polygons" if polygons else form, found.images, store.labels, out)
     written = export_to_folder(files, out, folder)
@@ -137,7 +137,7 @@ def import_files(folder: Path, path: Path, how: HowToImport) -> Imported:
     """
     if how.repeated not in REPEATED:
         raise InputError(f"--repeated {how.repeated} is unknown: expected {', '.join(REPEATED)}.")
-    entries = find_images(folder, follow_links=how.follow_links).images
+    entries = list_images(folder, follow_links=how.follow_links)
     with opened_source(path) as source:
         form, found = _read(source, path, how, entries, folder)
     if how.dry:
@@ -219,8 +219,7 @@ def replay_folder(folder: Path, model: str, *, follow_links: bool = False) -> It
     loaded = predictors.load(model)
     sessions, setup = Sessions(loaded.predictor), made_with(loaded)
     pictures = Pictures(loaded.predictor, sessions.forget)
-    images = find_images(folder, follow_links=follow_links).images
-    entries = {entry.name: entry for entry in images}
+    entries = {entry.name: entry for entry in list_images(folder, follow_links=follow_links)}
     for name in sorted(store.heads):
         try:
             document = store.document(name)

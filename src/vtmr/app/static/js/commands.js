@@ -160,7 +160,7 @@ export function createCommands({ store, stage, editor, dialogs }) {
       tool: "cut",
       run: hold("cut"),
     },
-    { group: "Tools", name: "Erase with them", shown: ["right drag", "Alt + drag"] },
+    { group: "Tools", name: "Erase by hand", shown: ["right drag", "Alt + drag"] },
     { group: "Tools", name: "Close the polygon", shown: ["double click"] },
     { group: "Tools", name: "Corner at the crosshair / close", shown: ["Enter", "Shift + Enter"] },
     {

@@ -27,6 +27,9 @@ export function createDelivery(store, api, { documents, images, selection, refus
   let sent = 0; // changes, so that no two have the same key
   const queue = createQueue(deliver, (waiting, unsaved) => store.update({ waiting, unsaved }));
 
+  /** @param {Change} change */
+  const sayGone = ({ name }) => say(`The ${name} was for an object that is gone.`);
+
   /**
    * One attempt to make a change; answers what the queue is to do.
    *
@@ -38,7 +41,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
     const revision = store.state.document?.revision;
     const asked = change.fields();
     if (!asked) {
-      if (!change.target?.refused) say(`The ${change.name} was for an object that is gone.`);
+      if (!change.target?.refused) sayGone(change);
       return skipped(change);
     }
     /** @type {Fields} */
@@ -179,9 +182,7 @@ export function createDelivery(store, api, { documents, images, selection, refus
   /** @param {Change} change */
   function repeat(change) {
     const { target } = change;
-    if (target?.id && !objectOf(store.state, target.id)) {
-      return say(`The ${change.name} was for an object that is gone.`);
-    }
+    if (target?.id && !objectOf(store.state, target.id)) return sayGone(change);
     if (target && !target.id) selection.resume(target);
     push(change);
   }

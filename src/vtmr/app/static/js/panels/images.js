@@ -15,7 +15,7 @@ const STATES = {
   done: "done",
   damaged: "annotations damaged",
 };
-const HEIGHTS = { image: 56, folder: 32, largeFolder: 44 }; // as in css/lists.css
+const HEIGHTS = { image: 56, folder: 32, largeFolder: 44 }; // CSS pixels, as in css/lists.css
 const COARSE = matchMedia("(pointer: coarse)");
 const INDENT = 12;
 
